@@ -1,0 +1,258 @@
+"""Typed, frozen settings of one trial.
+
+Each setting is declared once, with its default, limits and description; sweep files are validated
+against these declarations and the reference documentation is written from them. A field whose
+metadata says ``only="cvae"`` means nothing to a plain VAE.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeVar, get_type_hints
+
+from cvae_core.errors import ConfigError
+
+ModelName = Literal["vae", "cvae"]
+T = TypeVar("T")
+
+
+def setting(
+    default: Any,
+    doc: str,
+    *,
+    gt: float | None = None,
+    ge: float | None = None,
+    lt: float | None = None,
+    le: float | None = None,
+    only: ModelName | None = None,
+    name: str | None = None,
+    added: bool = False,
+) -> Any:
+    """Declare a field: default, description, limits (applied to each item of a tuple).
+
+    ``added`` marks a field that joined after the first release: at its default it is left out of a
+    configuration's identity, so that old trial keys stay what they were.
+    """
+    limits = {"gt": gt, "ge": ge, "lt": lt, "le": le}
+    metadata = {
+        "doc": doc,
+        "limits": {k: v for k, v in limits.items() if v is not None},
+        "only": only,
+        "name": name,
+        "added": added,
+    }
+    return field(default=default, metadata=metadata)
+
+
+def group(default: Any, doc: str, *, only: ModelName | None = None) -> Any:
+    """Declare a group of settings: a frozen dataclass whose fields are settings."""
+    return setting(default, doc, only=only)
+
+
+def setting_name(declared: dataclasses.Field[Any]) -> str:
+    """Name of a field in files and tables (``lambda`` is a keyword in Python, not in YAML)."""
+    return str(declared.metadata.get("name") or declared.name)
+
+
+_COMPARE = {
+    "gt": (lambda value, limit: value > limit, "greater than"),
+    "ge": (lambda value, limit: value >= limit, "at least"),
+    "lt": (lambda value, limit: value < limit, "less than"),
+    "le": (lambda value, limit: value <= limit, "at most"),
+}
+
+
+class _Checked:
+    """Checks every declared limit, so that a notebook gets the same protection as a sweep file."""
+
+    def __post_init__(self) -> None:
+        for declared in dataclasses.fields(self):  # type: ignore[arg-type]
+            value = getattr(self, declared.name)
+            items = value if isinstance(value, tuple) else (value,)
+            for kind, limit in declared.metadata["limits"].items():
+                holds, words = _COMPARE[kind]
+                for item in items:
+                    if item is not None and not holds(item, limit):
+                        raise ConfigError(
+                            f"{setting_name(declared)} must be {words} {limit}, not {item!r}"
+                        )
+
+
+@dataclass(frozen=True)
+class DataConfig(_Checked):
+    """Which images, how they are split and scaled."""
+
+    name: Literal["digits", "mnist"] = setting("digits", "data set")
+    validation_fraction: float = setting(
+        0.1, "share of the training images that is held out for validation", gt=0, lt=1
+    )
+    split_seed: int = setting(
+        0, "seed of the train/validation split, the same for every trial seed", ge=0
+    )
+    divisor: Literal[255, 256] = setting(
+        255, "pixels are divided by this (the paper's text says 256, its code 255)"
+    )
+    value_range: Literal["unit", "symmetric"] = setting(
+        "unit", "range of a scaled image: [0, 1] with a sigmoid output, or [-1, 1] with tanh"
+    )
+
+
+@dataclass(frozen=True)
+class ArchitectureConfig(_Checked):
+    """Shape of encoder, decoder and projection head."""
+
+    channels: tuple[int, ...] = setting(
+        (8, 16, 32), "output channels of the encoder's convolutions; the decoder mirrors them", ge=1
+    )
+    latent_dim: int = setting(10, "latent dimensions", ge=1)
+    norm: Literal["none", "batch", "group"] = setting(
+        "none", "normalisation after each convolution but the last of the decoder"
+    )
+    projection: tuple[int, ...] = setting(
+        (8, 5), "widths of the projection head, hidden layers first", ge=1, only="cvae"
+    )
+
+
+@dataclass(frozen=True)
+class ViewsConfig(_Checked):
+    """How the second view of an image is made for the contrastive term."""
+
+    pairs: Literal["original+augmented", "two augmented"] = setting(
+        "original+augmented",
+        "what is contrasted (the paper's text: the first, its code: the second)",
+    )
+    crop_scale: tuple[float, float] | None = setting(
+        (0.8, 1.0),
+        "resized crop: range of the share of the area that is kept; null: no crop",
+        gt=0,
+        le=1,
+    )
+    crop_ratio: tuple[float, float] = setting(
+        (3 / 4, 4 / 3), "resized crop: range of the aspect ratio", gt=0
+    )
+    rotation_degrees: float = setting(
+        15.0, "rotation: largest angle to either side, in degrees; 0: none", ge=0, le=180
+    )
+    translation: float = setting(
+        0.1, "translation: largest shift as a share of the side; 0: none", ge=0, le=1
+    )
+    interpolation: Literal["bilinear", "nearest"] = setting(
+        "bilinear", "interpolation of crop and rotation"
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("crop_scale", "crop_ratio"):
+            pair = getattr(self, name)
+            if pair is not None and pair[0] > pair[1]:
+                raise ConfigError(f"{name} must be [smallest, largest], not {list(pair)}")
+
+
+@dataclass(frozen=True)
+class SelectionConfig(_Checked):
+    """Early stopping and the choice of the epoch that is evaluated, on validation."""
+
+    metric: Literal["val/loss", "val/reconstruction"] = setting(
+        "val/loss", "what early stopping and best-epoch selection look at; smaller is better"
+    )
+    epoch: Literal["last", "best"] = setting("last", "which epoch's weights are evaluated")
+    patience: int = setting(
+        0, "stop after this many epochs in a row without improvement; 0: never", ge=0
+    )
+    min_delta: float = setting(0.0, "an improvement is a decrease by more than this", ge=0)
+
+
+@dataclass(frozen=True)
+class TrialConfig(_Checked):
+    """Everything that decides what a trial computes. Paths and resources are not in it."""
+
+    model: ModelName = setting("vae", "vae, or cvae: the same with a contrastive term")
+    beta: float = setting(1e-3, "β, the weight of the KL divergence", ge=0)
+    lambda_: float = setting(
+        0.1, "λ, the weight of the contrastive term", ge=0, only="cvae", name="lambda"
+    )
+    tau: float = setting(0.5, "τ, the temperature of NT-Xent", gt=0, only="cvae")
+    epochs: int = setting(20, "passes over the training images", ge=1)
+    seed: int = setting(0, "seed of weights, batches, noise and views", ge=0, lt=2**63)
+    batch_size: int = setting(128, "images per training step; the last batch may be smaller", ge=2)
+    learning_rate: float = setting(1e-4, "Adam's learning rate", gt=0)
+    clip_norm: float | None = setting(1.0, "largest global gradient norm; null: no clipping", gt=0)
+    contrast: Literal["sample", "mean"] = setting(
+        "sample", "what enters the projection head: a sampled latent or its mean", only="cvae"
+    )
+    data: DataConfig = group(DataConfig(), "data set, split and scaling")
+    architecture: ArchitectureConfig = group(
+        ArchitectureConfig(), "encoder, decoder and projection head"
+    )
+    views: ViewsConfig = group(ViewsConfig(), "augmentations", only="cvae")
+    selection: SelectionConfig = group(SelectionConfig(), "early stopping and best-epoch selection")
+
+    @classmethod
+    def from_settings(cls, settings: Mapping[str, Any]) -> TrialConfig:
+        """Build from nested plain values, on top of the data set's preset.
+
+        Raises:
+            ConfigError: an unknown setting, or a value outside its limits.
+        """
+        data = settings.get("data", {})
+        name = data.get("name", DataConfig().name) if isinstance(data, Mapping) else data
+        return _build(cls, merge(PRESETS.get(str(name), {}), settings))
+
+    def to_settings(self) -> dict[str, Any]:
+        """Nested plain values under the names that files use; tuples become lists."""
+        settings: dict[str, Any] = _plain(self)
+        return settings
+
+
+PRESETS: dict[str, dict[str, Any]] = {
+    # The declared defaults are the paper's MNIST shape; its CIFAR-10 shape differs by this.
+    "cifar10": {
+        "batch_size": 256,
+        "data": {"value_range": "symmetric"},
+        "architecture": {
+            "channels": [32, 64, 128, 256],
+            "latent_dim": 128,
+            "projection": [64, 32],
+        },
+    },
+}
+
+
+def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Nested union of two mappings; where both have a value, ``above`` has it."""
+    merged = dict(below)
+    for key, value in above.items():
+        if isinstance(value, Mapping) and isinstance(merged.get(key), Mapping):
+            merged[key] = merge(merged[key], value)
+        else:
+            merged[key] = value
+    return merged
+
+
+def _build(cls: type[T], settings: Mapping[str, Any]) -> T:
+    declared = {setting_name(f): f for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
+    unknown = set(settings) - set(declared)
+    if unknown:
+        raise ConfigError(f"unknown settings of {cls.__name__}: {', '.join(sorted(unknown))}")
+    hints = get_type_hints(cls)
+    values: dict[str, Any] = {}
+    for name, value in settings.items():
+        hint = hints[declared[name].name]
+        if dataclasses.is_dataclass(hint) and isinstance(value, Mapping):
+            value = _build(hint, value)  # type: ignore[arg-type]
+        elif isinstance(value, list):
+            value = tuple(value)
+        elif (
+            isinstance(value, int) and not isinstance(value, bool) and hint in (float, float | None)
+        ):
+            value = float(value)
+        values[declared[name].name] = value
+    return cls(**values)
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {setting_name(f): _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    return list(value) if isinstance(value, tuple) else value

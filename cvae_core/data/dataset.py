@@ -1,0 +1,55 @@
+"""A data set in memory."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cvae_core.errors import DataError
+
+
+@dataclass(frozen=True)
+class Images:
+    """One split: ``pixels`` uint8 (N, C, H, W), ``labels`` int64 (N,)."""
+
+    pixels: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        if self.pixels.dtype != np.uint8 or self.pixels.ndim != 4:
+            raise DataError(
+                f"images must be uint8 (N, C, H, W), not {self.pixels.dtype} {self.pixels.shape}"
+            )
+        if len(self.pixels) != len(self.labels) or len(self.pixels) == 0:
+            raise DataError(f"{len(self.pixels)} images with {len(self.labels)} labels")
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A data set: NumPy arrays, because those are shared between processes without a copy."""
+
+    name: str
+    train: Images
+    test: Images
+    classes: tuple[str, ...]
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(C, H, W)."""
+        _, channels, height, width = self.train.pixels.shape
+        return channels, height, width
+
+    def fingerprint(self) -> str:
+        """SHA-256 over pixels and labels of both splits, hexadecimal."""
+        digest = hashlib.sha256()
+        for part in (self.train, self.test):
+            for array in (part.pixels, part.labels):
+                digest.update(repr(array.shape).encode())
+                digest.update(np.ascontiguousarray(array).data)
+        return digest.hexdigest()

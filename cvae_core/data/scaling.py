@@ -1,0 +1,18 @@
+"""From stored pixels to a model's input."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from cvae_core.config import DataConfig
+
+
+def to_unit(pixels: Tensor, config: DataConfig) -> Tensor:
+    """uint8 (B, C, H, W) to float32 in [0, 1]. Views are made in this range."""
+    return pixels.to(torch.float32).div_(config.divisor)
+
+
+def to_model_range(unit: Tensor, config: DataConfig) -> Tensor:
+    """[0, 1] to the range that the model reads and writes."""
+    return unit if config.value_range == "unit" else unit * 2 - 1

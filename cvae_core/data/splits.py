@@ -1,0 +1,32 @@
+"""The split of the training images."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from cvae_core.errors import DataError
+from cvae_core.training.streams import stream
+
+
+def split_indices(count: int, validation_fraction: float, split_seed: int) -> tuple[Tensor, Tensor]:
+    """Random split into training and validation.
+
+    Args:
+        count: number of images.
+        validation_fraction: share held out, rounded to whole images.
+        split_seed: seed of the split, apart from the trial's seed.
+
+    Returns:
+        Indices of training and of validation images, int64, disjoint, together all.
+
+    Raises:
+        DataError: one of the two parts would be empty.
+    """
+    held_out = round(count * validation_fraction)
+    if not 0 < held_out < count:
+        raise DataError(
+            f"{count} images cannot be split with validation_fraction {validation_fraction}"
+        )
+    order = torch.randperm(count, generator=stream(split_seed, "split"))
+    return order[held_out:], order[:held_out]

@@ -1,0 +1,23 @@
+"""What can go wrong in the core, as exceptions that say what to do next."""
+
+from __future__ import annotations
+
+
+class CoreError(Exception):
+    """Base of the errors that a caller can act on."""
+
+
+class ConfigError(CoreError):
+    """Settings that contradict each other or the data."""
+
+
+class DataError(CoreError):
+    """A data set that is missing, unreadable or not what it should be."""
+
+
+class CheckpointError(CoreError):
+    """A checkpoint that is torn, altered, or of another configuration."""
+
+
+class NonFiniteLossError(CoreError):
+    """A loss became NaN or infinite; the message names epoch and step."""

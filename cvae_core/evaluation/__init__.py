@@ -1,0 +1,1 @@
+"""Judging a trained model. Test images are touched here alone, and once."""

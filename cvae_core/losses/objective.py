@@ -1,0 +1,43 @@
+"""The weighted objective: reconstruction + β KL + λ NT-Xent."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from torch import Tensor
+
+
+class Terms(NamedTuple):
+    """The objective and its unweighted terms, scalars; ``contrastive`` is None for a VAE."""
+
+    loss: Tensor
+    reconstruction: Tensor
+    kl: Tensor
+    contrastive: Tensor | None
+
+    def detach(self) -> Terms:
+        """The same numbers without their graph."""
+        contrastive = None if self.contrastive is None else self.contrastive.detach()
+        return Terms(
+            self.loss.detach(), self.reconstruction.detach(), self.kl.detach(), contrastive
+        )
+
+
+def objective(
+    reconstruction: Tensor, kl: Tensor, contrastive: Tensor | None, *, beta: float, lambda_: float
+) -> Terms:
+    """Add up the terms.
+
+    Args:
+        reconstruction: mean squared error per pixel, scalar.
+        kl: mean KL divergence per image, in nats, scalar.
+        contrastive: NT-Xent, in nats, scalar; None for a VAE.
+        beta: weight of the KL divergence.
+        lambda_: weight of the contrastive term.
+    """
+    loss = reconstruction + beta * kl
+    if contrastive is not None:
+        # With λ = 0 this adds an exact zero to value and gradients: the control that shows the
+        # contrastive branch itself changes nothing.
+        loss = loss + lambda_ * contrastive
+    return Terms(loss, reconstruction, kl, contrastive)

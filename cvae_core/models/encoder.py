@@ -1,0 +1,32 @@
+"""The encoder: images to the parameters of a Gaussian posterior."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from cvae_core.models.blocks import Norm, Stage, norm_layers
+
+
+class Encoder(nn.Module):
+    """Strided convolutions, then two parallel linear layers.
+
+    Maps (B, C, H, W) to means and log-variances, each (B, D).
+    """
+
+    def __init__(self, stages: list[Stage], latent_dim: int, norm: Norm) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        for stage in stages:
+            layers += [
+                nn.Conv2d(stage.channels_in, stage.channels_out, *stage.kernel),
+                *norm_layers(norm, stage.channels_out),
+                nn.ReLU(),
+            ]
+        self.features = nn.Sequential(*layers, nn.Flatten())
+        units = stages[-1].channels_out * stages[-1].size_out ** 2
+        self.mu = nn.Linear(units, latent_dim)
+        self.log_var = nn.Linear(units, latent_dim)
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        features = self.features(images)
+        return self.mu(features), self.log_var(features)

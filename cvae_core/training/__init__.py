@@ -1,0 +1,1 @@
+"""The training loop, its random streams and its checkpoints."""

@@ -1,0 +1,95 @@
+"""Checkpoints: all that is needed to go on, or to evaluate, as bytes."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from cvae_core.config import TrialConfig
+from cvae_core.errors import CheckpointError
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """State at the end of an epoch. Plain values and tensors only, on the CPU."""
+
+    config: dict[str, Any]
+    epoch: int
+    stopped_early: bool
+    model: dict[str, Tensor]
+    optimizer: dict[str, Any]
+    streams: dict[str, Tensor]
+    selection: dict[str, Any]
+
+    def to_bytes(self) -> bytes:
+        """A file's content, readable by ``torch.load(weights_only=True)``."""
+        buffer = io.BytesIO()
+        torch.save({"format": FORMAT, **self.__dict__}, buffer)
+        return buffer.getvalue()
+
+    @property
+    def selected_weights(self) -> dict[str, Tensor]:
+        """What is evaluated: the best epoch's weights where those were asked for, else the last."""
+        best: dict[str, Tensor] | None = self.selection["best_weights"]
+        return self.model if best is None else best
+
+
+def sha256(content: bytes) -> str:
+    """Hexadecimal SHA-256."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def read_checkpoint(
+    content: bytes,
+    *,
+    config: TrialConfig,
+    expected_sha256: str | None = None,
+    name: str = "checkpoint",
+) -> Checkpoint:
+    """Read a checkpoint without executing code from it.
+
+    Args:
+        content: of the file.
+        config: the configuration that it has to belong to.
+        expected_sha256: hash noted when it was written.
+        name: of the file, for messages.
+
+    Raises:
+        CheckpointError: it is torn, altered, of an unknown format, or of another configuration.
+    """
+    if expected_sha256 is not None and sha256(content) != expected_sha256:
+        raise CheckpointError(
+            f"{name} is torn or was altered: its SHA-256 is not the one noted when it was written"
+        )
+    try:
+        state = torch.load(io.BytesIO(content), weights_only=True, map_location="cpu")
+        version = state.pop("format")
+        checkpoint = Checkpoint(**state) if version == FORMAT else None
+    except Exception as error:  # torch raises many kinds for a damaged file
+        raise CheckpointError(f"{name} is torn or not a checkpoint of this program") from error
+    if checkpoint is None:
+        raise CheckpointError(f"{name} has format {version}; this version reads format {FORMAT}")
+    different = _differences(checkpoint.config, config.to_settings())
+    if different:
+        raise CheckpointError(
+            f"{name} belongs to another configuration: it differs in {', '.join(different)}"
+        )
+    return checkpoint
+
+
+def _differences(a: dict[str, Any], b: dict[str, Any], prefix: str = "") -> list[str]:
+    names = []
+    for key in sorted(a.keys() | b.keys()):
+        left, right = a.get(key), b.get(key)
+        if isinstance(left, dict) and isinstance(right, dict):
+            names += _differences(left, right, f"{prefix}{key}.")
+        elif left != right:
+            names.append(prefix + key)
+    return names

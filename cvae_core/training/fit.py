@@ -1,0 +1,241 @@
+"""The training loop."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from cvae_core.config import TrialConfig
+from cvae_core.data.dataset import Dataset
+from cvae_core.data.scaling import to_unit
+from cvae_core.data.splits import split_indices
+from cvae_core.errors import NonFiniteLossError
+from cvae_core.evaluation.probe import validation_probe
+from cvae_core.losses import Terms
+from cvae_core.models import VAE, build_model
+from cvae_core.training.checkpoint import Checkpoint
+from cvae_core.training.clip import clip_grad_norm
+from cvae_core.training.selection import Selection
+from cvae_core.training.streams import TRAINING, VALIDATION, Streams
+from cvae_core.training.terms import batch_terms
+
+CHECK_EVERY_STEPS = 50
+COLUMNS = ("loss", "reconstruction", "kl", "contrastive")
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """A trained model: its weights, its metrics by epoch, and the checkpoint of its last epoch."""
+
+    model: VAE
+    history: list[dict[str, Any]]
+    checkpoint: Checkpoint
+
+
+def fit(
+    config: TrialConfig,
+    data: Dataset,
+    *,
+    start: Checkpoint | None = None,
+    on_epoch: Callable[[dict[str, Any]], Any] | None = None,
+    probe_every: int = 0,
+    device: str = "cpu",
+) -> FitResult:
+    """Train a model to its last epoch, or until early stopping.
+
+    The same configuration, machine and thread count give the same numbers, bit for bit, also
+    when training stops after any epoch and starts again from its checkpoint.
+
+    Args:
+        config: the trial's settings.
+        data: images in memory.
+        start: checkpoint to go on from.
+        on_epoch: called with each epoch's record: ``epoch``, ``metrics`` (a plain dictionary
+            such as ``{"train/loss": …}``), ``images_per_s`` (training alone) and ``epoch_s``.
+        probe_every: epochs between two ``val/probe_accuracy``, also made after the last; 0: never.
+        device: as PyTorch names it.
+
+    Raises:
+        NonFiniteLossError: the loss became NaN or infinite.
+    """
+    training = Training(config, data, start=start, probe_every=probe_every, device=device)
+    history = []
+    while not training.finished:
+        record = training.run_epoch()
+        history.append(record)
+        if on_epoch is not None:
+            on_epoch(record)
+    return FitResult(training.model, history, training.checkpoint())
+
+
+class Training:
+    """One model in training, an epoch at a time: the loop turned inside out, for schedulers."""
+
+    def __init__(
+        self,
+        config: TrialConfig,
+        data: Dataset,
+        *,
+        start: Checkpoint | None = None,
+        probe_every: int = 0,
+        device: str = "cpu",
+    ) -> None:
+        self.config = config
+        self.epoch = 0
+        self._device = torch.device(device)
+        self._probe_every = probe_every
+        self._pixels = torch.from_numpy(data.train.pixels).to(self._device)
+        self._labels = torch.from_numpy(data.train.labels)
+        self._train, self._val = split_indices(
+            len(data.train), config.data.validation_fraction, config.data.split_seed
+        )
+        self.model = build_model(config, data.image_shape).to(self._device)
+        self._parameters = list(self.model.parameters())
+        self._optimizer = torch.optim.Adam(
+            self._parameters, lr=config.learning_rate, fused=self._device.type in ("cpu", "cuda")
+        )
+        self._streams = Streams(config.seed, TRAINING)
+        self._selection = Selection(config.selection)
+        if start is not None:
+            self.epoch = start.epoch
+            self.model.load_state_dict(start.model)
+            self._optimizer.load_state_dict(start.optimizer)
+            self._streams.load_state_dict(start.streams)
+            self._selection.load_state_dict(start.selection)
+
+    @property
+    def finished(self) -> bool:
+        """Whether the last epoch is done or patience has run out."""
+        return self.epoch >= self.config.epochs or self._selection.stop
+
+    def run_epoch(self) -> dict[str, Any]:
+        """Train one epoch, validate, and return its record.
+
+        Raises:
+            NonFiniteLossError: the loss became NaN or infinite; the training is then of no use.
+        """
+        began = time.perf_counter()
+        with _deterministic():
+            metrics = self._train_epoch()
+            trained = time.perf_counter()
+            self.epoch += 1
+            metrics |= self._validate()
+        self._selection.update(self.epoch, metrics, self.model.state_dict())
+        if self._probe_every and (self.epoch % self._probe_every == 0 or self.finished):
+            metrics["val/probe_accuracy"] = validation_probe(
+                self.model, self._pixels, self._labels, self._train, self._val, self.config.data
+            )
+        return {
+            "epoch": self.epoch,
+            "metrics": metrics,
+            "images_per_s": len(self._train) / (trained - began),
+            "epoch_s": time.perf_counter() - began,
+        }
+
+    def checkpoint(self) -> Checkpoint:
+        """The state at the end of the last epoch."""
+        return Checkpoint(
+            config=self.config.to_settings(),
+            epoch=self.epoch,
+            stopped_early=self._selection.stop,
+            model=_on_cpu(self.model.state_dict()),
+            optimizer=_on_cpu(self._optimizer.state_dict()),
+            streams=self._streams.state_dict(),
+            selection=_on_cpu(self._selection.state_dict()),
+        )
+
+    def step(self, unit: Tensor) -> Terms:
+        """One optimiser step on images in [0, 1], (B, C, H, W); returns the detached terms."""
+        self._optimizer.zero_grad(set_to_none=True)
+        terms = batch_terms(self.model, unit, self.config, self._streams)
+        terms.loss.backward()
+        if self.config.clip_norm is not None:
+            gradients = [p.grad for p in self._parameters if p.grad is not None]
+            clip_grad_norm(gradients, self.config.clip_norm)
+        self._optimizer.step()
+        return terms.detach()
+
+    def _train_epoch(self) -> dict[str, float]:
+        self.model.train()
+        order = self._train[torch.randperm(len(self._train), generator=self._streams["batches"])]
+        batches = order.split(self.config.batch_size)
+        rows = torch.zeros(len(batches), len(COLUMNS), device=self._device)
+        for step, indices in enumerate(batches):
+            _record(rows[step], self.step(self._batch(indices)))
+            if (step + 1) % CHECK_EVERY_STEPS == 0 or step + 1 == len(batches):
+                self._check_finite(rows[: step + 1])
+        return self._means("train", rows, batches)
+
+    @torch.no_grad()
+    def _validate(self) -> dict[str, float]:
+        self.model.eval()
+        streams = Streams(self.config.seed, VALIDATION)
+        batches = self._val.split(self.config.batch_size)
+        rows = torch.zeros(len(batches), len(COLUMNS), device=self._device)
+        for step, indices in enumerate(batches):
+            terms = batch_terms(self.model, self._batch(indices), self.config, streams, "val_")
+            _record(rows[step], terms)
+        metrics = self._means("val", rows, batches)
+        if not all(map(_finite, metrics.values())):
+            raise NonFiniteLossError(
+                f"the validation loss is not finite after epoch {self.epoch}, "
+                f"step {len(self._train.split(self.config.batch_size))}: {metrics}"
+            )
+        return metrics
+
+    def _batch(self, indices: Tensor) -> Tensor:
+        pixels = self._pixels.index_select(0, indices.to(self._device))
+        return to_unit(pixels, self.config.data)
+
+    def _check_finite(self, rows: Tensor) -> None:
+        finite = rows.isfinite().all(dim=1)
+        if bool(finite.all()):
+            return
+        step = int((~finite).to(torch.uint8).argmax())
+        values = dict(zip(COLUMNS, rows[step].tolist(), strict=True))
+        raise NonFiniteLossError(
+            f"the loss is not finite in epoch {self.epoch + 1}, step {step + 1} of "
+            f"{len(self._train.split(self.config.batch_size))}: {values}"
+        )
+
+    def _means(self, split: str, rows: Tensor, batches: tuple[Tensor, ...]) -> dict[str, float]:
+        """Means over images (over batches, weighted by their size), summed in float64."""
+        weights = torch.tensor([len(b) for b in batches], dtype=torch.float64)
+        means = (rows.to("cpu", torch.float64) * weights[:, None]).sum(dim=0) / weights.sum()
+        names = COLUMNS if self.config.model == "cvae" else COLUMNS[:-1]
+        return {f"{split}/{name}": float(mean) for name, mean in zip(names, means, strict=False)}
+
+
+def _record(row: Tensor, terms: Terms) -> None:
+    for column, term in enumerate(terms):
+        if term is not None:
+            row[column] = term
+
+
+def _finite(value: float) -> bool:
+    return value - value == 0.0
+
+
+def _on_cpu(state: Any) -> Any:
+    """A copy of nested containers in which every tensor is on the CPU and shares no memory."""
+    if isinstance(state, Tensor):
+        return state.detach().to("cpu", copy=True)
+    if isinstance(state, dict):
+        return {key: _on_cpu(value) for key, value in state.items()}
+    if isinstance(state, list):
+        return [_on_cpu(value) for value in state]
+    return state
+
+
+@contextmanager
+def _deterministic() -> Iterator[None]:
+    """cuDNN's deterministic kernels and full float32, restored afterwards; no effect on the CPU."""
+    cudnn = torch.backends.cudnn
+    with cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
+        yield
