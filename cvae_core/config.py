@@ -8,7 +8,7 @@ metadata says ``only="cvae"`` means nothing to a plain VAE.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar, get_type_hints
 
@@ -56,7 +56,7 @@ def setting_name(declared: dataclasses.Field[Any]) -> str:
     return str(declared.metadata.get("name") or declared.name)
 
 
-_COMPARE = {
+_COMPARE: dict[str, tuple[Callable[[Any, Any], bool], str]] = {
     "gt": (lambda value, limit: value > limit, "greater than"),
     "ge": (lambda value, limit: value >= limit, "at least"),
     "lt": (lambda value, limit: value < limit, "less than"),
