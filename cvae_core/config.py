@@ -14,6 +14,9 @@ from typing import Any, Literal, TypeVar, get_type_hints
 
 from cvae_core.errors import ConfigError
 
+NUMERICS = 1
+"""Raised whenever a change of this project's arithmetic changes results for equal settings."""
+
 ModelName = Literal["vae", "cvae"]
 T = TypeVar("T")
 
@@ -70,6 +73,8 @@ class _Checked:
     def __post_init__(self) -> None:
         for declared in dataclasses.fields(self):  # type: ignore[arg-type]
             value = getattr(self, declared.name)
+            if value == ():
+                raise ConfigError(f"{setting_name(declared)} must not be empty")
             items = value if isinstance(value, tuple) else (value,)
             for kind, limit in declared.metadata["limits"].items():
                 holds, words = _COMPARE[kind]

@@ -62,25 +62,27 @@ def _mnist(root: Path | None) -> Dataset:
         with _download_timeout():
             # With download=True torchvision fetches only what is not there.
             splits = [source(str(root), train=train, download=True) for train in (True, False)]
-    except (OSError, RuntimeError, ValueError) as error:
+        train, test = (
+            Images(
+                np.ascontiguousarray(split.data.numpy()[:, None]),
+                split.targets.numpy().astype(np.int64),
+            )
+            for split in splits
+        )
+    except Exception as error:  # torchvision raises many kinds for damaged files and odd answers
         raise DataError(
             f"mnist could not be read from {folder}, nor downloaded from "
-            f"{' or '.join(source.mirrors)} ({_first_line(error)}). "
-            "Put the four MNIST files into that folder, name another one with --data-root, "
+            f"{' or '.join(source.mirrors)} ({_last_line(error)}). "
+            "Put the four MNIST files into that folder (delete damaged ones: they are fetched "
+            "again), name another folder with --data-root, "
             "or try the sweep that needs no data: sweeps/digits_beta.yaml"
         ) from error
-    train, test = (
-        Images(
-            np.ascontiguousarray(split.data.numpy()[:, None]),
-            split.targets.numpy().astype(np.int64),
-        )
-        for split in splits
-    )
     return Dataset("mnist", train, test, tuple(str(digit) for digit in range(10)))
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error) or type(error).__name__).strip().splitlines()[0]
+def _last_line(error: Exception) -> str:
+    """What went wrong: torchvision lists its attempts, with the reason of the last one last."""
+    return (str(error).strip() or type(error).__name__).splitlines()[-1]
 
 
 @contextmanager

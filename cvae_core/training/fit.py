@@ -100,12 +100,14 @@ class Training:
         self._optimizer = torch.optim.Adam(
             self._parameters, lr=config.learning_rate, fused=self._device.type in ("cpu", "cuda")
         )
+        self._columns = COLUMNS if config.model == "cvae" else COLUMNS[:-1]
         self._streams = Streams(config.seed, TRAINING)
         self._selection = Selection(config.selection)
         if start is not None:
             self.epoch = start.epoch
             self.model.load_state_dict(start.model)
-            self._optimizer.load_state_dict(start.optimizer)
+            # The optimiser would take these tensors over and change the caller's checkpoint.
+            self._optimizer.load_state_dict(_on_cpu(start.optimizer))
             self._streams.load_state_dict(start.streams)
             self._selection.load_state_dict(start.selection)
 
@@ -165,7 +167,7 @@ class Training:
         self.model.train()
         order = self._train[torch.randperm(len(self._train), generator=self._streams["batches"])]
         batches = order.split(self.config.batch_size)
-        rows = torch.zeros(len(batches), len(COLUMNS), device=self._device)
+        rows = torch.zeros(len(batches), len(self._columns), device=self._device)
         for step, indices in enumerate(batches):
             _record(rows[step], self.step(self._batch(indices)))
             if (step + 1) % CHECK_EVERY_STEPS == 0 or step + 1 == len(batches):
@@ -177,7 +179,7 @@ class Training:
         self.model.eval()
         streams = Streams(self.config.seed, VALIDATION)
         batches = self._val.split(self.config.batch_size)
-        rows = torch.zeros(len(batches), len(COLUMNS), device=self._device)
+        rows = torch.zeros(len(batches), len(self._columns), device=self._device)
         for step, indices in enumerate(batches):
             terms = batch_terms(self.model, self._batch(indices), self.config, streams, "val_")
             _record(rows[step], terms)
@@ -198,7 +200,7 @@ class Training:
         if bool(finite.all()):
             return
         step = int((~finite).to(torch.uint8).argmax())
-        values = dict(zip(COLUMNS, rows[step].tolist(), strict=True))
+        values = dict(zip(self._columns, rows[step].tolist(), strict=True))
         raise NonFiniteLossError(
             f"the loss is not finite in epoch {self.epoch + 1}, step {step + 1} of "
             f"{len(self._train.split(self.config.batch_size))}: {values}"
@@ -208,8 +210,8 @@ class Training:
         """Means over images (over batches, weighted by their size), summed in float64."""
         weights = torch.tensor([len(b) for b in batches], dtype=torch.float64)
         means = (rows.to("cpu", torch.float64) * weights[:, None]).sum(dim=0) / weights.sum()
-        names = COLUMNS if self.config.model == "cvae" else COLUMNS[:-1]
-        return {f"{split}/{name}": float(mean) for name, mean in zip(names, means, strict=False)}
+        named = zip(self._columns, means, strict=True)
+        return {f"{split}/{name}": float(mean) for name, mean in named}
 
 
 def _record(row: Tensor, terms: Terms) -> None:

@@ -1,0 +1,110 @@
+"""The baseline: the training loop that the paper's code used, written out plainly.
+
+A DataLoader over torchvision's data set with PIL transforms image by image, PyTorch's default
+Adam and gradient clipping, and the losses as one finds them in tutorials. The model is the
+project's own, so that only the loop differs.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from cvae_core.config import TrialConfig
+from cvae_core.data.vision import torchvision
+from cvae_core.models import ContrastiveVAE, build_model
+
+
+class OriginalAndView:
+    """A PIL image to two tensors: the image and an augmented view of it."""
+
+    def __init__(self) -> None:
+        t = torchvision.transforms
+        self.original = t.ToTensor()
+        self.view = t.Compose(
+            [
+                t.RandomResizedCrop(28, scale=(0.8, 1.0)),
+                t.RandomRotation(15),
+                t.RandomAffine(0, translate=(0.1, 0.1)),
+                t.ToTensor(),
+            ]
+        )
+
+    def __call__(self, image: Any) -> tuple[Tensor, Tensor]:
+        return self.original(image), self.view(image)
+
+
+class PlainLoop:
+    """Model, optimiser and training step."""
+
+    def __init__(self, config: TrialConfig, image_shape: tuple[int, int, int]) -> None:
+        self.config = config
+        self.model = build_model(config, image_shape)
+        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=config.learning_rate)
+
+    def loader(self, root: Path) -> DataLoader[Any]:
+        contrastive = self.config.model == "cvae"
+        transform = OriginalAndView() if contrastive else torchvision.transforms.ToTensor()
+        dataset = torchvision.datasets.MNIST(str(root), train=True, transform=transform)
+        return DataLoader(dataset, batch_size=self.config.batch_size, shuffle=True, num_workers=0)
+
+    def images_per_s(self, loader: DataLoader[Any], steps: int) -> float:
+        """Train for some steps, loading included."""
+        self.model.train()
+        began, images = time.perf_counter(), 0
+        for step, (batch, _labels) in enumerate(loader, start=1):
+            original, view = batch if isinstance(batch, list) else (batch, None)
+            self.step(original, view)
+            images += len(original)
+            if step == steps:
+                break
+        return images / (time.perf_counter() - began)
+
+    def step(
+        self,
+        images: Tensor,
+        views: Tensor | None = None,
+        noise: Tensor | None = None,
+        second_noise: Tensor | None = None,
+    ) -> dict[str, float]:
+        """One optimiser step; noise is drawn where none is given. Returns the terms."""
+        self.optimizer.zero_grad()
+        mu, log_var = self.model.encode(images)
+        z = _sample(mu, log_var, noise)
+        reconstruction = F.mse_loss(self.model.decode(z), images)
+        kl = torch.mean(-0.5 * torch.sum(1 + log_var - mu**2 - torch.exp(log_var), dim=1))
+        loss = reconstruction + self.config.beta * kl
+        terms = {"reconstruction": reconstruction.item(), "kl": kl.item()}
+        if views is not None:
+            assert isinstance(self.model, ContrastiveVAE)
+            second = _sample(*self.model.encode(views), second_noise)
+            contrastive = _nt_xent(self.model.head(z), self.model.head(second), self.config.tau)
+            loss = loss + self.config.lambda_ * contrastive
+            terms["contrastive"] = contrastive.item()
+        loss.backward()
+        if self.config.clip_norm is not None:
+            torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip_norm)
+        self.optimizer.step()
+        return terms | {"loss": loss.item()}
+
+
+def _sample(mu: Tensor, log_var: Tensor, noise: Tensor | None) -> Tensor:
+    std = torch.exp(0.5 * log_var)
+    return mu + std * (torch.randn_like(std) if noise is None else noise)
+
+
+def _nt_xent(a: Tensor, b: Tensor, tau: float) -> Tensor:
+    size = a.shape[0]
+    z = F.normalize(torch.cat([a, b], dim=0), dim=1)
+    similarity = torch.matmul(z, z.T) / tau
+    exponentials = torch.exp(similarity)
+    itself = torch.eye(2 * size, dtype=torch.bool)
+    denominator = exponentials.masked_fill(itself, 0).sum(dim=1)
+    positives = torch.cat([torch.diag(similarity, size), torch.diag(similarity, -size)])
+    return torch.mean(torch.log(denominator) - positives)
