@@ -1,0 +1,114 @@
+"""The one door by which every result enters the ledger, whichever engine it comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from orchestration import store
+from orchestration.jobs import Job, Report
+from orchestration.ledger import (
+    CheckpointRef,
+    Epoch,
+    Evaluated,
+    Failure,
+    Ledger,
+    Trial,
+    end_attempt,
+)
+from orchestration.queue import Queue
+from orchestration.spec import Checkpoints
+
+Listener = Callable[[Job, Report | None, Trial], None]
+
+
+class Door:
+    """Writes each report down, then says whether its job is to stop."""
+
+    def __init__(
+        self, ledger: Ledger, queue: Queue, checkpoints: Checkpoints, listener: Listener
+    ) -> None:
+        self._ledger = ledger
+        self._queue = queue
+        self._checkpoints = checkpoints
+        self._listener = listener
+        self.stopping = False
+        """Set to let every job end after its next report."""
+
+    def begun(self, job: Job) -> None:
+        """A worker has taken a job up."""
+        self._queue.begun(job)
+        self._listener(job, None, self._ledger.trials[job.key])
+
+    def lost(self, job: Job, reason: str) -> None:
+        """A worker died under a job."""
+        self._queue.lost(job, reason)
+        report = Report(
+            kind="failed", final=True, failure={"kind": "worker lost", "message": reason}
+        )
+        self._listener(job, report, self._ledger.trials[job.key])
+
+    def report(self, job: Job, report: Report) -> bool:
+        """Take a report in; True where the job is to stop."""
+        if report.kind == "epoch":
+            superfluous = self._epoch(job, report)
+        else:
+            superfluous = []
+            self._ledger.change(job.key, lambda trial: _outcome(trial, job, report))
+        # Only what no document names any more is removed, and only afterwards.
+        for path in superfluous:
+            store.remove(self._ledger.folder / path)
+        self._listener(job, report, self._ledger.trials[job.key])
+        stop = report.final or self.stopping
+        if stop:
+            self._queue.ended(job)
+        return stop
+
+    def _epoch(self, job: Job, report: Report) -> list[str]:
+        superfluous: list[str] = []
+
+        def enter(trial: Trial) -> None:
+            attempt = trial.attempts[-1]
+            attempt.worker = attempt.worker or report.worker
+            attempt.from_epoch = report.from_epoch
+            trial.notes += [note for note in report.notes if note not in trial.notes]
+            if report.epoch is not None:
+                record = Epoch.model_validate(report.epoch)
+                trial.epochs = [e for e in trial.epochs if e.epoch < record.epoch] + [record]
+            if report.checkpoint is not None:
+                superfluous.extend(
+                    self._keep(trial, CheckpointRef.model_validate(report.checkpoint))
+                )
+            if report.final:
+                end_attempt(trial, "finished", "finished")
+            elif self.stopping:
+                end_attempt(trial, "interrupted", "pending")
+
+        self._ledger.change(job.key, enter)
+        return superfluous
+
+    def _keep(self, trial: Trial, newest: CheckpointRef) -> list[str]:
+        """Name the newest checkpoint; paths of those that need not stay."""
+        every, keep = self._checkpoints.every_epochs, self._checkpoints.keep
+        older = [ref for ref in trial.checkpoints if ref.epoch < newest.epoch]
+        kept = [ref for ref in older if every and ref.epoch % every == 0]
+        if keep != "all":
+            own = bool(every and newest.epoch % every == 0)
+            kept = kept[max(0, len(kept) - keep + own) :]
+        before = {ref.path for ref in trial.checkpoints}
+        trial.checkpoints = [*kept, newest]
+        return sorted(before - {ref.path for ref in trial.checkpoints})
+
+
+def _outcome(trial: Trial, job: Job, report: Report) -> None:
+    failure = None if report.failure is None else Failure.model_validate(report.failure)
+    if job.kind == "evaluate":
+        trial.evaluations[job.part] = Evaluated(
+            state="failed" if failure else "finished",
+            metrics=report.metrics,
+            seconds=report.seconds,
+            error=failure,
+        )
+    else:
+        trial.attempts[-1].worker = report.worker
+        end_attempt(trial, "failed", "failed")
+        trial.error = failure

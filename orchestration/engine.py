@@ -1,0 +1,324 @@
+"""Ray Tune, boxed: it executes the queue's jobs, and decides nothing.
+
+Tune's searcher interface hands jobs out, its stopper interface takes every report in. Neither
+Tune's checkpoints, its restoring, its retries nor its loggers are used: the ledger is the truth.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cvae_core.data import Dataset
+from orchestration.door import Door
+from orchestration.errors import UserError
+from orchestration.jobs import Job, Report
+from orchestration.queue import Queue
+from orchestration.spec import Resources
+from orchestration.threads import thread_environment
+
+# Read by Ray when it is imported or started: quiet, no telemetry, no habits of its own.
+os.environ.update(
+    RAY_USAGE_STATS_ENABLED="0",
+    RAY_AIR_NEW_OUTPUT="0",
+    RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO="0",
+    TUNE_DISABLE_AUTO_CALLBACK_LOGGERS="1",
+    TUNE_DISABLE_SIGINT_HANDLER="1",
+    TUNE_GLOBAL_CHECKPOINT_S="1000000000",
+    TUNE_PRINT_ALL_TRIAL_ERRORS="0",
+    TUNE_WARN_INSUFFICENT_RESOURCE_THRESHOLD_S="1000000000",
+)
+
+import ray
+from ray import tune
+from ray.tune import Callback, Stopper, Trainable
+from ray.tune.search import Searcher
+
+MIN_OBJECT_STORE = 100 * 2**20
+CONNECT_TIMEOUT_S = 5.0
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A Ray that is up."""
+
+    slots: int
+    """How many trials run at once."""
+    local: bool
+
+
+class RaySession:
+    """Starts a local Ray, or joins one, and leaves nothing behind.
+
+    Args:
+        address: of a running cluster; None starts a local one.
+        resources: of one trial.
+        max_concurrent: most trials at once; None: as many as fit.
+        data_bytes: size of the data that workers share.
+    """
+
+    def __init__(
+        self,
+        address: str | None,
+        resources: Resources,
+        max_concurrent: int | None,
+        data_bytes: int,
+    ) -> None:
+        self._address = address
+        self._resources = resources
+        self._max_concurrent = max_concurrent
+        self._data_bytes = data_bytes
+        self._temporary: str | None = None
+
+    def start(self) -> Cluster:
+        """Start or join Ray. Call in the main thread.
+
+        Raises:
+            UserError: the cluster does not answer, or no node can hold a trial.
+        """
+        options: dict[str, Any] = {
+            "log_to_driver": False,
+            "logging_level": "ERROR",
+            "include_dashboard": False,
+            "configure_logging": True,
+            "runtime_env": {"env_vars": thread_environment(self._resources.cpu)},
+        }
+        if self._address is None:
+            # Sockets lie below it, and their paths may not be long.
+            self._temporary = tempfile.mkdtemp(prefix="cvae-")
+            options |= {
+                "address": "local",
+                "_temp_dir": self._temporary,
+                "object_store_memory": max(MIN_OBJECT_STORE, int(self._data_bytes * 1.25) + 2**26),
+            }
+        else:
+            del options["include_dashboard"]
+            options["address"] = self._address
+        try:
+            ray.init(**options)
+        except (ConnectionError, RuntimeError, ValueError, OSError, TimeoutError) as error:
+            self.stop()
+            where = f"the Ray cluster at {self._address}" if self._address else "a local Ray"
+            raise UserError(
+                f"{where} could not be {'joined' if self._address else 'started'}: "
+                f"{str(error).strip().splitlines()[0] if str(error) else type(error).__name__}"
+            ) from error
+        try:
+            return Cluster(slots=self._slots(), local=self._address is None)
+        except UserError:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """Leave Ray; a local one ends, with its temporary files."""
+        ray.shutdown()
+        if self._temporary is not None:
+            shutil.rmtree(self._temporary, ignore_errors=True)
+
+    def _slots(self) -> int:
+        fitting = 0
+        for node in ray.nodes():
+            if not node["Alive"]:
+                continue
+            has = node["Resources"]
+            by_cpu = int(has.get("CPU", 0) // self._resources.cpu)
+            gpu = self._resources.gpu
+            fitting += min(by_cpu, int(has.get("GPU", 0) / gpu)) if gpu else by_cpu
+        if fitting == 0:
+            total = ray.cluster_resources()
+            raise UserError(
+                f"a trial asks for {self._resources.cpu} CPUs and {self._resources.gpu:g} GPUs, "
+                f"and no node has that many (all together: {total.get('CPU', 0):g} CPUs, "
+                f"{total.get('GPU', 0):g} GPUs); lower resources: in the sweep file"
+            )
+        return min(fitting, self._max_concurrent or fitting)
+
+
+def check_address(address: str) -> None:
+    """Refuse, in seconds, an address at which no Ray answers.
+
+    Raises:
+        UserError: the form of the address is wrong, or nothing answers there.
+    """
+    if address.startswith("ray://"):
+        raise UserError(
+            f"--address {address}: Ray client addresses are not supported, because Tune would then "
+            "run elsewhere; give the address of the head node, such as 10.0.0.1:6379"
+        )
+    if address == "auto":
+        return
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit():
+        raise UserError(f"--address {address}: give host:port, such as 10.0.0.1:6379, or auto")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), CONNECT_TIMEOUT_S).close()
+    except (OSError, OverflowError) as error:
+        raise UserError(
+            f"--address {address}: no Ray cluster answers there ({error}); "
+            "start one with `ray start --head`, or leave --address out"
+        ) from error
+
+
+class TrialActor(Trainable):
+    """A worker in an actor: one job after another, with the data it was started with."""
+
+    def setup(
+        self,
+        config: dict[str, Any],
+        datasets: Mapping[str, Dataset] | None = None,
+        folder: str = "",
+        threads: int = 1,
+        gpu: bool = False,
+    ) -> None:
+        """Called once an actor."""
+        from orchestration.worker import Worker
+
+        os.environ.pop("MLFLOW_RUN_ID", None)
+        self._worker = Worker(datasets or {}, Path(folder), threads=threads, gpu=gpu)
+        self._worker.start(Job.from_json(config["job"]))
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        """Called for every further job."""
+        self._worker.start(Job.from_json(new_config["job"]))
+        return True
+
+    def step(self) -> dict[str, Any]:
+        """One step of the job, as Tune wants it."""
+        return {"report": self._worker.step().to_json()}
+
+
+class _Unsaved:
+    """Tune pickles what it is given, for restoring; nothing here is restored."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {}
+
+
+class _JobSearcher(_Unsaved, Searcher):
+    """Hands the queue's jobs out, as many at once as there are slots."""
+
+    def __init__(self, queue: Queue, door: Door, slots: int) -> None:
+        super().__init__()
+        self._queue = queue
+        self._door = door
+        self._slots = slots
+        self._lost: list[tuple[Job, str]] = []
+        self.jobs: dict[str, Job] = {}
+
+    def suggest(self, trial_id: str) -> Any:
+        # Tune swallows errors of on_trial_complete, so what it noted is entered here.
+        while self._lost:
+            self._door.lost(*self._lost.pop())
+        if self._queue.done:
+            return Searcher.FINISHED
+        if len(self._queue.under_way) >= self._slots:
+            return None
+        job = self._queue.next()
+        if job is None:
+            return Searcher.FINISHED if self._queue.done else None
+        self.jobs[trial_id] = job
+        return {"job": job.to_json()}
+
+    def on_trial_complete(
+        self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
+    ) -> None:
+        job = self.jobs.pop(trial_id, None)
+        if error and job is not None and job in self._queue.under_way:
+            self._lost.append((job, "its process ended without a word (killed, or out of memory)"))
+
+    def save(self, checkpoint_path: str) -> None:
+        """Nothing here is worth keeping."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Nothing was kept."""
+
+
+class _ReportStopper(_Unsaved, Stopper):
+    """Sees every result first, on the driver's main thread."""
+
+    def __init__(self, searcher: _JobSearcher, door: Door) -> None:
+        self._searcher = searcher
+        self._door = door
+
+    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
+        job = self._searcher.jobs.get(trial_id)
+        if job is None or "report" not in result:
+            return True
+        return self._door.report(job, Report.from_json(result["report"]))
+
+    def stop_all(self) -> bool:
+        return False
+
+
+class _StartCallback(_Unsaved, Callback):
+    """Says when an actor takes a job up."""
+
+    def __init__(self, searcher: _JobSearcher, door: Door, on_start: Callable[[], None]) -> None:
+        self._searcher = searcher
+        self._door = door
+        self._on_start = on_start
+
+    def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        job = self._searcher.jobs.get(trial.trial_id)
+        if job is not None:
+            self._door.begun(job)
+        self._on_start()
+
+
+def run_on_ray(
+    cluster: Cluster,
+    queue: Queue,
+    door: Door,
+    datasets: Mapping[str, Dataset],
+    folder: Path,
+    resources: Resources,
+    on_start: Callable[[], None],
+) -> None:
+    """Work the queue off on reused actors. Call in the main thread, with Ray up.
+
+    Args:
+        cluster: what ``RaySession.start`` gave.
+        queue: of the sweep.
+        door: where reports go.
+        datasets: by name; put into the object store once and shared by all workers of a node.
+        folder: the sweep's, as every node sees it.
+        resources: of one trial.
+        on_start: called whenever an actor starts on a job.
+    """
+    # Without it a searcher's trials run one at a time.
+    os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(cluster.slots)
+    searcher = _JobSearcher(queue, door, cluster.slots)
+    bundle = {"CPU": resources.cpu} | ({"GPU": resources.gpu} if resources.gpu else {})
+    trainable = tune.with_parameters(
+        TrialActor,
+        datasets=dict(datasets),
+        folder=str(folder),
+        threads=resources.cpu,
+        gpu=resources.gpu > 0,
+    )
+    with tempfile.TemporaryDirectory(prefix="cvae-tune-") as temporary:
+        tune.Tuner(
+            tune.with_resources(trainable, tune.PlacementGroupFactory([bundle])),
+            tune_config=tune.TuneConfig(
+                search_alg=searcher,
+                num_samples=-1,
+                reuse_actors=True,
+                trial_name_creator=lambda trial: str(trial.trial_id),
+                trial_dirname_creator=lambda trial: str(trial.trial_id),
+            ),
+            run_config=tune.RunConfig(
+                name="sweep",
+                storage_path=temporary,
+                stop=_ReportStopper(searcher, door),
+                callbacks=[_StartCallback(searcher, door, on_start)],
+                failure_config=tune.FailureConfig(max_failures=0),
+                checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
+                verbose=0,
+            ),
+        ).fit()

@@ -1,0 +1,14 @@
+"""The error that is a person's to mend."""
+
+from __future__ import annotations
+
+
+class UserError(Exception):
+    """A request that cannot be carried out: what, where, and what to do. Exit code 2.
+
+    Several problems found at once are given as several lines.
+    """
+
+    def __init__(self, *lines: str) -> None:
+        super().__init__("\n".join(lines))
+        self.lines = lines

@@ -1,0 +1,17 @@
+"""Nested settings under flat names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def flat(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """``{"data": {"name": "mnist"}}`` to ``{"data.name": "mnist"}``."""
+    result: dict[str, Any] = {}
+    for name, value in nested.items():
+        if isinstance(value, Mapping):
+            result |= flat(value, f"{prefix}{name}.")
+        else:
+            result[f"{prefix}{name}"] = value
+    return result

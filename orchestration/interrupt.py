@@ -1,0 +1,51 @@
+"""Ctrl-C: first let running epochs end, then end at once."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable
+from types import FrameType, TracebackType
+
+GRACE_S = 30.0
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Interrupted(BaseException):
+    """Raised in the main thread where waiting has come to its end."""
+
+
+class InterruptHandler:
+    """Handles SIGINT, SIGTERM and SIGHUP while it is entered.
+
+    The first one calls ``on_first``; the second, or the end of the grace period, raises
+    ``Interrupted`` in the main thread.
+    """
+
+    def __init__(self, on_first: Callable[[], None]) -> None:
+        self._on_first = on_first
+        self._before: dict[int, object] = {}
+        self.seen = False
+
+    def __enter__(self) -> InterruptHandler:
+        for number in (*SIGNALS, signal.SIGALRM):
+            self._before[number] = signal.signal(number, self._handle)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        for number, handler in self._before.items():
+            signal.signal(number, handler)  # type: ignore[arg-type]
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        if self.seen:
+            raise Interrupted
+        self.seen = True
+        signal.setitimer(signal.ITIMER_REAL, GRACE_S)
+        # In a thread of its own: the main thread may hold a lock that is needed to say so.
+        threading.Thread(target=self._on_first, daemon=True).start()

@@ -1,0 +1,61 @@
+"""What goes to a worker and what comes back: plain values that JSON can hold."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+
+@dataclass(frozen=True)
+class Job:
+    """Train a trial from its newest good checkpoint, or evaluate one part of it."""
+
+    kind: Literal["train", "evaluate"]
+    key: str
+    config: dict[str, Any]
+    attempt: int
+    checkpoints: list[dict[str, Any]]
+    """References (epoch, path, sha256), newest first."""
+    part: str = ""
+    probe_every: int = 0
+    every_epochs: int | None = None
+    min_interval_s: float = 5.0
+
+    def to_json(self) -> str:
+        """One line of text."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Job:
+        """The inverse of ``to_json``."""
+        return cls(**json.loads(text))
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a worker says after a step of a job."""
+
+    kind: Literal["epoch", "evaluated", "failed"]
+    final: bool
+    """Whether the job is done with this."""
+    from_epoch: int = 0
+    """Epoch of the checkpoint that training began from; 0: from scratch."""
+    epoch: dict[str, Any] | None = None
+    """Record of an epoch; None where there was none left to train."""
+    checkpoint: dict[str, Any] | None = None
+    """Reference to the checkpoint that this epoch wrote, if it wrote one."""
+    metrics: dict[str, float] = field(default_factory=dict)
+    seconds: float = 0.0
+    failure: dict[str, str] | None = None
+    worker: dict[str, Any] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    def to_json(self) -> str:
+        """One line of text: floats in full, so that nothing changes on the way."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Report:
+        """The inverse of ``to_json``."""
+        return cls(**json.loads(text))

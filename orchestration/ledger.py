@@ -1,0 +1,239 @@
+"""The truth about a sweep: one folder, one small document per trial, paths relative to it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+from filelock import FileLock, Timeout
+from pydantic import BaseModel, ConfigDict
+
+from orchestration import store
+from orchestration.errors import UserError
+
+State = Literal["pending", "running", "finished", "stopped", "failed"]
+
+
+class Document(BaseModel):
+    """Base of the ledger's documents; fields of other versions are kept as they are."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+class Attempt(Document):
+    """One go at training a trial."""
+
+    number: int
+    from_epoch: int
+    began: float
+    ended: float | None = None
+    outcome: Literal["finished", "stopped", "interrupted", "lost", "failed"] | None = None
+    worker: dict[str, Any] = {}
+
+
+class Epoch(Document):
+    """What an epoch reported; times apart from what has to be the same in every run."""
+
+    epoch: int
+    metrics: dict[str, float]
+    images_per_s: float
+    epoch_s: float
+    at: float
+    """When it ended, seconds since 1970."""
+
+
+class CheckpointRef(Document):
+    """A checkpoint in the sweep's folder."""
+
+    epoch: int
+    path: str
+    sha256: str
+    bytes: int
+
+
+class Failure(Document):
+    """Why something did not work."""
+
+    kind: str
+    message: str
+    traceback: str = ""
+
+
+class Evaluated(Document):
+    """One part of a trial's evaluation."""
+
+    state: Literal["pending", "finished", "failed"] = "pending"
+    metrics: dict[str, float] = {}
+    seconds: float | None = None
+    error: Failure | None = None
+
+
+class Trial(Document):
+    """All that is known of a trial."""
+
+    key: str
+    config: dict[str, Any]
+    state: State = "pending"
+    attempts: list[Attempt] = []
+    epochs: list[Epoch] = []
+    checkpoints: list[CheckpointRef] = []
+    evaluations: dict[str, Evaluated] = {}
+    error: Failure | None = None
+    notes: list[str] = []
+    run_id: str | None = None
+
+    @property
+    def epoch(self) -> int:
+        """Epochs done, those after the last checkpoint included."""
+        return self.epochs[-1].epoch if self.epochs else 0
+
+    @property
+    def train_s(self) -> float:
+        """Seconds of training and validation behind the epochs on record."""
+        return sum(epoch.epoch_s for epoch in self.epochs)
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """The latest value of every metric."""
+        latest: dict[str, float] = {}
+        for epoch in self.epochs:
+            latest |= epoch.metrics
+        for part in self.evaluations.values():
+            latest |= part.metrics
+        return latest
+
+
+class Sweep(Document):
+    """What a sweep was started with, and where MLflow shows it."""
+
+    name: str
+    sweep_id: str
+    created: float
+    spec: dict[str, Any]
+    plan: list[str]
+    flags: dict[str, Any] = {}
+    data: dict[str, str] = {}
+    tracking_uri: str | None = None
+    experiment: str | None = None
+    experiment_id: str | None = None
+    parent_run_id: str | None = None
+    outcome: Literal["running", "finished", "failed", "interrupted"] = "running"
+    code: dict[str, str] = {}
+
+
+class Ledger:
+    """One sweep's folder. The driver alone writes, and holds the lock while it does."""
+
+    def __init__(self, folder: Path, sweep: Sweep, trials: dict[str, Trial]) -> None:
+        self.folder = folder
+        self.sweep = sweep
+        self.trials = trials
+        self._guard = threading.RLock()
+
+    @classmethod
+    def create(cls, folder: Path, sweep: Sweep) -> Ledger:
+        """A new ledger, written at once."""
+        ledger = cls(folder, sweep, {})
+        ledger.save_sweep()
+        return ledger
+
+    @classmethod
+    def open(cls, folder: Path) -> Ledger:
+        """Read a ledger, without taking the lock: every document is whole at any time.
+
+        Raises:
+            UserError: there is none, or a document is damaged or of a newer version.
+        """
+        try:
+            sweep = Sweep.model_validate(store.read_document(folder / "sweep.json"))
+        except FileNotFoundError:
+            raise UserError(f"{folder}: there is no sweep here") from None
+        paths = sorted((folder / "trials").glob("*.json"))
+        trials = [Trial.model_validate(store.read_document(path)) for path in paths]
+        return cls(folder, sweep, {trial.key: trial for trial in trials})
+
+    @staticmethod
+    def exists(folder: Path) -> bool:
+        """Whether a sweep was begun in this folder."""
+        return (folder / "sweep.json").is_file()
+
+    def planned(self) -> list[Trial]:
+        """The trials of the present plan, in its order."""
+        return [self.trials[key] for key in self.sweep.plan if key in self.trials]
+
+    def save_sweep(self) -> None:
+        """Write the sweep's own document."""
+        with self._guard:
+            store.write_document(self.folder / "sweep.json", self.sweep.model_dump(mode="json"))
+
+    def save(self, trial: Trial) -> None:
+        """Write a trial's document."""
+        with self._guard:
+            self.trials[trial.key] = trial
+            path = self.folder / "trials" / f"{trial.key}.json"
+            store.write_document(path, trial.model_dump(mode="json"))
+
+    def change(self, key: str, change: Callable[[Trial], None]) -> Trial:
+        """Change a trial and write it, as one step to other threads."""
+        with self._guard:
+            trial = self.trials[key]
+            change(trial)
+            self.save(trial)
+            return trial
+
+    def snapshot(self, key: str) -> Trial:
+        """A copy that another thread may read at leisure."""
+        with self._guard:
+            return self.trials[key].model_copy(deep=True)
+
+    def recover(self) -> list[str]:
+        """Put trials that a dead driver left running back in line; their keys.
+
+        Checkpoints that no document names and writes that were cut off are removed.
+        """
+        lost = [trial.key for trial in self.trials.values() if trial.state == "running"]
+        for key in lost:
+            self.change(key, lambda trial: end_attempt(trial, "lost", "pending"))
+        store.remove_parts(self.folder)
+        named = {ref.path for trial in self.trials.values() for ref in trial.checkpoints}
+        for path in (self.folder / "checkpoints").rglob("*.pt"):
+            if path.relative_to(self.folder).as_posix() not in named:
+                store.remove(path)
+        return lost
+
+
+def end_attempt(
+    trial: Trial,
+    outcome: Literal["finished", "stopped", "interrupted", "lost", "failed"],
+    state: State,
+) -> None:
+    """Close a trial's current attempt and set its state."""
+    if trial.attempts and trial.attempts[-1].outcome is None:
+        trial.attempts[-1].ended = time.time()
+        trial.attempts[-1].outcome = outcome
+    trial.state = state
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold a sweep's lock. It goes with the process that holds it, however that ends.
+
+    Raises:
+        UserError: another process holds it.
+    """
+    lock = FileLock(folder / "lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise UserError(
+            f"{folder}: another cvae-sweep is at work on this sweep; "
+            f"watch it with `cvae-sweep status {folder.name}`"
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()

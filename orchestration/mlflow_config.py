@@ -1,0 +1,136 @@
+"""``mlflow.yaml``: where MLflow is and how its pages are served."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlsplit, urlunsplit
+
+from pydantic import BaseModel, Field, Strict, ValidationError
+
+from orchestration.errors import UserError
+from orchestration.settings import FORBID
+from orchestration.yamlfile import read_yaml
+
+FILE = Path("mlflow.yaml")
+PROBE_TIMEOUT_S = 5.0
+
+Text = Annotated[str, Strict()]
+
+
+class Ui(BaseModel):
+    """How MLflow's pages are served."""
+
+    model_config = FORBID
+    host: Text = "127.0.0.1"
+    port: Annotated[int, Field(ge=1, le=65535)] = 5000
+
+
+class MlflowConfig(BaseModel):
+    """Contents of ``mlflow.yaml``."""
+
+    model_config = FORBID
+    tracking_uri: Text | None = None
+    artifact_location: Text | None = None
+    experiment_prefix: Text = ""
+    tags: dict[str, Text] = {}
+    ui: Ui = Ui()
+
+
+def load_mlflow_config(tracking_uri: str | None = None) -> MlflowConfig:
+    """Defaults, then ``mlflow.yaml`` in the working directory, then the environment.
+
+    Args:
+        tracking_uri: from the command line; wins over all.
+
+    Raises:
+        UserError: the file is not valid.
+    """
+    content: dict[str, Any] = {}
+    lines = None
+    if FILE.exists():
+        file = read_yaml(FILE)
+        lines, content = file, dict(file.content or {})
+    environment = os.environ
+    for key, variable in (
+        ("tracking_uri", "MLFLOW_TRACKING_URI"),
+        ("artifact_location", "MLFLOW_DEFAULT_ARTIFACT_ROOT"),
+        ("experiment_prefix", "CVAE_SWEEP_EXPERIMENT_PREFIX"),
+    ):
+        if environment.get(variable):
+            content[key] = environment[variable]
+    ui = dict(content.get("ui") or {})
+    for key, variable in (("host", "MLFLOW_HOST"), ("port", "MLFLOW_PORT")):
+        if environment.get(variable):
+            ui[key] = environment[variable]
+    if tracking_uri:
+        content["tracking_uri"] = tracking_uri
+    try:
+        return MlflowConfig.model_validate(content | ({"ui": ui} if ui else {}))
+    except ValidationError as error:
+        raise UserError(
+            *(
+                f"{FILE}:{(lines and lines.line(detail['loc'])) or 1}: "
+                f"{'.'.join(map(str, detail['loc']))}: {detail['msg']}"
+                for detail in error.errors()
+            )
+        ) from None
+
+
+def resolved_uri(config: MlflowConfig, storage: Path) -> str:
+    """The tracking URI in force; a path is made absolute, so that the folder does not matter."""
+    uri = config.tracking_uri or f"sqlite:///{storage.resolve() / 'mlflow.db'}"
+    if "://" not in uri and not uri.startswith("databricks"):
+        raise UserError(
+            f"tracking URI {uri!r}: MLflow's plain folders are no longer supported; use "
+            "sqlite:///PATH/mlflow.db or http://HOST:PORT"
+        )
+    return uri
+
+
+def without_credentials(uri: str) -> str:
+    """A URI that may be stored and shown: without user and password."""
+    parts = urlsplit(uri)
+    if "@" not in parts.netloc:
+        return uri
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+
+
+def check_reachable(uri: str) -> None:
+    """Refuse, in seconds, a tracking URI behind which nothing answers.
+
+    MLflow's own client would retry for minutes.
+
+    Raises:
+        UserError: nothing listens there, or the database's folder cannot be written to.
+    """
+    shown = without_credentials(uri)
+    if uri.startswith("sqlite:"):
+        _check_sqlite(uri)
+        return
+    parts = urlsplit(uri)
+    if parts.hostname is None:
+        return
+    try:
+        default = {"https": 443, "http": 80}.get(parts.scheme)
+        port = parts.port or default
+        if port is None:
+            return
+        socket.create_connection((parts.hostname, port), PROBE_TIMEOUT_S).close()
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"tracking server {shown} does not answer ({error}); start it, or choose another "
+            "with --tracking-uri or in mlflow.yaml"
+        ) from error
+
+
+def _check_sqlite(uri: str) -> None:
+    path = Path(re.sub(r"^sqlite:(///)?", "", uri))
+    folder = path.parent
+    while not folder.exists():
+        folder = folder.parent
+    if not folder.is_dir() or not os.access(folder, os.W_OK) or path.is_dir():
+        raise UserError(f"tracking database {path}: cannot be written there")

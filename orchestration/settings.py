@@ -1,0 +1,86 @@
+"""pydantic models of the core's settings, made from their declarations."""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+from functools import cache
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from pydantic import BaseModel, ConfigDict, Field, Strict, create_model
+
+from cvae_core.config import TrialConfig, setting_name
+
+FORBID = ConfigDict(extra="forbid", populate_by_name=False)
+
+
+@cache
+def settings_model(cls: Any) -> type[BaseModel]:
+    """A model with the fields, limits and descriptions of a dataclass of settings.
+
+    Nothing is required and nothing is filled in: ``model_fields_set`` says what a file gives.
+    """
+    hints = get_type_hints(cls)
+    fields: dict[str, Any] = {}
+    for declared in dataclasses.fields(cls):
+        hint = hints[declared.name]
+        limits = declared.metadata["limits"]
+        annotation = (
+            settings_model(hint)
+            if isinstance(hint, type) and dataclasses.is_dataclass(hint)
+            else _strict(hint, limits)
+        )
+        fields[declared.name] = (
+            annotation,
+            Field(
+                default=declared.default,
+                alias=setting_name(declared),
+                description=declared.metadata["doc"],
+            ),
+        )
+    return create_model(cls.__name__, __config__=FORBID, **fields)
+
+
+def field_annotation(path: tuple[str, ...]) -> Any:
+    """Annotation of one setting of a trial, None where there is no such setting."""
+    model = settings_model(TrialConfig)
+    for depth, name in enumerate(path):
+        found = next((f for f in model.model_fields.values() if f.alias == name), None)
+        if found is None:
+            return None
+        annotation: Any = found.annotation
+        if found.metadata:
+            annotation = Annotated[(annotation, *found.metadata)]
+        if depth == len(path) - 1:
+            return annotation
+        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+            return None
+        model = annotation
+    return None
+
+
+def setting_names(path: tuple[str, ...] = ()) -> list[str]:
+    """Names of the settings in a group of a trial's settings; empty where it is no group."""
+    model: Any = settings_model(TrialConfig) if not path else field_annotation(path)
+    if not (isinstance(model, type) and issubclass(model, BaseModel)):
+        return []
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def _strict(hint: Any, limits: dict[str, float]) -> Any:
+    """No silent conversions: "3" is not 3, true is not 1; an integer is a fine float."""
+    origin = get_origin(hint)
+    if origin is Literal:
+        return hint
+    if origin is tuple:
+        items: Any = tuple(a if a is Ellipsis else _strict(a, limits) for a in get_args(hint))
+        made: Any = tuple.__class_getitem__(items)
+        return Annotated[made, Field(min_length=1)] if Ellipsis in items else made
+    if origin in (Union, types.UnionType):
+        return Union[tuple(_strict(a, limits) for a in get_args(hint))]  # noqa: UP007
+    if hint in (int, float):
+        constraints: dict[str, Any] = dict(limits)
+        if hint is float:
+            constraints["allow_inf_nan"] = False
+        return Annotated[hint, Strict(), Field(**constraints)]
+    return Annotated[hint, Strict()] if hint is str else hint

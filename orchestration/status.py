@@ -1,0 +1,113 @@
+"""State of a sweep, for people and for scripts, from its ledger alone."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cvae_core.config import TrialConfig
+from orchestration.errors import UserError
+from orchestration.ledger import Ledger, Trial
+from orchestration.processes import driver_alive
+
+STORAGE_VARIABLE = "CVAE_SWEEP_STORAGE"
+STATES = ("pending", "running", "finished", "stopped", "failed")
+
+
+def storage_folder(storage: str | Path | None = None) -> Path:
+    """Folder of all sweeps: as given, else ``CVAE_SWEEP_STORAGE``, else ``./runs``."""
+    return Path(storage or os.environ.get(STORAGE_VARIABLE) or "runs")
+
+
+@dataclass(frozen=True)
+class SweepView:
+    """A sweep, read once: ``document`` is what ``status --json`` prints."""
+
+    folder: Path
+    document: dict[str, Any]
+
+    @property
+    def trials(self) -> list[dict[str, Any]]:
+        """The planned trials, each as in ``status --json``."""
+        trials: list[dict[str, Any]] = self.document["trials"]
+        return trials
+
+
+def load_sweep(name: str, storage: str | Path | None = None) -> SweepView:
+    """Read a sweep's state and results, also while it runs.
+
+    Args:
+        name: of the sweep.
+        storage: folder of all sweeps; see ``storage_folder``.
+
+    Raises:
+        UserError: there is no such sweep.
+    """
+    folder = storage_folder(storage) / name
+    if not Ledger.exists(folder):
+        known = sorted(path.parent.name for path in folder.parent.glob("*/sweep.json"))
+        there = f"; there are: {', '.join(known)}" if known else ""
+        raise UserError(f"there is no sweep {name!r} in {folder.parent}{there}")
+    return SweepView(folder, status_document(Ledger.open(folder)))
+
+
+def status_document(ledger: Ledger) -> dict[str, Any]:
+    """The state of a sweep as plain values."""
+    alive = driver_alive(ledger.folder)
+    trials = [trial_document(trial, alive=alive) for trial in ledger.planned()]
+    counts = Counter(trial["state"] for trial in trials)
+    sweep = ledger.sweep
+    return {
+        "name": sweep.name,
+        "state": _sweep_state(counts, alive),
+        "tracking_uri": sweep.tracking_uri,
+        "experiment": sweep.experiment,
+        "parent_run_id": sweep.parent_run_id,
+        "counts": {state: counts.get(state, 0) for state in STATES},
+        "left_the_plan": len(ledger.trials) - len(trials),
+        "trials": trials,
+    }
+
+
+def trial_fields(config: TrialConfig) -> dict[str, Any]:
+    """The fields by which trials are told apart; a VAE has neither λ nor τ."""
+    contrastive = config.model == "cvae"
+    return {
+        "model": config.model,
+        "beta": config.beta,
+        "lambda": config.lambda_ if contrastive else None,
+        "tau": config.tau if contrastive else None,
+        "seed": config.seed,
+        "config": config.to_settings(),
+    }
+
+
+def trial_document(trial: Trial, *, alive: bool) -> dict[str, Any]:
+    """A trial as plain values; what a dead driver left running is pending."""
+    state = "pending" if trial.state == "running" and not alive else trial.state
+    return {
+        "key": trial.key,
+        "state": state,
+        **trial_fields(TrialConfig.from_settings(trial.config)),
+        "epoch": trial.epoch,
+        "attempts": len(trial.attempts),
+        "attempt_epochs": [attempt.from_epoch for attempt in trial.attempts],
+        "run_id": trial.run_id,
+        "error": None if trial.error is None else trial.error.model_dump(mode="json"),
+        "train_s": trial.train_s,
+        "images_per_s": trial.epochs[-1].images_per_s if trial.epochs else None,
+        "metrics": trial.metrics,
+        "evaluations": {name: part.state for name, part in trial.evaluations.items()},
+        "notes": trial.notes,
+    }
+
+
+def _sweep_state(counts: Counter[str], alive: bool) -> str:
+    if alive:
+        return "running"
+    if counts["pending"] or counts["running"]:
+        return "interrupted"
+    return "failed" if counts["failed"] else "finished"

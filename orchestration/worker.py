@@ -1,0 +1,148 @@
+"""A worker: takes jobs one after another, in whatever process an engine puts it."""
+
+from __future__ import annotations
+
+import os
+import platform
+import socket
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from cvae_core.config import TrialConfig
+from cvae_core.data import Dataset
+from cvae_core.errors import CheckpointError, NonFiniteLossError
+from cvae_core.evaluation.test_metrics import evaluate_probe
+from cvae_core.training.checkpoint import Checkpoint, read_checkpoint, sha256
+from cvae_core.training.fit import Training
+from orchestration import store
+from orchestration.jobs import Job, Report
+from orchestration.threads import limit_threads
+
+PARTS: dict[str, Callable[[TrialConfig, Dataset, Checkpoint], dict[str, float]]] = {
+    "probe": lambda config, data, checkpoint: evaluate_probe(
+        config, data, checkpoint.selected_weights
+    ),
+}
+
+
+class Worker:
+    """Carries out a job step by step; a failure becomes a report, never a dead process."""
+
+    def __init__(
+        self, datasets: Mapping[str, Dataset], folder: Path, *, threads: int, gpu: bool
+    ) -> None:
+        self._datasets = datasets
+        self._folder = folder
+        self._device = "cuda" if gpu else "cpu"
+        self._about = {
+            "host": socket.gethostname(),
+            "pid": os.getpid(),
+            "threads": limit_threads(threads),
+            "device": torch.cuda.get_device_name() if gpu else platform.machine(),
+        }
+        self._job: Job | None = None
+        self._training: Training | None = None
+        self._from_epoch = 0
+        self._notes: list[str] = []
+        self._saved_at = 0.0
+
+    def start(self, job: Job) -> None:
+        """Take a job up; nothing is done yet, and nothing of the job before it stays."""
+        self._job = job
+        self._training = None
+        self._from_epoch = 0
+        self._notes = []
+        self._saved_at = time.monotonic()
+
+    def step(self) -> Report:
+        """One epoch of training, or a whole evaluation."""
+        job = self._job
+        if job is None:
+            raise RuntimeError("a worker was asked to step without a job")
+        try:
+            return self._train(job) if job.kind == "train" else self._evaluate(job)
+        except Exception as error:  # reported to the driver, which decides what follows
+            self._training = None
+            kind = "loss not finite" if isinstance(error, NonFiniteLossError) else "error"
+            message = f"{type(error).__name__}: {error}" if kind == "error" else str(error)
+            failure = {"kind": kind, "message": message, "traceback": traceback.format_exc()}
+            return Report(kind="failed", final=True, failure=failure, worker=self._about)
+
+    def _train(self, job: Job) -> Report:
+        if self._training is None:
+            self._training = self._begin(job)
+        training = self._training
+        record = None if training.finished else training.run_epoch() | {"at": time.time()}
+        due = (
+            training.finished
+            or bool(job.every_epochs and training.epoch % job.every_epochs == 0)
+            or time.monotonic() - self._saved_at >= job.min_interval_s
+        )
+        return Report(
+            kind="epoch",
+            final=training.finished,
+            from_epoch=self._from_epoch,
+            epoch=record,
+            checkpoint=self._save(job, training) if record is not None and due else None,
+            worker=self._about,
+            notes=self._notes,
+        )
+
+    def _begin(self, job: Job) -> Training:
+        config = TrialConfig.from_settings(job.config)
+        start = self._newest_good(job, config)
+        self._from_epoch = 0 if start is None else start.epoch
+        return Training(
+            config,
+            self._datasets[config.data.name],
+            start=start,
+            probe_every=job.probe_every,
+            device=self._device,
+        )
+
+    def _newest_good(self, job: Job, config: TrialConfig) -> Checkpoint | None:
+        for ref in job.checkpoints:
+            try:
+                return self._read(ref, config)
+            except (CheckpointError, OSError) as error:
+                self._notes.append(f"checkpoint of epoch {ref['epoch']} was not used: {error}")
+        return None
+
+    def _read(self, ref: dict[str, Any], config: TrialConfig) -> Checkpoint:
+        content = (self._folder / ref["path"]).read_bytes()
+        return read_checkpoint(
+            content, config=config, expected_sha256=ref["sha256"], name=ref["path"]
+        )
+
+    def _save(self, job: Job, training: Training) -> dict[str, Any]:
+        content = training.checkpoint().to_bytes()
+        # The attempt's number keeps an orphan from overwriting its successor's checkpoints.
+        path = f"checkpoints/{job.key}/a{job.attempt:03d}-e{training.epoch:05d}.pt"
+        store.write_bytes(self._folder / path, content)
+        self._saved_at = time.monotonic()
+        return {
+            "epoch": training.epoch,
+            "path": path,
+            "sha256": sha256(content),
+            "bytes": len(content),
+        }
+
+    def _evaluate(self, job: Job) -> Report:
+        began = time.perf_counter()
+        config = TrialConfig.from_settings(job.config)
+        if not job.checkpoints:
+            raise CheckpointError("there is no checkpoint to evaluate")
+        checkpoint = self._read(job.checkpoints[0], config)
+        metrics = PARTS[job.part](config, self._datasets[config.data.name], checkpoint)
+        return Report(
+            kind="evaluated",
+            final=True,
+            metrics=metrics,
+            seconds=time.perf_counter() - began,
+            worker=self._about,
+        )
