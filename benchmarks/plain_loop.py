@@ -21,13 +21,12 @@ from cvae_core.data.vision import torchvision
 from cvae_core.models import ContrastiveVAE, build_model
 
 
-class OriginalAndView:
-    """A PIL image to two tensors: the image and an augmented view of it."""
+class Pair:
+    """A PIL image to two tensors: two augmented views, or the image itself and one view."""
 
-    def __init__(self) -> None:
+    def __init__(self, augmented: int) -> None:
         t = torchvision.transforms
-        self.original = t.ToTensor()
-        self.view = t.Compose(
+        self.second = t.Compose(
             [
                 t.RandomResizedCrop(28, scale=(0.8, 1.0)),
                 t.RandomRotation(15),
@@ -35,9 +34,10 @@ class OriginalAndView:
                 t.ToTensor(),
             ]
         )
+        self.first = self.second if augmented == 2 else t.ToTensor()
 
     def __call__(self, image: Any) -> tuple[Tensor, Tensor]:
-        return self.original(image), self.view(image)
+        return self.first(image), self.second(image)
 
 
 class PlainLoop:
@@ -48,9 +48,9 @@ class PlainLoop:
         self.model = build_model(config, image_shape)
         self.optimizer = torch.optim.Adam(self.model.parameters(), lr=config.learning_rate)
 
-    def loader(self, root: Path) -> DataLoader[Any]:
-        contrastive = self.config.model == "cvae"
-        transform = OriginalAndView() if contrastive else torchvision.transforms.ToTensor()
+    def loader(self, root: Path, augmented: int) -> DataLoader[Any]:
+        """Single images, or pairs of which one or both are augmented."""
+        transform = Pair(augmented) if augmented else torchvision.transforms.ToTensor()
         dataset = torchvision.datasets.MNIST(str(root), train=True, transform=transform)
         return DataLoader(dataset, batch_size=self.config.batch_size, shuffle=True, num_workers=0)
 
@@ -59,9 +59,9 @@ class PlainLoop:
         self.model.train()
         began, images = time.perf_counter(), 0
         for step, (batch, _labels) in enumerate(loader, start=1):
-            original, view = batch if isinstance(batch, list) else (batch, None)
-            self.step(original, view)
-            images += len(original)
+            first, second = batch if isinstance(batch, list) else (batch, None)
+            self.step(first, second)
+            images += len(first)
             if step == steps:
                 break
         return images / (time.perf_counter() - began)
@@ -73,7 +73,10 @@ class PlainLoop:
         noise: Tensor | None = None,
         second_noise: Tensor | None = None,
     ) -> dict[str, float]:
-        """One optimiser step; noise is drawn where none is given. Returns the terms."""
+        """One optimiser step; noise is drawn where none is given. Returns the terms.
+
+        The released code hands over two augmented views, and so reconstructs the first of them.
+        """
         self.optimizer.zero_grad()
         mu, log_var = self.model.encode(images)
         z = _sample(mu, log_var, noise)

@@ -3,7 +3,8 @@
     python benchmarks/train_step.py --data-root DIR
 
 Both train the same model from the same weights, on MNIST where the folder has it, else on made-up
-images of its shape. That both compute the same losses is checked before anything is timed.
+images of its shape. That both compute the same losses on identical batches is checked before
+anything is timed. What each row compares is printed below the table.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import made_up_mnist
 import torch
@@ -27,7 +29,25 @@ from cvae_core.data.views import make_views
 from cvae_core.training.fit import Training
 from cvae_core.training.streams import TRAINING, Streams
 
-AT_LEAST = {"vae": 1.3, "cvae": 2.5}
+
+class Row(NamedTuple):
+    """A row of the table: which plain loop ``fit`` is compared with."""
+
+    model: str
+    augmented: int  # views that the plain loop augments, image by image
+    at_least: float | None = None  # what --check asks of the ratio
+
+
+ROWS = {
+    "vae": Row("vae", 0, at_least=1.3),
+    "cvae": Row("cvae", 2, at_least=2.5),
+    "cvae, one view augmented": Row("cvae", 1),
+}
+FOOTNOTE = """\
+vae, cvae: fit at its defaults against the loop of the paper's released code. For the CVAE that
+loop augments both views image by image and fit, as the paper's text has it, only one, so the
+ratio includes the saved view; both encode two images and decode one.
+cvae, one view augmented: like for like, the same loop with the original as its first view."""
 CHECKED_STEPS = 50
 TOLERANCE = 1e-4
 WARM_UP_STEPS = 5
@@ -40,11 +60,11 @@ def main() -> int:
         data = load_dataset("mnist", root)
         print(f"{described}; {arguments.threads} thread(s), torch {torch.__version__}")
         rates = {}
-        for model in AT_LEAST:
+        for model in ("vae", "cvae"):
             config = TrialConfig.from_settings({"model": model, "data": {"name": "mnist"}})
             difference = largest_difference(config, data)
             print(f"{model}: losses equal to {difference:.1e} over {CHECKED_STEPS} steps")
-            rates[model] = measure(config, data, root, arguments.steps, arguments.repeats)
+            rates |= measure(config, data, root, arguments.steps, arguments.repeats)
     return report(rates, arguments.check)
 
 
@@ -98,19 +118,27 @@ def largest_difference(config: TrialConfig, data: Dataset) -> float:
 
 def measure(
     config: TrialConfig, data: Dataset, root: Path, steps: int, repeats: int
-) -> tuple[float, float]:
-    """Medians of images per second, plain and ours, taken in turns on a machine that drifts."""
+) -> dict[str, tuple[float, float]]:
+    """Medians of images per second by row, plain and ours, in turns on a machine that drifts."""
     plain = PlainLoop(config, data.image_shape)
-    loader = plain.loader(root)
-    plain.images_per_s(loader, WARM_UP_STEPS)
+    loaders = {
+        label: plain.loader(root, row.augmented)
+        for label, row in ROWS.items()
+        if row.model == config.model
+    }
+    for loader in loaders.values():
+        plain.images_per_s(loader, WARM_UP_STEPS)
     Training(config, first_steps(data, config, WARM_UP_STEPS)).run_epoch()
     training = Training(config, first_steps(data, config, steps))
-    rates: tuple[list[float], list[float]] = [], []
+    plainly: dict[str, list[float]] = {label: [] for label in loaders}
+    ours: list[float] = []
     for _ in range(repeats):
-        rates[0].append(plain.images_per_s(loader, steps))
+        for label, loader in loaders.items():
+            plainly[label].append(plain.images_per_s(loader, steps))
         # The training part of an epoch: order, gathering, scaling, views, steps and checks.
-        rates[1].append(training.run_epoch()["images_per_s"])
-    return statistics.median(rates[0]), statistics.median(rates[1])
+        ours.append(training.run_epoch()["images_per_s"])
+    median = statistics.median
+    return {label: (median(rates), median(ours)) for label, rates in plainly.items()}
 
 
 def first_steps(data: Dataset, config: TrialConfig, steps: int) -> Dataset:
@@ -121,13 +149,14 @@ def first_steps(data: Dataset, config: TrialConfig, steps: int) -> Dataset:
 
 
 def report(rates: dict[str, tuple[float, float]], check: bool) -> int:
-    print(f"\n{'model':<6}{'plain loop':>12}{'fit':>12}{'ratio':>8}{'at least':>10}")
+    print(f"\n{'model':<26}{'plain loop':>12}{'fit':>12}{'ratio':>8}{'at least':>10}")
     too_low = []
-    for model, (plain, ours) in rates.items():
-        ratio = ours / plain
-        print(f"{model:<6}{plain:>10,.0f}/s{ours:>10,.0f}/s{ratio:>8.2f}{AT_LEAST[model]:>10}")
-        if ratio < AT_LEAST[model]:
-            too_low.append(model)
+    for label, (plain, ours) in rates.items():
+        ratio, at_least = ours / plain, ROWS[label].at_least
+        print(f"{label:<26}{plain:>10,.0f}/s{ours:>10,.0f}/s{ratio:>8.2f}{at_least or '-':>10}")
+        if at_least is not None and ratio < at_least:
+            too_low.append(label)
+    print(f"\n{FOOTNOTE}")
     if check and too_low:
         print(f"too slow: {', '.join(too_low)}", file=sys.stderr)
         return 1

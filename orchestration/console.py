@@ -9,6 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
+import rich.console
+from rich.table import Table
+
 
 class Console:
     """Plain lines on the standard output that the command was started with."""
@@ -19,6 +22,11 @@ class Console:
     def line(self, text: str = "") -> None:
         """Print a line, at once."""
         print(text, file=self._stream, flush=True)
+
+    def table(self, table: Table) -> None:
+        """Print a table, as wide as it is where the output is no terminal."""
+        width = None if self._stream.isatty() else 200
+        rich.console.Console(file=self._stream, width=width, highlight=False).print(table)
 
     @contextmanager
     def others_to(self, log: Path) -> Iterator[None]:

@@ -22,6 +22,11 @@ def storage_folder(storage: str | Path | None = None) -> Path:
     return Path(storage or os.environ.get(STORAGE_VARIABLE) or "runs")
 
 
+def sweep_names(storage: Path) -> list[str]:
+    """Names of the sweeps in a storage folder."""
+    return sorted(path.parent.name for path in storage.glob("*/sweep.json"))
+
+
 @dataclass(frozen=True)
 class SweepView:
     """A sweep, read once: ``document`` is what ``status --json`` prints."""
@@ -48,7 +53,7 @@ def load_sweep(name: str, storage: str | Path | None = None) -> SweepView:
     """
     folder = storage_folder(storage) / name
     if not Ledger.exists(folder):
-        known = sorted(path.parent.name for path in folder.parent.glob("*/sweep.json"))
+        known = sweep_names(folder.parent)
         there = f"; there are: {', '.join(known)}" if known else ""
         raise UserError(f"there is no sweep {name!r} in {folder.parent}{there}")
     return SweepView(folder, status_document(Ledger.open(folder)))

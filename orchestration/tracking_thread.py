@@ -5,11 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from orchestration import store
 from orchestration.errors import UserError
 from orchestration.ledger import Ledger, Trial
-from orchestration.tracking import Tracker
+
+if TYPE_CHECKING:
+    from orchestration.tracking import Tracker
 
 EVERY_S = 2.0
 AFTER_FAILURE_S = 30.0
@@ -84,6 +87,11 @@ def read_signatures(folder: Path) -> dict[str, str]:
     except (FileNotFoundError, UserError):
         return {}
     return brought
+
+
+def forget_signatures(folder: Path) -> None:
+    """Let a tracking server that is new to the sweep be told everything."""
+    store.remove(folder / FILE)
 
 
 def up_to_date(ledger: Ledger) -> bool:

@@ -1,0 +1,37 @@
+# The two commands of a fresh machine: make demo, make test.
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: setup demo test check bench clean
+
+# Reinstalled whenever what it is made of changes.
+$(VENV)/installed: pyproject.toml constraints.txt
+	python3 -m venv $(VENV)
+	$(PIP) --editable .
+	touch $@
+
+$(VENV)/installed-test: $(VENV)/installed
+	$(PIP) --editable '.[test]'
+	touch $@
+
+setup: $(VENV)/installed-test
+
+demo: $(VENV)/installed
+	$(BIN)/cvae-sweep run sweeps/digits_beta.yaml
+
+test: $(VENV)/installed-test
+	$(BIN)/python -m pytest
+
+check: $(VENV)/installed-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/cvae-sweep validate sweeps/*.yaml
+
+bench: $(VENV)/installed-test
+	$(BIN)/python benchmarks/train_step.py --check
+
+clean:
+	rm -rf $(VENV) runs

@@ -1,0 +1,59 @@
+"""The command line's entry point. What a command needs is imported when it runs."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Any
+
+import click
+
+from orchestration import __version__
+from orchestration.errors import UserError
+
+COMMANDS = {
+    "run": "Run or continue a sweep.",
+    "plan": "List the trials that a sweep file means; run nothing.",
+    "validate": "Check sweep files: every error, with its line.",
+    "status": "Show the state of a sweep's trials, also while it runs.",
+}
+
+
+class _LazyGroup(click.Group):
+    """Imports a command's module only when the command is used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"orchestration.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="cvae-sweep")
+def cli() -> None:
+    """Sweeps that compare VAEs with contrastive VAEs: fast on CPUs, resumable, side by side."""
+
+
+def main() -> None:
+    """Run the command line; errors of the request end with exit code 2."""
+    try:
+        result: Any = cli(standalone_mode=False)
+    except UserError as error:
+        for line in error.lines:
+            click.echo(f"error: {line}", err=True)
+        sys.exit(2)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("interrupted; run the same command again to continue", err=True)
+        sys.exit(130)
+    sys.exit(result if isinstance(result, int) else 0)

@@ -1,0 +1,36 @@
+"""``cvae-sweep status``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from orchestration.cli.options import json_option, storage_option
+from orchestration.console import Console
+from orchestration.errors import UserError
+from orchestration.status import load_sweep, storage_folder, sweep_names
+from orchestration.statusview import failure_lines, status_table
+
+
+@click.command(name="status")
+@click.argument("name", required=False)
+@storage_option
+@json_option
+def command(name: str | None, storage: Path | None, as_json: bool) -> None:
+    """Show the state of sweep NAME, also while it runs; without NAME, of the only one there is."""
+    if name is None:
+        names = sweep_names(storage_folder(storage))
+        if len(names) != 1:
+            there = ", ".join(names) if names else "none"
+            raise UserError(f"which sweep? In {storage_folder(storage)} there are: {there}")
+        name = names[0]
+    document = load_sweep(name, storage).document
+    if as_json:
+        click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+        return
+    console = Console()
+    console.table(status_table(document))
+    for line in failure_lines(document):
+        console.line(line)

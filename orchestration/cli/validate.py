@@ -1,0 +1,39 @@
+"""``cvae-sweep validate``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from orchestration.cli.options import json_option
+from orchestration.errors import UserError
+from orchestration.plan import make_plan
+from orchestration.spec import load_spec
+
+
+@click.command(name="validate")
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@json_option
+def command(files: tuple[Path, ...], as_json: bool) -> int:
+    """Check FILES: every error of every file, with its line and what to write instead."""
+    results = {str(file): _check(file) for file in files}
+    if as_json:
+        document = [{"file": file, **result} for file, result in results.items()]
+        click.echo(json.dumps({"files": document}, indent=2, ensure_ascii=False))
+    else:
+        for file, result in results.items():
+            for line in result["errors"]:
+                click.echo(f"error: {line}", err=True)
+            if not result["errors"]:
+                click.echo(f"{file}: fine, {result['trials']} trials")
+    return 2 if any(result["errors"] for result in results.values()) else 0
+
+
+def _check(file: Path) -> dict[str, Any]:
+    try:
+        return {"errors": [], "trials": len(make_plan(load_spec(file)).trials)}
+    except UserError as error:
+        return {"errors": list(error.lines), "trials": None}
