@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import subprocess
 import time
 import uuid
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,7 @@ from orchestration.mlflow_config import (
 )
 from orchestration.plan import Plan, make_plan
 from orchestration.processes import ProcessRecord, end_left_behind
+from orchestration.programs import program
 from orchestration.progress import Progress
 from orchestration.queue import Queue
 from orchestration.spec import SweepSpec
@@ -120,6 +122,7 @@ def _prepare(
             f"resources.cpu: a trial asks for {request.spec.resources.cpu} CPUs, and this machine "
             f"has {cpu_count()}; lower it in the sweep file or with --set resources.cpu=1"
         )
+    _check_gpus(request)
     root = request.data_root or _default_data_root()
     datasets = {}
     for name in plan.data_names:
@@ -136,6 +139,17 @@ def _prepare(
                     "name that data with --data-root, or give the sweep another name"
                 )
     return datasets, fingerprints
+
+
+def _check_gpus(request: Request) -> None:
+    import torch
+
+    asked, there = request.spec.resources.gpu, torch.cuda.device_count()
+    if request.address is None and asked > there:
+        raise UserError(
+            f"resources.gpu: a trial asks for {asked:g} GPUs, and PyTorch finds {there} on this "
+            "machine; lower it in the sweep file or with --set resources.gpu=0"
+        )
 
 
 def _default_data_root() -> Path:
@@ -191,23 +205,24 @@ def _run_locked(
     console.line(f"{spec.name}: {len(plan.trials)} trials; starting {where} …")
     session = RaySession(request.address, spec.resources, request.max_concurrent, data_bytes)
     with ThreadPoolExecutor(1) as pool:
-        tracking = pool.submit(_connect, uri, config, request)
+        # Importing MLflow takes seconds, which starting Ray leaves idle on another core.
+        pool.submit(importlib.import_module, "orchestration.tracking")
         with console.others_to(folder / "logs" / "ray.log"):
             cluster = session.start()
     try:
         processes.update()
-        tracker = _tracker(tracking, first=first, console=console)
+        connected = _connect(uri, config, request, first=first, console=console)
         ledger = _open(request, fingerprints)
         _enter_plan(ledger, request, plan, fingerprints, console)
         lost = ledger.recover()
         if lost:
             console.line(f"{len(lost)} trials were cut off and continue")
-        _note_tracking(ledger, uri, tracker)
+        _note_tracking(ledger, uri, connected)
         queue = Queue(spec, plan, ledger)
         progress = Progress(console, ledger, cluster.slots)
         door = Door(ledger, queue, spec.checkpoints, progress)
         console.line(f"{cluster.slots} trials at a time, {spec.resources.cpu} thread(s) each")
-        thread = _follow(tracker, ledger, console)
+        thread = _follow(connected, ledger, console)
         interrupted = _work(request, console, door, queue, cluster, datasets, ledger, processes)
         with console.others_to(folder / "logs" / "ray.log"):
             session.stop()
@@ -225,19 +240,15 @@ def _run_locked(
     return code
 
 
-def _connect(uri: str, config: MlflowConfig, request: Request) -> tuple[Tracker, str, str]:
+def _connect(
+    uri: str, config: MlflowConfig, request: Request, *, first: bool, console: Console
+) -> tuple[Tracker, str, str] | None:
+    """Tracker, experiment and its id; later than at the first start MLflow may fail."""
     from orchestration.tracking import Tracker
 
-    tracker = Tracker(uri, config, request.storage)
-    return (tracker, *tracker.connect(request.spec.name))
-
-
-def _tracker(
-    connecting: Future[tuple[Tracker, str, str]], *, first: bool, console: Console
-) -> tuple[Tracker, str, str] | None:
-    """What connecting to MLflow came to; later than at the first start it may fail."""
     try:
-        return connecting.result()
+        tracker = Tracker(uri, config, request.storage)
+        return (tracker, *tracker.connect(request.spec.name))
     except UserError as error:
         if first:
             raise
@@ -392,7 +403,8 @@ def _say_how_to_look(ledger: Ledger, console: Console) -> None:
     else:
         ui = load_mlflow_config().ui
         console.line("MLflow:  open its pages with")
-        console.line(f"  mlflow ui --backend-store-uri {uri} --host {ui.host} --port {ui.port}")
+        options = f"--backend-store-uri {uri} --host {ui.host} --port {ui.port}"
+        console.line(f"  {program('mlflow')} ui {options}")
         console.line(f"  and go to http://{ui.host}:{ui.port}{page}")
 
 

@@ -106,9 +106,11 @@ def load_spec(path: Path, overrides: tuple[str, ...] = ()) -> SweepSpec:
     if not isinstance(file.content, dict):
         raise UserError(f"{path}: a sweep file is a mapping that begins with `name:`")
     content = file.content
+    lines: dict[Location, int | None] = dict(file.lines)
     for override in overrides:
-        content = _override(content, override)
-    return parse_spec(YamlFile(file.path, content, file.lines))
+        content, location = _override(content, override)
+        lines[location] = None  # it stands on the command line
+    return parse_spec(YamlFile(file.path, content, lines))
 
 
 def parse_spec(file: YamlFile) -> SweepSpec:
@@ -149,15 +151,15 @@ class _Errors:
 
     def __init__(self, file: YamlFile) -> None:
         self._file = file
-        self._lines: list[str] = []
+        self._found: list[tuple[int, str]] = []
 
     def add(self, location: Location, message: str) -> None:
         line = self._file.line(location)
-        where = f"{self._file.path}:{line}" if line else str(self._file.path)
+        where = f"{self._file.path}:{line}" if line else f"{self._file.path} with --set"
         path = _dotted(location)
         entry = f"{where}: {path}: {message}" if path else f"{where}: {message}"
-        if entry not in self._lines:
-            self._lines.append(entry)
+        if (line or 0, entry) not in self._found:
+            self._found.append((line or 0, entry))
 
     def unknown(self, location: Location, known: list[str], *, in_base: bool = False) -> None:
         message = "unknown setting"
@@ -195,8 +197,9 @@ class _Errors:
             self.add((*location, *inner), f"{message}, not {_short(detail['input'])}")
 
     def raise_any(self) -> None:
-        if self._lines:
-            raise UserError(*self._lines)
+        if self._found:
+            self._found.sort(key=lambda found: found[0])
+            raise UserError(*(entry for _, entry in self._found))
 
 
 def _section_names(section: str) -> list[str]:
@@ -294,8 +297,8 @@ def _check_cells(spec: SweepSpec, errors: _Errors) -> None:
             errors.add(("base",), str(error))
 
 
-def _override(content: dict[str, Any], override: str) -> dict[str, Any]:
-    """Apply ``key=value``: a section's key as it stands, else a trial's setting.
+def _override(content: dict[str, Any], override: str) -> tuple[dict[str, Any], Location]:
+    """Apply ``key=value``: a section's key as it stands, else a trial's setting; and where.
 
     A single value takes the place of a setting in ``base`` and of its list in ``grid``; a list,
     where the setting itself is none, becomes the setting's list in ``grid``.
@@ -306,7 +309,7 @@ def _override(content: dict[str, Any], override: str) -> dict[str, Any]:
         raise UserError(f"--set {override!r}: write key=value, such as --set epochs=3")
     value = parse_value(text)
     if path[0] in SweepSpec.model_fields:
-        return merge(content, nested(path, value))
+        return merge(content, nested(path, value)), tuple(path)
     annotation = field_annotation(tuple(path))
     if annotation is None:
         known = [*setting_names(), *SweepSpec.model_fields]
@@ -318,9 +321,9 @@ def _override(content: dict[str, Any], override: str) -> dict[str, Any]:
     remaining = [_without(grid, path) for grid in (grids if many else [grids])]
     if isinstance(value, list) and not _accepts(annotation, value):
         remaining = [merge(grid, nested(path, value)) for grid in remaining]
-        return {**content, "grid": remaining if many else remaining[0]}
+        return {**content, "grid": remaining if many else remaining[0]}, ("grid", *path)
     content = {**content, "grid": remaining if many else remaining[0]}
-    return merge(content, nested(["base", *path], value))
+    return merge(content, nested(["base", *path], value)), ("base", *path)
 
 
 def _without(grid: Any, path: list[str]) -> Any:

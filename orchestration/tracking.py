@@ -28,6 +28,10 @@ os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
+from mlflow import MlflowClient
+from mlflow.entities import Metric, Param
+from mlflow.exceptions import MlflowException
+
 BATCH = 1000
 SWEEP_TAG = "cvae_sweep.sweep_id"
 KEY_TAG = "trial_key"
@@ -46,9 +50,10 @@ class Tracker:
     def __init__(self, uri: str, config: MlflowConfig, storage: Path) -> None:
         for name in ("mlflow", "alembic"):
             logging.getLogger(name).setLevel(logging.ERROR)
-        from mlflow import MlflowClient
-
-        self._client: Any = MlflowClient(tracking_uri=uri)
+        try:
+            self._client: Any = MlflowClient(tracking_uri=uri)
+        except Exception as error:  # MLflow raises its own, SQLAlchemy's and requests' errors
+            raise UserError(f"MLflow cannot be used: {_first_line(error)}") from error
         self._local = uri.startswith("sqlite:")
         self._config = config
         self._storage = storage
@@ -127,8 +132,6 @@ class Tracker:
 
     def _find(self, sweep: Sweep, run_id: str | None, condition: str) -> _Known | None:
         """A run by its id, else by its tags: a driver may die before it notes a new run's id."""
-        from mlflow.exceptions import MlflowException
-
         if run_id is not None:
             try:
                 run = self._client.get_run(run_id)
@@ -159,8 +162,6 @@ class Tracker:
         return tags | {f"version.{name}": number for name, number in package_versions().items()}
 
     def _log_params(self, known: _Known, config: TrialConfig) -> None:
-        from mlflow.entities import Param
-
         settings = flat(relevant(config, identity=False))
         params = {name: str(value) for name, value in settings.items()}
         missing = [Param(k, v) for k, v in params.items() if k not in known.params]
@@ -169,8 +170,6 @@ class Tracker:
             known.params.update(params)
 
     def _log_metrics(self, known: _Known, trial: Trial) -> None:
-        from mlflow.entities import Metric
-
         if known.steps is None:
             known.steps = self._stored_steps(known, trial)
         metrics = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,10 +36,13 @@ class YamlFile:
 
     path: Path
     content: Any
-    lines: dict[Location, int]
+    lines: Mapping[Location, int | None]
 
     def line(self, location: Location) -> int | None:
-        """Line of a value, counted from 1; of the nearest enclosing one if it is not there."""
+        """Line of a value, counted from 1; of the nearest enclosing one if it is not there.
+
+        None for what stands in no file.
+        """
         for length in range(len(location), -1, -1):
             if location[:length] in self.lines:
                 return self.lines[location[:length]]

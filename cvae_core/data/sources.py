@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -59,7 +59,7 @@ def _mnist(root: Path | None) -> Dataset:
     source = torchvision.datasets.MNIST
     folder = root / "MNIST" / "raw"
     try:
-        with _download_timeout():
+        with _download_timeout(), _no_empty_folders(folder):
             # With download=True torchvision fetches only what is not there.
             splits = [source(str(root), train=train, download=True) for train in (True, False)]
         train, test = (
@@ -83,6 +83,19 @@ def _mnist(root: Path | None) -> Dataset:
 def _last_line(error: Exception) -> str:
     """What went wrong: torchvision lists its attempts, with the reason of the last one last."""
     return (str(error).strip() or type(error).__name__).splitlines()[-1]
+
+
+@contextmanager
+def _no_empty_folders(folder: Path) -> Iterator[None]:
+    """Take away again, after a failure, the empty folders that torchvision made."""
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    try:
+        yield
+    except BaseException:
+        for path in missing:
+            with suppress(OSError):
+                path.rmdir()
+        raise
 
 
 @contextmanager

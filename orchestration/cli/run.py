@@ -11,6 +11,7 @@ import click
 from orchestration.cli.options import set_option, storage_option, sweep_file_argument
 from orchestration.console import Console
 from orchestration.packaged import find_sweep_file
+from orchestration.programs import program
 from orchestration.runner import Request, run_sweep
 from orchestration.spec import load_spec
 from orchestration.status import storage_folder
@@ -41,7 +42,7 @@ def command(
     request = Request(
         spec=load_spec(find_sweep_file(file), overrides),
         storage=storage_folder(storage),
-        command=shlex.join(["cvae-sweep", *sys.argv[1:]]),
+        command=shlex.join([program("cvae-sweep"), *sys.argv[1:]]),
         data_root=data_root,
         tracking_uri=tracking_uri,
         address=address,
