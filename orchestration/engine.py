@@ -7,9 +7,7 @@ Tune's checkpoints, its restoring, its retries nor its loggers are used: the led
 from __future__ import annotations
 
 import os
-import shutil
 import socket
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,6 +59,7 @@ class RaySession:
         resources: of one trial.
         max_concurrent: most trials at once; None: as many as fit.
         data_bytes: size of the data that workers share.
+        temporary: folder for what a local Ray writes; its path has to be short.
     """
 
     def __init__(
@@ -69,12 +68,13 @@ class RaySession:
         resources: Resources,
         max_concurrent: int | None,
         data_bytes: int,
+        temporary: Path,
     ) -> None:
         self._address = address
         self._resources = resources
         self._max_concurrent = max_concurrent
         self._data_bytes = data_bytes
-        self._temporary: str | None = None
+        self._temporary = temporary
 
     def start(self) -> Cluster:
         """Start or join Ray. Call in the main thread.
@@ -90,11 +90,9 @@ class RaySession:
             "runtime_env": {"env_vars": thread_environment(self._resources.cpu)},
         }
         if self._address is None:
-            # Sockets lie below it, and their paths may not be long.
-            self._temporary = tempfile.mkdtemp(prefix="cvae-")
             options |= {
                 "address": "local",
-                "_temp_dir": self._temporary,
+                "_temp_dir": str(self._temporary),
                 "object_store_memory": max(MIN_OBJECT_STORE, int(self._data_bytes * 1.25) + 2**26),
             }
         else:
@@ -116,10 +114,8 @@ class RaySession:
             raise
 
     def stop(self) -> None:
-        """Leave Ray; a local one ends, with its temporary files."""
+        """Leave Ray; a local one ends."""
         ray.shutdown()
-        if self._temporary is not None:
-            shutil.rmtree(self._temporary, ignore_errors=True)
 
     def _slots(self) -> int:
         fitting = 0
@@ -278,6 +274,7 @@ def run_on_ray(
     datasets: Mapping[str, Dataset],
     folder: Path,
     resources: Resources,
+    temporary: Path,
     on_start: Callable[[], None],
 ) -> None:
     """Work the queue off on reused actors. Call in the main thread, with Ray up.
@@ -289,6 +286,7 @@ def run_on_ray(
         datasets: by name; put into the object store once and shared by all workers of a node.
         folder: the sweep's, as every node sees it.
         resources: of one trial.
+        temporary: folder for what Tune writes and nobody reads.
         on_start: called whenever an actor starts on a job.
     """
     # Without it a searcher's trials run one at a time.
@@ -302,23 +300,22 @@ def run_on_ray(
         threads=resources.cpu,
         gpu=resources.gpu > 0,
     )
-    with tempfile.TemporaryDirectory(prefix="cvae-tune-") as temporary:
-        tune.Tuner(
-            tune.with_resources(trainable, tune.PlacementGroupFactory([bundle])),
-            tune_config=tune.TuneConfig(
-                search_alg=searcher,
-                num_samples=-1,
-                reuse_actors=True,
-                trial_name_creator=lambda trial: str(trial.trial_id),
-                trial_dirname_creator=lambda trial: str(trial.trial_id),
-            ),
-            run_config=tune.RunConfig(
-                name="sweep",
-                storage_path=temporary,
-                stop=_ReportStopper(searcher, door),
-                callbacks=[_StartCallback(searcher, door, on_start)],
-                failure_config=tune.FailureConfig(max_failures=0),
-                checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
-                verbose=0,
-            ),
-        ).fit()
+    tune.Tuner(
+        tune.with_resources(trainable, tune.PlacementGroupFactory([bundle])),
+        tune_config=tune.TuneConfig(
+            search_alg=searcher,
+            num_samples=-1,
+            reuse_actors=True,
+            trial_name_creator=lambda trial: str(trial.trial_id),
+            trial_dirname_creator=lambda trial: str(trial.trial_id),
+        ),
+        run_config=tune.RunConfig(
+            name="sweep",
+            storage_path=str(temporary),
+            stop=_ReportStopper(searcher, door),
+            callbacks=[_StartCallback(searcher, door, on_start)],
+            failure_config=tune.FailureConfig(max_failures=0),
+            checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
+            verbose=0,
+        ),
+    ).fit()

@@ -8,10 +8,10 @@ import time
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from orchestration import __version__, store
 from orchestration.compare import comparison_table
@@ -28,7 +28,7 @@ from orchestration.mlflow_config import (
     without_credentials,
 )
 from orchestration.plan import Plan, make_plan
-from orchestration.processes import ProcessRecord, end_left_behind
+from orchestration.processes import ProcessRecord, end_left_behind, recorded
 from orchestration.programs import program
 from orchestration.progress import Progress
 from orchestration.queue import Queue
@@ -37,6 +37,7 @@ from orchestration.status import status_document
 
 if TYPE_CHECKING:
     from cvae_core.data import Dataset
+    from orchestration.engine import Cluster
     from orchestration.tracking import Tracker
     from orchestration.tracking_thread import TrackingThread
 
@@ -194,23 +195,11 @@ def _run_locked(
     datasets: dict[str, Dataset],
     fingerprints: dict[str, str],
 ) -> int:
-    from orchestration.engine import RaySession
-
-    folder, spec = request.folder, request.spec
-    first = not Ledger.exists(folder)
-    processes = ProcessRecord(folder)
-    processes.update()
-    data_bytes = sum(d.train.pixels.nbytes + d.test.pixels.nbytes for d in datasets.values())
-    where = f"the cluster at {request.address}" if request.address else "Ray on this machine"
-    console.line(f"{spec.name}: {len(plan.trials)} trials; starting {where} …")
-    session = RaySession(request.address, spec.resources, request.max_concurrent, data_bytes)
-    with ThreadPoolExecutor(1) as pool:
-        # Importing MLflow takes seconds, which starting Ray leaves idle on another core.
-        pool.submit(importlib.import_module, "orchestration.tracking")
-        with console.others_to(folder / "logs" / "ray.log"):
-            cluster = session.start()
-    try:
-        processes.update()
+    first = not Ledger.exists(request.folder)
+    with (
+        recorded(request.folder) as processes,
+        _ray(request, console, plan, datasets, processes) as cluster,
+    ):
         connected = _connect(uri, config, request, first=first, console=console)
         ledger = _open(request, fingerprints)
         _enter_plan(ledger, request, plan, fingerprints, console)
@@ -218,26 +207,51 @@ def _run_locked(
         if lost:
             console.line(f"{len(lost)} trials were cut off and continue")
         _note_tracking(ledger, uri, connected)
-        queue = Queue(spec, plan, ledger)
-        progress = Progress(console, ledger, cluster.slots)
-        door = Door(ledger, queue, spec.checkpoints, progress)
-        console.line(f"{cluster.slots} trials at a time, {spec.resources.cpu} thread(s) each")
         thread = _follow(connected, ledger, console)
-        interrupted = _work(request, console, door, queue, cluster, datasets, ledger, processes)
-        with console.others_to(folder / "logs" / "ray.log"):
-            session.stop()
+        interrupted = _work(request, console, plan, cluster, datasets, ledger, processes)
         _end(ledger, interrupted=interrupted)
         if thread is not None and not thread.finish(TRACKING_END_S):
             console.line("warning: MLflow is not up to date; run the same command again later")
-    finally:
-        session.stop()
-        processes.clear()
     code = _summary(ledger, request, console, trained=True)
     if interrupted:
         console.line("interrupted; nothing is lost. To continue:")
         console.line(request.command)
         return 130
     return code
+
+
+@contextmanager
+def _ray(
+    request: Request,
+    console: Console,
+    plan: Plan,
+    datasets: dict[str, Dataset],
+    processes: ProcessRecord,
+) -> Iterator[Cluster]:
+    """Ray, with what it prints kept in the sweep's log."""
+    from orchestration.engine import RaySession
+
+    where = f"the cluster at {request.address}" if request.address else "Ray on this machine"
+    console.line(f"{request.spec.name}: {len(plan.trials)} trials; starting {where} …")
+    session = RaySession(
+        request.address,
+        request.spec.resources,
+        request.max_concurrent,
+        sum(d.train.pixels.nbytes + d.test.pixels.nbytes for d in datasets.values()),
+        processes.temporary,
+    )
+    log = request.folder / "logs" / "ray.log"
+    try:
+        with ThreadPoolExecutor(1) as pool:
+            # Importing MLflow takes seconds, which starting Ray leaves idle on another core.
+            pool.submit(importlib.import_module, "orchestration.tracking")
+            with console.others_to(log):
+                cluster = session.start()
+        processes.update()
+        yield cluster
+    finally:
+        with console.others_to(log):
+            session.stop()
 
 
 def _connect(
@@ -327,9 +341,8 @@ def _follow(
 def _work(
     request: Request,
     console: Console,
-    door: Door,
-    queue: Queue,
-    cluster: Any,
+    plan: Plan,
+    cluster: Cluster,
     datasets: dict[str, Dataset],
     ledger: Ledger,
     processes: ProcessRecord,
@@ -337,27 +350,33 @@ def _work(
     """Work the queue off; whether it was interrupted."""
     from orchestration.engine import run_on_ray
 
+    spec = request.spec
+    queue = Queue(spec, plan, ledger)
+    progress = Progress(console, ledger, cluster.slots)
+    door = Door(ledger, queue, spec.checkpoints, progress)
+    if queue.done:
+        return False
+
     def stop() -> None:
         queue.closed = True
         door.stopping = True
         console.line("stopping after the epochs under way; press Ctrl-C again to end at once")
 
-    log = request.folder.resolve() / "logs" / "ray.log"
-    with console.others_to(log), InterruptHandler(stop) as interrupt:
-        try:
-            if not queue.done:
-                run_on_ray(
-                    cluster,
-                    queue,
-                    door,
-                    datasets,
-                    request.folder.resolve(),
-                    request.spec.resources,
-                    processes.update,
-                )
-        except Interrupted:
-            pass
-        return interrupt.seen
+    console.line(f"{cluster.slots} trials at a time, {spec.resources.cpu} thread(s) each")
+    folder = request.folder.resolve()
+    log = folder / "logs" / "ray.log"
+    with console.others_to(log), InterruptHandler(stop) as interrupt, suppress(Interrupted):
+        run_on_ray(
+            cluster,
+            queue,
+            door,
+            datasets,
+            folder,
+            spec.resources,
+            processes.temporary,
+            processes.update,
+        )
+    return interrupt.seen
 
 
 def _end(ledger: Ledger, *, interrupted: bool) -> None:
