@@ -424,7 +424,7 @@ def _say_how_to_look(ledger: Ledger, console: Console) -> None:
         console.line("MLflow:  open its pages with")
         options = f"--backend-store-uri {uri} --host {ui.host} --port {ui.port}"
         console.line(f"  {program('mlflow')} ui {options}")
-        console.line(f"  and go to http://{ui.host}:{ui.port}{page}")
+        console.line(f"  and go to http://{ui.host}:{ui.port}{page} (+ beside the sweep: its trials)")
 
 
 def _git_commit() -> str:
