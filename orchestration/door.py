@@ -49,8 +49,9 @@ class Door:
 
     def report(self, job: Job, report: Report) -> bool:
         """Take a report in; True where the job is to stop."""
+        stopping = self.stopping  # read once: Ctrl-C may set it at any moment
         if report.kind == "epoch":
-            superfluous = self._epoch(job, report)
+            superfluous = self._epoch(job, report, stopping=stopping)
         else:
             superfluous = []
             self._ledger.change(job.key, lambda trial: _outcome(trial, job, report))
@@ -58,12 +59,12 @@ class Door:
         for path in superfluous:
             store.remove(self._ledger.folder / path)
         self._listener(job, report, self._ledger.trials[job.key])
-        stop = report.final or self.stopping
+        stop = report.final or stopping
         if stop:
             self._queue.ended(job)
         return stop
 
-    def _epoch(self, job: Job, report: Report) -> list[str]:
+    def _epoch(self, job: Job, report: Report, *, stopping: bool) -> list[str]:
         superfluous: list[str] = []
 
         def enter(trial: Trial) -> None:
@@ -80,7 +81,7 @@ class Door:
                 )
             if report.final:
                 end_attempt(trial, "finished", "finished")
-            elif self.stopping:
+            elif stopping:
                 end_attempt(trial, "interrupted", "pending")
 
         self._ledger.change(job.key, enter)

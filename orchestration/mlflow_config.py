@@ -53,6 +53,8 @@ def load_mlflow_config(tracking_uri: str | None = None) -> MlflowConfig:
     lines = None
     if FILE.exists():
         file = read_yaml(FILE)
+        if not isinstance(file.content, dict | None):
+            raise UserError(f"{FILE}: is a mapping, such as tracking_uri: http://host:5000")
         lines, content = file, dict(file.content or {})
     environment = os.environ
     for key, variable in (
@@ -62,10 +64,10 @@ def load_mlflow_config(tracking_uri: str | None = None) -> MlflowConfig:
     ):
         if environment.get(variable):
             content[key] = environment[variable]
-    ui = dict(content.get("ui") or {})
+    ui: Any = content.get("ui") or {}
     for key, variable in (("host", "MLFLOW_HOST"), ("port", "MLFLOW_PORT")):
         if environment.get(variable):
-            ui[key] = environment[variable]
+            ui = (ui if isinstance(ui, dict) else {}) | {key: environment[variable]}
     if tracking_uri:
         content["tracking_uri"] = tracking_uri
     try:
@@ -88,6 +90,10 @@ def resolved_uri(config: MlflowConfig, storage: Path) -> str:
             f"tracking URI {uri!r}: MLflow's plain folders are no longer supported; use "
             "sqlite:///PATH/mlflow.db or http://HOST:PORT"
         )
+    try:
+        urlsplit(uri)
+    except ValueError as error:
+        raise UserError(f"tracking URI {uri!r}: {error}") from None
     return uri
 
 
@@ -111,10 +117,10 @@ def check_reachable(uri: str) -> None:
     if uri.startswith("sqlite:"):
         _check_sqlite(uri)
         return
-    parts = urlsplit(uri)
-    if parts.hostname is None:
-        return
     try:
+        parts = urlsplit(uri)
+        if parts.hostname is None:
+            return
         default = {"https": 443, "http": 80}.get(parts.scheme)
         port = parts.port or default
         if port is None:

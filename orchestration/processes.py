@@ -75,7 +75,7 @@ def end_left_behind(folder: Path) -> int:
     for process in stubborn:
         _signal(process, "kill")
     psutil.wait_procs(stubborn, timeout=WAIT_S)
-    temporary = Path(noted["temporary"])
+    temporary = Path(noted.get("temporary", ""))
     if temporary.name.startswith(PREFIX) and temporary.parent == Path(tempfile.gettempdir()):
         store.remove_folder(temporary)
     store.remove(path)

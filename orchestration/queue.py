@@ -22,6 +22,7 @@ class Queue:
         self._train: deque[str] = deque()
         self._evaluate: deque[tuple[str, str]] = deque()
         self._out: list[Job] = []
+        self._never_begun: Counter[str] = Counter()
         self._lost_evaluations: Counter[tuple[str, str]] = Counter()
         self.closed = False
         """Set to hand out nothing more; jobs under way may end."""
@@ -105,7 +106,11 @@ class Queue:
                 self._ledger.change(job.key, lambda t: t.evaluations.update({job.part: evaluated}))
         else:
             trial = self._ledger.trials[job.key]
-            losses = 1 + _losses_in_a_row(trial)
+            if trial.state == "running":
+                losses = 1 + _losses_in_a_row(trial)
+            else:  # the worker died before it took the job up: no attempt tells of it
+                self._never_begun[job.key] += 1
+                losses = self._never_begun[job.key]
             again = losses <= self._spec.retries
 
             def end(trial: Trial) -> None:

@@ -171,7 +171,7 @@ def _check_tracking(uri: str, *, first: bool, console: Console) -> None:
 @contextmanager
 def _lock(folder: Path) -> Iterator[None]:
     """The sweep's folder, locked; removed again where nothing came of it."""
-    fresh = [path for path in (folder, folder.parent) if not path.exists()]
+    fresh = [path for path in (folder, *folder.absolute().parents) if not path.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -424,7 +424,8 @@ def _say_how_to_look(ledger: Ledger, console: Console) -> None:
         console.line("MLflow:  open its pages with")
         options = f"--backend-store-uri {uri} --host {ui.host} --port {ui.port}"
         console.line(f"  {program('mlflow')} ui {options}")
-        console.line(f"  and go to http://{ui.host}:{ui.port}{page} (+ beside the sweep: its trials)")
+        console.line(f"  and go to http://{ui.host}:{ui.port}{page}")
+        console.line("  (the + beside the sweep opens its trials)")
 
 
 def _git_commit() -> str:

@@ -163,7 +163,7 @@ class _Errors:
 
     def unknown(self, location: Location, known: list[str], *, in_base: bool = False) -> None:
         message = "unknown setting"
-        close = difflib.get_close_matches(str(location[-1]), known, n=1)
+        close = difflib.get_close_matches(str(location[-1]).rpartition(".")[2], known, n=1)
         if in_base:
             message += f"; a trial's setting goes under base: or grid: (base.{location[-1]})"
         elif close:
@@ -262,6 +262,8 @@ def _grid(errors: _Errors, location: Location, value: Any) -> dict[str, list[Any
         else:
             for index, item in enumerate(values):
                 errors.check((*place, index), annotation, item)
+            if ".".join(path) in grid:
+                errors.add(place, "the same setting is there twice, nested and with dots")
             if any(item in values[:index] for index, item in enumerate(values)):
                 errors.add(place, "the same value is there twice")
             grid[".".join(path)] = values

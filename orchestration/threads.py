@@ -31,6 +31,11 @@ def limit_threads(count: int) -> dict[str, Any]:
     import torch
     from threadpoolctl import threadpool_info, threadpool_limits
 
+    if "numba" in sys.modules:
+        import numba
+
+        # First: starting its thread pool changes what OpenMP, and with it PyTorch, was set to.
+        numba.set_num_threads(count)
     torch.set_num_threads(count)
     threadpool_limits(count)
     in_force: dict[str, Any] = {"torch": torch.get_num_threads()}
@@ -38,9 +43,6 @@ def limit_threads(count: int) -> dict[str, Any]:
         name = f"{pool['user_api']}:{pool['internal_api']}"
         in_force[name] = max(pool["num_threads"], in_force.get(name, 0))
     if "numba" in sys.modules:
-        import numba
-
-        numba.set_num_threads(count)
         in_force["numba"] = numba.get_num_threads()
     else:
         in_force["numba"] = int(os.environ["NUMBA_NUM_THREADS"])

@@ -215,6 +215,9 @@ class Tracker:
         wanted = {"state": trial.state, "attempts": str(len(trial.attempts))}
         if trial.error is not None:
             wanted["error"] = trial.error.message[:500]
+        elif "error" in known.tags:
+            self._client.delete_tag(known.run_id, "error")
+            del known.tags["error"]
         for name, value in wanted.items():
             if known.tags.get(name) != value:
                 self._client.set_tag(known.run_id, name, value)

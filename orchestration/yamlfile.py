@@ -13,6 +13,7 @@ import yaml
 from orchestration.errors import UserError
 
 MAX_BYTES = 1_000_000
+MAX_DEPTH = 50
 Location = tuple[str | int, ...]
 
 
@@ -95,7 +96,13 @@ def parse_value(text: str) -> Any:
 
 
 def _refuse_indirection(path: Path, text: str) -> None:
+    depth = 0
     for event in yaml.parse(text, Loader=_Loader):
+        # Counted here, as it is read: PyYAML's time grows with the square of the depth.
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if depth > MAX_DEPTH:
+            raise UserError(f"{path}: is nested too deeply")
         line = event.start_mark.line + 1 if event.start_mark else 1
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             raise UserError(
@@ -139,6 +146,6 @@ def _construct(path: Path, node: yaml.Node, location: Location, lines: dict[Loca
 
 def _yaml_error(path: Path, error: yaml.YAMLError) -> str:
     mark = getattr(error, "problem_mark", None)
-    problem = getattr(error, "problem", None) or str(error)
+    problem = getattr(error, "problem", None) or str(error).splitlines()[0]
     where = f"{path}:{mark.line + 1}" if mark is not None else str(path)
     return f"{where}: is not valid YAML: {problem}"

@@ -48,4 +48,8 @@ def command(
         address=address,
         max_concurrent=max_concurrent,
     )
-    return run_sweep(request, Console())
+    try:
+        return run_sweep(request, Console())
+    except KeyboardInterrupt:  # before the first trial, or after the last
+        click.echo(f"interrupted; nothing is lost. To continue:\n{request.command}")
+        return 130

@@ -1,0 +1,298 @@
+"""The installed command with real Ray and real MLflow: whole runs, kills and interruptions.
+
+One undisturbed run is the reference; every disturbed one has to end with its numbers, bit for bit.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+EPOCHS = 20
+SPEC = f"""\
+name: digits
+base:
+  data: {{name: digits}}
+  epochs: {EPOCHS}
+  batch_size: 64
+  learning_rate: 1e-3
+grid:
+  model: [vae, cvae]
+checkpoints: {{min_interval_s: 0}}
+evaluation: {{probe_every: 10}}
+"""
+COMMAND = Path(sys.executable).with_name("cvae-sweep")
+PATIENCE_S = 90.0
+
+
+@dataclass
+class Place:
+    """A folder with the sweep file, a storage folder and a folder for temporary files."""
+
+    folder: Path
+    temporary: Path
+    """Short: Ray's sockets lie below it."""
+    drivers: list[subprocess.Popen[str]] = field(default_factory=list)
+
+    @property
+    def sweep(self) -> Path:
+        return self.folder / "runs" / "digits"
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """A command in a process group of its own."""
+        self.temporary.mkdir(exist_ok=True)
+        environment = {k: v for k, v in os.environ.items() if not k.startswith(("MLFLOW", "RAY"))}
+        driver = subprocess.Popen(
+            [str(COMMAND), *arguments],
+            cwd=self.folder,
+            env={**environment, "TMPDIR": str(self.temporary)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        self.drivers.append(driver)
+        return driver
+
+    def run(self, *arguments: str) -> tuple[int, str]:
+        """Exit code and standard output; nobody the command started is to outlive it."""
+        driver = self.start(*arguments)
+        family = Family(driver.pid)
+        out, err = family.communicate(driver)
+        assert "Traceback" not in err, err
+        assert family.alive() == []
+        return driver.returncode, out
+
+    def finish(self) -> dict[str, Any]:
+        """Run to the end; the state afterwards."""
+        code, out = self.run("run", "sweep.yaml")
+        assert code == 0, out
+        assert not (self.sweep / "processes.json").exists()
+        return self.status()
+
+    def left_behind(self) -> list[Path]:
+        """Temporary folders of this program."""
+        return list(self.temporary.glob("cvae-*"))
+
+    def status(self) -> dict[str, Any]:
+        code, out = self.run("status", "digits", "--json")
+        assert code == 0
+        document: dict[str, Any] = json.loads(out)
+        return document
+
+    def documents(self) -> list[dict[str, Any]]:
+        paths = sorted((self.sweep / "trials").glob("*.json"))
+        return [json.loads(path.read_text())["content"] for path in paths]
+
+    def training(self, driver: subprocess.Popen[str], epoch: int = 2) -> dict[str, Any]:
+        """Wait for a trial in training that is so far, and far from its end."""
+        until = time.monotonic() + PATIENCE_S
+        while time.monotonic() < until and driver.poll() is None:
+            for trial in self.documents():
+                done = trial["epochs"][-1]["epoch"] if trial["epochs"] else 0
+                if trial["state"] == "running" and epoch <= done <= EPOCHS - 5:
+                    return trial
+            time.sleep(0.02)
+        raise AssertionError(f"no trial was seen in training; exit code {driver.poll()}")
+
+    def kill_all(self) -> None:
+        for driver in self.drivers:
+            for process in [*descendants(driver.pid), driver]:
+                process.kill()
+            driver.communicate()
+        file = self.sweep / "processes.json"
+        if file.exists():
+            from orchestration.processes import end_left_behind
+
+            end_left_behind(self.sweep)
+
+
+class Family:
+    """All descendants that a process ever had, as far as looking ten times a second shows."""
+
+    def __init__(self, pid: int) -> None:
+        self._pid = pid
+        self._seen: set[psutil.Process] = set()
+
+    def communicate(self, driver: subprocess.Popen[str]) -> tuple[str, str]:
+        until = time.monotonic() + 2 * PATIENCE_S
+        while True:
+            self._seen.update(descendants(self._pid))
+            try:
+                return driver.communicate(timeout=0.1)
+            except subprocess.TimeoutExpired:
+                assert time.monotonic() < until, "the command does not end"
+
+    def alive(self) -> list[psutil.Process]:
+        return psutil.wait_procs(list(self._seen), timeout=5)[1]
+
+
+def descendants(pid: int) -> list[psutil.Process]:
+    try:
+        return psutil.Process(pid).children(recursive=True)
+    except psutil.Error:
+        return []
+
+
+def numbers(place: Place) -> dict[str, Any]:
+    """Every metric of every trial and epoch, exactly."""
+    return {
+        trial["key"]: (
+            [(epoch["epoch"], epoch["metrics"]) for epoch in trial["epochs"]],
+            {name: part["metrics"] for name, part in trial["evaluations"].items()},
+        )
+        for trial in place.documents()
+    }
+
+
+@pytest.fixture(scope="module")
+def make_place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Place]]:
+    places: list[Place] = []
+    with tempfile.TemporaryDirectory(prefix="e2e", dir="/tmp") as short:
+
+        def make(name: str) -> Place:
+            place = Place(tmp_path_factory.mktemp(name), Path(short) / name)
+            (place.folder / "sweep.yaml").write_text(SPEC)
+            places.append(place)
+            return place
+
+        yield make
+        for place in places:
+            place.kill_all()
+
+
+@pytest.fixture(scope="module")
+def whole(make_place: Callable[[str], Place]) -> Place:
+    """An undisturbed run."""
+    place = make_place("a")
+    status = place.finish()
+    assert status["state"] == "finished"
+    assert place.left_behind() == []
+    return place
+
+
+def check_mlflow(place: Place) -> None:
+    """One run a trial and one above them, all at their end, every step there exactly once."""
+    from mlflow import MlflowClient
+
+    client = MlflowClient(f"sqlite:///{place.folder}/runs/mlflow.db")
+    experiment = client.get_experiment_by_name("digits")
+    runs = client.search_runs([experiment.experiment_id])
+    assert [run.info.status for run in runs] == ["FINISHED"] * 3
+    children = {run.data.tags["trial_key"]: run for run in runs if "trial_key" in run.data.tags}
+    (parent,) = (run for run in runs if "trial_key" not in run.data.tags)
+    for trial in place.documents():
+        run = children[trial["key"]]
+        assert run.info.run_id == trial["run_id"]
+        assert run.data.tags["mlflow.parentRunId"] == parent.info.run_id
+        for name in ("val/loss", "train/reconstruction"):
+            history = client.get_metric_history(run.info.run_id, name)
+            assert sorted((m.step, m.value) for m in history) == [
+                (epoch["epoch"], epoch["metrics"][name]) for epoch in trial["epochs"]
+            ]
+        accuracy = client.get_metric_history(run.info.run_id, "probe/accuracy")
+        assert len(accuracy) == 1
+        assert accuracy[0].value == trial["evaluations"]["probe"]["metrics"]["probe/accuracy"]
+        names = {Path(item.path).name for item in client.list_artifacts(run.info.run_id)}
+        assert {"config.yaml", "checkpoints"} <= names
+
+
+def test_a_sweep_from_beginning_to_end(whole: Place) -> None:
+    status = whole.status()
+    assert status["counts"] == {
+        "pending": 0,
+        "running": 0,
+        "finished": 2,
+        "stopped": 0,
+        "failed": 0,
+    }
+    for trial in status["trials"]:
+        assert (trial["state"], trial["epoch"], trial["attempts"]) == ("finished", EPOCHS, 1)
+        assert trial["error"] is None
+        assert trial["run_id"]
+        assert trial["metrics"]["probe/accuracy"] > 0.5
+    check_mlflow(whole)
+
+
+def test_a_second_run_trains_nothing(whole: Place) -> None:
+    before = whole.documents()
+    began = time.monotonic()
+    code, out = whole.run("run", "sweep.yaml")
+    assert time.monotonic() - began < 15
+    assert code == 0
+    assert "nothing left to do" in out
+    assert whole.documents() == before
+
+
+def test_killed_and_run_to_the_end(make_place: Callable[[str], Place], whole: Place) -> None:
+    place = make_place("b")
+    driver = place.start("run", "sweep.yaml")
+    place.training(driver)
+    os.killpg(driver.pid, signal.SIGKILL)
+    driver.communicate()
+    status = place.status()
+    assert status["state"] == "interrupted"
+    assert status["counts"]["running"] == 0
+    status = place.finish()
+    assert numbers(place) == numbers(whole)
+    starts = [start for trial in status["trials"] for start in trial["attempt_epochs"]]
+    assert sum(start > 0 for start in starts) >= 1
+    outcomes = {attempt["outcome"] for t in place.documents() for attempt in t["attempts"]}
+    assert outcomes == {"lost", "finished"}
+    check_mlflow(place)
+    assert place.left_behind() == [], "what the killed driver left is still there"
+
+
+def test_interrupted_by_ctrl_c(make_place: Callable[[str], Place], whole: Place) -> None:
+    place = make_place("c")
+    driver = place.start("run", "sweep.yaml")
+    family = Family(driver.pid)
+    place.training(driver)
+    driver.send_signal(signal.SIGINT)
+    out, _ = family.communicate(driver)
+    assert driver.returncode == 130
+    command, *arguments = shlex.split(out.rstrip().splitlines()[-1])
+    assert (Path(command).name, arguments) == ("cvae-sweep", ["run", "sweep.yaml"])
+    assert family.alive() == []
+    status = place.status()
+    assert status["state"] == "interrupted"
+    assert {trial["state"] for trial in status["trials"]} <= {"pending", "finished"}
+    attempts = [attempt for t in place.documents() for attempt in t["attempts"]]
+    assert "interrupted" in {attempt["outcome"] for attempt in attempts}
+    assert place.left_behind() == []
+    place.finish()
+    assert numbers(place) == numbers(whole)
+    check_mlflow(place)
+
+
+def test_a_killed_worker_is_replaced_in_the_same_run(
+    make_place: Callable[[str], Place], whole: Place
+) -> None:
+    place = make_place("d")
+    driver = place.start("run", "sweep.yaml")
+    family = Family(driver.pid)
+    trial = place.training(driver)
+    os.kill(trial["attempts"][-1]["worker"]["pid"], signal.SIGKILL)
+    out, _ = family.communicate(driver)
+    assert driver.returncode == 0, out
+    assert "tried again" in out
+    assert family.alive() == []
+    (disturbed,) = (t for t in place.documents() if t["key"] == trial["key"])
+    assert [a["outcome"] for a in disturbed["attempts"]] == ["lost", "finished"]
+    assert disturbed["attempts"][1]["from_epoch"] > 0
+    assert disturbed["error"] is None
+    assert numbers(place) == numbers(whole)
+    check_mlflow(place)

@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from cvae_core.data import Dataset, Images, load_dataset
+from orchestration.door import Door, Listener
+from orchestration.engine_local import run_in_process
+from orchestration.jobs import Report
+from orchestration.ledger import Ledger, Sweep, Trial
+from orchestration.plan import Plan, make_plan
+from orchestration.queue import Queue
+from orchestration.spec import SweepSpec, load_spec, parse_spec
+from orchestration.worker import Worker
+from orchestration.yamlfile import YamlFile
+
+BASE: dict[str, Any] = {
+    "epochs": 3,
+    "batch_size": 64,
+    "learning_rate": 1e-3,
+    "architecture": {"channels": [4, 8], "latent_dim": 4},
+}
+
+
+class LocalSweep:
+    """A small sweep on digits, worked off in this process."""
+
+    def __init__(self, folder: Path, data: Dataset, sections: dict[str, Any]) -> None:
+        base = {**BASE, **sections.pop("base", {})}
+        content = {"name": "small", "base": base, "checkpoints": {"min_interval_s": 0}, **sections}
+        self.folder = folder
+        self.spec: SweepSpec = parse_spec(YamlFile(Path("small.yaml"), content, {}))
+        self.plan: Plan = make_plan(self.spec)
+        self.keys = list(self.plan.trials)
+        self._data = data
+
+    def open(self) -> Ledger:
+        """As a driver opens it: what was running is put back in line."""
+        if Ledger.exists(self.folder):
+            ledger = Ledger.open(self.folder)
+        else:
+            sweep = Sweep(name="small", sweep_id="1", created=0.0, spec={}, plan=self.keys)
+            ledger = Ledger.create(self.folder, sweep)
+        ledger.recover()
+        return ledger
+
+    def queue(self, ledger: Ledger) -> Queue:
+        return Queue(self.spec, self.plan, ledger)
+
+    def door(self, ledger: Ledger, queue: Queue, listener: Listener = lambda *_: None) -> Door:
+        return Door(ledger, queue, self.spec.checkpoints, listener)
+
+    def run(self, *, stop_after: int | None = None) -> dict[str, Trial]:
+        """Run or continue; at the end of so many epochs in all, everything is told to stop."""
+        ledger = self.open()
+        queue = self.queue(ledger)
+        door = self.door(ledger, queue)
+        epochs = 0
+
+        class Interrupting(Worker):
+            def step(self) -> Report:
+                nonlocal epochs
+                report = super().step()
+                epochs += report.kind == "epoch"
+                if epochs == stop_after:
+                    door.stopping = queue.closed = True
+                return report
+
+        worker = Interrupting({"digits": self._data}, self.folder, threads=1, gpu=False)
+        run_in_process(queue, door, worker)
+        return Ledger.open(self.folder).trials
+
+
+@pytest.fixture(autouse=True, scope="module")
+def threads_as_before() -> Iterator[None]:
+    """Workers hold this process to one thread; other tests are to find what they had."""
+    threads, environment = torch.get_num_threads(), dict(os.environ)
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+    os.environ.clear()
+    os.environ.update(environment)
+
+
+@pytest.fixture(scope="session")
+def small() -> Dataset:
+    """300 digits to train on: an epoch takes some hundredths of a second."""
+    digits = load_dataset("digits")
+    return Dataset(
+        "digits",
+        Images(digits.train.pixels[:300], digits.train.labels[:300]),
+        Images(digits.test.pixels[:100], digits.test.labels[:100]),
+        digits.classes,
+    )
+
+
+@pytest.fixture
+def local_sweep(tmp_path: Path, small: Dataset) -> Callable[..., LocalSweep]:
+    """``local_sweep("folder", grid=…)``: sections of the sweep file by name."""
+
+    def make(folder: str = "sweep", **sections: Any) -> LocalSweep:
+        return LocalSweep(tmp_path / folder, small, sections)
+
+    return make
+
+
+@pytest.fixture
+def load(tmp_path: Path) -> Callable[..., SweepSpec]:
+    """``load(text, "key=value", …)``: a sweep file of this text, validated."""
+
+    def read(text: str, *overrides: str) -> SweepSpec:
+        path = tmp_path / "sweep.yaml"
+        path.write_text(text)
+        return load_spec(path, overrides)
+
+    return read
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    return Path(__file__).parents[2]

@@ -1,0 +1,135 @@
+"""The installed command: fast where it can be, and clear about what is wrong with a request."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+COMMAND = Path(sys.executable).with_name("cvae-sweep")
+SPEC = """\
+name: tiny
+base: {data: {name: digits}, epochs: 1}
+grid: {model: [vae, cvae], tau: [0.1, 1]}
+"""
+
+
+def command(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("MLFLOW", "CVAE"))}
+    return subprocess.run(
+        [str(COMMAND), *arguments],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "sweep.yaml").write_text(SPEC)
+    return tmp_path
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["run", "--help"]])
+def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
+    script = (
+        "import sys\nfrom orchestration.cli.main import main\n"
+        f"sys.argv[1:] = {arguments!r}\n"
+        "try:\n    main()\nfinally:\n"
+        "    heavy = {'torch', 'ray', 'mlflow', 'numpy', 'sklearn', 'optuna'} & set(sys.modules)\n"
+        "    print('heavy:', sorted(heavy))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.rstrip().splitlines()[-1] == "heavy: []"
+
+
+def test_version_and_help(folder: Path) -> None:
+    assert command(folder, "--version").stdout.startswith("cvae-sweep, version ")
+    shown = command(folder, "--help").stdout
+    assert all(name in shown for name in ("run", "plan", "validate", "status"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["missing.yaml"], "there is no such file"),
+        (["bad.yaml"], "bad.yaml:1: name"),
+        (["sweep.yaml", "--set", "epoch=1"], 'did you mean "epochs"'),
+        (["sweep.yaml", "--set", "data.name=mnist", "--data-root", "a-file"], "mnist"),
+        (["sweep.yaml", "--address", "127.0.0.1:9"], "no Ray cluster answers"),
+        (["sweep.yaml", "--address", "ray://127.0.0.1:9"], "ray://127.0.0.1:9"),
+        (["sweep.yaml", "--address", "nonsense"], "host:port"),
+        (["sweep.yaml", "--tracking-uri", "http://127.0.0.1:9"], "does not answer"),
+        (["sweep.yaml", "--tracking-uri", "mlruns"], "sqlite"),
+        (["sweep.yaml", "--set", "resources.cpu=999"], "999 CPUs"),
+    ],
+)
+def test_a_wrong_request_is_refused_and_creates_nothing(
+    folder: Path, arguments: list[str], expected: str
+) -> None:
+    (folder / "bad.yaml").write_text("name: ../up\n")
+    (folder / "a-file").write_text("")
+    before = sorted(folder.rglob("*"))
+    began = time.monotonic()
+    done = command(folder, "run", *arguments, "--storage", "runs")
+    assert done.returncode == 2, done.stderr
+    assert time.monotonic() - began < 30
+    assert expected in done.stderr
+    assert done.stderr.startswith("error: ")
+    assert len(done.stderr.splitlines()) == 1
+    assert done.stdout == ""
+    assert sorted(folder.rglob("*")) == before
+
+
+@pytest.mark.parametrize("arguments", [["run"], ["nonsense"], ["plan", "--nonsense"]])
+def test_a_wrong_command_line(folder: Path, arguments: list[str]) -> None:
+    done = command(folder, *arguments)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+
+
+def test_plan(folder: Path) -> None:
+    done = command(folder, "plan", "sweep.yaml", "--json", "--set", "seeds=[0, 1]")
+    assert done.returncode == 0
+    document = json.loads(done.stdout)
+    assert document["name"] == "tiny"
+    trials = document["trials"]
+    assert [(t["model"], t["tau"], t["seed"]) for t in trials] == [
+        ("vae", None, 0),
+        ("vae", None, 1),
+        ("cvae", 0.1, 0),
+        ("cvae", 0.1, 1),
+        ("cvae", 1.0, 0),
+        ("cvae", 1.0, 1),
+    ]
+    assert {t["state"] for t in trials} == {"pending"}
+    assert all(t["config"]["epochs"] == 1 for t in trials)
+    table = command(folder, "plan", "sweep.yaml").stdout
+    assert trials[0]["key"] in table
+    assert not (folder / "runs").exists()
+
+
+def test_validate(folder: Path, repository: Path) -> None:
+    (folder / "bad.yaml").write_text("name: a\nbase: {tau: 0, epoch: 1}\n")
+    done = command(folder, "validate", "sweep.yaml", "bad.yaml", "missing.yaml", "--json")
+    assert done.returncode == 2
+    good, bad, missing = json.loads(done.stdout)["files"]
+    assert (good["file"], good["errors"], good["trials"]) == ("sweep.yaml", [], 3)
+    assert len(bad["errors"]) == 2
+    assert "no such file" in missing["errors"][0]
+    packaged = [str(path) for path in (repository / "sweeps").glob("*.yaml")]
+    assert command(folder, "validate", *packaged).returncode == 0
+
+
+def test_status_of_nothing(folder: Path) -> None:
+    done = command(folder, "status", "nothing", "--json")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "there is no sweep 'nothing'" in done.stderr

@@ -1,0 +1,68 @@
+"""VAE and CVAE side by side: means and standard deviations computed by hand."""
+
+from __future__ import annotations
+
+from io import StringIO
+from typing import Any
+
+import pytest
+
+from cvae_core.config import TrialConfig
+from orchestration.compare import comparison_rows, comparison_table
+from orchestration.console import Console
+from orchestration.ledger import Trial
+from orchestration.status import trial_document
+
+
+def trial(accuracy: float | None, state: str = "finished", **settings: Any) -> dict[str, Any]:
+    config = TrialConfig.from_settings(settings).to_settings()
+    document = trial_document(Trial(key="k", config=config, state=state), alive=True)  # type: ignore[arg-type]
+    document["train_s"] = 10.0
+    document["metrics"] = {} if accuracy is None else {"probe/accuracy": accuracy}
+    return document
+
+
+def test_mean_and_standard_deviation_over_seeds() -> None:
+    trials = [trial(value, seed=seed) for seed, value in enumerate((0.7, 0.8, 0.9))]
+    (row,) = comparison_rows(trials)
+    mean, spread = row["metrics"]["probe/accuracy"]
+    assert mean == pytest.approx(0.8)
+    assert spread == pytest.approx(0.1)  # the sample's: sqrt((0.01 + 0 + 0.01) / 2)
+    assert (row["trials"], row["train_s"], row["settings"]) == (3, 10.0, {})
+
+
+def test_a_vae_stands_above_the_cvaes_of_its_beta() -> None:
+    trials = [
+        trial(0.1, model=model, beta=beta, **({"tau": tau} if model == "cvae" else {}))
+        for model, tau in (("cvae", 0.1), ("cvae", 0.5), ("vae", None))
+        for beta in (1.0, 2.0)
+    ]
+    rows = [
+        (r["model"], r["settings"]["beta"], r["settings"]["tau"]) for r in comparison_rows(trials)
+    ]
+    assert rows == [
+        ("vae", 1.0, None),
+        ("cvae", 1.0, 0.1),
+        ("cvae", 1.0, 0.5),
+        ("vae", 2.0, None),
+        ("cvae", 2.0, 0.1),
+        ("cvae", 2.0, 0.5),
+    ]
+
+
+def test_one_seed_has_no_spread_and_unfinished_trials_do_not_count() -> None:
+    trials = [trial(0.7), trial(0.1, "failed", seed=1), trial(None, "running", seed=2)]
+    (row,) = comparison_rows(trials)
+    assert row["metrics"] == {"probe/accuracy": (0.7, None)}
+    assert comparison_rows(trials[1:]) == []
+
+
+def test_the_table_is_printed() -> None:
+    trials = [
+        trial(v, seed=s, model="cvae", tau=t) for s, v in enumerate((0.5, 0.75)) for t in (0.1, 1)
+    ]
+    out = StringIO()
+    Console(out).table(comparison_table(trials))
+    assert "VAE and CVAE side by side" in out.getvalue()
+    assert "0.625 ± 0.18" in out.getvalue()
+    assert "τ" in out.getvalue()

@@ -1,0 +1,137 @@
+"""``mlflow.yaml``, the environment and the option: which wins, and what is refused."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from pathlib import Path
+
+import pytest
+
+from orchestration.errors import UserError
+from orchestration.mlflow_config import (
+    MlflowConfig,
+    check_reachable,
+    load_mlflow_config,
+    resolved_uri,
+    without_credentials,
+)
+
+VARIABLES = (
+    "MLFLOW_TRACKING_URI",
+    "MLFLOW_DEFAULT_ARTIFACT_ROOT",
+    "CVAE_SWEEP_EXPERIMENT_PREFIX",
+    "MLFLOW_HOST",
+    "MLFLOW_PORT",
+)
+
+
+@pytest.fixture(autouse=True)
+def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_the_packaged_file_says_what_the_defaults_are(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert load_mlflow_config() == MlflowConfig()
+    monkeypatch.chdir(repository)
+    assert Path("mlflow.yaml").exists()
+    assert load_mlflow_config() == MlflowConfig()
+
+
+def test_environment_wins_over_file_and_option_over_both(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("mlflow.yaml").write_text(
+        "tracking_uri: http://file:1\nartifact_location: s3://file\nexperiment_prefix: file-\n"
+        "tags: {team: vision}\nui: {host: 0.0.0.0, port: 81}\n"
+    )
+    config = load_mlflow_config()
+    assert (config.tracking_uri, config.artifact_location) == ("http://file:1", "s3://file")
+    assert (config.experiment_prefix, config.tags) == ("file-", {"team": "vision"})
+    assert (config.ui.host, config.ui.port) == ("0.0.0.0", 81)
+    for name, value in zip(
+        VARIABLES, ("http://environment:1", "s3://environment", "e-", "::1", "82"), strict=True
+    ):
+        monkeypatch.setenv(name, value)
+    config = load_mlflow_config()
+    assert config.tracking_uri == "http://environment:1"
+    assert (config.artifact_location, config.experiment_prefix) == ("s3://environment", "e-")
+    assert (config.ui.host, config.ui.port) == ("::1", 82)
+    assert config.tags == {"team": "vision"}
+    assert load_mlflow_config("http://option:1").tracking_uri == "http://option:1"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("tracking_url: x", "mlflow.yaml:1: tracking_url"),
+        ("tags: {}\nui: {port: 70000}", "mlflow.yaml:2: ui.port"),
+        ("tags: {a: 1}", "mlflow.yaml:1: tags.a"),
+        ("tracking_uri: 5", "mlflow.yaml:1: tracking_uri"),
+        ("- a", "mlflow.yaml"),
+        ("just words", "mlflow.yaml"),
+        ("ui: 5", "mlflow.yaml:1: ui"),
+        ("a: [", "mlflow.yaml"),
+    ],
+)
+def test_bad_files(text: str, expected: str) -> None:
+    Path("mlflow.yaml").write_text(text)
+    with pytest.raises(UserError) as raised:
+        load_mlflow_config()
+    assert expected in str(raised.value)
+
+
+def test_the_default_database_lies_in_the_storage_folder(tmp_path: Path) -> None:
+    uri = resolved_uri(MlflowConfig(), Path("runs"))
+    assert uri == f"sqlite:///{tmp_path.resolve()}/runs/mlflow.db"
+    with pytest.raises(UserError, match="no longer supported"):
+        resolved_uri(MlflowConfig(tracking_uri="mlruns"), Path("runs"))
+
+
+@pytest.mark.parametrize(
+    ("uri", "shown"),
+    [
+        ("http://me:secret@host:1/path?q=1", "http://host:1/path?q=1"),
+        ("postgresql+psycopg2://me:s@ecret@host/db", "postgresql+psycopg2://host/db"),
+        ("http://token@host", "http://host"),
+        ("http://host:1", "http://host:1"),
+        ("sqlite:////home/a@b/mlflow.db", "sqlite:////home/a@b/mlflow.db"),
+    ],
+)
+def test_credentials_are_not_shown(uri: str, shown: str) -> None:
+    assert without_credentials(uri) == shown
+
+
+@pytest.mark.parametrize(
+    "uri", ["http://me:secret@127.0.0.1:9", "https://127.0.0.1:9/x", "http://127.0.0.1:99999"]
+)
+def test_a_server_that_does_not_answer(uri: str) -> None:
+    began = time.monotonic()
+    with pytest.raises(UserError, match=r"127\.0\.0\.1.*does not answer") as raised:
+        check_reachable(uri)
+    assert time.monotonic() - began < 7
+    assert "secret" not in str(raised.value)
+
+
+def test_a_server_that_listens() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        check_reachable(f"http://127.0.0.1:{server.getsockname()[1]}")
+
+
+def test_databases(tmp_path: Path) -> None:
+    check_reachable(f"sqlite:///{tmp_path}/not/yet/there/mlflow.db")
+    assert not (tmp_path / "not").exists()
+    (tmp_path / "file").write_text("")
+    for place in ("file/mlflow.db", ""):
+        with pytest.raises(UserError, match="cannot be written"):
+            check_reachable(f"sqlite:///{tmp_path}/{place}")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_that_may_not_be_written_to(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    with pytest.raises(UserError, match="cannot be written"):
+        check_reachable(f"sqlite:///{tmp_path}/mlflow.db")

@@ -1,0 +1,104 @@
+"""What a killed driver left behind is ended, and nothing else."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from orchestration import store
+from orchestration.processes import FILE, ProcessRecord, driver_alive, end_left_behind
+
+# A driver with a child and a grandchild; the grandchild ignores SIGTERM.
+STUBBORN = "import signal, time; signal.signal(15, signal.SIG_IGN); print('up'); time.sleep(60)"
+CHILD = f"""
+import subprocess, sys, time
+p = subprocess.Popen([sys.executable, "-uc", {STUBBORN!r}], stdout=subprocess.PIPE)
+p.stdout.readline(); print("up", flush=True); time.sleep(60)
+"""
+DRIVER = f"""
+import subprocess, sys, time
+from pathlib import Path
+from orchestration.processes import ProcessRecord
+p = subprocess.Popen([sys.executable, "-c", {CHILD!r}], stdout=subprocess.PIPE)
+p.stdout.readline()
+ProcessRecord(Path(sys.argv[1])).update()
+print("up", flush=True); time.sleep(60)
+"""
+
+
+@pytest.fixture
+def started() -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    running = []
+
+    def start(code: str, *arguments: str) -> subprocess.Popen[str]:
+        command = [sys.executable, "-uc", code, *arguments]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        running.append(process)
+        return process
+
+    yield start
+    for process in running:
+        process.kill()
+        process.communicate()
+
+
+def test_a_killed_drivers_descendants_are_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, started: Callable[..., subprocess.Popen[str]]
+) -> None:
+    monkeypatch.setattr("orchestration.processes.WAIT_S", 1.0)
+    bystander = started("import time; time.sleep(60)")
+    driver = started(DRIVER, str(tmp_path))
+    assert driver.stdout is not None
+    assert driver.stdout.readline() == "up\n"
+    family = psutil.Process(driver.pid).children(recursive=True)
+    assert len(family) == 2
+    assert driver_alive(tmp_path)
+    driver.kill()
+    driver.wait()
+    assert not driver_alive(tmp_path)
+    assert all(process.is_running() for process in family)
+    assert end_left_behind(tmp_path) == 2
+    gone, alive = psutil.wait_procs(family, timeout=2)
+    assert len(gone) == 2, alive
+    assert bystander.poll() is None
+    assert not (tmp_path / FILE).exists()
+    assert end_left_behind(tmp_path) == 0
+
+
+def test_a_process_that_only_has_the_same_number_survives(
+    tmp_path: Path, started: Callable[..., subprocess.Popen[str]]
+) -> None:
+    stranger, own = (started("import time; time.sleep(60)") for _ in range(2))
+    created = {p.pid: psutil.Process(p.pid).create_time() for p in (stranger, own)}
+    noted = [
+        {"pid": stranger.pid, "created": created[stranger.pid] - 100},
+        {"pid": own.pid, "created": created[own.pid]},
+    ]
+    ProcessRecord(tmp_path).update()
+    document = store.read_document(tmp_path / FILE)
+    store.write_document(tmp_path / FILE, document | {"processes": noted})
+    assert end_left_behind(tmp_path) == 1
+    assert stranger.poll() is None
+    assert not psutil.pid_exists(own.pid)
+
+
+def test_the_record_holds_the_driver_first_and_is_cleared(tmp_path: Path) -> None:
+    record = ProcessRecord(tmp_path)
+    record.update()
+    noted = store.read_document(tmp_path / FILE)["processes"]
+    assert noted[0]["pid"] == os.getpid()
+    assert driver_alive(tmp_path)
+    record.clear()
+    assert not driver_alive(tmp_path)
+
+
+def test_a_damaged_record_ends_nothing(tmp_path: Path) -> None:
+    (tmp_path / FILE).write_text("{")
+    assert end_left_behind(tmp_path) == 0
+    assert not driver_alive(tmp_path)

@@ -1,0 +1,124 @@
+"""Every write is whole or not at all, and what was damaged is not believed."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from orchestration import store
+from orchestration.errors import UserError
+
+
+@pytest.mark.parametrize("step", ["fsync", "rename", "write"])
+def test_a_write_that_fails_leaves_the_old_content(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    path = tmp_path / "folder" / "file"
+    store.write_bytes(path, b"old")
+
+    def fail(*_: object) -> None:
+        raise OSError("no space left on device")
+
+    if step == "fsync":
+        monkeypatch.setattr(os, "fsync", fail)
+    elif step == "rename":
+        monkeypatch.setattr(Path, "replace", fail)
+    content = "not bytes" if step == "write" else b"new"
+    with pytest.raises((OSError, TypeError)):
+        store.write_bytes(path, content)  # type: ignore[arg-type]
+    assert path.read_bytes() == b"old"
+    assert os.listdir(path.parent) == ["file"]  # noqa: PTH208
+
+
+def test_content_is_on_disk_before_it_gets_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a kill between the two leaves behind: the old content, whole, and a part."""
+    path = tmp_path / "file"
+    store.write_bytes(path, b"old")
+    synced: list[bytes] = []
+    real, rename = os.fsync, Path.replace
+
+    def note(descriptor: int) -> None:
+        real(descriptor)
+        synced.append(b"".join(p.read_bytes() for p in tmp_path.glob(".*.part")))
+
+    def check(self: Path, target: Path) -> Path:
+        assert synced == [b"new"]
+        assert path.read_bytes() == b"old"
+        return rename(self, target)
+
+    monkeypatch.setattr(os, "fsync", note)
+    monkeypatch.setattr(Path, "replace", check)
+    store.write_bytes(path, b"new")
+    assert path.read_bytes() == b"new"
+    assert len(synced) == 2, "the folder is to be forced to disk after the rename"
+
+
+def test_round_trip_of_a_document(tmp_path: Path) -> None:
+    content = {"a": [0.1 + 0.2, 1e-308, 5e-324, -0.0], "β": "λ", "n": None, "big": 2**63}
+    store.write_document(tmp_path / "d.json", content)
+    read = store.read_document(tmp_path / "d.json")
+    assert repr(read) == repr(content)
+
+
+def test_nan_is_not_json(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="JSON"):
+        store.write_document(tmp_path / "d.json", {"a": float("nan")})
+    assert not list(tmp_path.iterdir())
+
+
+def test_every_flipped_or_missing_byte_is_noticed(tmp_path: Path) -> None:
+    path = tmp_path / "d.json"
+    store.write_document(path, {"metrics": {"val/loss": 0.125}, "state": "finished"})
+    whole = path.read_bytes()
+    noticed = 0
+    for position in range(len(whole) - 1):
+        path.write_bytes(whole[:position])
+        with pytest.raises(UserError, match="damaged"):
+            store.read_document(path)
+        flipped = bytearray(whole)
+        flipped[position] ^= 1
+        path.write_bytes(bytes(flipped))
+        try:
+            same = store.read_document(path) == {
+                "metrics": {"val/loss": 0.125},
+                "state": "finished",
+            }
+            assert same, position
+        except UserError:
+            noticed += 1
+    assert noticed > 0.95 * len(whole)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "null", "3", '"x"', "{}", '{"format": 1}', "\x00"])
+def test_what_is_no_document(tmp_path: Path, text: str) -> None:
+    (tmp_path / "d.json").write_text(text)
+    with pytest.raises(UserError, match=r"d\.json.*damaged"):
+        store.read_document(tmp_path / "d.json")
+
+
+def test_a_newer_format_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "d.json"
+    store.write_document(path, {"a": 1})
+    document = json.loads(path.read_text())
+    document["format"] = store.FORMAT + 1
+    path.write_text(json.dumps(document))
+    with pytest.raises(UserError, match="update cvae-sweep"):
+        store.read_document(path)
+
+
+def test_a_missing_document(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        store.read_document(tmp_path / "d.json")
+
+
+def test_parts_are_removed_and_nothing_else(tmp_path: Path) -> None:
+    (tmp_path / "deep").mkdir()
+    for name in (".a.json.12.part", "deep/.b.pt.34.part", "a.json", "x.part", ".hidden"):
+        (tmp_path / name).write_text("")
+    store.remove_parts(tmp_path)
+    assert {p.name for p in tmp_path.rglob("*")} == {"deep", "a.json", "x.part", ".hidden"}
