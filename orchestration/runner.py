@@ -94,6 +94,8 @@ def _complete(spec: SweepSpec, plan: Plan, ledger: Ledger, uri: str) -> bool:
     """Whether every trial has ended and been evaluated, and MLflow has been told so."""
     from orchestration.tracking_thread import up_to_date
 
+    if ledger.sweep.outcome not in ("finished", "failed"):
+        return False
     if ledger.sweep.tracking_uri != without_credentials(uri) or not up_to_date(ledger):
         return False
     for key in plan.trials:

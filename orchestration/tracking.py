@@ -86,6 +86,10 @@ class Tracker:
             )
         return experiment, found.experiment_id
 
+    def forget(self) -> None:
+        """Trust nothing that was noted of MLflow's runs; they are read again."""
+        self._runs.clear()
+
     def bring_parent(self, ledger: Ledger) -> None:
         """The run of the sweep itself, of which the trials' runs are children."""
         sweep = ledger.sweep

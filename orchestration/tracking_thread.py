@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 EVERY_S = 2.0
 AFTER_FAILURE_S = 30.0
 FILE = "tracking.json"
+PARENT = "parent"
 
 
 class TrackingThread:
@@ -57,8 +58,10 @@ class TrackingThread:
 
     def _bring(self) -> None:
         try:
-            self._tracker.bring_parent(self._ledger)
             before = dict(self._done)
+            outcome = self._ledger.sweep.outcome
+            self._tracker.bring_parent(self._ledger)
+            self._done[PARENT] = outcome
             for trial in list(self._ledger.trials.values()):
                 signature = trial_signature(trial)
                 if self._done.get(trial.key) != signature:
@@ -70,6 +73,8 @@ class TrackingThread:
             if not self._failing:
                 self._warn(f"MLflow does not take what it is given ({error}); training goes on")
             self._failing = True
+            # What arrived of it is not known any more: ask MLflow the next time.
+            self._tracker.forget()
         else:
             self._failing = False
 
@@ -95,6 +100,7 @@ def forget_signatures(folder: Path) -> None:
 
 
 def up_to_date(ledger: Ledger) -> bool:
-    """Whether MLflow has been told everything, without asking it."""
+    """Whether MLflow has been told everything, how the sweep ended included, without asking it."""
     brought = read_signatures(ledger.folder)
-    return all(brought.get(trial.key) == trial_signature(trial) for trial in ledger.trials.values())
+    told = all(brought.get(trial.key) == trial_signature(trial) for trial in ledger.trials.values())
+    return told and brought.get(PARENT) == ledger.sweep.outcome
