@@ -32,11 +32,13 @@ def setting(
     only: ModelName | None = None,
     name: str | None = None,
     added: bool = False,
+    identity: bool = True,
 ) -> Any:
     """Declare a field: default, description, limits (applied to each item of a tuple).
 
     ``added`` marks a field that joined after the first release: at its default it is left out of a
-    configuration's identity, so that old trial keys stay what they were.
+    configuration's identity, so that old trial keys stay what they were. ``identity=False`` marks
+    one that says where something is and not what: it is never part of the identity.
     """
     limits = {"gt": gt, "ge": ge, "lt": lt, "le": le}
     metadata = {
@@ -45,6 +47,7 @@ def setting(
         "only": only,
         "name": name,
         "added": added,
+        "identity": identity,
     }
     return field(default=default, metadata=metadata)
 
@@ -89,7 +92,9 @@ class _Checked:
 class DataConfig(_Checked):
     """Which images, how they are split and scaled."""
 
-    name: Literal["digits", "mnist"] = setting("digits", "data set")
+    name: Literal["digits", "mnist", "fashion_mnist", "kmnist", "cifar10", "svhn", "folder"] = (
+        setting("digits", "data set; folder: images of your own")
+    )
     validation_fraction: float = setting(
         0.1, "share of the training images that is held out for validation", gt=0, lt=1
     )
@@ -102,6 +107,40 @@ class DataConfig(_Checked):
     value_range: Literal["unit", "symmetric"] = setting(
         "unit", "range of a scaled image: [0, 1] with a sigmoid output, or [-1, 1] with tanh"
     )
+    path: str | None = setting(
+        None,
+        "folder: where train/CLASS/… and test/CLASS/… lie, below --data-root or the working "
+        "directory; null: there itself",
+        added=True,
+        identity=False,
+    )
+    image_size: int = setting(
+        32, "folder: images are scaled and cut to squares of so many pixels", ge=4, added=True
+    )
+    colour: Literal["auto", "grey", "rgb"] = setting(
+        "auto", "folder: channels; auto: grey where every image is", added=True
+    )
+    content: str | None = setting(
+        None,
+        "folder: hash of the files, filled in by cvae-sweep; where given, others are refused",
+        added=True,
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.name == "folder":
+            return
+        for declared in dataclasses.fields(self):
+            own = declared.metadata["doc"].startswith("folder:")
+            if own and getattr(self, declared.name) != declared.default:
+                raise ConfigError(f"data.{declared.name} belongs to data: {{name: folder}} alone")
+
+    @property
+    def dataset(self) -> str:
+        """Tells the data sets of a sweep apart: two of one name are the same images."""
+        if self.name != "folder":
+            return self.name
+        return f"folder-{(self.content or '')[:12]}-{self.image_size}-{self.colour}"
 
 
 @dataclass(frozen=True)
@@ -145,6 +184,31 @@ class ViewsConfig(_Checked):
     )
     interpolation: Literal["bilinear", "nearest"] = setting(
         "bilinear", "interpolation of crop and rotation"
+    )
+    flip_probability: float = setting(
+        0.0, "horizontal flip: its probability", ge=0, le=1, added=True
+    )
+    brightness: float = setting(
+        0.0, "colour jitter: factor in [1 - x, 1 + x]", ge=0, le=1, added=True
+    )
+    contrast: float = setting(
+        0.0, "colour jitter: factor in [1 - x, 1 + x]", ge=0, le=1, added=True
+    )
+    saturation: float = setting(
+        0.0, "colour jitter: factor in [1 - x, 1 + x]; RGB alone", ge=0, le=1, added=True
+    )
+    hue: float = setting(
+        0.0,
+        "colour jitter: shift in [-x, x] of the colour circle; RGB alone",
+        ge=0,
+        le=0.5,
+        added=True,
+    )
+    jitter_probability: float = setting(
+        1.0, "colour jitter: share of the images that get it", ge=0, le=1, added=True
+    )
+    grayscale_probability: float = setting(
+        0.0, "grayscale: its probability; RGB alone", ge=0, le=1, added=True
     )
 
     def __post_init__(self) -> None:
@@ -211,16 +275,25 @@ class TrialConfig(_Checked):
         return settings
 
 
-PRESETS: dict[str, dict[str, Any]] = {
+_COLOUR: dict[str, Any] = {
     # The declared defaults are the paper's MNIST shape; its CIFAR-10 shape differs by this.
-    "cifar10": {
-        "batch_size": 256,
-        "data": {"value_range": "symmetric"},
-        "architecture": {
-            "channels": [32, 64, 128, 256],
-            "latent_dim": 128,
-            "projection": [64, 32],
-        },
+    "batch_size": 256,
+    "data": {"value_range": "symmetric"},
+    "architecture": {
+        "channels": [32, 64, 128, 256],
+        "latent_dim": 128,
+        "projection": [64, 32],
+    },
+    "views": {
+        "crop_scale": [0.2, 1.0],
+        "flip_probability": 0.5,
+        "brightness": 0.4,
+        "contrast": 0.4,
+        "saturation": 0.4,
+        "hue": 0.1,
+        "grayscale_probability": 0.2,
+        "rotation_degrees": 0.0,
+        "translation": 0.0,
     },
 }
 
@@ -234,6 +307,15 @@ def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
         else:
             merged[key] = value
     return merged
+
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "cifar10": _COLOUR,
+    "folder": _COLOUR,
+    # Mirrored, a house number is another one or none.
+    "svhn": merge(_COLOUR, {"views": {"flip_probability": 0.0}}),
+}
+"""What a data set changes in the declared defaults."""
 
 
 def _build(cls: type[T], settings: Mapping[str, Any]) -> T:

@@ -82,6 +82,8 @@ def _relevant(group: Any, model: str, identity: bool) -> dict[str, Any]:
             continue
         if identity and declared.metadata["added"] and value == declared.default:
             continue
+        if identity and not declared.metadata["identity"]:
+            continue
         if dataclasses.is_dataclass(value):
             value = _relevant(value, model, identity)
         result[setting_name(declared)] = list(value) if isinstance(value, tuple) else value
