@@ -3,37 +3,32 @@
 from __future__ import annotations
 
 import importlib
-import subprocess
-import time
-import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orchestration import __version__, store
-from orchestration.compare import comparison_table
+from orchestration import store
 from orchestration.console import Console
 from orchestration.door import Door
+from orchestration.entry import enter_plan, note_tracking, open_ledger
 from orchestration.errors import UserError
 from orchestration.interrupt import Interrupted, InterruptHandler
-from orchestration.ledger import Evaluated, Ledger, Sweep, end_attempt, locked
+from orchestration.ledger import Evaluated, Ledger, end_attempt, locked
 from orchestration.mlflow_config import (
     MlflowConfig,
-    check_reachable,
     load_mlflow_config,
     resolved_uri,
     without_credentials,
 )
 from orchestration.plan import Plan, make_plan
+from orchestration.preparation import Request, check_tracking, prepare
 from orchestration.processes import ProcessRecord, end_left_behind, recorded
-from orchestration.programs import program
 from orchestration.progress import Progress
 from orchestration.queue import Queue
 from orchestration.spec import SweepSpec
-from orchestration.status import status_document
+from orchestration.summary import say_summary
 
 if TYPE_CHECKING:
     from cvae_core.data import Dataset
@@ -42,25 +37,6 @@ if TYPE_CHECKING:
     from orchestration.tracking_thread import TrackingThread
 
 TRACKING_END_S = 120.0
-
-
-@dataclass(frozen=True)
-class Request:
-    """What ``run`` was asked to do."""
-
-    spec: SweepSpec
-    storage: Path
-    command: str
-    """The command line that continues."""
-    data_root: Path | None = None
-    tracking_uri: str | None = None
-    address: str | None = None
-    max_concurrent: int | None = None
-
-    @property
-    def folder(self) -> Path:
-        """The sweep's folder."""
-        return self.storage / self.spec.name
 
 
 def run_sweep(request: Request, console: Console) -> int:
@@ -78,11 +54,11 @@ def run_sweep(request: Request, console: Console) -> int:
     ledger = Ledger.open(request.folder) if Ledger.exists(request.folder) else None
     if ledger is not None and _complete(request.spec, plan, ledger, uri):
         with _lock(request.folder):
-            _enter_plan(Ledger.open(request.folder), request, plan, {}, console)
-        return _summary(Ledger.open(request.folder), request, console, trained=False)
+            enter_plan(Ledger.open(request.folder), request, plan, {}, console)
+        return say_summary(Ledger.open(request.folder), console, trained=False)
 
-    datasets, fingerprints = _prepare(request, plan, ledger)
-    _check_tracking(uri, first=ledger is None, console=console)
+    datasets, fingerprints = prepare(request, plan, ledger)
+    check_tracking(uri, first=ledger is None, console=console)
     with _lock(request.folder):
         left = end_left_behind(request.folder)
         if left:
@@ -106,68 +82,6 @@ def _complete(spec: SweepSpec, plan: Plan, ledger: Ledger, uri: str) -> bool:
         if trial.state != "failed" and spec.evaluation.probe and not evaluated:
             return False
     return True
-
-
-def _prepare(
-    request: Request, plan: Plan, ledger: Ledger | None
-) -> tuple[dict[str, Dataset], dict[str, str]]:
-    """Load the data and check what can be checked before anything is created."""
-    from joblib import cpu_count
-
-    from cvae_core.data import load_dataset
-    from cvae_core.errors import DataError
-    from orchestration.engine import check_address
-
-    if request.address is not None:
-        check_address(request.address)
-    elif request.spec.resources.cpu > cpu_count():
-        raise UserError(
-            f"resources.cpu: a trial asks for {request.spec.resources.cpu} CPUs, and this machine "
-            f"has {cpu_count()}; lower it in the sweep file or with --set resources.cpu=1"
-        )
-    _check_gpus(request)
-    root = request.data_root or _default_data_root()
-    datasets = {}
-    for name in plan.data_names:
-        try:
-            datasets[name] = load_dataset(name, root)
-        except DataError as error:
-            raise UserError(str(error)) from error
-    fingerprints = {name: dataset.fingerprint() for name, dataset in datasets.items()}
-    if ledger is not None:
-        for name, fingerprint in fingerprints.items():
-            if ledger.sweep.data.get(name, fingerprint) != fingerprint:
-                raise UserError(
-                    f"{name} under {root} is not the data that {request.folder} was begun with; "
-                    "name that data with --data-root, or give the sweep another name"
-                )
-    return datasets, fingerprints
-
-
-def _check_gpus(request: Request) -> None:
-    import torch
-
-    asked, there = request.spec.resources.gpu, torch.cuda.device_count()
-    if request.address is None and asked > there:
-        raise UserError(
-            f"resources.gpu: a trial asks for {asked:g} GPUs, and PyTorch finds {there} on this "
-            "machine; lower it in the sweep file or with --set resources.gpu=0"
-        )
-
-
-def _default_data_root() -> Path:
-    from platformdirs import user_cache_path
-
-    return user_cache_path("cvae-sweep") / "data"
-
-
-def _check_tracking(uri: str, *, first: bool, console: Console) -> None:
-    try:
-        check_reachable(uri)
-    except UserError as error:
-        if first:
-            raise
-        console.line(f"warning: {error}")
 
 
 @contextmanager
@@ -203,18 +117,18 @@ def _run_locked(
         _ray(request, console, plan, datasets, processes) as cluster,
     ):
         connected = _connect(uri, config, request, first=first, console=console)
-        ledger = _open(request, fingerprints)
-        _enter_plan(ledger, request, plan, fingerprints, console)
+        ledger = open_ledger(request, fingerprints)
+        enter_plan(ledger, request, plan, fingerprints, console)
         lost = ledger.recover()
         if lost:
             console.line(f"{len(lost)} trials were cut off and continue")
-        _note_tracking(ledger, uri, connected)
+        note_tracking(ledger, uri, connected and connected[1:])
         thread = _follow(connected, ledger, console)
         interrupted = _work(request, console, plan, cluster, datasets, ledger, processes)
         _end(ledger, interrupted=interrupted)
         if thread is not None and not thread.finish(TRACKING_END_S):
             console.line("warning: MLflow is not up to date; run the same command again later")
-    code = _summary(ledger, request, console, trained=True)
+    code = say_summary(ledger, console, trained=True)
     if interrupted:
         console.line("interrupted; nothing is lost. To continue:")
         console.line(request.command)
@@ -270,62 +184,6 @@ def _connect(
             raise
         console.line(f"warning: {error}; training goes on without MLflow")
         return None
-
-
-def _open(request: Request, fingerprints: dict[str, str]) -> Ledger:
-    if Ledger.exists(request.folder):
-        return Ledger.open(request.folder)
-    sweep = Sweep(
-        name=request.spec.name,
-        sweep_id=uuid.uuid4().hex,
-        created=time.time(),
-        spec={},
-        plan=[],
-        data=fingerprints,
-    )
-    return Ledger.create(request.folder, sweep)
-
-
-def _enter_plan(
-    ledger: Ledger,
-    request: Request,
-    plan: Plan,
-    fingerprints: dict[str, str],
-    console: Console,
-) -> None:
-    """Note the plan in force; say so where it is not the one before."""
-    sweep = ledger.sweep
-    before, now = set(sweep.plan), set(plan.trials)
-    if before and before != now:
-        console.line(
-            f"the plan has changed: {len(now - before)} trials are new, "
-            f"{len(before - now)} have left it (their results stay)"
-        )
-    sweep.plan = list(plan.trials)
-    sweep.spec = request.spec.model_dump(mode="json")
-    sweep.flags = {
-        "data_root": None if request.data_root is None else str(request.data_root),
-        "address": request.address,
-        "max_concurrent": request.max_concurrent,
-        "tracking_uri": request.tracking_uri and without_credentials(request.tracking_uri),
-    }
-    sweep.data |= fingerprints
-    sweep.code = {"version": __version__, "git_commit": _git_commit()}
-    ledger.save_sweep()
-
-
-def _note_tracking(ledger: Ledger, uri: str, tracker: tuple[Tracker, str, str] | None) -> None:
-    sweep = ledger.sweep
-    shown = without_credentials(uri)
-    if sweep.tracking_uri != shown:
-        from orchestration.tracking_thread import forget_signatures
-
-        forget_signatures(ledger.folder)
-    sweep.tracking_uri = shown
-    if tracker is not None:
-        sweep.experiment, sweep.experiment_id = tracker[1], tracker[2]
-    sweep.outcome = "running"
-    ledger.save_sweep()
 
 
 def _follow(
@@ -389,57 +247,3 @@ def _end(ledger: Ledger, *, interrupted: bool) -> None:
     failed = any(trial.state == "failed" for trial in ledger.planned())
     ledger.sweep.outcome = "interrupted" if interrupted else "failed" if failed else "finished"
     ledger.save_sweep()
-
-
-def _summary(ledger: Ledger, request: Request, console: Console, *, trained: bool) -> int:
-    """Print how it stands; the exit code."""
-    document = status_document(ledger)
-    counts = document["counts"]
-    console.line()
-    if any(trial["state"] in ("finished", "stopped") for trial in document["trials"]):
-        console.table(comparison_table(document["trials"]))
-    parts = [f"{count} {state}" for state, count in counts.items() if count]
-    console.line(
-        f"{ledger.sweep.name}: {', '.join(parts)}" + ("" if trained else "; nothing left to do")
-    )
-    failures = [
-        (trial.key, failure)
-        for trial in ledger.planned()
-        for failure in (trial.error, *(part.error for part in trial.evaluations.values()))
-        if failure is not None and (trial.state == "failed" or failure is not trial.error)
-    ]
-    for key, failure in failures:
-        console.line(f"  {key}: {failure.kind}: {failure.message}")
-    console.line(f"results: {request.folder}")
-    _say_how_to_look(ledger, console)
-    return 1 if failures else 0
-
-
-def _say_how_to_look(ledger: Ledger, console: Console) -> None:
-    sweep = ledger.sweep
-    uri = sweep.tracking_uri or ""
-    page = f"/#/experiments/{sweep.experiment_id}/runs"
-    if uri.startswith("http"):
-        console.line(f"MLflow:  {uri.rstrip('/')}{page}")
-    else:
-        ui = load_mlflow_config().ui
-        console.line("MLflow:  open its pages with")
-        options = f"--backend-store-uri {uri} --host {ui.host} --port {ui.port}"
-        console.line(f"  {program('mlflow')} ui {options}")
-        console.line(f"  and go to http://{ui.host}:{ui.port}{page}")
-        console.line("  (the + beside the sweep opens its trials)")
-
-
-def _git_commit() -> str:
-    """Commit of the checkout that this program runs from; empty where there is none."""
-    try:
-        result = subprocess.run(
-            ["git", "rev-parse", "HEAD"],  # noqa: S607 - whichever git is installed
-            cwd=Path(__file__).parent,
-            capture_output=True,
-            text=True,
-            timeout=5,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return result.stdout.strip() if result.returncode == 0 else ""

@@ -11,8 +11,9 @@ import click
 from orchestration.cli.options import set_option, storage_option, sweep_file_argument
 from orchestration.console import Console
 from orchestration.packaged import find_sweep_file
+from orchestration.preparation import Request
 from orchestration.programs import program
-from orchestration.runner import Request, run_sweep
+from orchestration.runner import run_sweep
 from orchestration.spec import load_spec
 from orchestration.status import storage_folder
 

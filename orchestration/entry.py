@@ -1,0 +1,84 @@
+"""What the ledger notes of a start: the plan in force, the flags, the code, the data."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+import uuid
+from pathlib import Path
+
+from cvae_core.config import NUMERICS
+from orchestration import __version__
+from orchestration.console import Console
+from orchestration.ledger import Ledger, Sweep
+from orchestration.mlflow_config import without_credentials
+from orchestration.plan import Plan
+from orchestration.preparation import Request
+
+
+def open_ledger(request: Request, fingerprints: dict[str, str]) -> Ledger:
+    """The sweep's ledger; a new one where there is none."""
+    if Ledger.exists(request.folder):
+        return Ledger.open(request.folder)
+    sweep = Sweep(
+        name=request.spec.name,
+        sweep_id=uuid.uuid4().hex,
+        created=time.time(),
+        spec={},
+        plan=[],
+        data=fingerprints,
+    )
+    return Ledger.create(request.folder, sweep)
+
+
+def enter_plan(
+    ledger: Ledger,
+    request: Request,
+    plan: Plan,
+    fingerprints: dict[str, str],
+    console: Console,
+) -> None:
+    """Note the plan in force; say so where it is not the one before."""
+    sweep = ledger.sweep
+    before, now = set(sweep.plan), set(plan.trials)
+    if before and before != now:
+        console.line(
+            f"the plan has changed: {len(now - before)} trials are new, "
+            f"{len(before - now)} have left it (their results stay)"
+        )
+    sweep.plan = list(plan.trials)
+    sweep.spec = request.spec.model_dump(mode="json")
+    sweep.flags = request.flags()
+    sweep.data |= fingerprints
+    sweep.code = {"version": __version__, "git_commit": git_commit(), "numerics": str(NUMERICS)}
+    ledger.save_sweep()
+
+
+def note_tracking(ledger: Ledger, uri: str, experiment: tuple[str, str] | None) -> None:
+    """Note where MLflow is and the experiment's name and id; None: it does not answer."""
+    sweep = ledger.sweep
+    shown = without_credentials(uri)
+    if sweep.tracking_uri != shown:
+        from orchestration.tracking_thread import forget_signatures
+
+        forget_signatures(ledger.folder)
+    sweep.tracking_uri = shown
+    if experiment is not None:
+        sweep.experiment, sweep.experiment_id = experiment
+    sweep.outcome = "running"
+    ledger.save_sweep()
+
+
+def git_commit() -> str:
+    """Commit of the checkout that this program runs from; empty where there is none."""
+    try:
+        result = subprocess.run(
+            ["git", "rev-parse", "HEAD"],  # noqa: S607 - whichever git is installed
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            timeout=5,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return result.stdout.strip() if result.returncode == 0 else ""
