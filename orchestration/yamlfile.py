@@ -37,13 +37,10 @@ class YamlFile:
 
     path: Path
     content: Any
-    lines: Mapping[Location, int | None]
+    lines: Mapping[Location, int]
 
     def line(self, location: Location) -> int | None:
-        """Line of a value, counted from 1; of the nearest enclosing one if it is not there.
-
-        None for what stands in no file.
-        """
+        """Line of a value, counted from 1; of the nearest enclosing one if it is not there."""
         for length in range(len(location), -1, -1):
             if location[:length] in self.lines:
                 return self.lines[location[:length]]

@@ -12,12 +12,12 @@ from cvae_core.data import Dataset, Images, load_dataset
 from orchestration.door import Door, Listener
 from orchestration.engine_local import run_in_process
 from orchestration.jobs import Report
+from orchestration.layers import Layers
 from orchestration.ledger import Ledger, Sweep, Trial
 from orchestration.plan import Plan, make_plan
 from orchestration.queue import Queue
 from orchestration.spec import SweepSpec, load_spec, parse_spec
 from orchestration.worker import Worker
-from orchestration.yamlfile import YamlFile
 
 BASE: dict[str, Any] = {
     "epochs": 3,
@@ -34,7 +34,7 @@ class LocalSweep:
         base = {**BASE, **sections.pop("base", {})}
         content = {"name": "small", "base": base, "checkpoints": {"min_interval_s": 0}, **sections}
         self.folder = folder
-        self.spec: SweepSpec = parse_spec(YamlFile(Path("small.yaml"), content, {}))
+        self.spec: SweepSpec = parse_spec(Layers(Path("small.yaml"), content, {}))
         self.plan: Plan = make_plan(self.spec)
         self.keys = list(self.plan.trials)
         self._data = data

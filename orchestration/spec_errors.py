@@ -1,0 +1,98 @@
+"""What is wrong with a sweep file, collected: all of it at once, each with its place."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from orchestration.errors import UserError
+from orchestration.layers import Layers
+from orchestration.yamlfile import Location
+
+
+class SpecErrors:
+    """Collects what is wrong with a sweep file.
+
+    Args:
+        layers: the file's content, with places.
+        known_in: names of the settings below a section or group, for suggestions.
+    """
+
+    def __init__(self, layers: Layers, known_in: Callable[[tuple[str, ...]], list[str]]) -> None:
+        self._layers = layers
+        self._known_in = known_in
+        self._found: list[tuple[tuple[int, int], str]] = []
+
+    def add(self, location: Location, message: str) -> None:
+        """Note an error at a place in the content."""
+        label, order = self._layers.place(location)
+        path = _dotted(location)
+        entry = f"{label}: {path}: {message}" if path else f"{label}: {message}"
+        if (order, entry) not in self._found:
+            self._found.append((order, entry))
+
+    def unknown(self, location: Location, known: list[str], *, in_base: bool = False) -> None:
+        """Note a name that nothing has, with the one that was probably meant."""
+        message = "unknown setting"
+        close = difflib.get_close_matches(str(location[-1]).rpartition(".")[2], known, n=1)
+        if in_base:
+            message += f"; a trial's setting goes under base: or grid: (base.{location[-1]})"
+        elif close:
+            message += f'; did you mean "{close[0]}"?'
+        else:
+            message += f"; known here: {', '.join(known)}"
+        self.add(location, message)
+
+    def check(self, location: Location, annotation: Any, value: Any) -> Any:
+        """The validated value; None, with errors noted, where it is not valid."""
+        try:
+            return TypeAdapter(annotation).validate_python(value)
+        except ValidationError as error:
+            for detail in error.errors():
+                self._add_detail(location, detail, value)
+            return None
+
+    def _add_detail(self, location: Location, detail: Any, value: Any) -> None:
+        # pydantic also names the branch of a union it tried: keep what stands in the file.
+        inner: Location = ()
+        for step in detail["loc"]:
+            missing = detail["type"] == "extra_forbidden" and step == detail["loc"][-1]
+            if missing or _has(value, (*inner, step)):
+                inner = (*inner, step)
+        if detail["type"] == "extra_forbidden":
+            group = tuple(str(s) for s in (*location, *inner)[:-1])
+            self.unknown((*location, *inner), self._known_in(group))
+        else:
+            message = detail["msg"].replace("Input should be", "must be")
+            self.add((*location, *inner), f"{message}, not {short(detail['input'])}")
+
+    def raise_any(self) -> None:
+        """Raise a UserError with all that was noted, if anything was."""
+        if self._found:
+            self._found.sort(key=lambda found: found[0])
+            raise UserError(*(entry for _, entry in self._found))
+
+
+def _has(value: Any, path: Location) -> bool:
+    for step in path:
+        known: Any = range(len(value)) if isinstance(value, list) else value
+        if not isinstance(value, list | dict) or step not in known:
+            return False
+        value = value[step]  # type: ignore[index]
+    return True
+
+
+def _dotted(location: Location) -> str:
+    text = ""
+    for step in location:
+        text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
+    return text
+
+
+def short(value: Any) -> str:
+    """A value as it is shown in a message."""
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
