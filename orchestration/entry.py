@@ -48,7 +48,7 @@ def enter_plan(
         )
     sweep.plan = list(plan.trials)
     sweep.spec = request.spec.model_dump(mode="json")
-    sweep.flags = request.flags()
+    sweep.flags = request.flags.to_stored()
     sweep.data |= fingerprints
     sweep.code = {"version": __version__, "git_commit": git_commit(), "numerics": str(NUMERICS)}
     ledger.save_sweep()

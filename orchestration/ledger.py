@@ -92,6 +92,12 @@ class Trial(Document):
         return self.epochs[-1].epoch if self.epochs else 0
 
     @property
+    def has_failures(self) -> bool:
+        """Whether its training or a part of its evaluation has failed."""
+        states = [self.state, *(part.state for part in self.evaluations.values())]
+        return "failed" in states
+
+    @property
     def train_s(self) -> float:
         """Seconds of training and validation behind the epochs on record."""
         return sum(epoch.epoch_s for epoch in self.epochs)
@@ -190,6 +196,16 @@ class Ledger:
         with self._guard:
             return self.trials[key].model_copy(deep=True)
 
+    def put_back_failed(self, keys: tuple[str, ...]) -> None:
+        """Put failed trials and failed evaluations of the plan back in line.
+
+        Args:
+            keys: of trials; empty: all that have failed.
+        """
+        for trial in self.planned():
+            if (not keys or trial.key in keys) and trial.has_failures:
+                self.change(trial.key, _put_back)
+
     def recover(self) -> list[str]:
         """Put trials that a dead driver left running back in line; their keys.
 
@@ -216,6 +232,16 @@ def end_attempt(
         trial.attempts[-1].ended = time.time()
         trial.attempts[-1].outcome = outcome
     trial.state = state
+
+
+def _put_back(trial: Trial) -> None:
+    if trial.state == "failed":
+        trial.state = "pending"
+        if trial.attempts:
+            # Workers lost so far do not count against the retries of the new attempt.
+            trial.attempts[-1].outcome = "failed"
+    kept = {name: part for name, part in trial.evaluations.items() if part.state != "failed"}
+    trial.evaluations = kept
 
 
 @contextmanager

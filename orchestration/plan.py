@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from cvae_core.config import NUMERICS, TrialConfig, setting_name
+from cvae_core.config import NUMERICS, DataConfig, TrialConfig, setting_name
 from orchestration.errors import UserError
 from orchestration.spec import SweepSpec
 
@@ -23,20 +23,33 @@ class Plan:
     trials: dict[str, TrialConfig]
 
     @property
-    def data_names(self) -> list[str]:
-        """Names of the data sets in use, each once."""
-        return list(dict.fromkeys(config.data.name for config in self.trials.values()))
+    def datasets(self) -> dict[str, DataConfig]:
+        """The data sets in use by ``DataConfig.dataset``, each once."""
+        return {config.data.dataset: config.data for config in self.trials.values()}
 
 
-def make_plan(spec: SweepSpec) -> Plan:
+def make_plan(spec: SweepSpec, content: Callable[[DataConfig], str] | None = None) -> Plan:
     """Grid × seeds, with combinations that compute the same thing collapsed into one trial.
 
     A VAE has no λ and no τ, so it runs once per remaining combination.
 
+    Args:
+        spec: of the sweep.
+        content: hash of a folder's images, which is part of a trial's identity; without it the
+            trials of a folder have keys that are good for counting alone.
+
     Raises:
         UserError: two different configurations have the same key.
     """
-    return Plan(_by_key(TrialConfig.from_settings(cell) for cell in spec.cells()))
+    configs = (TrialConfig.from_settings(cell) for cell in spec.cells())
+    return Plan(_by_key(_with_content(config, content) for config in configs))
+
+
+def _with_content(config: TrialConfig, content: Callable[[DataConfig], str] | None) -> TrialConfig:
+    if config.data.name != "folder" or content is None:
+        return config
+    data = dataclasses.replace(config.data, content=content(config.data))
+    return dataclasses.replace(config, data=data)
 
 
 def _by_key(configs: Iterable[TrialConfig]) -> dict[str, TrialConfig]:

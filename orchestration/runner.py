@@ -6,6 +6,7 @@ import importlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,7 +28,7 @@ from orchestration.preparation import Request, check_tracking, prepare
 from orchestration.processes import ProcessRecord, end_left_behind, recorded
 from orchestration.progress import Progress
 from orchestration.queue import Queue
-from orchestration.spec import SweepSpec
+from orchestration.resume import check_stored_plan, say_what_changed
 from orchestration.summary import say_summary
 
 if TYPE_CHECKING:
@@ -49,10 +50,15 @@ def run_sweep(request: Request, console: Console) -> int:
         UserError: the request is wrong; nothing was created.
     """
     plan = make_plan(request.spec)
-    config = load_mlflow_config(request.tracking_uri)
+    config = load_mlflow_config(request.flags.tracking_uri)
     uri = resolved_uri(config, request.storage)
+    # The ledger keeps what is in force, whether a flag, the file or the environment says so.
+    request = replace(request, flags=replace(request.flags, tracking_uri=config.tracking_uri))
     ledger = Ledger.open(request.folder) if Ledger.exists(request.folder) else None
-    if ledger is not None and _complete(request.spec, plan, ledger, uri):
+    if ledger is not None and request.stored_plan:
+        check_stored_plan(ledger, plan)
+        say_what_changed(ledger, console)
+    if ledger is not None and _complete(request, plan, ledger, uri):
         with _lock(request.folder):
             enter_plan(Ledger.open(request.folder), request, plan, {}, console)
         return say_summary(Ledger.open(request.folder), console, trained=False)
@@ -66,11 +72,13 @@ def run_sweep(request: Request, console: Console) -> int:
         return _run_locked(request, console, plan, config, uri, datasets, fingerprints)
 
 
-def _complete(spec: SweepSpec, plan: Plan, ledger: Ledger, uri: str) -> bool:
+def _complete(request: Request, plan: Plan, ledger: Ledger, uri: str) -> bool:
     """Whether every trial has ended and been evaluated, and MLflow has been told so."""
     from orchestration.tracking_thread import up_to_date
 
     if ledger.sweep.outcome not in ("finished", "failed"):
+        return False
+    if request.retry is not None:
         return False
     if ledger.sweep.tracking_uri != without_credentials(uri) or not up_to_date(ledger):
         return False
@@ -79,7 +87,7 @@ def _complete(spec: SweepSpec, plan: Plan, ledger: Ledger, uri: str) -> bool:
         if trial is None or trial.state in ("pending", "running"):
             return False
         evaluated = trial.evaluations.get("probe", Evaluated()).state != "pending"
-        if trial.state != "failed" and spec.evaluation.probe and not evaluated:
+        if trial.state != "failed" and request.spec.evaluation.probe and not evaluated:
             return False
     return True
 
@@ -119,6 +127,8 @@ def _run_locked(
         connected = _connect(uri, config, request, first=first, console=console)
         ledger = open_ledger(request, fingerprints)
         enter_plan(ledger, request, plan, fingerprints, console)
+        if request.retry is not None:
+            ledger.put_back_failed(request.retry)
         lost = ledger.recover()
         if lost:
             console.line(f"{len(lost)} trials were cut off and continue")
@@ -147,12 +157,16 @@ def _ray(
     """Ray, with what it prints kept in the sweep's log."""
     from orchestration.engine import RaySession
 
-    where = f"the cluster at {request.address}" if request.address else "Ray on this machine"
+    where = (
+        f"the cluster at {request.flags.address}"
+        if request.flags.address
+        else "Ray on this machine"
+    )
     console.line(f"{request.spec.name}: {len(plan.trials)} trials; starting {where} …")
     session = RaySession(
-        request.address,
+        request.flags.address,
         request.spec.resources,
-        request.max_concurrent,
+        request.flags.max_concurrent,
         sum(d.train.pixels.nbytes + d.test.pixels.nbytes for d in datasets.values()),
         processes.temporary,
     )

@@ -27,6 +27,19 @@ def sweep_names(storage: Path) -> list[str]:
     return sorted(path.parent.name for path in storage.glob("*/sweep.json"))
 
 
+def sweep_folder(name: str, storage: Path) -> Path:
+    """Folder of a sweep that has been begun.
+
+    Raises:
+        UserError: there is no such sweep.
+    """
+    if not Ledger.exists(storage / name):
+        known = sweep_names(storage)
+        there = f"; there are: {', '.join(known)}" if known else ""
+        raise UserError(f"there is no sweep {name!r} in {storage}{there}")
+    return storage / name
+
+
 @dataclass(frozen=True)
 class SweepView:
     """A sweep, read once: ``document`` is what ``status --json`` prints."""
@@ -51,11 +64,7 @@ def load_sweep(name: str, storage: str | Path | None = None) -> SweepView:
     Raises:
         UserError: there is no such sweep.
     """
-    folder = storage_folder(storage) / name
-    if not Ledger.exists(folder):
-        known = sweep_names(folder.parent)
-        there = f"; there are: {', '.join(known)}" if known else ""
-        raise UserError(f"there is no sweep {name!r} in {folder.parent}{there}")
+    folder = sweep_folder(name, storage_folder(storage))
     return SweepView(folder, status_document(Ledger.open(folder)))
 
 

@@ -99,7 +99,7 @@ class Worker:
         self._from_epoch = 0 if start is None else start.epoch
         return Training(
             config,
-            self._datasets[config.data.name],
+            self._datasets[config.data.dataset],
             start=start,
             probe_every=job.probe_every,
             device=self._device,
@@ -138,7 +138,7 @@ class Worker:
         if not job.checkpoints:
             raise CheckpointError("there is no checkpoint to evaluate")
         checkpoint = self._read(job.checkpoints[0], config)
-        metrics = PARTS[job.part](config, self._datasets[config.data.name], checkpoint)
+        metrics = PARTS[job.part](config, self._datasets[config.data.dataset], checkpoint)
         return Report(
             kind="evaluated",
             final=True,

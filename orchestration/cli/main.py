@@ -13,6 +13,8 @@ from orchestration.errors import UserError
 
 COMMANDS = {
     "run": "Run or continue a sweep.",
+    "resume": "Continue a sweep by its name, with its stored plan and flags.",
+    "retry": "Run the failed trials of a sweep again.",
     "plan": "List the trials that a sweep file means; run nothing.",
     "validate": "Check sweep files: every error, with its line.",
     "status": "Show the state of a sweep's trials, also while it runs.",

@@ -29,3 +29,31 @@ set_option = click.option(
 def sweep_file_argument(command: Callable[..., Any]) -> Callable[..., Any]:
     """One sweep file."""
     return click.argument("file", type=click.Path(path_type=Path))(command)
+
+
+def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The flags of every command that trains."""
+    for option in reversed(
+        (
+            click.option(
+                "--address", metavar="HOST:PORT", help="Ray cluster to run on; else a local Ray."
+            ),
+            click.option(
+                "--data-root",
+                type=click.Path(path_type=Path),
+                help="Folder of the data sets, in torchvision's layout.  "
+                "[default: a cache folder of yours]",
+            ),
+            click.option(
+                "--tracking-uri", metavar="URI", help="MLflow's tracking URI; see mlflow.yaml."
+            ),
+            click.option(
+                "--max-concurrent",
+                type=click.IntRange(min=1),
+                help="Most trials that run at once.",
+            ),
+            storage_option,
+        )
+    ):
+        command = option(command)
+    return command

@@ -117,4 +117,4 @@ def test_the_order_is_the_files(load: Callable[..., SweepSpec]) -> None:
 
 def test_data_sets_in_use_are_named_once(load: Callable[..., SweepSpec]) -> None:
     plan = make_plan(load("name: a\ngrid: {data.name: [mnist, digits], beta: [1, 2]}"))
-    assert plan.data_names == ["mnist", "digits"]
+    assert list(plan.datasets) == ["mnist", "digits"]

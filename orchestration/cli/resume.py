@@ -1,0 +1,28 @@
+"""``cvae-sweep resume``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from orchestration.cli.options import run_options
+from orchestration.cli.running import carry_out, resume_command
+from orchestration.preparation import Flags
+from orchestration.resume import stored_request
+from orchestration.status import storage_folder
+
+
+@click.command(name="resume")
+@click.argument("name")
+@run_options
+def command(name: str, storage: Path | None, **flags: Any) -> int:
+    """Continue sweep NAME with the plan and the flags that it was last started with.
+
+    A flag that is given here wins over the stored one. Failed trials stay failed; see retry.
+    """
+    request = stored_request(
+        name, storage_folder(storage), Flags(**flags), command=resume_command(name, storage)
+    )
+    return carry_out(request)

@@ -1,0 +1,38 @@
+"""``cvae-sweep retry``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from orchestration.cli.options import run_options
+from orchestration.cli.running import carry_out, resume_command
+from orchestration.preparation import Flags
+from orchestration.resume import stored_request
+from orchestration.status import storage_folder
+
+
+@click.command(name="retry")
+@click.argument("name")
+@click.option("--failed", is_flag=True, help="All that have failed; also without this flag.")
+@click.option(
+    "--trial", "trials", metavar="KEY", multiple=True, help="Only this trial; repeatable."
+)
+@run_options
+def command(
+    name: str, failed: bool, trials: tuple[str, ...], storage: Path | None, **flags: Any
+) -> int:
+    """Run the failed trials of sweep NAME again, from their last checkpoints, and what is left.
+
+    Failed evaluations are done again as well.
+    """
+    request = stored_request(
+        name,
+        storage_folder(storage),
+        Flags(**flags),
+        command=resume_command(name, storage),
+        retry=() if failed else trials,
+    )
+    return carry_out(request)

@@ -1,0 +1,34 @@
+"""What ``run``, ``resume`` and ``retry`` share."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+
+import click
+
+from orchestration.console import Console
+from orchestration.preparation import Request
+from orchestration.programs import program
+from orchestration.runner import run_sweep
+
+
+def command_line() -> str:
+    """The command line as a person would type it again."""
+    return shlex.join([program("cvae-sweep"), *sys.argv[1:]])
+
+
+def resume_command(name: str, storage: Path | None) -> str:
+    """The command line that continues a sweep by its name."""
+    where = [] if storage is None else ["--storage", str(storage)]
+    return shlex.join([program("cvae-sweep"), "resume", name, *where])
+
+
+def carry_out(request: Request) -> int:
+    """Run or continue a sweep; the exit code."""
+    try:
+        return run_sweep(request, Console())
+    except KeyboardInterrupt:  # before the first trial, or after the last
+        click.echo(f"interrupted; nothing is lost. To continue:\n{request.command}")
+        return 130

@@ -1,0 +1,115 @@
+"""``resume`` and ``retry``: a sweep continued from what its ledger keeps, without its file."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from cvae_core.config import NUMERICS
+from orchestration import __version__
+from orchestration.console import Console
+from orchestration.entry import git_commit
+from orchestration.errors import UserError
+from orchestration.ledger import Ledger, Sweep
+from orchestration.mlflow_config import load_mlflow_config
+from orchestration.plan import Plan
+from orchestration.preparation import Flags, Request
+from orchestration.spec import SweepSpec
+from orchestration.status import sweep_folder
+
+
+def stored_request(
+    name: str, storage: Path, flags: Flags, *, command: str, retry: tuple[str, ...] | None = None
+) -> Request:
+    """The request that a sweep was last started with.
+
+    Args:
+        name: of the sweep.
+        storage: folder of all sweeps.
+        flags: from the command line; each that is given wins over the stored one.
+        command: the command line that continues.
+        retry: keys of failed trials to be trained again; empty: all of them; None: none.
+
+    Raises:
+        UserError: there is no such sweep or trial, or it was begun by another version.
+    """
+    ledger = Ledger.open(sweep_folder(name, storage))
+    sweep = ledger.sweep
+    if not sweep.plan:
+        raise UserError(
+            f"{ledger.folder}: the sweep was cut off before its plan was noted; "
+            "run its sweep file again"
+        )
+    try:
+        spec = SweepSpec.model_validate(sweep.spec)
+    except ValidationError as error:
+        raise UserError(
+            f"{ledger.folder}: its plan was noted by cvae-sweep {sweep.code.get('version')}, and "
+            f"this one ({__version__}) cannot read it ({error.error_count()} settings are not "
+            "known or not valid here); run its sweep file again, or use that version"
+        ) from None
+    _check_numerics(sweep)
+    for key in retry or ():
+        if key not in sweep.plan:
+            raise UserError(f"there is no trial {key!r} in {name}; see cvae-sweep status {name}")
+        if not ledger.trials[key].has_failures:
+            raise UserError(
+                f"trial {key} of {name} has not failed: it is {ledger.trials[key].state}"
+            )
+    stored = Flags.from_stored(sweep.flags)
+    if load_mlflow_config().tracking_uri is not None:
+        # The stored address has no user and no password; the one in force here may have both.
+        stored = replace(stored, tracking_uri=None)
+    return Request(
+        spec=spec,
+        storage=storage,
+        command=command,
+        flags=flags.over(stored),
+        stored_plan=True,
+        retry=retry if any(trial.has_failures for trial in ledger.planned()) else None,
+    )
+
+
+def _check_numerics(sweep: Sweep) -> None:
+    noted = sweep.code.get("numerics", str(NUMERICS))
+    if noted != str(NUMERICS):
+        raise UserError(
+            f"{sweep.name}: this version of cvae-sweep computes differently (numerics {NUMERICS}) "
+            f"than the one that trained it ({sweep.code.get('version')}, numerics {noted}), so the "
+            "trials would not be comparable. Continue with that version, or train everything "
+            "again with this one: cvae-sweep run and its sweep file"
+        )
+
+
+def check_stored_plan(ledger: Ledger, plan: Plan) -> None:
+    """Refuse to continue with other trials than those that the ledger has planned.
+
+    Raises:
+        UserError: the images of a folder have changed, or this version reads the plan differently.
+    """
+    sweep = ledger.sweep
+    if set(sweep.plan) == set(plan.trials):
+        return
+    raise UserError(
+        f"{sweep.name}: its plan cannot be continued as it was noted: {len(plan.trials)} trials "
+        f"here, {len(sweep.plan)} there, {len(set(sweep.plan) & set(plan.trials))} the same. "
+        + (
+            "The images in the folder have changed since. Put them back, or train on the new ones: "
+            if any(config.name == "folder" for config in plan.datasets.values())
+            else "This version has other defaults. Use the version that began it, or accept them: "
+        )
+        + "cvae-sweep run and its sweep file"
+    )
+
+
+def say_what_changed(ledger: Ledger, console: Console) -> None:
+    """A line where the code is not the one that the sweep was last run with."""
+    noted = ledger.sweep.code
+    version, commit = noted.get("version", ""), noted.get("git_commit", "")
+    now = git_commit()
+    if version != __version__:
+        console.line(f"the code has changed since: version {version} then, {__version__} now")
+    elif commit and now and commit != now:
+        console.line(f"the code has changed since: commit {commit[:10]} then, {now[:10]} now")

@@ -1,0 +1,187 @@
+"""Continuing from what a ledger keeps: the plan, the flags, and what has failed."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from cvae_core.config import NUMERICS
+from orchestration.console import Console
+from orchestration.entry import enter_plan, open_ledger
+from orchestration.errors import UserError
+from orchestration.ledger import Attempt, Evaluated, Failure, Ledger, Trial
+from orchestration.plan import Plan, make_plan
+from orchestration.preparation import Flags, Request
+from orchestration.queue import Queue
+from orchestration.resume import check_stored_plan, say_what_changed, stored_request
+from orchestration.spec import SweepSpec
+
+Load = Callable[..., SweepSpec]
+TEXT = "name: small\nbase: {epochs: 2}\ngrid: {model: [vae, cvae], beta: [1, 2]}"
+
+
+@pytest.fixture
+def begun(load: Load, tmp_path: Path) -> Ledger:
+    """A sweep whose plan is noted, with every trial pending."""
+    request = Request(
+        load(TEXT),
+        tmp_path,
+        "",
+        Flags(data_root=tmp_path / "data", address="10.0.0.1:6379", max_concurrent=3),
+    )
+    plan = make_plan(request.spec)
+    ledger = open_ledger(request, {})
+    enter_plan(ledger, request, plan, {}, Console(io.StringIO()))
+    for key, config in plan.trials.items():
+        ledger.save(Trial(key=key, config=config.to_settings()))
+    return ledger
+
+
+def again(ledger: Ledger, retry: tuple[str, ...] | None = None, **flags: object) -> Request:
+    return stored_request(
+        "small",
+        ledger.folder.parent,
+        Flags(**flags),  # type: ignore[arg-type]
+        command="",
+        retry=retry,
+    )
+
+
+def test_the_stored_plan_and_flags(begun: Ledger) -> None:
+    request = again(begun)
+    assert list(make_plan(request.spec).trials) == begun.sweep.plan
+    assert request.flags.data_root == begun.folder.parent / "data"
+    assert request.flags.address == "10.0.0.1:6379"
+    assert request.flags.max_concurrent == 3
+    assert request.stored_plan
+    assert request.retry is None
+
+
+def test_a_flag_given_now_wins_and_leaves_the_others(begun: Ledger) -> None:
+    request = again(begun, max_concurrent=1)
+    assert request.flags.max_concurrent == 1
+    assert request.flags.address == "10.0.0.1:6379"
+
+
+def test_images_are_looked_for_where_the_sweep_was_started(
+    begun: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started = Path.cwd()
+    monkeypatch.chdir(tmp_path)
+    assert again(begun).flags.directory == started
+
+
+def test_passwords_are_not_kept_and_do_not_hide_those_in_force(
+    load: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = Request(load(TEXT), tmp_path, "", Flags(tracking_uri="http://me:secret@host:1"))
+    ledger = open_ledger(request, {})
+    enter_plan(ledger, request, make_plan(request.spec), {}, Console(io.StringIO()))
+    assert "secret" not in (ledger.folder / "sweep.json").read_text()
+    assert again(ledger).flags.tracking_uri == "http://host:1"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://me:secret@host:1")
+    assert again(ledger).flags.tracking_uri is None
+
+
+def test_a_version_that_computes_differently_is_refused(begun: Ledger) -> None:
+    begun.sweep.code["numerics"] = str(NUMERICS - 1)
+    begun.save_sweep()
+    with pytest.raises(UserError, match="computes differently"):
+        again(begun)
+
+
+def test_a_plan_that_cannot_be_read_is_refused(begun: Ledger) -> None:
+    begun.sweep.spec["new_section"] = 1
+    begun.save_sweep()
+    with pytest.raises(UserError, match="run its sweep file again"):
+        again(begun)
+
+
+def test_other_trials_are_refused(begun: Ledger, load: Load) -> None:
+    check_stored_plan(begun, make_plan(load(TEXT)))
+    other = make_plan(load(TEXT.replace("[1, 2]", "[1, 3]")))
+    with pytest.raises(UserError, match="4 trials here, 4 there, 2 the same"):
+        check_stored_plan(begun, other)
+
+
+def test_other_images_are_refused(begun: Ledger, load: Load) -> None:
+    spec = load("name: small\nbase: {data: {name: folder}}")
+    begun.sweep.plan = list(make_plan(spec, lambda _: "a" * 64).trials)
+    with pytest.raises(UserError, match="images in the folder have changed"):
+        check_stored_plan(begun, make_plan(spec, lambda _: "b" * 64))
+
+
+def test_other_code_is_said(begun: Ledger) -> None:
+    stream = io.StringIO()
+    say_what_changed(begun, Console(stream))
+    assert stream.getvalue() == ""
+    begun.sweep.code["version"] = "0.0.1"
+    say_what_changed(begun, Console(stream))
+    assert "version 0.0.1 then" in stream.getvalue()
+
+
+def fail(ledger: Ledger, key: str, *, losses: int) -> None:
+    attempts = [
+        Attempt(number=n + 1, from_epoch=0, began=0.0, outcome="lost") for n in range(losses)
+    ]
+    failure = Failure(kind="worker lost", message="gone")
+
+    def change(trial: Trial) -> None:
+        trial.state, trial.attempts, trial.error = "failed", attempts, failure
+
+    ledger.change(key, change)
+
+
+def test_failed_trials_stay_failed_unless_retried(begun: Ledger) -> None:
+    key, other = begun.sweep.plan[:2]
+    fail(begun, key, losses=3)
+    assert again(begun).retry is None
+    assert again(begun, retry=()).retry == ()
+    assert again(begun, retry=(key,)).retry == (key,)
+    with pytest.raises(UserError, match="has not failed: it is pending"):
+        again(begun, retry=(other,))
+    with pytest.raises(UserError, match="no trial 'nothing'"):
+        again(begun, retry=("nothing",))
+
+
+def test_nothing_to_retry_is_a_resume(begun: Ledger) -> None:
+    assert again(begun, retry=()).retry is None
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_retried_trial_is_pending_again_with_all_its_retries(
+    begun: Ledger, load: Load, *, named: bool
+) -> None:
+    spec = load(TEXT)
+    key, other = begun.sweep.plan[:2]
+    fail(begun, key, losses=3)
+    fail(begun, other, losses=1)
+    begun.put_back_failed((key,) if named else ())
+    assert begun.trials[key].state == "pending"
+    assert begun.trials[other].state == ("failed" if named else "pending")
+    queue = Queue(spec, Plan({key: make_plan(spec).trials[key]}), begun)
+    job = queue.next()
+    assert job is not None
+    assert (job.key, job.attempt) == (key, 4)
+    queue.begun(job)
+    queue.lost(job, "gone again")
+    assert begun.trials[key].state == "pending"
+
+
+def test_failed_evaluations_are_put_back_alone(begun: Ledger) -> None:
+    key = begun.sweep.plan[0]
+
+    def change(trial: Trial) -> None:
+        trial.state = "finished"
+        trial.evaluations = {
+            "probe": Evaluated(state="failed", error=Failure(kind="error", message="")),
+            "other": Evaluated(state="finished"),
+        }
+
+    begun.change(key, change)
+    begun.put_back_failed(())
+    assert begun.trials[key].state == "finished"
+    assert list(begun.trials[key].evaluations) == ["other"]
