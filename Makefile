@@ -29,6 +29,7 @@ check: $(VENV)/installed-test
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/cvae-sweep validate sweeps/*.yaml
+	$(BIN)/python docs/generate.py --check
 
 bench: $(VENV)/installed-test
 	$(BIN)/python benchmarks/train_step.py --check

@@ -64,14 +64,20 @@ class SweepSpec(BaseModel):
     """A sweep file after validation."""
 
     model_config = FORBID
-    name: str
-    base: dict[str, Any] = {}
-    grid: list[dict[str, list[Any]]] = [{}]
-    seeds: list[int] = [0]
-    resources: Resources = Resources()
-    checkpoints: Checkpoints = Checkpoints()
-    evaluation: Evaluation = Evaluation()
-    retries: int = 2
+    name: str = Field(description="of the sweep; it names the folder and the MLflow experiment")
+    base: dict[str, Any] = Field({}, description="settings of every trial")
+    grid: list[dict[str, list[Any]]] = Field(
+        [{}],
+        description="lists of values, of which every combination is a trial; combinations that "
+        "compute the same thing are one. A list of such mappings is their union",
+    )
+    seeds: list[int] = Field([0], description="each combination is trained with each of these")
+    resources: Resources = Field(Resources(), description="what one trial gets")
+    checkpoints: Checkpoints = Field(
+        Checkpoints(), description="which checkpoints stay, besides the last"
+    )
+    evaluation: Evaluation = Field(Evaluation(), description="what is measured besides the losses")
+    retries: int = Field(2, description="how often a trial is tried again when its worker is lost")
 
     def cells(self) -> Iterator[dict[str, Any]]:
         """Every combination of grid and seeds, in order, as nested settings over ``base``."""

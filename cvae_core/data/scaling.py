@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+import warnings
+
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from cvae_core.config import DataConfig
+
+
+def shared(pixels: NDArray[np.uint8]) -> Tensor:
+    """Stored pixels as a tensor of the same memory, which nothing here writes to."""
+    with warnings.catch_warnings():
+        # Memory that processes share is read-only, and PyTorch warns of that.
+        warnings.simplefilter("ignore", UserWarning)
+        return torch.from_numpy(pixels)
 
 
 def to_unit(pixels: Tensor, config: DataConfig) -> Tensor:

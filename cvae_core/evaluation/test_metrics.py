@@ -7,7 +7,7 @@ from torch import Tensor
 
 from cvae_core.config import TrialConfig
 from cvae_core.data.dataset import Dataset
-from cvae_core.data.scaling import to_model_range, to_unit
+from cvae_core.data.scaling import shared, to_model_range, to_unit
 from cvae_core.data.splits import split_indices
 from cvae_core.evaluation.latents import BATCH, latent_means
 from cvae_core.evaluation.probe import paper_probe_accuracy, probe_accuracy
@@ -29,7 +29,7 @@ def evaluate_probe(
     train, _ = split_indices(
         len(data.train), config.data.validation_fraction, config.data.split_seed
     )
-    pixels, test = torch.from_numpy(data.train.pixels), torch.from_numpy(data.test.pixels)
+    pixels, test = shared(data.train.pixels), shared(data.test.pixels)
     everything = torch.arange(len(test))
     test_latents = latent_means(model, test, everything, config.data)
     return {

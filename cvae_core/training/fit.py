@@ -13,7 +13,7 @@ from torch import Tensor
 
 from cvae_core.config import TrialConfig
 from cvae_core.data.dataset import Dataset
-from cvae_core.data.scaling import to_unit
+from cvae_core.data.scaling import shared, to_unit
 from cvae_core.data.splits import split_indices
 from cvae_core.errors import NonFiniteLossError
 from cvae_core.evaluation.probe import validation_probe
@@ -90,7 +90,7 @@ class Training:
         self.epoch = 0
         self._device = torch.device(device)
         self._probe_every = probe_every
-        self._pixels = torch.from_numpy(data.train.pixels).to(self._device)
+        self._pixels = shared(data.train.pixels).to(self._device)
         self._labels = torch.from_numpy(data.train.labels)
         self._train, self._val = split_indices(
             len(data.train), config.data.validation_fraction, config.data.split_seed

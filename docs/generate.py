@@ -1,0 +1,175 @@
+"""Writes docs/sweep-files.md from the settings' own descriptions; ``--check`` compares instead."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from pydantic import BaseModel
+from pydantic_core import PydanticUndefined
+
+from cvae_core.config import PRESETS, TrialConfig, setting_name
+from orchestration.flatten import flat
+from orchestration.spec import SweepSpec
+
+TARGET = Path(__file__).with_name("sweep-files.md")
+HEAD = """\
+# Sweep files
+
+A sweep file is YAML: plain mappings, lists and values (no anchors, no tags; `1e-3` is a number).
+`cvae-sweep validate FILE` names every mistake with its line. `cvae-sweep plan FILE` lists the
+trials, `plan FILE --estimate` says how long they will take on this machine.
+
+    name: mnist_beta
+    base:                           # settings of every trial
+      data: {name: mnist}
+      epochs: 20
+    grid:                           # every combination; a VAE has no λ, so it runs once for all
+      model: [vae, cvae]
+      beta: [1.0e-3, 1.0e-5, 1.0e-8]
+    seeds: [0, 1, 2]
+
+Settings in groups are written nested (`data: {name: mnist}`) or with dots (`data.name`), in files
+and with `--set`: `--set epochs=3`, `--set views.hue=0.2`, `--set checkpoints.keep=2`. A list takes
+the place of the setting's grid: `--set beta=[1e-3,1e-4]`.
+
+`extends: other.yaml` begins with the content of another sweep file of the same folder; what stands
+in the extending file wins, setting by setting, and a single value in `base` also wins over a list
+in the other's `grid`. The name is not inherited.
+
+A trial is known by a hash of its settings. The order of a file, its name, resources, checkpoints
+and evaluation are not part of it, nor is anything that means nothing to the trial's model: change
+them, run the file again, and finished trials stay finished.
+
+This page is written by `docs/generate.py`.
+"""
+
+
+def main() -> int:
+    """Write or check the page; the exit code."""
+    text = "\n".join(page()) + "\n"
+    if sys.argv[1:] == ["--check"]:
+        if TARGET.read_text() != text:
+            print(f"{TARGET} is not what the settings say; run python docs/generate.py")
+            return 1
+        return 0
+    TARGET.write_text(text)
+    return 0
+
+
+def page() -> Iterator[str]:
+    """The page, a line or a table at a time."""
+    yield HEAD
+    yield "## Sections\n"
+    yield from table(("section", "default", "meaning"), sections(SweepSpec))
+    for name in ("resources", "checkpoints", "evaluation"):
+        model = SweepSpec.model_fields[name].annotation
+        yield f"\n## `{name}`: {SweepSpec.model_fields[name].description}\n"
+        yield from table(("setting", "values", "default", "meaning"), fields(model))
+    yield "\n## A trial's settings, in `base` and `grid`\n"
+    yield from table(("setting", "values", "default", "meaning"), settings(TrialConfig))
+    yield "\n## What a data set changes in these defaults\n"
+    yield from table(("setting", "default", *map(code, PRESETS)), presets())
+
+
+def sections(model: Any) -> Iterator[tuple[str, ...]]:
+    """Rows of the top level."""
+    for name, field in model.model_fields.items():
+        default = "required" if field.default is PydanticUndefined else ""
+        if not isinstance(field.default, BaseModel) and not default:
+            default = code({"base": {}, "grid": {}}.get(name, field.default))
+        yield code(name), default or "below", field.description
+    yield code("extends"), "", "a sweep file in the same folder to begin with"
+
+
+def fields(model: Any) -> Iterator[tuple[str, ...]]:
+    """Rows of a section."""
+    for name, field in model.model_fields.items():
+        limits = {
+            kind: getattr(item, kind)
+            for item in field.metadata
+            for kind in ("gt", "ge", "lt", "le")
+            if getattr(item, kind, None) is not None
+        }
+        yield code(name), values(field.annotation, limits), code(field.default), field.description
+
+
+def settings(cls: Any, prefix: str = "", only: str | None = None) -> Iterator[tuple[str, ...]]:
+    """Rows of a trial's settings; those of groups under their dotted names."""
+    hints = get_type_hints(cls)
+    for field in dataclasses.fields(cls):
+        meta, hint = field.metadata, hints[field.name]
+        means = meta["only"] or only
+        if dataclasses.is_dataclass(hint):
+            yield from settings(hint, f"{prefix}{setting_name(field)}.", means)
+            continue
+        doc = meta["doc"] + (f" ({means.upper()} alone)" if means else "")
+        if field.name == "seed":
+            continue  # a section of its own
+        default = list(field.default) if isinstance(field.default, tuple) else field.default
+        name = code(prefix + setting_name(field))
+        yield name, values(hint, meta["limits"]), code(default), doc
+
+
+def presets() -> Iterator[tuple[str, ...]]:
+    """Rows of the data sets' own defaults, a column each."""
+    declared = flat(TrialConfig().to_settings())
+    presets = [flat(preset) for preset in PRESETS.values()]
+    for name in dict.fromkeys(name for preset in presets for name in preset):
+        default = declared[name]
+        yield code(name), code(default), *(code(preset.get(name, default)) for preset in presets)
+
+
+def values(hint: Any, limits: dict[str, float]) -> str:
+    """What a setting may be, in words."""
+    signs = {"gt": ">", "ge": "≥", "lt": "<", "le": "≤"}
+    range_ = ", ".join(
+        f"{signs[kind]} {'2^63' if limit == 2**63 else f'{limit:g}'}"
+        for kind, limit in limits.items()
+    )
+    kind = kind_of(hint)
+    if kind.endswith(" or `null`") and range_:
+        return f"{kind.removesuffix(' or `null`')} {range_}, or `null`"
+    return f"{kind} {range_}".strip()
+
+
+def kind_of(hint: Any) -> str:
+    """A type in a reader's words."""
+    origin, arguments = get_origin(hint), get_args(hint)
+    if hint is type(None):
+        return "`null`"
+    if origin is Literal:
+        return ", ".join(code(argument) for argument in arguments)
+    if origin is Union or origin is type(int | None):
+        return " or ".join(kind_of(argument) for argument in arguments)
+    if origin is tuple:
+        return "list of " + kind_of(arguments[0]) + ("s" if ... in arguments else "s, two")
+    if hasattr(hint, "__metadata__"):
+        return kind_of(arguments[0])
+    return {int: "integer", float: "number", bool: "true or false", str: "text"}[hint]
+
+
+def code(value: Any) -> str:
+    """A value as a sweep file writes it."""
+    if value is None or isinstance(value, bool):
+        return f"`{str(value).lower() if value is not None else 'null'}`"
+    if isinstance(value, float):
+        return f"`{value:.4g}`"
+    if isinstance(value, list):
+        return "`[" + ", ".join(code(item).strip("`") for item in value) + "]`"
+    return f"`{value}`" if value != "" else ""
+
+
+def table(head: tuple[str, ...], rows: Iterator[tuple[str, ...]]) -> Iterator[str]:
+    """A Markdown table."""
+    yield f"| {' | '.join(head)} |"
+    yield f"|{' --- |' * len(head)}"
+    for row in rows:
+        yield f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

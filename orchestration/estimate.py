@@ -1,0 +1,165 @@
+"""``plan --estimate``: how long a sweep will take here, from a short calibration."""
+
+from __future__ import annotations
+
+import heapq
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from joblib import Parallel, cpu_count, delayed
+
+from cvae_core.config import TrialConfig
+from cvae_core.data import Dataset
+from orchestration.calibrate import Cost, calibrate, mean
+from orchestration.ledger import Evaluated, Ledger
+from orchestration.plan import Plan, relevant
+from orchestration.spec import Resources, SweepSpec
+
+START_S = 10.0
+"""Starting Ray, its workers and MLflow, on the machines this was measured on."""
+FREE = ("seed", "beta", "lambda", "tau", "epochs", "learning_rate", "clip_norm", "selection")
+"""Settings that change nothing about the time an epoch takes."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Trials that cost the same by epoch."""
+
+    example: TrialConfig
+    keys: list[str]
+    cost: Cost
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """How long the rest of a sweep takes."""
+
+    kinds: list[Kind]
+    trial_s: Mapping[str, float]
+    """Seconds left of each trial, by key; 0 where nothing is left."""
+    slots: int
+    sweep_s: float
+    calibration_s: float
+    at_most: bool
+    """Whether early stopping may make it shorter."""
+
+
+def local_slots(resources: Resources, max_concurrent: int | None) -> int:
+    """How many trials this machine runs at once."""
+    fitting = int(cpu_count()) // resources.cpu
+    if resources.gpu:
+        import torch
+
+        fitting = min(fitting, int(torch.cuda.device_count() / resources.gpu))
+    return max(1, min(fitting, max_concurrent or fitting))
+
+
+def kinds_of(plan: Plan) -> dict[str, list[str]]:
+    """Keys of the trials by what an epoch of them costs."""
+    kinds: dict[str, list[str]] = {}
+    for key, config in plan.trials.items():
+        settings = {k: v for k, v in relevant(config).items() if k not in FREE}
+        kinds.setdefault(json.dumps(settings, sort_keys=True), []).append(key)
+    return kinds
+
+
+def estimate(
+    spec: SweepSpec,
+    plan: Plan,
+    datasets: Mapping[str, Dataset],
+    ledger: Ledger | None,
+    max_concurrent: int | None,
+) -> Estimate:
+    """Calibrate every kind of trial, on all slots at once as in the sweep, and add up.
+
+    Args:
+        spec: of the sweep.
+        plan: its trials.
+        datasets: by ``DataConfig.dataset``.
+        ledger: of what has been done; None: nothing.
+        max_concurrent: most trials at once.
+    """
+    began = time.perf_counter()
+    slots = local_slots(spec.resources, max_concurrent)
+    kinds = []
+    with Parallel(n_jobs=slots) as parallel:
+        for keys in kinds_of(plan).values():
+            example = plan.trials[keys[0]]
+            measured = parallel(
+                delayed(calibrate)(
+                    example,
+                    datasets[example.data.dataset],
+                    threads=spec.resources.cpu,
+                    gpu=spec.resources.gpu > 0,
+                )
+                for _ in range(slots)
+            )
+            kinds.append(Kind(example, keys, mean(list(measured))))
+    left = {
+        key: _left(spec, plan.trials[key], kind.cost, ledger, key)
+        for kind in kinds
+        for key in kind.keys
+    }
+    ordered = {key: left[key] for key in plan.trials}
+    work = _schedule(list(ordered.values()), slots)
+    return Estimate(
+        kinds=kinds,
+        trial_s=ordered,
+        slots=slots,
+        sweep_s=work + START_S if work else 0.0,
+        calibration_s=time.perf_counter() - began,
+        at_most=any(config.selection.patience for config in plan.trials.values()),
+    )
+
+
+def estimate_document(made: Estimate) -> dict[str, Any]:
+    """An estimate as plain values."""
+    return {
+        "sweep_s": round(made.sweep_s, 1),
+        "at_most": made.at_most,
+        "slots": made.slots,
+        "calibration_s": round(made.calibration_s, 1),
+        "kinds": [
+            {
+                "model": kind.example.model,
+                "data": kind.example.data.name,
+                "trials": len(kind.keys),
+                "images_per_s": round(kind.cost.images_per_s, 1),
+                "epoch_s": round(kind.cost.epoch_s, 3),
+                "evaluation_s": round(kind.cost.evaluation_s, 3),
+                "trial_s": round(max(made.trial_s[key] for key in kind.keys), 1),
+            }
+            for kind in made.kinds
+        ],
+    }
+
+
+def _left(
+    spec: SweepSpec, config: TrialConfig, cost: Cost, ledger: Ledger | None, key: str
+) -> float:
+    trial = None if ledger is None else ledger.trials.get(key)
+    ended = trial is not None and trial.state not in ("pending", "running")
+    evaluated = trial is not None and (
+        trial.state == "failed" or trial.evaluations.get("probe", Evaluated()).state != "pending"
+    )
+    seconds = 0.0
+    if not ended:
+        done = trial.checkpoints[-1].epoch if trial is not None and trial.checkpoints else 0
+        epochs = config.epochs - done
+        seconds += epochs * cost.epoch_s
+        every = spec.evaluation.probe_every
+        seconds += -(-epochs // every) * cost.validation_probe_s if every else 0.0
+    if spec.evaluation.probe and not evaluated:
+        seconds += cost.evaluation_s
+    return seconds
+
+
+def _schedule(seconds: list[float], slots: int) -> float:
+    """When the last slot is free: each trial, in order, goes to the slot that is free first."""
+    free = [0.0] * slots
+    for duration in seconds:
+        heapq.heapreplace(free, free[0] + duration)
+    return max(free)
