@@ -256,7 +256,9 @@ def test_killed_and_run_to_the_end(make_place: Callable[[str], Place], whole: Pl
     assert place.left_behind() == [], "what the killed driver left is still there"
 
 
-def test_interrupted_by_ctrl_c(make_place: Callable[[str], Place], whole: Place) -> None:
+def test_interrupted_by_ctrl_c_and_resumed_without_its_file(
+    make_place: Callable[[str], Place], whole: Place
+) -> None:
     place = make_place("c")
     driver = place.start("run", "sweep.yaml")
     family = Family(driver.pid)
@@ -273,7 +275,9 @@ def test_interrupted_by_ctrl_c(make_place: Callable[[str], Place], whole: Place)
     attempts = [attempt for t in place.documents() for attempt in t["attempts"]]
     assert "interrupted" in {attempt["outcome"] for attempt in attempts}
     assert place.left_behind() == []
-    place.finish()
+    (place.folder / "sweep.yaml").unlink()
+    code, out = place.run("resume", "digits")
+    assert code == 0, out
     assert numbers(place) == numbers(whole)
     check_mlflow(place)
 
