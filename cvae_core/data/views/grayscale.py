@@ -13,7 +13,8 @@ RED, GREEN, BLUE = 0.2989, 0.587, 0.114
 def luma(images: Tensor) -> Tensor:
     """Brightness of each pixel as the eye weighs colours: (B, 3, H, W) to (B, 1, H, W)."""
     red, green, blue = images.split(1, dim=1)
-    return (red * RED).add_(green, alpha=GREEN).add_(blue, alpha=BLUE)
+    weighted: Tensor = red * RED
+    return weighted.add_(green, alpha=GREEN).add_(blue, alpha=BLUE)
 
 
 def grayscale(images: Tensor, chosen: Tensor) -> Tensor:

@@ -78,4 +78,4 @@ def _without_colours(config: ViewsConfig, channels: int) -> ViewsConfig:
             f"views.{', views.'.join(needing)}: for images of 3 channels (RGB) or 1 (grey), "
             f"these have {channels}; set to 0"
         )
-    return dataclasses.replace(config, **dict.fromkeys(needing, 0.0))
+    return dataclasses.replace(config, saturation=0.0, hue=0.0, grayscale_probability=0.0)
