@@ -234,3 +234,11 @@ def test_colours_of_other_images_are_an_error(channels: int, name: str) -> None:
         photos(2, channels), ViewsConfig(**(OFF | {"flip_probability": 1.0})), generator
     )
     assert torch.equal(flipped, photos(2, channels).flip(-1))
+
+
+def test_run_where_the_images_are() -> None:
+    """Parameters come from the CPU; "meta" refuses to calculate with both."""
+    device = "cuda" if torch.cuda.is_available() else "meta"
+    views = make_views(photos(16).to(device), EVERYTHING, seeded())
+    assert views.device.type == device
+    assert views.shape == (16, 3, 32, 32)
