@@ -26,3 +26,16 @@ def interpolation(request: pytest.FixtureRequest) -> str:
 def noise_image(request: pytest.FixtureRequest) -> torch.Tensor:
     """Noise: the hardest image to interpolate, with no border that hides an error."""
     return torch.rand(request.param, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.fixture(scope="session")
+def colours() -> torch.Tensor:
+    """RGB images (8, 3, 6, 9): noise, and the colours at which formulas of hue break."""
+    generator = torch.Generator().manual_seed(0)
+    noise = torch.rand(4, 3, 6, 9, generator=generator)
+    # Every mixture of none, half and full, as 27 of 54 pixels: greys, primaries, equal channels.
+    levels = torch.tensor([0.0, 0.5, 1.0])
+    mixtures = torch.cartesian_prod(levels, levels, levels).T.repeat(1, 2).view(1, 3, 6, 9)
+    nearly_grey = 0.5 + 1e-6 * torch.rand(1, 3, 6, 9, generator=generator)
+    black, white = torch.zeros(1, 3, 6, 9), torch.ones(1, 3, 6, 9)
+    return torch.cat([noise, mixtures, nearly_grey, black, white])
