@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from orchestration import __version__, store
 from orchestration.compare import comparison_table
 from orchestration.console import Console
+from orchestration.datasets import default_data_root
 from orchestration.door import Door
 from orchestration.errors import UserError
 from orchestration.interrupt import Interrupted, InterruptHandler
@@ -126,7 +127,7 @@ def _prepare(
             f"has {cpu_count()}; lower it in the sweep file or with --set resources.cpu=1"
         )
     _check_gpus(request)
-    root = request.data_root or _default_data_root()
+    root = request.data_root or default_data_root()
     datasets = {}
     for name in plan.data_names:
         try:
@@ -153,12 +154,6 @@ def _check_gpus(request: Request) -> None:
             f"resources.gpu: a trial asks for {asked:g} GPUs, and PyTorch finds {there} on this "
             "machine; lower it in the sweep file or with --set resources.gpu=0"
         )
-
-
-def _default_data_root() -> Path:
-    from platformdirs import user_cache_path
-
-    return user_cache_path("cvae-sweep") / "data"
 
 
 def _check_tracking(uri: str, *, first: bool, console: Console) -> None:

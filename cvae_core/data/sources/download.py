@@ -94,7 +94,7 @@ def _download_from(url: str, md5: str, target: Path, on_progress: OnProgress | N
             digest.update(block)
             done += len(block)
             if on_progress is not None:
-                on_progress(f"downloading {target.name}, kB", done // 1000, total // 1000)
+                on_progress(f"downloading {target.name} (kB)", done // 1000, total // 1000)
     if digest.hexdigest() != md5:
         raise DataError(f"{url} answered with MD5 {digest.hexdigest()}, expected {md5}")
 

@@ -87,8 +87,8 @@ def _there(config: DataConfig, root: Path | None) -> Path:
     if not path.is_dir():
         what = "is not a folder" if path.exists() else "there is no such folder"
         raise DataError(
-            f"{shown(path.absolute())}: {what}. Say with data.path where your images lie, "
-            "below --data-root or the working directory"
+            f"{shown(path.absolute())}: {what}. Say with data.path (--path) where your images lie, "
+            "absolute or below --data-root, else below the working directory"
         )
     return path.resolve()
 
