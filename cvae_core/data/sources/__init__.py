@@ -48,7 +48,7 @@ def load_dataset(
         return load_folder(config, root, cache=cache, on_progress=on_progress)
     if config.name in VISION_SETS:
         return load_vision_set(config.name, root, on_progress)
-    names = ", ".join(sorted(["digits", "folder", *VISION_SETS]))
+    names = ", ".join(["digits", *VISION_SETS, "folder"])
     raise DataError(f"unknown data set {config.name!r}; known: {names}")
 
 

@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from cvae_core.data.sources.problems import RefusedImageError
+from cvae_core.data.sources.problems import RefusedImageError, last_line
 
 DECODER = 1
 """Raised whenever equal files give other pixels; decoded images are cached under it."""
 
-FORMATS = ("PNG", "JPEG", "MPO", "BMP", "WEBP", "GIF", "TIFF", "PPM")
+FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "GIF", "TIFF", "PPM")
 SMALLEST_SIDE = 4
 _GREY = {"1", "L"}
 _USABLE = {*_GREY, "LA", "P", "PA", "RGB", "RGBA", "RGBX"}
@@ -46,8 +46,7 @@ def decode(content: bytes, image_size: int, *, grey: bool) -> tuple[NDArray[np.u
         detail = "of no format that is read here" if content else "empty"
         raise RefusedImageError("unreadable", detail) from None
     except Exception as error:  # Pillow's formats each fail in their own way
-        detail = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise RefusedImageError("unreadable", detail) from None
+        raise RefusedImageError("unreadable", last_line(error)) from None
 
 
 def _opened(content: bytes) -> Image.Image:

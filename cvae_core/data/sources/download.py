@@ -11,6 +11,7 @@ from http.client import HTTPException
 from pathlib import Path
 
 from cvae_core.data.sources.archives import Archive
+from cvae_core.data.sources.problems import last_line
 from cvae_core.data.sources.progress import OnProgress
 from cvae_core.errors import DataError
 
@@ -41,10 +42,9 @@ def fetch_missing(
         bases = dict.fromkeys(
             url.removesuffix(Path(archive.path).name) for archive in missing for url in archive.urls
         )
-        reason = str(error) or type(error).__name__
         raise DataError(
             f"{name} is not in {folder}, and could not be downloaded from {' or '.join(bases)} "
-            f"({reason}). Put its files there, name another folder with --data-root, "
+            f"({last_line(error)}). Put its files there, name another folder with --data-root, "
             "or try the sweep that needs no data: sweeps/digits_beta.yaml"
         ) from error
 

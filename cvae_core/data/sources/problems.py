@@ -109,3 +109,8 @@ def shown(path: str | Path) -> str:
     """A path as it can be printed, whatever bytes its name has."""
     text = os.fsencode(path).decode("utf-8", "backslashreplace")
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def last_line(error: Exception) -> str:
+    """What went wrong, on one line."""
+    return (str(error).strip() or type(error).__name__).splitlines()[-1]

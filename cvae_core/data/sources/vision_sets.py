@@ -19,6 +19,7 @@ from cvae_core.data.sources.archives import (
 )
 from cvae_core.data.sources.download import fetch_missing
 from cvae_core.data.sources.integrity import refuse_wrong_files
+from cvae_core.data.sources.problems import last_line
 from cvae_core.data.sources.progress import OnProgress
 from cvae_core.errors import DataError
 
@@ -124,7 +125,7 @@ def load_vision_set(name: str, root: Path | None, on_progress: OnProgress | None
         raise
     except Exception as error:  # damaged files raise many kinds
         raise DataError(
-            f"{name} could not be read from {folder} ({_last_line(error)}). Delete damaged files: "
+            f"{name} could not be read from {folder} ({last_line(error)}). Delete damaged files: "
             "they are fetched again; or name another folder with --data-root, or try the sweep "
             "that needs no data: sweeps/digits_beta.yaml"
         ) from error
@@ -133,7 +134,3 @@ def load_vision_set(name: str, root: Path | None, on_progress: OnProgress | None
 
 def _images(pixels: NDArray[np.uint8], labels: Any) -> Images:
     return Images(np.ascontiguousarray(pixels), np.asarray(labels).astype(np.int64))
-
-
-def _last_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[-1]
