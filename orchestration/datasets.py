@@ -86,6 +86,7 @@ def _told(config: DataConfig, console: Console) -> Iterator[_Tell]:
     tell = _Tell(config.name, console)
     try:
         with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", UserWarning)
             yield tell
     except DataError as error:
         raise UserError(str(error)) from error

@@ -92,7 +92,7 @@ BAD: dict[str, tuple[str, Callable[[Path], object], str]] = {
         lambda path: truncated(path, Image.fromarray(NOISE[:, :, :3]).resize((64, 64))),
         "cannot be read",
     ),
-    "truncated png": ("png", lambda path: truncated(path, Image.new("RGB", (8, 8))), "cannot be read"),
+    "truncated png": ("png", lambda path: truncated(path, Image.new("L", (9, 9))), "cannot be read"),
     "empty": ("png", lambda path: path.write_bytes(b""), "(empty)"),
     "a text": ("png", lambda path: path.write_text("<html>"), "cannot be read"),
     "16 bits": ("png", deep("uint16"), "mode I;16"),
