@@ -23,7 +23,7 @@ NAMES, COLOURS = get_args(_HINTS["name"]), get_args(_HINTS["colour"])
 
 
 @click.command(name="data")
-@click.argument("name", type=click.Choice(NAMES))
+@click.argument("name", type=click.Choice(NAMES), metavar="NAME")
 @click.option(
     "--data-root",
     type=click.Path(path_type=Path),
@@ -56,7 +56,8 @@ def command(
 ) -> None:
     """Fetch the data set NAME where it is missing, check it, and say what is in it.
 
-    folder is images of your own: train/CLASS/… and test/CLASS/… below --path.
+    NAME is digits, mnist, fashion_mnist, kmnist, cifar10, svhn, or folder: images of your own in
+    train/CLASS/… and test/CLASS/… below --path.
     """
     try:
         config = DataConfig(name=name, path=path, image_size=image_size, colour=colour)  # type: ignore[arg-type]

@@ -82,8 +82,8 @@ def _list(folder: Path, problems: Problems) -> Listing:
     ]
     if empty and not problems:
         raise DataError(
-            f"{shown(folder)}: {len(empty):,} class folders hold no images: {_some(empty)}. Images "
-            f"end in {', '.join(sorted(EXTENSIONS))}; add some or delete these folders"
+            f"{shown(folder)}: class folders without images ({len(empty):,}): {_some(empty)}. "
+            f"Images end in {', '.join(sorted(EXTENSIONS))}; add some or delete these folders"
         )
     paths = (tuple(path for files in found[s].values() for path in files) for s in SPLITS)
     return Listing(folder, tuple(sorted(train | test)), *paths)

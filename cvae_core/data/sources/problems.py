@@ -23,7 +23,7 @@ _WORDS: dict[Kind, tuple[str, str]] = {
     ),
     "deep": (
         "images with more than 8 bits a channel",
-        "Scale them to 8 bits, such as with: magick {file} -auto-level -depth 8 {file}",
+        "Scale them to 8 bits, such as with: mogrify -depth 8 {file}",
     ),
     "exotic": (
         "images that are neither grey nor RGB",
@@ -34,7 +34,7 @@ _WORDS: dict[Kind, tuple[str, str]] = {
     "transparent": (
         "images with transparent pixels, whose colour nobody knows",
         "Put them on a background, such as with: "
-        "magick {file} -background white -alpha remove -alpha off {file}",
+        "mogrify -background white -alpha remove -alpha off {file}",
     ),
     "small": (
         "images with a side of less than 4 pixels",
@@ -42,7 +42,7 @@ _WORDS: dict[Kind, tuple[str, str]] = {
     ),
     "huge": (
         "images with more pixels than Pillow opens, lest it run out of memory",
-        "Scale them down, such as with: magick {file} -resize 1024x1024 {file}",
+        "Scale them down, such as with: mogrify -resize 1024x1024 {file}",
     ),
 }
 
@@ -94,7 +94,7 @@ class Problems:
     def _part(self, kind: Kind, found: list[tuple[str, str]]) -> str:
         what, remedy = _WORDS[kind]
         found = sorted(found)
-        lines = [f"  {len(found):,} {what}:"]
+        lines = [f"  {what} ({len(found):,}):"]
         for path, detail in found[:SHOWN]:
             lines.append(f"    {shown(path)}" + (f" ({detail})" if detail else ""))
         if len(found) > SHOWN:
