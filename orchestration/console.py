@@ -19,6 +19,11 @@ class Console:
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = stream or sys.stdout
 
+    @property
+    def terminal(self) -> TextIO | None:
+        """The output where it is a terminal, for what is drawn and taken away again."""
+        return self._stream if self._stream.isatty() else None
+
     def line(self, text: str = "") -> None:
         """Print a line, at once."""
         print(text, file=self._stream, flush=True)

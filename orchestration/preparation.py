@@ -7,11 +7,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cvae_core.config import DataConfig
+from orchestration import datasets
 from orchestration.console import Console
 from orchestration.errors import UserError
 from orchestration.ledger import Ledger
 from orchestration.mlflow_config import check_reachable, without_credentials
-from orchestration.plan import Plan
+from orchestration.plan import Plan, make_plan
 from orchestration.spec import SweepSpec
 
 if TYPE_CHECKING:
@@ -51,6 +53,12 @@ class Flags:
             "directory": str(self.directory),
         }
 
+    def root_of(self, config: DataConfig) -> Path | None:
+        """Folder below which a data set is looked for; None: the usual one."""
+        if config.name == "folder":
+            return self.data_root or self.directory
+        return self.data_root
+
     def over(self, below: Flags) -> Flags:
         """These flags, and those below where one is left out here."""
         given = {name: value for name, value in vars(self).items() if value is not None}
@@ -77,14 +85,36 @@ class Request:
         return self.storage / self.spec.name
 
 
+def plan_of(request: Request, console: Console) -> Plan:
+    """The trials of a request; the images of folders are looked at, because keys depend on them.
+
+    Raises:
+        UserError: a folder of images is missing or not as it should be.
+    """
+    known: dict[str | None, str] = {}
+
+    def content(config: DataConfig) -> str:
+        if config.path not in known:
+            root = request.flags.root_of(config)
+            known[config.path] = datasets.content(config, root, console)
+        return known[config.path]
+
+    return make_plan(request.spec, content)
+
+
 def prepare(
-    request: Request, plan: Plan, ledger: Ledger | None
+    request: Request, plan: Plan, ledger: Ledger | None, console: Console
 ) -> tuple[dict[str, Dataset], dict[str, str]]:
-    """Load the data and check what can be checked before anything is created."""
+    """Load the data and check what can be checked before anything is created.
+
+    Returns:
+        Data sets and their fingerprints by ``DataConfig.dataset``.
+
+    Raises:
+        UserError: the request cannot be carried out here.
+    """
     from joblib import cpu_count
 
-    from cvae_core.data import load_dataset
-    from cvae_core.errors import DataError
     from orchestration.engine import check_address
 
     if request.flags.address is not None:
@@ -95,22 +125,20 @@ def prepare(
             f"has {cpu_count()}; lower it in the sweep file or with --set resources.cpu=1"
         )
     _check_gpus(request)
-    root = request.flags.data_root or _default_data_root()
-    datasets = {}
-    for name, config in plan.datasets.items():
-        try:
-            datasets[name] = load_dataset(config.name, root)
-        except DataError as error:
-            raise UserError(str(error)) from error
-    fingerprints = {name: dataset.fingerprint() for name, dataset in datasets.items()}
+    loaded = {
+        name: datasets.load(config, request.flags.root_of(config), console)
+        for name, config in plan.datasets.items()
+    }
+    fingerprints = {name: dataset.fingerprint() for name, dataset in loaded.items()}
     if ledger is not None:
         for name, fingerprint in fingerprints.items():
             if ledger.sweep.data.get(name, fingerprint) != fingerprint:
+                root = request.flags.root_of(plan.datasets[name])
                 raise UserError(
                     f"{name} under {root} is not the data that {request.folder} was begun with; "
                     "name that data with --data-root, or give the sweep another name"
                 )
-    return datasets, fingerprints
+    return loaded, fingerprints
 
 
 def _check_gpus(request: Request) -> None:
@@ -122,12 +150,6 @@ def _check_gpus(request: Request) -> None:
             f"resources.gpu: a trial asks for {asked:g} GPUs, and PyTorch finds {there} on this "
             "machine; lower it in the sweep file or with --set resources.gpu=0"
         )
-
-
-def _default_data_root() -> Path:
-    from platformdirs import user_cache_path
-
-    return user_cache_path("cvae-sweep") / "data"
 
 
 def check_tracking(uri: str, *, first: bool, console: Console) -> None:

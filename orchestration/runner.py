@@ -23,8 +23,8 @@ from orchestration.mlflow_config import (
     resolved_uri,
     without_credentials,
 )
-from orchestration.plan import Plan, make_plan
-from orchestration.preparation import Request, check_tracking, prepare
+from orchestration.plan import Plan
+from orchestration.preparation import Request, check_tracking, plan_of, prepare
 from orchestration.processes import ProcessRecord, end_left_behind, recorded
 from orchestration.progress import Progress
 from orchestration.queue import Queue
@@ -49,7 +49,7 @@ def run_sweep(request: Request, console: Console) -> int:
     Raises:
         UserError: the request is wrong; nothing was created.
     """
-    plan = make_plan(request.spec)
+    plan = plan_of(request, console)
     config = load_mlflow_config(request.flags.tracking_uri)
     uri = resolved_uri(config, request.storage)
     # The ledger keeps what is in force, whether a flag, the file or the environment says so.
@@ -63,7 +63,7 @@ def run_sweep(request: Request, console: Console) -> int:
             enter_plan(Ledger.open(request.folder), request, plan, {}, console)
         return say_summary(Ledger.open(request.folder), console, trained=False)
 
-    datasets, fingerprints = prepare(request, plan, ledger)
+    datasets, fingerprints = prepare(request, plan, ledger, console)
     check_tracking(uri, first=ledger is None, console=console)
     with _lock(request.folder):
         left = end_left_behind(request.folder)

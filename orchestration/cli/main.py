@@ -18,6 +18,7 @@ COMMANDS = {
     "plan": "List the trials that a sweep file means; run nothing.",
     "validate": "Check sweep files: every error, with its line.",
     "status": "Show the state of a sweep's trials, also while it runs.",
+    "data": "Fetch or check a data set, or a folder of images of your own.",
 }
 
 

@@ -1,9 +1,20 @@
 from __future__ import annotations
 
+import functools
 import struct
+import threading
+from collections.abc import Callable, Iterator
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
+
+from cvae_core.config import DataConfig
+from cvae_core.data import Dataset, load_dataset
+from cvae_core.data.sources import integrity
 
 Files = dict[str, bytes]
 
@@ -24,3 +35,89 @@ def mnist_files() -> Files:
         files[f"{split}-images-idx3-ubyte"] = idx(images)
         files[f"{split}-labels-idx1-ubyte"] = idx(np.arange(count) % 10)
     return files
+
+
+@pytest.fixture
+def unpinned(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Made-up files are not the published ones, nor as many images."""
+    monkeypatch.setattr(integrity, "RAW_SHA256", {})
+    monkeypatch.setattr(integrity, "IDX_COUNTS", {"train": 30, "t10k": 20})
+
+
+class Server(ThreadingHTTPServer):
+    """Files of one folder; notes what was asked for."""
+
+    requested: list[str]
+    address: str
+
+
+class Handler(SimpleHTTPRequestHandler):
+    def do_GET(self) -> None:
+        assert isinstance(self.server, Server)
+        self.server.requested.append(self.path)
+        super().do_GET()
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Path], Server]]:
+    """``serve(folder)`` over HTTP on this machine until the test ends."""
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    running: list[tuple[Server, threading.Thread]] = []
+
+    def begin(folder: Path) -> Server:
+        server = Server(("127.0.0.1", 0), functools.partial(Handler, directory=str(folder)))
+        server.requested = []
+        server.address = f"http://127.0.0.1:{server.server_address[1]}/"
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        running.append((server, thread))
+        return server
+
+    yield begin
+    for server, thread in running:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+class Album:
+    """A folder of images of one's own, two of each class in each split."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._random = np.random.default_rng(0)
+        for split in ("train", "test"):
+            for name in ("cat", "dog"):
+                for number in range(2):
+                    self.put(f"{split}/{name}/{number}.png")
+
+    def image(self, mode: str = "RGB", size: tuple[int, int] = (8, 8)) -> Image.Image:
+        """Random pixels."""
+        channels = len(Image.new(mode, (1, 1)).getbands())
+        shape = (size[1], size[0], channels) if channels > 1 else (size[1], size[0])
+        pixels = self._random.integers(0, 256, shape, dtype=np.uint8)
+        raw = Image.frombytes(mode, size, pixels.tobytes()) if mode not in ("1", "P") else None
+        return raw or Image.fromarray(pixels).convert(mode)
+
+    def put(self, path: str, image: Image.Image | None = None, **options: Any) -> Path:
+        """Save an image below the folder."""
+        place = self.folder / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        (image or self.image()).save(place, **options)
+        return place
+
+    def config(self, **settings: Any) -> DataConfig:
+        """Images of 8×8 unless told otherwise."""
+        return DataConfig(name="folder", **{"image_size": 8, **settings})
+
+    def load(self, cache: Path | None = None, **settings: Any) -> Dataset:
+        """Load it as a data set."""
+        return load_dataset(self.config(**settings), self.folder, cache=cache)
+
+
+@pytest.fixture
+def album(tmp_path: Path) -> Album:
+    return Album(tmp_path / "album")

@@ -1,15 +1,14 @@
 from __future__ import annotations
 
-import functools
 import gzip
 import hashlib
-import threading
-from collections.abc import Iterator
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from cvae_core.data import Dataset, load_dataset
 from cvae_core.data.vision import torchvision
@@ -18,26 +17,13 @@ Files = dict[str, bytes]
 RAW = Path("MNIST") / "raw"
 
 
-class Server(ThreadingHTTPServer):
-    requested: list[str]
-
-
-class Handler(SimpleHTTPRequestHandler):
-    def do_GET(self) -> None:
-        assert isinstance(self.server, Server)
-        self.server.requested.append(self.path)
-        super().do_GET()
-
-    def log_message(self, *args: object) -> None:
-        pass
-
-
 @pytest.fixture
 def server(
     mnist_files: Files,
     tmp_path_factory: pytest.TempPathFactory,
     monkeypatch: pytest.MonkeyPatch,
-) -> Iterator[Server]:
+    serve: Callable[[Path], Any],
+) -> Any:
     """Serves the four files compressed, where torchvision takes MNIST to be."""
     folder = tmp_path_factory.mktemp("served")
     resources = []
@@ -45,18 +31,10 @@ def server(
         packed = gzip.compress(content)
         (folder / f"{name}.gz").write_bytes(packed)
         resources.append((f"{name}.gz", hashlib.md5(packed).hexdigest()))
-    running = Server(("127.0.0.1", 0), functools.partial(Handler, directory=str(folder)))
-    running.requested = []
-    address = f"http://127.0.0.1:{running.server_address[1]}/"
-    monkeypatch.setattr(torchvision.datasets.MNIST, "mirrors", [address])
+    running = serve(folder)
+    monkeypatch.setattr(torchvision.datasets.MNIST, "mirrors", [running.address])
     monkeypatch.setattr(torchvision.datasets.MNIST, "resources", resources)
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
-    thread = threading.Thread(target=running.serve_forever, args=(0.01,))
-    thread.start()
-    yield running
-    running.shutdown()
-    running.server_close()
-    thread.join()
+    return running
 
 
 def check(data: Dataset, files: Files) -> None:
@@ -70,6 +48,7 @@ def check(data: Dataset, files: Files) -> None:
         assert bytes(images.labels.tolist()) == files[f"{split}-labels-idx1-ubyte"][8:]
 
 
+@pytest.mark.usefixtures("unpinned")
 def test_is_read_from_its_folder(
     mnist_files: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -80,7 +59,7 @@ def test_is_read_from_its_folder(
     check(load_dataset("mnist", tmp_path), mnist_files)
 
 
-def test_is_downloaded_once(server: Server, mnist_files: Files, tmp_path: Path) -> None:
+def test_is_downloaded_once(server: Any, mnist_files: Files, tmp_path: Path) -> None:
     root = tmp_path / "not" / "there" / "yet"
     check(load_dataset("mnist", root), mnist_files)
     assert len(server.requested) >= 4
@@ -90,9 +69,7 @@ def test_is_downloaded_once(server: Server, mnist_files: Files, tmp_path: Path) 
     assert server.requested == []
 
 
-def test_only_what_is_missing_is_fetched(
-    server: Server, mnist_files: Files, tmp_path: Path
-) -> None:
+def test_only_what_is_missing_is_fetched(server: Any, mnist_files: Files, tmp_path: Path) -> None:
     load_dataset("mnist", tmp_path)
     server.requested.clear()
     missing = "t10k-labels-idx1-ubyte"
@@ -102,10 +79,34 @@ def test_only_what_is_missing_is_fetched(
     assert set(server.requested) == {f"/{missing}.gz"}
 
 
-def test_a_damaged_download_is_refused_and_then_replaced(
-    server: Server, mnist_files: Files, tmp_path: Path
+def test_progress_is_told(server: Any, mnist_files: Files, tmp_path: Path) -> None:
+    told: list[tuple[str, int, int]] = []
+    load_dataset("mnist", tmp_path, on_progress=lambda *args: told.append(args))
+    assert [what for what, *_ in told] == [
+        f"downloading {name}.gz (kB)"
+        for name in (
+            *("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
+            *("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
+        )
+        for _ in range([what for what, *_ in told].count(f"downloading {name}.gz (kB)"))
+    ]
+    assert all(done <= total for _, done, total in told)
+
+
+def test_a_second_mirror_is_tried(
+    server: Any, mnist_files: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / RAW).mkdir(parents=True)
-    for name in mnist_files:
-        (tmp_path / RAW / f"{name}.gz").write_bytes(b"half of a download")
+    monkeypatch.setattr(
+        torchvision.datasets.MNIST, "mirrors", ["http://127.0.0.1:9/", server.address]
+    )
+    check(load_dataset("mnist", tmp_path), mnist_files)
+
+
+def test_files_of_torchvisions_past_are_not_read(
+    server: Any, mnist_files: Files, tmp_path: Path
+) -> None:
+    processed = tmp_path / "MNIST" / "processed"
+    processed.mkdir(parents=True)
+    for name in ("training.pt", "test.pt"):
+        torch.save((torch.zeros(5, 28, 28, dtype=torch.uint8), torch.zeros(5)), processed / name)
     check(load_dataset("mnist", tmp_path), mnist_files)

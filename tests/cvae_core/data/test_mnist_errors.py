@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import socket
 import struct
@@ -11,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from cvae_core.data import load_dataset, sources
+from cvae_core.data import load_dataset
+from cvae_core.data.sources import download, integrity
 from cvae_core.data.vision import torchvision
 from cvae_core.errors import DataError
 
@@ -55,6 +57,11 @@ def test_the_root_may_not_be_written(tmp_path: Path) -> None:
     assert "Permission denied" in message(tmp_path)
 
 
+def test_an_error_leaves_nothing_behind(tmp_path: Path) -> None:
+    message(tmp_path / "new")
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize(
     "answer", [b"", b"SSH-2.0-OpenSSH_9\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nshort"]
 )
@@ -84,7 +91,7 @@ def test_a_server_that_speaks_nonsense(
 
 
 def test_a_server_that_never_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sources, "DOWNLOAD_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(download, "DOWNLOAD_TIMEOUT_S", 0.3)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = f"http://127.0.0.1:{silent.getsockname()[1]}/"
         monkeypatch.setattr(torchvision.datasets.MNIST, "mirrors", [address])
@@ -112,13 +119,33 @@ DAMAGE = {
 
 
 @pytest.mark.parametrize("damage", DAMAGE)
-def test_damaged_files(mnist_files: Files, tmp_path: Path, damage: str) -> None:
+@pytest.mark.parametrize("pinned", [True, False])
+@pytest.mark.usefixtures("unpinned")
+def test_damaged_files(
+    mnist_files: Files,
+    tmp_path: Path,
+    damage: str,
+    pinned: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whether the checksum of an unpacked file is known or not, it is named and stays."""
+    if pinned:
+        sums = {name: hashlib.sha256(content).hexdigest() for name, content in mnist_files.items()}
+        monkeypatch.setattr(integrity, "RAW_SHA256", {"mnist": sums})
     name, content = DAMAGE[damage]
     folder = tmp_path / "MNIST" / "raw"
     folder.mkdir(parents=True)
     for file, intact in mnist_files.items():
         (folder / file).write_bytes(content if file == name else intact)
-    assert "delete damaged ones" in message(tmp_path)
+    with pytest.raises(DataError) as caught:
+        load_dataset("mnist", tmp_path)
+    text = str(caught.value)
+    assert str(folder / name) in text
+    assert not any(str(folder / file) in text for file in mnist_files if file != name)
+    assert "Delete it" in text and "--data-root" in text and "\n" not in text
+    if pinned:
+        assert hashlib.sha256(content).hexdigest() in text and sums[name] in text
+    assert (folder / name).read_bytes() == content
 
 
 def test_no_folder_named() -> None:

@@ -1,0 +1,77 @@
+"""From a file's bytes to a square of pixels."""
+
+from __future__ import annotations
+
+from io import BytesIO
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from cvae_core.data.sources.problems import RefusedImageError, last_line
+
+DECODER = 1
+"""Raised whenever equal files give other pixels; decoded images are cached under it."""
+
+FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "GIF", "TIFF", "PPM")
+SMALLEST_SIDE = 4
+_GREY = {"1", "L"}
+_USABLE = {*_GREY, "LA", "P", "PA", "RGB", "RGBA", "RGBX"}
+
+
+def decode(content: bytes, image_size: int, *, grey: bool) -> tuple[NDArray[np.uint8], bool]:
+    """Decode an image, turn it as its EXIF orientation says, scale it and cut out its middle.
+
+    Args:
+        content: of the file.
+        image_size: the shorter side is scaled to it, bilinearly and antialiased; an image that
+            has it already is not.
+        grey: convert to grey. Otherwise an image keeps its one channel or gets three.
+
+    Returns:
+        Pixels (C, image_size, image_size), and whether the file itself is grey.
+
+    Raises:
+        RefusedImageError: it cannot be used; says why.
+    """
+    try:
+        image = _opened(content)
+        is_grey = image.mode in _GREY
+        return _square(image.convert("L" if grey or is_grey else "RGB"), image_size), is_grey
+    except RefusedImageError:
+        raise
+    except Image.DecompressionBombError:
+        raise RefusedImageError("huge") from None
+    except UnidentifiedImageError:
+        detail = "of no format that is read here" if content else "empty"
+        raise RefusedImageError("unreadable", detail) from None
+    except Exception as error:  # Pillow's formats each fail in their own way
+        raise RefusedImageError("unreadable", last_line(error)) from None
+
+
+def _opened(content: bytes) -> Image.Image:
+    """The image in a usable mode, without transparency, the right way up."""
+    image: Image.Image = Image.open(BytesIO(content), formats=FORMATS)
+    if image.mode.startswith(("I", "F")):
+        raise RefusedImageError("deep", f"mode {image.mode}")
+    if image.mode not in _USABLE:
+        raise RefusedImageError("exotic", f"mode {image.mode}")
+    if min(image.size) < SMALLEST_SIDE:
+        raise RefusedImageError("small", "{}×{}".format(*image.size))
+    image = ImageOps.exif_transpose(image)
+    if image.has_transparency_data:
+        solid = image.convert("RGBA")
+        if solid.getchannel("A").getextrema() != (255, 255):
+            raise RefusedImageError("transparent")
+        image = image if image.mode in _GREY else solid
+    return image
+
+
+def _square(image: Image.Image, size: int) -> NDArray[np.uint8]:
+    short = min(image.size)
+    if short != size:
+        width, height = (round(side * size / short) for side in image.size)
+        image = image.resize((width, height), Image.Resampling.BILINEAR)
+    left, top = ((side - size) // 2 for side in image.size)
+    pixels = np.asarray(image)[top : top + size, left : left + size]
+    return pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)

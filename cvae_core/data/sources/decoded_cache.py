@@ -1,0 +1,106 @@
+"""Decoded images on disk, found again by the content that they were decoded from."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from cvae_core.config import DataConfig
+from cvae_core.data.dataset import Dataset, Images
+from cvae_core.data.sources.content import warn_unwritable
+from cvae_core.data.sources.decode import DECODER
+
+SPLITS = ("train", "test")
+ABOUT = "about.json"
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """A decoded folder, and whether every file of it is grey."""
+
+    data: Dataset
+    all_grey: bool
+
+    @property
+    def channels(self) -> int:
+        """1 or 3."""
+        return self.data.image_shape[0]
+
+
+def read_decoded(cache: Path, config: DataConfig, classes: tuple[str, ...]) -> Decoded | None:
+    """What an earlier load left; none where it left nothing, or it is damaged.
+
+    Args:
+        cache: the cache's folder.
+        config: with its content.
+        classes: of the folder as it is.
+    """
+    # Whether "auto" means grey is known from either of the two.
+    for channels in {"grey": (1,), "rgb": (3,), "auto": (1, 3)}[config.colour]:
+        decoded = _read(_place(cache, config, channels), config, classes)
+        if decoded is None:
+            continue
+        if config.colour != "auto" or decoded.all_grey == (channels == 1):
+            return decoded
+    return None
+
+
+def write_decoded(cache: Path, config: DataConfig, decoded: Decoded) -> None:
+    """Keep decoded images; a warning where that is not possible."""
+    place = _place(cache, config, decoded.channels)
+    part = cache / f".writing-{secrets.token_hex(4)}"
+    try:
+        try:
+            part.mkdir(parents=True)
+            _write(part, decoded)
+            if _read(place, config, decoded.data.classes) is None:
+                # Damaged, or not there; another process may be doing the same.
+                shutil.rmtree(place, ignore_errors=True)
+                part.rename(place)
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+    except OSError as error:
+        if _read(place, config, decoded.data.classes) is None:
+            warn_unwritable(place, error)
+
+
+def _place(cache: Path, config: DataConfig, channels: int) -> Path:
+    colour = "grey" if channels == 1 else "rgb"
+    return cache / f"{config.content}-{config.image_size}-{colour}-v{DECODER}"
+
+
+def _write(folder: Path, decoded: Decoded) -> None:
+    data = decoded.data
+    for split, images in zip(SPLITS, (data.train, data.test), strict=True):
+        np.save(folder / f"{split}-pixels.npy", images.pixels, allow_pickle=False)
+        np.save(folder / f"{split}-labels.npy", images.labels, allow_pickle=False)
+    about = {
+        "classes": list(data.classes),
+        "all_grey": decoded.all_grey,
+        "fingerprint": data.fingerprint(),
+    }
+    (folder / ABOUT).write_text(json.dumps(about))
+
+
+def _read(folder: Path, config: DataConfig, classes: tuple[str, ...]) -> Decoded | None:
+    try:
+        about = json.loads((folder / ABOUT).read_bytes())
+        train, test = (
+            Images(
+                *(
+                    np.load(folder / f"{split}-{part}.npy", allow_pickle=False)
+                    for part in ("pixels", "labels")
+                )
+            )
+            for split in SPLITS
+        )
+        data = Dataset(config.dataset, train, test, classes)
+        sound = about["classes"] == list(classes) and about["fingerprint"] == data.fingerprint()
+        return Decoded(data, bool(about["all_grey"])) if sound else None
+    except Exception:  # a damaged file fails in many ways, and decoding again mends them all
+        return None

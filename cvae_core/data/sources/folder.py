@@ -1,0 +1,148 @@
+"""Images of one's own: ``train/CLASS/…`` and ``test/CLASS/…``."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+
+from cvae_core.config import DataConfig
+from cvae_core.data.dataset import Dataset, Images
+from cvae_core.data.sources.content import combined, content_hash, hash_files
+from cvae_core.data.sources.decode import decode
+from cvae_core.data.sources.decoded_cache import Decoded, read_decoded, write_decoded
+from cvae_core.data.sources.image_files import Listing, list_images
+from cvae_core.data.sources.parallel import in_chunks
+from cvae_core.data.sources.problems import Problems, Reason, RefusedImageError, shown
+from cvae_core.data.sources.progress import OnProgress
+from cvae_core.errors import DataError
+
+
+def folder_path(config: DataConfig, root: Path | None) -> Path:
+    """Where the images lie: an absolute path, or one below ``root`` or the working directory."""
+    path = Path(config.path or "")
+    with suppress(RuntimeError):  # ~name of nobody: a folder of that name is not there either
+        path = path.expanduser()
+    return (root or Path()) / path
+
+
+def folder_content(
+    config: DataConfig,
+    root: Path | None,
+    *,
+    cache: Path | None = None,
+    on_progress: OnProgress | None = None,
+) -> str:
+    """Hash of the images' files, hexadecimal: what ``config.content`` is to be.
+
+    Raises:
+        DataError: the folder is missing, not laid out as it should be, or cannot be read.
+    """
+    return content_hash(_there(config, root), cache=cache, on_progress=on_progress)
+
+
+def load_folder(
+    config: DataConfig,
+    root: Path | None,
+    *,
+    cache: Path | None,
+    on_progress: OnProgress | None,
+) -> Dataset:
+    """Decode a folder of images, or take what an earlier load has decoded.
+
+    Raises:
+        DataError: there is something wrong with the folder or with some of its files, or it is
+            not the one that ``config.content`` names.
+    """
+    folder = _there(config, root)
+    problems = Problems(folder)
+    listing = list_images(folder, problems)
+    hashes = hash_files(folder, listing.files, problems, cache=cache, on_progress=on_progress)
+    if problems:
+        _decode(listing, hashes, config, problems, on_progress)  # to name all that is wrong
+        problems.raise_any()
+    content = combined(hashes)
+    if config.content is not None and config.content != content:
+        raise DataError(
+            f"{shown(folder)} has other images than it had: its content is {content}, and "
+            f"{config.content} was asked for. Restore the files, or name the folder that has them"
+        )
+    config = dataclasses.replace(config, content=content)
+    decoded = None if cache is None else read_decoded(cache, config, listing.classes)
+    if decoded is None:
+        decoded = _decode(listing, hashes, config, problems, on_progress)
+        problems.raise_any()
+        if cache is not None:
+            write_decoded(cache, config, decoded)
+    return decoded.data
+
+
+def _there(config: DataConfig, root: Path | None) -> Path:
+    """The folder, resolved: it may itself be a link."""
+    path = folder_path(config, root)
+    if not path.is_dir():
+        what = "is not a folder" if path.exists() else "there is no such folder"
+        raise DataError(
+            f"{shown(path.absolute())}: {what}. Say with data.path (--path) where your images lie, "
+            "absolute or below --data-root, else below the working directory"
+        )
+    return path.resolve()
+
+
+def _decode(
+    listing: Listing,
+    hashes: Mapping[str, str],
+    config: DataConfig,
+    problems: Problems,
+    on_progress: OnProgress | None,
+) -> Decoded:
+    """Decode all files that could be hashed; what is refused is noted as problems."""
+    size, grey = config.image_size, config.colour == "grey"
+    files = [path for path in listing.files if path in hashes]
+    pixels = np.empty((len(files), 1 if grey else 3, size, size), np.uint8)
+
+    def decode_chunk(chunk: slice) -> list[bool | Reason]:
+        """Whether each file is grey, or why it is refused."""
+        results: list[bool | Reason] = []
+        for place, path in enumerate(files[chunk], start=chunk.start):
+            try:
+                content = _read(listing.folder / path, hashes[path])
+                pixels[place], is_grey = decode(content, size, grey=grey)
+                results.append(is_grey)
+            except RefusedImageError as refused:
+                results.append(refused.reason)
+        return results
+
+    all_grey = True
+    for chunk, results in in_chunks(decode_chunk, len(files), "decoding images", on_progress):
+        for path, result in zip(files[chunk], results, strict=True):
+            if isinstance(result, Reason):
+                problems.add(path, result)
+            else:
+                all_grey = all_grey and result
+    if config.colour == "auto" and all_grey:
+        pixels = np.ascontiguousarray(pixels[:, :1])
+    problems.raise_any()
+    labels = np.array(listing.labels(), np.int64)
+    cut = len(listing.train)
+    data = Dataset(
+        config.dataset,
+        Images(pixels[:cut], labels[:cut]),
+        Images(pixels[cut:], labels[cut:]),
+        listing.classes,
+    )
+    return Decoded(data, all_grey)
+
+
+def _read(path: Path, sha256: str) -> bytes:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise RefusedImageError("unreadable", str(error.strerror)) from None
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise RefusedImageError("unreadable", "changed while it was being loaded; try again")
+    return content

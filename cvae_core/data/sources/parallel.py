@@ -1,0 +1,36 @@
+"""Many files by a few threads: reading, hashing and decoding release the interpreter's lock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from cvae_core.data.sources.progress import OnProgress
+
+CHUNK = 256
+T = TypeVar("T")
+
+
+def in_chunks(
+    work: Callable[[slice], T], count: int, what: str, on_progress: OnProgress | None
+) -> Iterator[tuple[slice, T]]:
+    """Call ``work`` on slices of ``range(count)``; results come in order.
+
+    Args:
+        work: called in threads.
+        count: number of items.
+        what: told to ``on_progress``.
+        on_progress: called in this thread.
+    """
+    from joblib import cpu_count
+
+    chunks = [slice(start, min(start + CHUNK, count)) for start in range(0, count, CHUNK)]
+    pool = ThreadPoolExecutor(cpu_count())
+    try:
+        for chunk, result in zip(chunks, pool.map(work, chunks), strict=True):
+            yield chunk, result
+            if on_progress is not None:
+                on_progress(what, chunk.stop, count)
+    finally:
+        pool.shutdown(cancel_futures=True)

@@ -1,0 +1,116 @@
+"""Everything that is wrong with a folder of images, said at once."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from cvae_core.errors import DataError
+
+SHOWN = 5
+
+Kind = Literal["link", "unreadable", "deep", "exotic", "transparent", "small", "huge"]
+_WORDS: dict[Kind, tuple[str, str]] = {
+    "link": (
+        "symbolic links that lead out of the folder or nowhere",
+        "Put the files themselves there, such as with: cp -rL {folder} COPY",
+    ),
+    "unreadable": (
+        "files that cannot be read as images",
+        "Replace or delete them.",
+    ),
+    "deep": (
+        "images with more than 8 bits a channel",
+        "Scale them to 8 bits, such as with: mogrify -depth 8 {file}",
+    ),
+    "exotic": (
+        "images that are neither grey nor RGB",
+        "Convert them, such as with: python -c "
+        "'import sys; from PIL import Image; p = sys.argv[1]; "
+        'Image.open(p).convert("RGB").save(p)\' {file}',
+    ),
+    "transparent": (
+        "images with transparent pixels, whose colour nobody knows",
+        "Put them on a background, such as with: "
+        "mogrify -background white -alpha remove -alpha off {file}",
+    ),
+    "small": (
+        "images with a side of less than 4 pixels",
+        "Delete them.",
+    ),
+    "huge": (
+        "images with more pixels than Pillow opens, lest it run out of memory",
+        "Scale them down, such as with: mogrify -resize 1024x1024 {file}",
+    ),
+}
+
+
+class Reason(NamedTuple):
+    """Why a file cannot be used; details where there are some."""
+
+    kind: Kind
+    detail: str = ""
+
+
+class RefusedImageError(Exception):
+    """One image that cannot be used."""
+
+    def __init__(self, kind: Kind, detail: str = "") -> None:
+        super().__init__(kind, detail)
+        self.reason = Reason(kind, detail)
+
+
+class Problems:
+    """Collects the files of a folder that cannot be used.
+
+    Args:
+        folder: the folder; the files are named below it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._found: dict[Kind, list[tuple[str, str]]] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._found)
+
+    def add(self, path: str, reason: Reason) -> None:
+        """Note a file, by its path below the folder."""
+        self._found.setdefault(reason.kind, []).append((path, reason.detail))
+
+    def raise_any(self) -> None:
+        """Name at most five files of each kind, how many there are, and what to do.
+
+        Raises:
+            DataError: there are some.
+        """
+        if not self._found:
+            return
+        parts = [self._part(kind, found) for kind, found in sorted(self._found.items())]
+        raise DataError(f"{shown(self._folder)} cannot be used:\n" + "\n".join(parts))
+
+    def _part(self, kind: Kind, found: list[tuple[str, str]]) -> str:
+        what, remedy = _WORDS[kind]
+        found = sorted(found)
+        lines = [f"  {what} ({len(found):,}):"]
+        for path, detail in found[:SHOWN]:
+            lines.append(f"    {shown(path)}" + (f" ({detail})" if detail else ""))
+        if len(found) > SHOWN:
+            lines.append(f"    … and {len(found) - SHOWN:,} more")
+        first = shlex.quote(shown(self._folder / found[0][0]))
+        folder = shlex.quote(shown(self._folder))
+        lines.append(f"  {remedy.format(file=first, folder=folder)}")
+        return "\n".join(lines)
+
+
+def shown(path: str | Path) -> str:
+    """A path as it can be printed, whatever bytes its name has."""
+    text = os.fsencode(path).decode("utf-8", "backslashreplace")
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def last_line(error: Exception) -> str:
+    """What went wrong, on one line."""
+    return (str(error).strip() or type(error).__name__).splitlines()[-1]

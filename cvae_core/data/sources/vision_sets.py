@@ -1,0 +1,136 @@
+"""The data sets that torchvision knows: where their files are, and how they are read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cvae_core.data.dataset import Dataset, Images
+from cvae_core.data.sources.archives import (
+    Archive,
+    cifar_archives,
+    idx_archives,
+    svhn_archives,
+)
+from cvae_core.data.sources.download import fetch_missing
+from cvae_core.data.sources.integrity import refuse_wrong_files
+from cvae_core.data.sources.problems import last_line
+from cvae_core.data.sources.progress import OnProgress
+from cvae_core.errors import DataError
+
+DIGITS = tuple(str(digit) for digit in range(10))
+
+
+def _read_idx(source: Any, root: Path, train: bool) -> tuple[Any, Any]:
+    # Not through the class: it prefers the files of torchvision's past, which nobody can check.
+    from cvae_core.data.vision import torchvision
+
+    idx = torchvision.datasets.mnist
+    start = str(root / source.__name__ / "raw" / ("train" if train else "t10k"))
+    images = idx.read_image_file(f"{start}-images-idx3-ubyte").numpy()
+    return images[:, None], idx.read_label_file(f"{start}-labels-idx1-ubyte").numpy()
+
+
+def _read_cifar(source: Any, root: Path, train: bool) -> tuple[Any, Any]:
+    split = source(str(root), train=train)
+    return split.data.transpose(0, 3, 1, 2), split.targets
+
+
+def _read_svhn(source: Any, root: Path, train: bool) -> tuple[Any, Any]:
+    split = source(str(root), split="train" if train else "test")
+    return split.data, split.labels
+
+
+@dataclass(frozen=True)
+class VisionSet:
+    """One data set of torchvision's.
+
+    Attributes:
+        source: name of torchvision's class.
+        folder: where the files lie that are read, below the root.
+        archives: the class to the files that are fetched.
+        read: class, root and whether training to pixels (N, C, H, W) and labels (N,).
+        classes: names in the order of the labels.
+    """
+
+    source: str
+    folder: str
+    archives: Callable[[Any], list[Archive]]
+    read: Callable[[Any, Path, bool], tuple[Any, Any]]
+    classes: tuple[str, ...]
+
+
+VISION_SETS = {
+    "mnist": VisionSet("MNIST", "MNIST/raw", idx_archives, _read_idx, DIGITS),
+    "fashion_mnist": VisionSet(
+        "FashionMNIST",
+        "FashionMNIST/raw",
+        idx_archives,
+        _read_idx,
+        (
+            *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),
+            *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
+        ),
+    ),
+    "kmnist": VisionSet(
+        "KMNIST",
+        "KMNIST/raw",
+        idx_archives,
+        _read_idx,
+        ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"),
+    ),
+    "cifar10": VisionSet(
+        "CIFAR10",
+        "cifar-10-batches-py",
+        cifar_archives,
+        _read_cifar,
+        (
+            *("airplane", "automobile", "bird", "cat", "deer"),
+            *("dog", "frog", "horse", "ship", "truck"),
+        ),
+    ),
+    "svhn": VisionSet("SVHN", "", svhn_archives, _read_svhn, DIGITS),
+}
+
+
+def vision_folder(name: str, root: Path) -> Path:
+    """Where the data set's files lie."""
+    return root / VISION_SETS[name].folder
+
+
+def load_vision_set(name: str, root: Path | None, on_progress: OnProgress | None) -> Dataset:
+    """Check what is there, fetch what is not, and read it.
+
+    Raises:
+        DataError: a file is not what it should be, cannot be fetched or cannot be read.
+    """
+    from cvae_core.data.vision import torchvision
+
+    if root is None:
+        raise DataError(f"{name} needs the folder in which it lies or is to be put")
+    described = VISION_SETS[name]
+    source = getattr(torchvision.datasets, described.source)
+    archives = described.archives(source)
+    folder = vision_folder(name, root)
+    try:
+        refuse_wrong_files(name, root, archives)
+        fetch_missing(name, root, folder, archives, on_progress)
+        train, test = (_images(*described.read(source, root, train)) for train in (True, False))
+    except DataError:
+        raise
+    except Exception as error:  # damaged files raise many kinds
+        raise DataError(
+            f"{name} could not be read from {folder} ({last_line(error)}). Delete damaged files: "
+            "they are fetched again; or name another folder with --data-root, or try the sweep "
+            "that needs no data: sweeps/digits_beta.yaml"
+        ) from error
+    return Dataset(name, train, test, described.classes)
+
+
+def _images(pixels: NDArray[np.uint8], labels: Any) -> Images:
+    return Images(np.ascontiguousarray(pixels), np.asarray(labels).astype(np.int64))

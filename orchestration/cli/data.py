@@ -1,0 +1,77 @@
+"""``cvae-sweep data``."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import get_args, get_type_hints
+
+import click
+
+from cvae_core.config import DataConfig
+from cvae_core.errors import ConfigError
+from orchestration import datasets
+from orchestration.cli.options import json_option
+from orchestration.console import Console
+from orchestration.dataview import data_document, data_lines
+from orchestration.errors import UserError
+
+_HINTS = get_type_hints(DataConfig)
+NAMES, COLOURS = get_args(_HINTS["name"]), get_args(_HINTS["colour"])
+
+
+@click.command(name="data")
+@click.argument("name", type=click.Choice(NAMES), metavar="NAME")
+@click.option(
+    "--data-root",
+    type=click.Path(path_type=Path),
+    help="Folder of the data sets.  [default: a cache folder of yours; for folder: the working "
+    "directory]",
+)
+@click.option("--path", help="folder: where train/CLASS/… and test/CLASS/… lie.")
+@click.option(
+    "--image-size",
+    type=int,
+    default=DataConfig.image_size,
+    show_default=True,
+    help="folder: images are scaled and cut to squares of so many pixels.",
+)
+@click.option(
+    "--colour",
+    type=click.Choice(COLOURS),
+    default=DataConfig.colour,
+    show_default=True,
+    help="folder: channels; auto: grey where every image is.",
+)
+@json_option
+def command(
+    name: str,
+    data_root: Path | None,
+    path: str | None,
+    image_size: int,
+    colour: str,
+    as_json: bool,
+) -> None:
+    """Fetch the data set NAME where it is missing, check it, and say what is in it.
+
+    NAME is digits, mnist, fashion_mnist, kmnist, cifar10, svhn, or folder: images of your own in
+    train/CLASS/… and test/CLASS/… below --path.
+    """
+    try:
+        config = DataConfig(name=name, path=path, image_size=image_size, colour=colour)  # type: ignore[arg-type]
+    except ConfigError as error:
+        raise UserError(str(error)) from error
+    console = Console(sys.stderr if as_json else None)
+    began = time.monotonic()
+    data = datasets.load(config, data_root, console)
+    load_s = time.monotonic() - began
+    content = datasets.content(config, data_root, console) if name == "folder" else None
+    where = datasets.place(config, data_root)
+    document = data_document(data, where, content, load_s)
+    if as_json:
+        click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+    else:
+        for line in data_lines(document):
+            console.line(line)
