@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
 from orchestration.cli.options import json_option, set_option, storage_option, sweep_file_argument
 from orchestration.console import Console
+from orchestration.ledger import Ledger
 from orchestration.packaged import find_sweep_file
-from orchestration.plan import make_plan
 from orchestration.planview import plan_document, plan_table
+from orchestration.preparation import Flags, Request, plan_of
 from orchestration.spec import load_spec
 from orchestration.status import storage_folder
 
@@ -19,13 +22,50 @@ from orchestration.status import storage_folder
 @click.command(name="plan")
 @sweep_file_argument
 @set_option
+@click.option(
+    "--estimate", is_flag=True, help="Say how long it will take here, from a short calibration."
+)
+@click.option(
+    "--data-root", type=click.Path(path_type=Path), help="Folder of the data sets, as for run."
+)
+@click.option("--max-concurrent", type=click.IntRange(min=1), help="Most trials that run at once.")
 @storage_option
 @json_option
-def command(file: Path, overrides: tuple[str, ...], storage: Path | None, as_json: bool) -> None:
+def command(
+    file: Path,
+    overrides: tuple[str, ...],
+    estimate: bool,
+    storage: Path | None,
+    as_json: bool,
+    **flags: Any,
+) -> None:
     """List the trials that FILE means, with their keys and states; runs nothing."""
     spec = load_spec(find_sweep_file(file), overrides)
-    document = plan_document(spec.name, make_plan(spec), storage_folder(storage))
+    request = Request(spec, storage_folder(storage), "", Flags(**flags))
+    notes = Console(sys.stderr if as_json else None)
+    plan = plan_of(request, notes)
+    document = plan_document(spec.name, plan, request.storage)
+    if not as_json:
+        Console().table(plan_table(document))
+    if estimate:
+        document["estimate"] = _estimate(request, notes)
     if as_json:
         click.echo(json.dumps(document, indent=2, ensure_ascii=False))
-    else:
-        Console().table(plan_table(document))
+    elif estimate:
+        from orchestration.estimateview import estimate_line, estimate_table
+
+        Console().table(estimate_table(document["estimate"]))
+        Console().line(estimate_line(document["estimate"]))
+
+
+def _estimate(request: Request, console: Console) -> dict[str, Any]:
+    from orchestration.estimate import CALIBRATION_S, estimate, estimate_document, kinds_of
+    from orchestration.preparation import prepare
+
+    plan = plan_of(request, console)
+    ledger = Ledger.open(request.folder) if Ledger.exists(request.folder) else None
+    datasets, _ = prepare(request, plan, ledger, console)
+    kinds = len(kinds_of(plan))
+    console.line(f"calibrating {kinds} kinds of trials, about {kinds * CALIBRATION_S} s …")
+    made = estimate(request.spec, plan, datasets, ledger, request.flags.max_concurrent)
+    return estimate_document(made)

@@ -1,0 +1,162 @@
+"""How long a sweep will take: what is measured once, and how it is added up."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from cvae_core.data import Dataset
+from orchestration import estimate as module
+from orchestration.calibrate import Cost, calibrate, mean
+from orchestration.estimate import START_S, estimate, estimate_document, kinds_of, local_slots
+from orchestration.estimateview import estimate_line
+from orchestration.plan import make_plan
+from orchestration.spec import Resources, SweepSpec
+
+Load = Callable[..., SweepSpec]
+SMALL = "architecture: {channels: [4, 8], latent_dim: 4}, batch_size: 64"
+COST = Cost(epoch_s=2.0, images_per_s=100.0, validation_probe_s=0.5, evaluation_s=3.0)
+
+
+@pytest.fixture
+def fixed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Every kind of trial costs ``COST``; the models that were measured."""
+    measured: list[str] = []
+
+    class Inline:
+        def __init__(self, n_jobs: int) -> None:
+            self.n_jobs = n_jobs
+
+        def __enter__(self) -> Inline:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            pass
+
+        def __call__(self, calls: object) -> list[Cost]:
+            return [COST for _ in calls]  # type: ignore[attr-defined]
+
+    def delayed(_: object) -> Callable[..., None]:
+        return lambda config, *_, **__: measured.append(config.model)
+
+    monkeypatch.setattr(module, "Parallel", Inline)
+    monkeypatch.setattr(module, "delayed", delayed)
+    return measured
+
+
+def test_what_costs_the_same_is_measured_once(load: Load) -> None:
+    spec = load(
+        "name: a\ngrid: {model: [vae, cvae], beta: [1, 2], tau: [0.1, 1], learning_rate: [1, 2], "
+        "batch_size: [64, 128]}\nseeds: [0, 1]"
+    )
+    plan = make_plan(spec)
+    kinds = list(kinds_of(plan).values())
+    assert sorted(len(keys) for keys in kinds) == [8, 8, 16, 16]
+    for keys in kinds:
+        assert len({(plan.trials[k].model, plan.trials[k].batch_size) for k in keys}) == 1
+
+
+@pytest.mark.parametrize("slots", [1, 2, 3])
+def test_trials_go_to_the_slot_that_is_free_first(slots: int) -> None:
+    chance = random.Random(slots)
+    seconds = [chance.uniform(0, 10) for _ in range(20)]
+    clocks = [0.0] * slots
+    for duration in seconds:
+        first = clocks.index(min(clocks))
+        clocks[first] += duration
+    assert module._schedule(seconds, slots) == pytest.approx(max(clocks))
+
+
+def test_the_sum(load: Load, small: Dataset, fixed: list[str]) -> None:
+    spec = load(
+        "name: a\nbase: {epochs: 7}\ngrid: {model: [vae, cvae], beta: [1, 2]}\n"
+        "evaluation: {probe_every: 3}"
+    )
+    made = estimate(spec, make_plan(spec), {"digits": small}, None, 1)
+    # Seven epochs, probes after 3, 6 and 7, and the evaluation.
+    one = 7 * 2.0 + 3 * 0.5 + 3.0
+    assert list(made.trial_s.values()) == [one] * 4
+    assert made.sweep_s == 4 * one + START_S
+    assert set(fixed) == {"vae", "cvae"}
+
+
+def test_what_is_not_asked_for_costs_nothing(load: Load, small: Dataset, fixed: list[str]) -> None:
+    spec = load("name: a\nbase: {epochs: 7}\nevaluation: {probe: false, probe_every: 0}")
+    made = estimate(spec, make_plan(spec), {"digits": small}, None, 1)
+    assert list(made.trial_s.values()) == [14.0]
+
+
+def test_what_is_done_is_not_counted(
+    local_sweep: Callable[..., object], small: Dataset, fixed: list[str]
+) -> None:
+    sweep = local_sweep(grid={"beta": [1.0, 2.0]})
+    sweep.run(stop_after=4)  # type: ignore[attr-defined]
+    ledger = sweep.open()  # type: ignore[attr-defined]
+    made = estimate(sweep.spec, sweep.plan, {"digits": small}, ledger, 1)  # type: ignore[attr-defined]
+    # The first is done with its three epochs, but was not evaluated; the second has one epoch.
+    assert list(made.trial_s.values()) == [3.0, 2 * 2.0 + 0.5 + 3.0] or list(
+        made.trial_s.values()
+    ) == [0.0, 2 * 2.0 + 0.5 + 3.0]
+    sweep.run()  # type: ignore[attr-defined]
+    made = estimate(sweep.spec, sweep.plan, {"digits": small}, sweep.open(), 1)  # type: ignore[attr-defined]
+    assert made.sweep_s == 0
+    assert estimate_line(estimate_document(made)) == "nothing is left to train or to evaluate"
+
+
+def test_early_stopping_makes_it_an_upper_limit(
+    load: Load, small: Dataset, fixed: list[str]
+) -> None:
+    spec = load("name: a\nbase: {selection: {patience: 3}}")
+    made = estimate(spec, make_plan(spec), {"digits": small}, None, 1)
+    assert estimate_line(estimate_document(made)).startswith("at most about")
+
+
+def test_measured_for_real_on_every_slot(load: Load, small: Dataset) -> None:
+    spec = load(f"name: a\nbase: {{epochs: 3, {SMALL}}}\ngrid: {{model: [vae, cvae]}}")
+    made = estimate(spec, make_plan(spec), {"digits": small}, None, 2)
+    assert len(made.kinds) == 2
+    for kind in made.kinds:
+        cost = kind.cost
+        assert min(cost.epoch_s, cost.images_per_s, cost.evaluation_s) > 0
+        # An epoch trains on 270 of the 300 images, and validates on the rest.
+        assert cost.epoch_s > 200 / cost.images_per_s
+    assert made.calibration_s > 0
+
+
+def test_a_calibration_leaves_the_data_alone(load: Load, small: Dataset) -> None:
+    before = small.fingerprint()
+    spec = load(f"name: a\nbase: {{{SMALL}}}")
+    (config,) = make_plan(spec).trials.values()
+    calibrate(config, small, threads=1, gpu=False)
+    assert small.fingerprint() == before
+
+
+def test_the_mean_of_all_slots() -> None:
+    other = Cost(4.0, 300.0, 1.5, 5.0)
+    assert mean([COST, other]) == Cost(3.0, 200.0, 1.0, 4.0)
+
+
+def test_slots() -> None:
+    assert local_slots(Resources(cpu=1), 1) == 1
+    assert local_slots(Resources(cpu=10_000), None) == 1
+
+
+def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import json
+
+    from click.testing import CliRunner
+
+    from orchestration.cli.plan import command
+
+    (tmp_path / "a.yaml").write_text(f"name: a\nbase: {{epochs: 2, {SMALL}}}")
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(command, ["a.yaml", "--estimate", "--json"])
+    assert result.exit_code == 0, result.output
+    document = json.loads(result.stdout)
+    assert document["estimate"]["kinds"][0]["trials"] == 1
+    assert document["estimate"]["sweep_s"] > START_S
+    assert "calibrating 1 kinds" in result.stderr
+    assert list(tmp_path.iterdir()) == [tmp_path / "a.yaml"]
