@@ -8,12 +8,8 @@ from pathlib import Path
 import click
 
 from orchestration.cli.options import json_option, set_option, storage_option, sweep_file_argument
-from orchestration.console import Console
 from orchestration.packaged import find_sweep_file
-from orchestration.plan import make_plan
-from orchestration.planview import plan_document, plan_table
-from orchestration.spec import load_spec
-from orchestration.status import storage_folder
+from orchestration.storage import storage_folder
 
 
 @click.command(name="plan")
@@ -23,6 +19,11 @@ from orchestration.status import storage_folder
 @json_option
 def command(file: Path, overrides: tuple[str, ...], storage: Path | None, as_json: bool) -> None:
     """List the trials that FILE means, with their keys and states; runs nothing."""
+    from orchestration.console import Console
+    from orchestration.plan import make_plan
+    from orchestration.planview import plan_document, plan_table
+    from orchestration.spec import load_spec
+
     spec = load_spec(find_sweep_file(file), overrides)
     document = plan_document(spec.name, make_plan(spec), storage_folder(storage))
     if as_json:

@@ -8,13 +8,15 @@ from pathlib import Path
 
 import click
 
-from orchestration.cli.options import set_option, storage_option, sweep_file_argument
-from orchestration.console import Console
+from orchestration.cli.options import (
+    set_option,
+    storage_option,
+    sweep_file_argument,
+    tracking_uri_option,
+)
 from orchestration.packaged import find_sweep_file
 from orchestration.programs import program
-from orchestration.runner import Request, run_sweep
-from orchestration.spec import load_spec
-from orchestration.status import storage_folder
+from orchestration.storage import storage_folder
 
 
 @click.command(name="run")
@@ -26,7 +28,7 @@ from orchestration.status import storage_folder
     type=click.Path(path_type=Path),
     help="Folder of the data sets, in torchvision's layout.  [default: a cache folder of yours]",
 )
-@click.option("--tracking-uri", metavar="URI", help="MLflow's tracking URI; see mlflow.yaml.")
+@tracking_uri_option
 @click.option("--max-concurrent", type=click.IntRange(min=1), help="Most trials that run at once.")
 @storage_option
 def command(
@@ -39,6 +41,10 @@ def command(
     storage: Path | None,
 ) -> int:
     """Run the sweep in FILE, or continue it: what is finished is not done again."""
+    from orchestration.console import Console
+    from orchestration.runner import Request, run_sweep
+    from orchestration.spec import load_spec
+
     request = Request(
         spec=load_spec(find_sweep_file(file), overrides),
         storage=storage_folder(storage),
