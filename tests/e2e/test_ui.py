@@ -76,8 +76,7 @@ class Ui:
     def end(self) -> tuple[int, str]:
         """Exit code and standard error; none of its processes and files is to be left."""
         err = self.process.communicate(timeout=30)[1]
-        gone, left = psutil.wait_procs(self.family, timeout=15)
-        assert not left
+        assert psutil.wait_procs(self.family, timeout=15)[1] == []
         assert list(self.temporary.iterdir()) == []
         return self.process.returncode, err
 
