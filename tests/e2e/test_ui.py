@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -95,9 +96,10 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def get(url: str, body: Any = None) -> Any:
+def get(url: str, body: Any = None, headers: dict[str, str] | None = None) -> Any:
     data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
+    headers = {"Content-Type": "application/json", **(headers or {})}
+    request = urllib.request.Request(url, data, headers)
     with urllib.request.urlopen(request, timeout=20) as answer:
         text = answer.read().decode()
     return json.loads(text) if text.startswith("{") else text
@@ -254,10 +256,37 @@ def test_a_server_that_cannot_start(start: Callable[..., Ui], folder: Path) -> N
     assert "file is not a database" in err
 
 
-def test_a_second_ctrl_c_does_not_wait(start: Callable[..., Ui]) -> None:
+@pytest.fixture(scope="module")
+def open_to_all(start: Callable[..., Ui]) -> tuple[Ui, int, str]:
+    port = free_port()
+    ui = start("--host", "0.0.0.0", "--port", str(port))
+    return ui, port, ui.printed("Ctrl-C")
+
+
+def test_open_to_the_network(open_to_all: tuple[Ui, int, str]) -> None:
+    """The page works under this machine's names, and no other site may use it."""
+    _, port, out = open_to_all
+    assert "warning: on 0.0.0.0 anybody" in out
+    url = f"http://127.0.0.1:{port}/ajax-api/2.0/mlflow/runs/search"
+    body = {"experiment_ids": ["1"]}
+
+    def asked(host: str, origin: str) -> int:
+        headers = {"Host": f"{host}:{port}", "Origin": f"http://{origin}:{port}"}
+        try:
+            get(url, body, headers)
+        except urllib.error.HTTPError as error:
+            return error.code
+        return 200
+
+    name = socket.gethostname()
+    assert [asked(host, host) for host in (name, "localhost", "127.0.0.1")] == [200] * 3
+    assert asked("elsewhere.example", "elsewhere.example") == 403
+    assert asked(name, "elsewhere.example") == 403
+
+
+def test_a_second_ctrl_c_does_not_wait(open_to_all: tuple[Ui, int, str]) -> None:
     """The server is stopped, so that it cannot end when it is asked to."""
-    ui = start("--port", str(free_port()))
-    ui.printed("Ctrl-C")
+    ui, _, _ = open_to_all
     for process in ui.family:
         process.suspend()
     began = time.monotonic()

@@ -115,7 +115,8 @@ def test_without_a_database_it_says_what_to_type(tmp_path: Path) -> None:
         run_ui(UiRequest(Path("runs")), Console())
 
 
-def test_a_taken_port_and_a_free_one() -> None:
+def test_a_taken_port_and_a_free_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     with listening() as port:
         with pytest.raises(UserError, match=r"an MLflow listens there already") as error:
             check_can_listen("127.0.0.1", port)
