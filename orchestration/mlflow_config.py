@@ -97,6 +97,23 @@ def resolved_uri(config: MlflowConfig, storage: Path) -> str:
     return uri
 
 
+def is_server(uri: str) -> bool:
+    """Whether a tracking URI is that of a running server, which has pages of its own."""
+    return uri.startswith(("http://", "https://"))
+
+
+def sqlite_path(uri: str) -> Path | None:
+    """The file of an SQLite database; None where the URI is of something else."""
+    if not uri.startswith("sqlite:"):
+        return None
+    return Path(re.sub(r"^sqlite:(///)?", "", uri).partition("?")[0])
+
+
+def artifact_root(config: MlflowConfig, storage: Path) -> str:
+    """Where new experiments of a database keep their artifacts."""
+    return config.artifact_location or (storage.resolve() / "mlartifacts").as_uri()
+
+
 def without_credentials(uri: str) -> str:
     """A URI that may be stored and shown: without user and password."""
     parts = urlsplit(uri)
@@ -114,8 +131,9 @@ def check_reachable(uri: str) -> None:
         UserError: nothing listens there, or the database's folder cannot be written to.
     """
     shown = without_credentials(uri)
-    if uri.startswith("sqlite:"):
-        _check_sqlite(uri)
+    path = sqlite_path(uri)
+    if path is not None:
+        _check_sqlite(path)
         return
     try:
         parts = urlsplit(uri)
@@ -133,8 +151,7 @@ def check_reachable(uri: str) -> None:
         ) from error
 
 
-def _check_sqlite(uri: str) -> None:
-    path = Path(re.sub(r"^sqlite:(///)?", "", uri))
+def _check_sqlite(path: Path) -> None:
     folder = path.parent
     while not folder.exists():
         folder = folder.parent

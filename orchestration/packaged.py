@@ -10,6 +10,11 @@ from orchestration.errors import UserError
 FOLDERS = (Path(__file__).parent / "sweeps", Path(__file__).parent.parent / "sweeps")
 
 
+def packaged_files() -> list[str]:
+    """Names of the sweep files that come with the package."""
+    return sorted({f.name for folder in FOLDERS for f in folder.glob("*.yaml")})
+
+
 def find_sweep_file(path: Path) -> Path:
     """The file itself; where there is none, the one of that name that comes with the package.
 
@@ -22,8 +27,7 @@ def find_sweep_file(path: Path) -> Path:
         packaged = folder / path.name
         if packaged.is_file():
             return packaged
-    known = sorted({f.name for folder in FOLDERS for f in folder.glob("*.yaml")})
     raise UserError(
         f"{path}: there is no such file; write one, or use one of those that come with "
-        f"cvae-sweep: {', '.join(f'sweeps/{name}' for name in known)}"
+        f"cvae-sweep: {', '.join(f'sweeps/{name}' for name in packaged_files())}"
     )

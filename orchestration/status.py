@@ -2,29 +2,40 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from cvae_core.config import TrialConfig
+from orchestration import store
 from orchestration.errors import UserError
-from orchestration.ledger import Ledger, Trial
+from orchestration.ledger import Ledger, Sweep, Trial
 from orchestration.processes import driver_alive
+from orchestration.storage import storage_folder as storage_folder
+from orchestration.storage import sweep_names as sweep_names
 
-STORAGE_VARIABLE = "CVAE_SWEEP_STORAGE"
 STATES = ("pending", "running", "finished", "stopped", "failed")
 
 
-def storage_folder(storage: str | Path | None = None) -> Path:
-    """Folder of all sweeps: as given, else ``CVAE_SWEEP_STORAGE``, else ``./runs``."""
-    return Path(storage or os.environ.get(STORAGE_VARIABLE) or "runs")
+def read_sweep(folder: Path) -> Sweep:
+    """A sweep's own document, without its trials.
+
+    Raises:
+        UserError: it is damaged.
+    """
+    return Sweep.model_validate(store.read_document(folder / "sweep.json"))
 
 
-def sweep_names(storage: Path) -> list[str]:
-    """Names of the sweeps in a storage folder."""
-    return sorted(path.parent.name for path in storage.glob("*/sweep.json"))
+def last_change(folder: Path) -> float:
+    """When a sweep or one of its trials was last written, in seconds since 1970."""
+    # Each is renamed into its folder, and a folder's time is that of the last rename.
+    times = []
+    for path in (folder / "sweep.json", folder / "trials"):
+        with suppress(FileNotFoundError):
+            times.append(path.stat().st_mtime)
+    return max(times, default=0.0)
 
 
 def sweep_folder(name: str, storage: Path) -> Path:
@@ -76,7 +87,7 @@ def status_document(ledger: Ledger) -> dict[str, Any]:
     sweep = ledger.sweep
     return {
         "name": sweep.name,
-        "state": _sweep_state(counts, alive),
+        "state": sweep_state(counts, alive),
         "tracking_uri": sweep.tracking_uri,
         "experiment": sweep.experiment,
         "parent_run_id": sweep.parent_run_id,
@@ -119,7 +130,8 @@ def trial_document(trial: Trial, *, alive: bool) -> dict[str, Any]:
     }
 
 
-def _sweep_state(counts: Counter[str], alive: bool) -> str:
+def sweep_state(counts: Counter[str], alive: bool) -> str:
+    """How a sweep stands, from the states of its trials."""
     if alive:
         return "running"
     if counts["pending"] or counts["running"]:

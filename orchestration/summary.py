@@ -5,8 +5,7 @@ from __future__ import annotations
 from orchestration.compare import comparison_table
 from orchestration.console import Console
 from orchestration.ledger import Ledger
-from orchestration.mlflow_config import load_mlflow_config
-from orchestration.programs import program
+from orchestration.pages import how_to_look
 from orchestration.status import status_document
 
 
@@ -30,20 +29,6 @@ def say_summary(ledger: Ledger, console: Console, *, trained: bool) -> int:
     for key, failure in failures:
         console.line(f"  {key}: {failure.kind}: {failure.message}")
     console.line(f"results: {ledger.folder}")
-    _say_how_to_look(ledger, console)
+    for line in how_to_look(ledger.sweep, ledger.folder.parent):
+        console.line(line)
     return 1 if failures else 0
-
-
-def _say_how_to_look(ledger: Ledger, console: Console) -> None:
-    sweep = ledger.sweep
-    uri = sweep.tracking_uri or ""
-    page = f"/#/experiments/{sweep.experiment_id}/runs"
-    if uri.startswith("http"):
-        console.line(f"MLflow:  {uri.rstrip('/')}{page}")
-    else:
-        ui = load_mlflow_config().ui
-        console.line("MLflow:  open its pages with")
-        options = f"--backend-store-uri {uri} --host {ui.host} --port {ui.port}"
-        console.line(f"  {program('mlflow')} ui {options}")
-        console.line(f"  and go to http://{ui.host}:{ui.port}{page}")
-        console.line("  (the + beside the sweep opens its trials)")

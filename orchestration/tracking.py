@@ -19,7 +19,7 @@ from cvae_core.config import TrialConfig
 from orchestration.errors import UserError
 from orchestration.flatten import flat
 from orchestration.ledger import Epoch, Ledger, Sweep, Trial
-from orchestration.mlflow_config import MlflowConfig
+from orchestration.mlflow_config import MlflowConfig, artifact_root
 from orchestration.plan import relevant
 
 # Read by MLflow when it is imported. Its client would wait for minutes, and calls home.
@@ -73,8 +73,8 @@ class Tracker:
             found = self._client.get_experiment_by_name(experiment)
             if found is None:
                 location = self._config.artifact_location
-                if location is None and self._local:
-                    location = (self._storage.resolve() / "mlartifacts").as_uri()
+                if self._local:
+                    location = artifact_root(self._config, self._storage)
                 return experiment, self._client.create_experiment(experiment, location)
         except Exception as error:  # MLflow raises its own, SQLAlchemy's and requests' errors
             raise UserError(f"MLflow cannot be used: {_first_line(error)}") from error

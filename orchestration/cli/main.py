@@ -7,6 +7,7 @@ import sys
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from orchestration import __version__
 from orchestration.errors import UserError
@@ -18,7 +19,10 @@ COMMANDS = {
     "plan": "List the trials that a sweep file means; run nothing.",
     "validate": "Check sweep files: every error, with its line.",
     "status": "Show the state of a sweep's trials, also while it runs.",
+    "list": "List all sweeps of the storage folder.",
+    "ui": "Open MLflow's pages of the sweeps.",
     "data": "Fetch or check a data set, or a folder of images of your own.",
+    "completion": "Print a script that completes commands and names in your shell.",
 }
 
 
@@ -33,6 +37,14 @@ class _LazyGroup(click.Group):
             return None
         command: click.Command = importlib.import_module(f"orchestration.cli.{cmd_name}").command
         return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
+        commands = [
+            CompletionItem(name, help=text)
+            for name, text in COMMANDS.items()
+            if name.startswith(incomplete)
+        ]
+        return commands + click.Command.shell_complete(self, ctx, incomplete)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from orchestration.cli.complete import complete_sweep_file, complete_sweep_name
+
 storage_option = click.option(
     "--storage",
     type=click.Path(path_type=Path, file_okay=False),
@@ -15,6 +17,9 @@ storage_option = click.option(
 )
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON document and nothing else."
+)
+tracking_uri_option = click.option(
+    "--tracking-uri", metavar="URI", help="MLflow's tracking URI; see mlflow.yaml."
 )
 set_option = click.option(
     "--set",
@@ -28,7 +33,8 @@ set_option = click.option(
 
 def sweep_file_argument(command: Callable[..., Any]) -> Callable[..., Any]:
     """One sweep file."""
-    return click.argument("file", type=click.Path(path_type=Path))(command)
+    kind = click.Path(path_type=Path)
+    return click.argument("file", type=kind, shell_complete=complete_sweep_file)(command)
 
 
 def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -44,9 +50,7 @@ def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
                 help="Folder of the data sets, in torchvision's layout.  "
                 "[default: a cache folder of yours]",
             ),
-            click.option(
-                "--tracking-uri", metavar="URI", help="MLflow's tracking URI; see mlflow.yaml."
-            ),
+            tracking_uri_option,
             click.option(
                 "--max-concurrent",
                 type=click.IntRange(min=1),
@@ -57,3 +61,8 @@ def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
     ):
         command = option(command)
     return command
+
+
+def sweep_name_argument(*, required: bool = True) -> Callable[..., Any]:
+    """The name of a sweep in the storage folder."""
+    return click.argument("name", required=required, shell_complete=complete_sweep_name)

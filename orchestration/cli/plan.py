@@ -5,18 +5,17 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from orchestration.cli.options import json_option, set_option, storage_option, sweep_file_argument
-from orchestration.console import Console
-from orchestration.ledger import Ledger
 from orchestration.packaged import find_sweep_file
-from orchestration.planview import plan_document, plan_table
-from orchestration.preparation import Flags, Request, plan_of
-from orchestration.spec import load_spec
-from orchestration.status import storage_folder
+from orchestration.storage import storage_folder
+
+if TYPE_CHECKING:
+    from orchestration.console import Console
+    from orchestration.preparation import Request
 
 
 @click.command(name="plan")
@@ -40,6 +39,11 @@ def command(
     **flags: Any,
 ) -> None:
     """List the trials that FILE means, with their keys and states; runs nothing."""
+    from orchestration.console import Console
+    from orchestration.planview import plan_document, plan_table
+    from orchestration.preparation import Flags, Request, plan_of
+    from orchestration.spec import load_spec
+
     spec = load_spec(find_sweep_file(file), overrides)
     request = Request(spec, storage_folder(storage), "", Flags(**flags))
     notes = Console(sys.stderr if as_json else None)
@@ -60,7 +64,8 @@ def command(
 
 def _estimate(request: Request, console: Console) -> dict[str, Any]:
     from orchestration.estimate import CALIBRATION_S, estimate, estimate_document, kinds_of
-    from orchestration.preparation import prepare
+    from orchestration.ledger import Ledger
+    from orchestration.preparation import plan_of, prepare
 
     plan = plan_of(request, console)
     ledger = Ledger.open(request.folder) if Ledger.exists(request.folder) else None

@@ -7,21 +7,22 @@ from typing import Any
 
 import click
 
-from orchestration.cli.options import run_options
-from orchestration.cli.running import carry_out, resume_command
-from orchestration.preparation import Flags
-from orchestration.resume import stored_request
-from orchestration.status import storage_folder
+from orchestration.cli.options import run_options, sweep_name_argument
+from orchestration.storage import storage_folder
 
 
 @click.command(name="resume")
-@click.argument("name")
+@sweep_name_argument()
 @run_options
 def command(name: str, storage: Path | None, **flags: Any) -> int:
     """Continue sweep NAME with the plan and the flags that it was last started with.
 
     A flag that is given here wins over the stored one. Failed trials stay failed; see retry.
     """
+    from orchestration.cli.running import carry_out, resume_command
+    from orchestration.preparation import Flags
+    from orchestration.resume import stored_request
+
     request = stored_request(
         name, storage_folder(storage), Flags(**flags), command=resume_command(name, storage)
     )

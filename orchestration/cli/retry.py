@@ -7,15 +7,12 @@ from typing import Any
 
 import click
 
-from orchestration.cli.options import run_options
-from orchestration.cli.running import carry_out, resume_command
-from orchestration.preparation import Flags
-from orchestration.resume import stored_request
-from orchestration.status import storage_folder
+from orchestration.cli.options import run_options, sweep_name_argument
+from orchestration.storage import storage_folder
 
 
 @click.command(name="retry")
-@click.argument("name")
+@sweep_name_argument()
 @click.option("--failed", is_flag=True, help="All that have failed; also without this flag.")
 @click.option(
     "--trial", "trials", metavar="KEY", multiple=True, help="Only this trial; repeatable."
@@ -28,6 +25,10 @@ def command(
 
     Failed evaluations are done again as well.
     """
+    from orchestration.cli.running import carry_out, resume_command
+    from orchestration.preparation import Flags
+    from orchestration.resume import stored_request
+
     request = stored_request(
         name,
         storage_folder(storage),

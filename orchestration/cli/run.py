@@ -8,11 +8,8 @@ from typing import Any
 import click
 
 from orchestration.cli.options import run_options, set_option, sweep_file_argument
-from orchestration.cli.running import carry_out, command_line
 from orchestration.packaged import find_sweep_file
-from orchestration.preparation import Flags, Request
-from orchestration.spec import load_spec
-from orchestration.status import storage_folder
+from orchestration.storage import storage_folder
 
 
 @click.command(name="run")
@@ -21,6 +18,10 @@ from orchestration.status import storage_folder
 @run_options
 def command(file: Path, overrides: tuple[str, ...], storage: Path | None, **flags: Any) -> int:
     """Run the sweep in FILE, or continue it: what is finished is not done again."""
+    from orchestration.cli.running import carry_out, command_line
+    from orchestration.preparation import Flags, Request
+    from orchestration.spec import load_spec
+
     request = Request(
         spec=load_spec(find_sweep_file(file), overrides),
         storage=storage_folder(storage),

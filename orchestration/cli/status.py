@@ -7,19 +7,21 @@ from pathlib import Path
 
 import click
 
-from orchestration.cli.options import json_option, storage_option
-from orchestration.console import Console
+from orchestration.cli.options import json_option, storage_option, sweep_name_argument
 from orchestration.errors import UserError
-from orchestration.status import load_sweep, storage_folder, sweep_names
-from orchestration.statusview import failure_lines, status_table
+from orchestration.storage import storage_folder, sweep_names
 
 
 @click.command(name="status")
-@click.argument("name", required=False)
+@sweep_name_argument(required=False)
 @storage_option
 @json_option
 def command(name: str | None, storage: Path | None, as_json: bool) -> None:
     """Show the state of sweep NAME, also while it runs; without NAME, of the only one there is."""
+    from orchestration.console import Console
+    from orchestration.status import load_sweep
+    from orchestration.statusview import failure_lines, status_table
+
     if name is None:
         names = sweep_names(storage_folder(storage))
         if len(names) != 1:

@@ -8,14 +8,19 @@ from typing import Any
 
 import click
 
+from orchestration.cli.complete import complete_yaml_file
 from orchestration.cli.options import json_option
 from orchestration.errors import UserError
-from orchestration.plan import make_plan
-from orchestration.spec import load_spec
 
 
 @click.command(name="validate")
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument(
+    "files",
+    nargs=-1,
+    required=True,
+    type=click.Path(path_type=Path),
+    shell_complete=complete_yaml_file,
+)
 @json_option
 def command(files: tuple[Path, ...], as_json: bool) -> int:
     """Check FILES: every error of every file, with its line and what to write instead."""
@@ -33,6 +38,9 @@ def command(files: tuple[Path, ...], as_json: bool) -> int:
 
 
 def _check(file: Path) -> dict[str, Any]:
+    from orchestration.plan import make_plan
+    from orchestration.spec import load_spec
+
     try:
         return {"errors": [], "trials": len(make_plan(load_spec(file)).trials)}
     except UserError as error:

@@ -1,0 +1,36 @@
+"""``cvae-sweep list``."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import click
+
+from orchestration.cli.options import json_option, storage_option
+from orchestration.programs import program
+from orchestration.storage import storage_folder
+
+
+@click.command(name="list")
+@storage_option
+@json_option
+def command(storage: Path | None, as_json: bool) -> None:
+    """List all sweeps of the storage folder, the latest change first."""
+    from orchestration.console import Console
+    from orchestration.listing import list_document
+    from orchestration.listview import error_lines, list_table
+
+    document = list_document(storage_folder(storage))
+    if as_json:
+        click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+        return
+    console = Console()
+    if not document["sweeps"]:
+        console.line(f"no sweeps in {document['storage']}; run one, such as")
+        console.line(f"  {program('cvae-sweep')} run sweeps/digits_beta.yaml")
+        return
+    console.table(list_table(document, time.time()))
+    for line in error_lines(document):
+        console.line(line)

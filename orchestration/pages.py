@@ -1,0 +1,73 @@
+"""Addresses of MLflow's pages, and the command that opens them."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestration.addresses import base_url
+from orchestration.errors import UserError
+from orchestration.ledger import Sweep
+from orchestration.mlflow_config import (
+    is_server,
+    load_mlflow_config,
+    resolved_uri,
+    without_credentials,
+)
+from orchestration.programs import program
+from orchestration.status import last_change, read_sweep, storage_folder, sweep_names
+
+HINT = "(the + beside a sweep opens its trials)"
+
+
+@dataclass(frozen=True)
+class SweepPage:
+    """Where MLflow shows a sweep."""
+
+    name: str
+    tracking_uri: str
+    path: str
+    """Of the page, below the server's address."""
+
+
+def sweep_pages(storage: Path) -> list[SweepPage]:
+    """Pages of the sweeps of a storage folder that MLflow knows; the latest change first."""
+    names = sorted(sweep_names(storage), key=lambda name: -last_change(storage / name))
+    pages = []
+    for name in names:
+        try:
+            sweep = read_sweep(storage / name)
+        except (UserError, OSError):
+            continue  # `list` shows what is wrong with it
+        if sweep.tracking_uri and sweep.experiment_id:
+            pages.append(SweepPage(name, sweep.tracking_uri, _path(sweep)))
+    return pages
+
+
+def how_to_look(sweep: Sweep, storage: Path) -> list[str]:
+    """What to type, or where to go, to see a sweep in MLflow.
+
+    Args:
+        sweep: one that MLflow knows.
+        storage: the folder of all sweeps that it lies in.
+    """
+    uri = sweep.tracking_uri or ""
+    if is_server(uri):
+        return [f"MLflow:  {uri.rstrip('/')}{_path(sweep)}", f"  {HINT}"]
+    command = [program("cvae-sweep"), "ui"]
+    if storage.resolve() != storage_folder().resolve():
+        command += ["--storage", str(storage)]
+    config = load_mlflow_config()
+    if without_credentials(resolved_uri(config, storage)) != uri:
+        command += ["--tracking-uri", uri]
+    return [
+        f"MLflow:  {shlex.join(command)}",
+        f"  then {base_url(config.ui.host, config.ui.port)}{_path(sweep)}",
+        f"  {HINT}",
+    ]
+
+
+def _path(sweep: Sweep) -> str:
+    # Without the last part MLflow opens an overview that shows no runs.
+    return f"/#/experiments/{sweep.experiment_id}/runs"

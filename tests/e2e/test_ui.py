@@ -1,0 +1,297 @@
+"""The installed ``cvae-sweep ui``: MLflow's own pages, over HTTP and in a real browser."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psutil
+import pytest
+
+from cvae_core.config import TrialConfig
+from orchestration.addresses import check_can_listen
+from orchestration.ledger import Attempt, Epoch, Ledger, Sweep, Trial
+from orchestration.mlflow_config import MlflowConfig
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+COMMAND = Path(sys.executable).with_name("cvae-sweep")
+CHROMIUM = Path("/usr/bin/chromium")
+ARGUMENTS = [
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+]
+# Without these MLflow opens its pages for language models, and a panel beside them.
+SETTINGS = """
+localStorage.setItem("mlflow.workflowType_v1", '"machine_learning"');
+localStorage.setItem("mlflow.assistant.fab.autoOpenedOnFirstLoad_v1", "true");
+localStorage.setItem("mlflow.assistant.panelOpen_v1", "false");
+"""
+PATIENCE_S = 90.0
+NAMES = ("vae β=0.001 seed=0", "cvae β=0.001 λ=0.1 τ=0.5 seed=0")
+
+
+class Ui:
+    """A ``cvae-sweep ui`` of its own, with all processes that it ever had."""
+
+    def __init__(self, folder: Path, *arguments: str) -> None:
+        temporary = folder / "temporary"
+        temporary.mkdir(exist_ok=True)
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("MLFLOW")}
+        self.log = folder / "out.txt"
+        with self.log.open("wb") as out:
+            self.process = subprocess.Popen(
+                [str(COMMAND), "ui", *arguments],
+                cwd=folder,
+                env={**environment, "TMPDIR": str(temporary)},
+                stdout=out,
+                stderr=subprocess.PIPE,
+                text=True,
+                start_new_session=True,
+            )
+        self.temporary = temporary
+        self.family: list[psutil.Process] = []
+
+    def printed(self, text: str) -> str:
+        """Wait until it has printed this; all that it has printed."""
+        until = time.monotonic() + PATIENCE_S
+        while text not in self.log.read_text():
+            assert self.process.poll() is None, self.process.communicate()[1]
+            assert time.monotonic() < until, self.log.read_text()
+            time.sleep(0.05)
+        self.family = psutil.Process(self.process.pid).children(recursive=True)
+        return self.log.read_text()
+
+    def end(self) -> tuple[int, str]:
+        """Exit code and standard error; none of its processes and files is to be left."""
+        err = self.process.communicate(timeout=30)[1]
+        assert psutil.wait_procs(self.family, timeout=15)[1] == []
+        assert list(self.temporary.iterdir()) == []
+        return self.process.returncode, err
+
+    def kill(self) -> None:
+        for process in (*self.family, self.process):
+            try:
+                process.kill()
+            except psutil.Error:
+                continue
+        self.process.communicate()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def get(url: str, body: Any = None, headers: dict[str, str] | None = None) -> Any:
+    data = None if body is None else json.dumps(body).encode()
+    headers = {"Content-Type": "application/json", **(headers or {})}
+    request = urllib.request.Request(url, data, headers)
+    with urllib.request.urlopen(request, timeout=20) as answer:
+        text = answer.read().decode()
+    return json.loads(text) if text.startswith("{") else text
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A working directory whose storage folder holds a sweep of two trials, also in MLflow."""
+    from orchestration.tracking import Tracker
+
+    folder = tmp_path_factory.mktemp("ui")
+    storage, uri = folder / "runs", f"sqlite:///{folder}/runs/mlflow.db"
+    sweep = Sweep(name="two", sweep_id="1", created=1e9, spec={}, plan=["a", "b"])
+    sweep.tracking_uri = uri
+    ledger = Ledger.create(storage / "two", sweep)
+    tracker = Tracker(uri, MlflowConfig(), storage)
+    sweep.experiment, sweep.experiment_id = tracker.connect("two")
+    tracker.bring_parent(ledger)
+    for key, model in (("a", "vae"), ("b", "cvae")):
+        config = TrialConfig.from_settings({"model": model, "beta": 1e-3, "epochs": 1})
+        trial = Trial(key=key, config=config.to_settings(), state="finished")
+        trial.attempts = [Attempt(number=1, from_epoch=0, began=1e9, ended=1e9 + 1)]
+        trial.epochs = [
+            Epoch(epoch=1, metrics={"val/loss": 0.5}, images_per_s=9, epoch_s=1, at=1e9)
+        ]
+        ledger.save(trial)
+        tracker.bring_trial(ledger, key)
+    ledger.save_sweep()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def start(folder: Path) -> Iterator[Callable[..., Ui]]:
+    started: list[Ui] = []
+
+    def make(*arguments: str) -> Ui:
+        started.append(Ui(folder, *arguments))
+        return started[-1]
+
+    yield make
+    for ui in started:
+        ui.kill()
+
+
+@pytest.fixture(scope="module")
+def served(start: Callable[..., Ui]) -> tuple[Ui, int, str]:
+    """One that serves, its port and what it printed."""
+    port = free_port()
+    ui = start("--port", str(port))
+    return ui, port, ui.printed("Ctrl-C")
+
+
+def test_the_pages_are_served(served: tuple[Ui, int, str], folder: Path) -> None:
+    ui, port, out = served
+    assert len(ui.family) == 2, "MLflow's process and its server's"
+    for host in ("127.0.0.1", "localhost"):
+        url = f"http://{host}:{port}"
+        assert get(f"{url}/health") == "OK"
+        found = get(f"{url}/api/2.0/mlflow/experiments/search", {"max_results": 10})
+        (two,) = (e for e in found["experiments"] if e["name"] == "two")
+        runs = get(
+            f"{url}/ajax-api/2.0/mlflow/runs/search", {"experiment_ids": [two["experiment_id"]]}
+        )
+        assert {run["info"]["run_name"] for run in runs["runs"]} == {"two", *NAMES}
+    assert f"http://127.0.0.1:{port}/#/experiments/{two['experiment_id']}/runs" in out
+    assert "warning" not in out
+    assert {path.name for path in folder.iterdir()} == {"runs", "out.txt", "temporary"}
+
+
+def test_a_taken_port(served: tuple[Ui, int, str], start: Callable[..., Ui], folder: Path) -> None:
+    _, port, _ = served
+    arguments = [str(COMMAND), "ui", "--port", str(port)]
+    done = subprocess.run(arguments, cwd=folder, capture_output=True, text=True, timeout=30)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"http://127.0.0.1:{port} may be the address that you want" in done.stderr
+    offered = re.search(r"--port (\d+) .*MLFLOW_PORT=\1$", done.stderr.strip())
+    assert offered
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", int(offered[1])))
+
+
+@pytest.fixture
+def page(served: tuple[Ui, int, str]) -> Iterator[Page]:
+    if not CHROMIUM.exists():
+        pytest.skip(f"needs Debian's chromium as {CHROMIUM}: apt-get install chromium")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        page = browser.new_page(viewport={"width": 1400, "height": 900})
+        page.add_init_script(SETTINGS)
+        yield page
+        browser.close()
+
+
+def test_the_printed_page_shows_the_runs(served: tuple[Ui, int, str], page: Page) -> None:
+    """The sweep's run at once, and its trials behind the + of which the command speaks."""
+    _, _, out = served
+    (address,) = re.findall(r"http\S+/runs", out)
+    page.goto(address, wait_until="domcontentloaded")
+    table = page.get_by_role("treegrid").or_(page.get_by_role("grid")).first
+    table.get_by_text("two", exact=True).first.wait_for(timeout=60_000)
+    page.get_by_role("row").filter(has_text="two").get_by_role("button").first.click()
+    for name in NAMES:
+        table.get_by_text(name, exact=True).first.wait_for(timeout=20_000)
+
+
+def test_ctrl_c_ends_it_and_all_its_processes(served: tuple[Ui, int, str]) -> None:
+    ui, port, _ = served
+    began = time.monotonic()
+    ui.process.send_signal(signal.SIGINT)
+    assert ui.end() == (0, "")
+    assert time.monotonic() - began < 10
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", port), timeout=5).close()
+    check_can_listen("127.0.0.1", port)  # also right after the browser's connections
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_ended_while_it_starts(start: Callable[..., Ui], number: int) -> None:
+    ui = start("--port", str(free_port()))
+    ui.printed("starting MLflow on sqlite:")
+    until = time.monotonic() + PATIENCE_S
+    while not ui.family and time.monotonic() < until:
+        ui.printed("starting")
+    ui.process.send_signal(number)
+    assert ui.end() == (0, "")
+
+
+def test_a_server_that_ends_by_itself(start: Callable[..., Ui]) -> None:
+    """The process above is killed; the one that serves would live on."""
+    ui = start("--port", str(free_port()))
+    ui.printed("Ctrl-C")
+    ui.family[0].kill()
+    code, err = ui.end()
+    assert code == 1
+    assert err.startswith("error: MLflow ended by itself")
+    assert "Uvicorn running" in err
+
+
+def test_the_server_does_not_outlive_a_killed_command(start: Callable[..., Ui]) -> None:
+    ui = start("--port", str(free_port()))
+    ui.printed("Ctrl-C")
+    ui.process.kill()
+    assert ui.end()[0] == -signal.SIGKILL
+
+
+def test_a_server_that_cannot_start(start: Callable[..., Ui], folder: Path) -> None:
+    database = folder / "runs" / "broken.db"
+    database.write_text("this is no database, and MLflow will say so")
+    ui = start("--tracking-uri", f"sqlite:///{database}", "--port", str(free_port()))
+    code, err = ui.end()
+    assert code == 1
+    assert "file is not a database" in err
+
+
+@pytest.fixture(scope="module")
+def open_to_all(start: Callable[..., Ui]) -> tuple[Ui, int, str]:
+    port = free_port()
+    ui = start("--host", "0.0.0.0", "--port", str(port))
+    return ui, port, ui.printed("Ctrl-C")
+
+
+def test_open_to_the_network(open_to_all: tuple[Ui, int, str]) -> None:
+    """The page works under this machine's names, and no other site may use it."""
+    _, port, out = open_to_all
+    assert "warning: on 0.0.0.0 anybody" in out
+    url = f"http://127.0.0.1:{port}/ajax-api/2.0/mlflow/runs/search"
+    body = {"experiment_ids": ["1"]}
+
+    def asked(host: str, origin: str) -> int:
+        headers = {"Host": f"{host}:{port}", "Origin": f"http://{origin}:{port}"}
+        try:
+            get(url, body, headers)
+        except urllib.error.HTTPError as error:
+            return error.code
+        return 200
+
+    name = socket.gethostname()
+    assert [asked(host, host) for host in (name, "localhost", "127.0.0.1")] == [200] * 3
+    assert asked("elsewhere.example", "elsewhere.example") == 403
+    assert asked(name, "elsewhere.example") == 403
+
+
+def test_a_second_ctrl_c_does_not_wait(open_to_all: tuple[Ui, int, str]) -> None:
+    """The server is stopped, so that it cannot end when it is asked to."""
+    ui, _, _ = open_to_all
+    for process in ui.family:
+        process.suspend()
+    began = time.monotonic()
+    ui.process.send_signal(signal.SIGINT)
+    ui.printed("ending MLflow")
+    ui.process.send_signal(signal.SIGINT)
+    assert ui.end() == (0, "")
+    assert time.monotonic() - began < 4, "the grace period is five seconds"
