@@ -16,6 +16,7 @@ COMMANDS = {
     "plan": "List the trials that a sweep file means; run nothing.",
     "validate": "Check sweep files: every error, with its line.",
     "status": "Show the state of a sweep's trials, also while it runs.",
+    "doctor": "Check this machine for what a sweep needs.",
 }
 
 
