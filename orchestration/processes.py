@@ -125,4 +125,6 @@ def _signal(process: psutil.Process, how: str) -> None:
 def driver_alive(folder: Path) -> bool:
     """Whether the driver on record lives, on this machine."""
     noted = _noted(folder)
-    return noted is not None and bool(noted["processes"]) and _find(noted["processes"][0]) is not None
+    return (
+        noted is not None and bool(noted["processes"]) and _find(noted["processes"][0]) is not None
+    )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 from cvae_core.config import DataConfig
-from orchestration.doctor.datafiles import Look, data_names, look
+from orchestration.doctor.datafiles import Look, data_folder, data_names, look
 from orchestration.doctor.finding import Finding, ok, problem, warning
 from orchestration.doctor.wanted import Wanted
 
@@ -22,8 +23,7 @@ def check_data(wanted: Wanted) -> list[Finding]:
     ]
     absent = [c.name for c, seen in looks if seen.state == "missing" and c.name != "folder"]
     if absent:
-        place = next(seen.place for config, seen in looks if config.name == absent[0])
-        findings.append(_to_be_downloaded(absent, place, wanted.data_root))
+        findings.append(_to_be_downloaded(absent, wanted.data_root))
     return findings
 
 
@@ -50,12 +50,11 @@ def _no_folder(config: DataConfig, seen: Look) -> Finding:
     )
 
 
-def _to_be_downloaded(names: list[str], place: Path, root: Path | None) -> Finding:
-    option = "" if root is None else f" --data-root {root}"
+def _to_be_downloaded(names: list[str], root: Path | None) -> Finding:
+    option = "" if root is None else f" --data-root {shlex.quote(str(root))}"
     return warning(
         f"data {', '.join(names)}",
-        f"not (all) there yet, below {place if len(names) == 1 else place.parent}",
-        "Downloaded when a sweep first needs it; to do that now: "
-        f"`cvae-sweep data {names[0]}{option}`"
-        + (", and so on." if len(names) > 1 else "."),
+        f"not in {data_folder(root)}, or not all of it",
+        "A sweep downloads what it needs when it starts; "
+        f"`cvae-sweep data {names[0]}{option}` does it now.",
     )

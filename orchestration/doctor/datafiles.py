@@ -146,16 +146,15 @@ def _datasets() -> Any:
 def _altered(folder: Path, sums: dict[str, str]) -> list[str]:
     """Names of the files that are missing or have another MD5."""
     return [
-        name for name, md5 in sums.items() if not (folder / name).is_file()
-        or _md5(folder / name) != md5
+        name
+        for name, md5 in sums.items()
+        if not (folder / name).is_file() or _md5(folder / name) != md5
     ]
 
 
 def _md5(file: Path) -> str:
     with file.open("rb") as opened:
-        return hashlib.file_digest(
-            opened, lambda: hashlib.md5(usedforsecurity=False)
-        ).hexdigest()
+        return hashlib.file_digest(opened, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
 
 def _state(folder: Path, damaged: list[str], detail: str = "") -> Look:
