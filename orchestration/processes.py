@@ -125,6 +125,5 @@ def _signal(process: psutil.Process, how: str) -> None:
 def driver_alive(folder: Path) -> bool:
     """Whether the driver on record lives, on this machine."""
     noted = _noted(folder)
-    return (
-        noted is not None and bool(noted["processes"]) and _find(noted["processes"][0]) is not None
-    )
+    processes = noted["processes"] if noted else []
+    return bool(processes) and _find(processes[0]) is not None

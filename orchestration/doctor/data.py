@@ -21,7 +21,9 @@ def check_data(wanted: Wanted) -> list[Finding]:
         for config, seen in looks
         if seen.state == "missing" and config.name == "folder"
     ]
-    absent = [c.name for c, seen in looks if seen.state == "missing" and c.name != "folder"]
+    absent: list[str] = [
+        config.name for config, seen in looks if seen.state == "missing" and config.name != "folder"
+    ]
     if absent:
         findings.append(_to_be_downloaded(absent, wanted.data_root))
     return findings

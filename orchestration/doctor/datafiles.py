@@ -116,7 +116,8 @@ def _whole_idx(file: Path) -> bool:
     if dimensions is None or len(header) < start:
         return False
     shape = struct.unpack(f">{dimensions}I", header[4:start])
-    return file.stat().st_size == start + math.prod(shape)
+    size: int = start + math.prod(shape)
+    return file.stat().st_size == size
 
 
 def _cifar10(root: Path) -> Look:

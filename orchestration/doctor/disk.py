@@ -49,13 +49,12 @@ def _check(places: list[tuple[str, Path, int]], wanted: Wanted) -> Finding:
     found = f"{decimal(free)} free for {where}"
     if wanted.spec is not None:
         found += f"; {wanted.spec.name} needs up to {decimal(need)}"
-    name = f"disk for {' and '.join(what for what, _, _ in places)}"
     if free - need > SPARE:
-        return ok(name, found)
+        return ok("disk", found)
     advice = "Free some space, or choose another disk with --storage, --data-root or TMPDIR" + (
         "; checkpoints.keep in the sweep file keeps fewer checkpoints." if need else "."
     )
-    return (problem if free < need + LEAST else warning)(name, found, advice)
+    return (problem if free < need + LEAST else warning)("disk", found, advice)
 
 
 def _artifacts_beside(wanted: Wanted) -> bool:

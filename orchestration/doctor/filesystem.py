@@ -66,9 +66,6 @@ def file_system(path: Path) -> str:
     """Name of the kind of file system that a path is on; empty where it is not known."""
     mounts = psutil.disk_partitions(all=True)
     above = [mount for mount in mounts if path.resolve().is_relative_to(mount.mountpoint)]
+    deepest = max((len(mount.mountpoint) for mount in above), default=0)
     # Of two mounts on one place the later one is seen.
-    return (
-        str(max(enumerate(above), key=lambda m: (len(m[1].mountpoint), m[0]))[1].fstype)
-        if above
-        else ""
-    )
+    return next((str(m.fstype) for m in reversed(above) if len(m.mountpoint) == deepest), "")

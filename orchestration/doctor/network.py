@@ -72,10 +72,10 @@ def _by(port: int) -> str:
     """Who listens there, as far as this user may know."""
     try:
         for connection in psutil.net_connections("tcp"):
-            if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port:
-                if connection.pid is not None:
-                    name = psutil.Process(connection.pid).name()
-                    return f" by {name} (process {connection.pid})"
+            listens = connection.status == psutil.CONN_LISTEN and connection.laddr[1] == port
+            if listens and connection.pid is not None:
+                name = psutil.Process(connection.pid).name()
+                return f" by {name} (process {connection.pid})"
     except psutil.Error:
         pass
     return " by another program"
@@ -85,9 +85,7 @@ def check_temporary(wanted: Wanted) -> list[Finding]:
     """Whether the paths of Ray's sockets are short enough for the system."""
     folder = tempfile.gettempdir()
     length = len(f"{folder}{BELOW}".encode())
-    found = (
-        f"{folder}; Ray's sockets there have paths of {length} of at most {LONGEST_SOCKET} bytes"
-    )
+    found = f"{folder}; Ray's sockets there: paths of {length} of at most {LONGEST_SOCKET} bytes"
     if length <= LONGEST_SOCKET:
         return [ok("temporary folder", found)]
     advice = "Use one with a shorter path: `export TMPDIR=/tmp`."
