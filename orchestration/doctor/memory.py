@@ -57,7 +57,7 @@ def check_memory(wanted: Wanted) -> list[Finding]:
     found = (
         f"{decimal(available)} available of {decimal(total)}"
         + (" (this container's limit)" if total < memory.total else "")
-        + f"; {slots} trial{'s' * (slots > 1)} at a time need about {decimal(need)}"
+        + f"; about {decimal(need)} needed for {slots} trial{'s' * (slots > 1)} at a time"
     )
     if need <= available:
         return [ok("memory", found)]

@@ -11,6 +11,7 @@ import psutil
 from orchestration.doctor.finding import Finding, ok, problem, reason, warning
 from orchestration.doctor.http import is_mlflow
 from orchestration.doctor.wanted import Wanted
+from orchestration.errors import UserError
 from orchestration.mlflow_config import load_mlflow_config
 from orchestration.processes import PREFIX
 
@@ -52,7 +53,10 @@ def check_loopback(wanted: Wanted) -> list[Finding]:
 
 def check_port(wanted: Wanted) -> list[Finding]:
     """Whether MLflow's pages can be served, or are being served."""
-    ui = load_mlflow_config(wanted.tracking_uri).ui
+    try:
+        ui = load_mlflow_config(wanted.tracking_uri).ui
+    except UserError:
+        return []  # the tracking check tells of it
     name, where = "port of MLflow's pages", f"{ui.host}:{ui.port}"
     other = "Choose another port: ui.port in mlflow.yaml, or `export MLFLOW_PORT={}`."
     try:
@@ -72,8 +76,12 @@ def _by(port: int) -> str:
     """Who listens there, as far as this user may know."""
     try:
         for connection in psutil.net_connections("tcp"):
-            listens = connection.status == psutil.CONN_LISTEN and connection.laddr[1] == port
-            if listens and connection.pid is not None:
+            listens = connection.status == psutil.CONN_LISTEN
+            if (
+                listens
+                and getattr(connection.laddr, "port", None) == port
+                and connection.pid is not None
+            ):
                 name = psutil.Process(connection.pid).name()
                 return f" by {name} (process {connection.pid})"
     except psutil.Error:

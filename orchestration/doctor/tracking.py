@@ -15,7 +15,6 @@ from orchestration.mlflow_config import (
     check_reachable,
     load_mlflow_config,
     resolved_uri,
-    without_credentials,
 )
 
 NAME = "tracking"
@@ -32,15 +31,15 @@ def check_tracking(wanted: Wanted) -> list[Finding]:
         check_reachable(uri)
     except UserError as error:
         found, _, advice = without_secrets("; ".join(error.lines)).partition("; ")
-        return [problem(NAME, found, f"{advice or f'Mend it, or {CHOOSE}'}.".capitalize())]
-    shown = without_credentials(uri)
+        advice = advice or f"mend that, or {CHOOSE}"
+        return [problem(NAME, found, f"{advice[0].upper()}{advice[1:]}.")]
     if uri.startswith("sqlite:"):
-        return [_database(Path(uri.removeprefix("sqlite:///")), shown)]
-    return [ok(NAME, f"{shown} (not tried out)")]
+        return [_database(Path(uri.removeprefix("sqlite:///")), uri)]
+    return [ok(NAME, f"{without_secrets(uri)} (not logged in to)")]
 
 
 def _server(uri: str) -> Finding:
-    shown = without_credentials(uri)
+    shown = without_secrets(uri)
     try:
         status, text = health(uri)
     except http.client.HTTPException:
