@@ -30,7 +30,7 @@ def find_sweep_file(path: Path) -> Path:
     )
 
 
-def tested_versions() -> dict[str, str]:
+def constrained_versions() -> dict[str, str]:
     """Versions that this project is tested with, by distribution; empty where the file is gone."""
     for place in PLACES:
         file = place / "constraints.txt"

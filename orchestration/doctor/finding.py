@@ -44,4 +44,4 @@ def reason(error: Exception) -> str:
 
 def without_secrets(text: str) -> str:
     """Text in which no address has a user or password, however malformed the address is."""
-    return re.sub(r"(?<=//)\S*@|(?<![^\s'\"])[^\s'\"/]+:\S*@", "", text)
+    return re.sub(r"(?<=//)\S*@|(?<![^\s'\"])[^\s'\"/]+:(?!//)\S*@", "", text)

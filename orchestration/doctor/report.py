@@ -42,8 +42,8 @@ CHECKS: tuple[Check, ...] = (
     check_tracking,
     check_leftovers,
 )
-WAITING = frozenset({check_threads, check_tracking})
-"""These wait for another process, and do so beside the others."""
+WAITING = frozenset({check_port, check_threads, check_tracking})
+"""These wait for other processes, and do so beside the others."""
 
 
 def examine(wanted: Wanted, checks: Sequence[Check] = CHECKS) -> list[Finding]:

@@ -10,7 +10,7 @@ from packaging.version import Version
 
 from orchestration.doctor.finding import Finding, ok, problem, warning
 from orchestration.doctor.wanted import Wanted
-from orchestration.packaged import tested_versions
+from orchestration.packaged import constrained_versions
 
 NAME = "versions"
 DISTRIBUTION = "cvae-sweep"
@@ -30,7 +30,7 @@ def check_versions(wanted: Wanted) -> list[Finding]:
             )
         ]
     needed = [r for r in declared if r.marker is None or r.marker.evaluate({"extra": ""})]
-    return compare(needed, tested_versions(), f"Python {platform.python_version()} ({python})")
+    return compare(needed, constrained_versions(), f"Python {platform.python_version()} ({python})")
 
 
 def compare(needed: list[Requirement], tested: dict[str, str], python: str) -> list[Finding]:

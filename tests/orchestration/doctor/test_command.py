@@ -55,11 +55,11 @@ def test_json(folder: Path) -> None:
 
 
 def test_problems_in_a_narrow_terminal(folder: Path) -> None:
+    tracking = ("--tracking-uri", "http://bob:secret@127.0.0.1:9")
     text, code = in_terminal(
         folder,
         40,
-        [COMMAND, "doctor", "sweep.yaml", "--tracking-uri", "http://bob:secret@127.0.0.1:9"]
-        + ["--set", "resources.cpu=10000"],
+        [COMMAND, "doctor", "sweep.yaml", "--set", "resources.cpu=10000", *tracking],
     )
     assert code == 1
     assert "secret" not in text

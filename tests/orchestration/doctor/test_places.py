@@ -24,7 +24,7 @@ from orchestration.doctor.network import BELOW, check_loopback, check_port, chec
 from orchestration.doctor.tracking import check_tracking
 from orchestration.doctor.versions import check_versions, compare
 from orchestration.doctor.wanted import Wanted
-from orchestration.packaged import tested_versions
+from orchestration.packaged import constrained_versions
 
 Make = Callable[..., Wanted]
 
@@ -69,7 +69,7 @@ def test_file_systems(wanted: Make, mount: Callable[[str], Path], tmp_path: Path
     for folder in (tmp_path, Path("/proc"), Path("/dev/shm"), mount("size=64k")):
         command = ["findmnt", "-no", "FSTYPE", "--target", str(folder)]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
-        assert file_system(folder) == done.stdout.strip()
+        assert file_system(folder) == done.stdout.splitlines()[-1]
 
 
 def test_a_network_file_system(wanted: Make, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -225,8 +225,8 @@ def test_versions_are_compared() -> None:
     assert (status, found) == ("problem", "no-such-distribution is not installed")
 
 
-def test_the_tested_versions_are_those_of_the_repository(repository: Path) -> None:
-    tested = tested_versions()
+def test_the_constrained_versions_are_those_of_the_repository(repository: Path) -> None:
+    tested = constrained_versions()
     lines = (repository / "constraints.txt").read_text().splitlines()
     assert [f"{k}=={v}" for k, v in tested.items()] == [line for line in lines if "==" in line]
     assert check_versions(Wanted(storage=Path("runs")))[0].name == "versions"
