@@ -10,7 +10,7 @@ from typing import Any
 
 from orchestration.doctor.finding import Finding, ok, problem, warning
 from orchestration.doctor.wanted import Wanted
-from orchestration.threads import VARIABLES, thread_environment
+from orchestration.threads import VARIABLES
 
 TIMEOUT_S = 60.0
 AFFINITY = ("GOMP_CPU_AFFINITY", "OMP_PROC_BIND", "OMP_PLACES", "KMP_AFFINITY")
@@ -45,7 +45,6 @@ def check_threads(wanted: Wanted) -> list[Finding]:
     # -P: a file of the working directory must not pass for a library.
     done = subprocess.run(  # noqa: S603 - this very Python
         [sys.executable, "-P", "-c", SCRIPT, str(count)],
-        env=os.environ | thread_environment(count),
         capture_output=True,
         text=True,
         timeout=TIMEOUT_S,

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import psutil
@@ -61,6 +62,31 @@ def test_storage_below_a_file(wanted: Make, tmp_path: Path) -> None:
     for storage in (tmp_path / "file", tmp_path / "file" / "runs"):
         finding = check_storage(wanted(storage=storage))[0]
         assert (finding.status, "is a file" in finding.found) == ("problem", True)
+
+
+class NoLock:
+    """What a file system without locks does: it lets everybody in, or refuses the call."""
+
+    refuses = False
+
+    def __init__(self, path: Path, **_: object) -> None:
+        pass
+
+    def acquire(self, **_: object) -> AbstractContextManager[None]:
+        if self.refuses:
+            raise NotImplementedError("FileSystem does not appear to support flock")
+        return nullcontext()
+
+
+@pytest.mark.parametrize(("refuses", "expected"), [(False, "two processes"), (True, "flock")])
+def test_a_file_system_without_locks(
+    wanted: Make, monkeypatch: pytest.MonkeyPatch, refuses: bool, expected: str
+) -> None:
+    monkeypatch.setattr(NoLock, "refuses", refuses)
+    monkeypatch.setattr("orchestration.doctor.filesystem.FileLock", NoLock)
+    finding = check_storage(wanted())[0]
+    assert finding.status == "problem"
+    assert expected in finding.found
 
 
 def test_file_systems(wanted: Make, mount: Callable[[str], Path], tmp_path: Path) -> None:
