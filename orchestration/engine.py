@@ -17,6 +17,7 @@ from cvae_core.data import Dataset
 from orchestration.door import Door
 from orchestration.errors import UserError
 from orchestration.jobs import Job, Report
+from orchestration.objectstore import object_store_bytes
 from orchestration.queue import Queue
 from orchestration.spec import Resources
 from orchestration.threads import thread_environment
@@ -38,7 +39,6 @@ from ray import tune
 from ray.tune import Callback, Stopper, Trainable
 from ray.tune.search import Searcher
 
-MIN_OBJECT_STORE = 100 * 2**20
 CONNECT_TIMEOUT_S = 5.0
 
 
@@ -93,7 +93,7 @@ class RaySession:
             options |= {
                 "address": "local",
                 "_temp_dir": str(self._temporary),
-                "object_store_memory": max(MIN_OBJECT_STORE, int(self._data_bytes * 1.25) + 2**26),
+                "object_store_memory": object_store_bytes(self._data_bytes),
             }
         else:
             del options["include_dashboard"]

@@ -1,4 +1,4 @@
-"""The sweep files that come with the package."""
+"""The files that come with the package: sweeps, and the versions it was tested with."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from pathlib import Path
 from orchestration.errors import UserError
 
 # In an installed package they lie inside it, in a checkout beside it.
-FOLDERS = (Path(__file__).parent / "sweeps", Path(__file__).parent.parent / "sweeps")
+PLACES = (Path(__file__).parent, Path(__file__).parent.parent)
+FOLDERS = tuple(place / "sweeps" for place in PLACES)
 
 
 def packaged_files() -> list[str]:
@@ -31,3 +32,14 @@ def find_sweep_file(path: Path) -> Path:
         f"{path}: there is no such file; write one, or use one of those that come with "
         f"cvae-sweep: {', '.join(f'sweeps/{name}' for name in packaged_files())}"
     )
+
+
+def constrained_versions() -> dict[str, str]:
+    """Versions that this project is tested with, by distribution; empty where the file is gone."""
+    for place in PLACES:
+        file = place / "constraints.txt"
+        if file.is_file():
+            lines = (line.split("#")[0].strip() for line in file.read_text().splitlines())
+            pairs = (line.split("==") for line in lines if "==" in line)
+            return {name.strip(): version.strip() for name, version in pairs}
+    return {}

@@ -63,23 +63,40 @@ def end_left_behind(folder: Path) -> int:
     Returns:
         How many processes were ended.
     """
-    path = folder / FILE
-    try:
-        noted = store.read_document(path)
-    except (FileNotFoundError, UserError):
+    noted = _noted(folder)
+    if noted is None:
         return 0
-    left = [process for process in map(_find, noted["processes"]) if process is not None]
+    left, temporary = _left(noted)
     for process in left:
         _signal(process, "terminate")
     _, stubborn = psutil.wait_procs(left, timeout=WAIT_S)
     for process in stubborn:
         _signal(process, "kill")
     psutil.wait_procs(stubborn, timeout=WAIT_S)
-    temporary = Path(noted.get("temporary", ""))
-    if temporary.name.startswith(PREFIX) and temporary.parent == Path(tempfile.gettempdir()):
+    if temporary is not None:
         store.remove_folder(temporary)
-    store.remove(path)
+    store.remove(folder / FILE)
     return len(left)
+
+
+def left_behind(folder: Path) -> tuple[list[psutil.Process], Path | None]:
+    """What a driver that is gone has left: living processes, and its temporary folder if there."""
+    noted = _noted(folder)
+    return ([], None) if noted is None or driver_alive(folder) else _left(noted)
+
+
+def _noted(folder: Path) -> dict[str, Any] | None:
+    try:
+        return store.read_document(folder / FILE)
+    except (FileNotFoundError, UserError):
+        return None
+
+
+def _left(noted: dict[str, Any]) -> tuple[list[psutil.Process], Path | None]:
+    living = [process for process in map(_find, noted["processes"]) if process is not None]
+    temporary = Path(noted.get("temporary", ""))
+    own = temporary.name.startswith(PREFIX) and temporary.parent == Path(tempfile.gettempdir())
+    return living, temporary if own and temporary.is_dir() else None
 
 
 def _identity(process: psutil.Process) -> dict[str, Any] | None:
@@ -107,8 +124,6 @@ def _signal(process: psutil.Process, how: str) -> None:
 
 def driver_alive(folder: Path) -> bool:
     """Whether the driver on record lives, on this machine."""
-    try:
-        noted = store.read_document(folder / FILE)["processes"]
-    except (FileNotFoundError, UserError):
-        return False
-    return bool(noted) and _find(noted[0]) is not None
+    noted = _noted(folder)
+    processes = noted["processes"] if noted else []
+    return bool(processes) and _find(processes[0]) is not None

@@ -22,6 +22,7 @@ COMMANDS = {
     "list": "List all sweeps of the storage folder.",
     "ui": "Open MLflow's pages of the sweeps.",
     "data": "Fetch or check a data set, or a folder of images of your own.",
+    "doctor": "Check this machine for what a sweep needs.",
     "completion": "Print a script that completes commands and names in your shell.",
 }
 

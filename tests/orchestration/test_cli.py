@@ -54,7 +54,7 @@ def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
 def test_version_and_help(folder: Path) -> None:
     assert command(folder, "--version").stdout.startswith("cvae-sweep, version ")
     shown = command(folder, "--help").stdout
-    assert all(name in shown for name in ("run", "plan", "validate", "status"))
+    assert all(name in shown for name in ("run", "plan", "validate", "status", "doctor"))
 
 
 @pytest.mark.parametrize(

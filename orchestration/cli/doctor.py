@@ -1,0 +1,59 @@
+"""``cvae-sweep doctor``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from orchestration.cli.options import json_option, set_option, storage_option
+from orchestration.console import Console
+from orchestration.doctor.report import document, examine
+from orchestration.doctor.view import findings_table, summary
+from orchestration.doctor.wanted import Wanted
+from orchestration.errors import UserError
+from orchestration.packaged import find_sweep_file
+from orchestration.spec import load_spec
+from orchestration.status import storage_folder
+
+
+@click.command(name="doctor")
+@click.argument("file", required=False, type=click.Path(path_type=Path))
+@set_option
+@click.option("--data-root", type=click.Path(path_type=Path), help="Folder of the data sets.")
+@click.option("--tracking-uri", metavar="URI", help="MLflow's tracking URI; see mlflow.yaml.")
+@click.option("--max-concurrent", type=click.IntRange(min=1), help="Most trials that run at once.")
+@storage_option
+@json_option
+def command(
+    file: Path | None,
+    overrides: tuple[str, ...],
+    data_root: Path | None,
+    tracking_uri: str | None,
+    max_concurrent: int | None,
+    storage: Path | None,
+    as_json: bool,
+) -> int:
+    """Check this machine for what a sweep needs: for what the sweep in FILE needs, if given.
+
+    Changes nothing. Exit code 1 where there is a problem; warnings alone leave it 0.
+    """
+    if file is None and overrides:
+        raise UserError("--set changes a sweep file; name the file as well")
+    wanted = Wanted(
+        storage=storage_folder(storage),
+        data_root=data_root,
+        tracking_uri=tracking_uri,
+        max_concurrent=max_concurrent,
+        spec=None if file is None else load_spec(find_sweep_file(file), overrides),
+    )
+    findings = examine(wanted)
+    report = document(findings)
+    if as_json:
+        click.echo(json.dumps(report, indent=2, ensure_ascii=False))
+    else:
+        console = Console()
+        console.table(findings_table(findings))
+        console.line(summary(report))
+    return 1 if report["problems"] else 0

@@ -1,0 +1,1 @@
+"""Checks a machine for what a sweep needs. Starts no Ray, downloads nothing, leaves nothing."""

@@ -1,0 +1,67 @@
+"""Free disk space."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections import defaultdict
+from pathlib import Path
+
+from rich.filesize import decimal
+
+from orchestration.doctor.checkpoints import checkpoints_bytes
+from orchestration.doctor.datafiles import data_bytes, data_folder, look
+from orchestration.doctor.finding import Finding, ok, problem, warning
+from orchestration.doctor.wanted import Wanted, nearest_existing
+from orchestration.errors import UserError
+from orchestration.mlflow_config import load_mlflow_config
+
+SPARE = 10**9
+LEAST = 10**8
+
+
+def check_disk(wanted: Wanted) -> list[Finding]:
+    """Every disk once, with all that is to lie on it."""
+    checkpoints = checkpoints_bytes(wanted)
+    if _artifacts_beside(wanted):
+        checkpoints *= 2  # MLflow gets a copy of each
+    # An archive, and what is unpacked from it.
+    downloads = sum(
+        2 * data_bytes(config, wanted.data_root)
+        for config in wanted.data
+        if config.name != "folder" and look(config, wanted.data_root).state == "missing"
+    )
+    places = [
+        ("sweeps", wanted.storage, checkpoints),
+        ("temporary files", Path(tempfile.gettempdir()), 0),
+        ("data sets", data_folder(wanted.data_root), downloads),
+    ]
+    disks: dict[int, list[tuple[str, Path, int]]] = defaultdict(list)
+    for what, path, need in places:
+        disks[nearest_existing(path).stat().st_dev].append((what, path, need))
+    return [_check(on_it, wanted) for on_it in disks.values()]
+
+
+def _check(places: list[tuple[str, Path, int]], wanted: Wanted) -> Finding:
+    free = shutil.disk_usage(nearest_existing(places[0][1])).free
+    need = sum(need for _, _, need in places)
+    where = ", ".join(f"{what} ({path})" for what, path, _ in places)
+    found = f"{decimal(free)} free for {where}"
+    if wanted.spec is not None:
+        found += f"; {wanted.spec.name} needs up to {decimal(need)}"
+    if free - need > SPARE:
+        return ok("disk", found)
+    advice = "Free some space, or choose another disk with --storage, --data-root or TMPDIR" + (
+        "; checkpoints.keep in the sweep file keeps fewer checkpoints." if need else "."
+    )
+    return (problem if free < need + LEAST else warning)("disk", found, advice)
+
+
+def _artifacts_beside(wanted: Wanted) -> bool:
+    """Whether MLflow keeps its copies of checkpoints on the disk of the sweeps."""
+    try:
+        config = load_mlflow_config(wanted.tracking_uri)
+    except UserError:
+        return False  # the tracking check tells of it
+    local = (config.tracking_uri or "sqlite:").startswith("sqlite:")
+    return local and config.artifact_location is None

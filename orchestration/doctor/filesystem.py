@@ -1,0 +1,71 @@
+"""Whether the storage folder can hold sweeps: writes, locks, renames."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import psutil
+from filelock import FileLock, Timeout
+
+from orchestration import store
+from orchestration.doctor.finding import Finding, ok, problem, reason, warning
+from orchestration.doctor.wanted import Wanted, nearest_existing
+
+NAME = "storage"
+ANOTHER = "Choose another place with --storage."
+NETWORK = ("nfs", "cifs", "smb", "afs", "ceph", "lustre", "gluster", "9p", "fuse.sshfs", "beegfs")
+
+
+def check_storage(wanted: Wanted) -> list[Finding]:
+    """Try it in the storage folder or, where that is not there yet, in the one above it."""
+    storage = wanted.storage.absolute()
+    place = nearest_existing(storage)
+    where = f"{storage}" if place == storage else f"{place} (where {storage} will be made)"
+    if not place.is_dir():
+        return [problem(NAME, f"{place} is a file", ANOTHER)]
+    try:
+        # In a folder of its own, so that all of it goes again.
+        with tempfile.TemporaryDirectory(prefix=".cvae-doctor-", dir=place) as folder:
+            missing = _try(Path(folder))
+    except OSError as error:
+        advice = f"Make it writable for you (`ls -ld {place}`), or choose another with --storage."
+        return [problem(NAME, f"{where} cannot be written: {reason(error)}", advice)]
+    if missing:
+        return [problem(NAME, f"{where}: {missing}", ANOTHER)]
+    system = file_system(place)
+    if system.startswith(NETWORK):
+        return [
+            warning(
+                NAME,
+                f"{where} works, and is a network file system ({system})",
+                "Keep MLflow's database off it: set tracking_uri in mlflow.yaml to a local "
+                "sqlite:/// path or a server.",
+            )
+        ]
+    return [ok(NAME, f"{where}: writes, locks and renames work")]
+
+
+def _try(folder: Path) -> str | None:
+    """What does not work there; None where all does."""
+    for content in (b"before", b"after"):
+        store.write_bytes(folder / "file", content)
+    if (folder / "file").read_bytes() != b"after":
+        return "a file that is renamed over another does not replace it"
+    first, second = (FileLock(folder / "lock", is_singleton=False) for _ in range(2))
+    try:
+        with first.acquire(timeout=0), second.acquire(timeout=0):
+            return "two processes can hold the same file lock"
+    except Timeout:
+        return None
+    except (NotImplementedError, OSError) as error:
+        return f"there are no file locks ({reason(error)})"
+
+
+def file_system(path: Path) -> str:
+    """Name of the kind of file system that a path is on; empty where it is not known."""
+    mounts = psutil.disk_partitions(all=True)
+    above = [mount for mount in mounts if path.resolve().is_relative_to(mount.mountpoint)]
+    deepest = max((len(mount.mountpoint) for mount in above), default=0)
+    # Of two mounts on one place the later one is seen.
+    return next((str(m.fstype) for m in reversed(above) if len(m.mountpoint) == deepest), "")

@@ -1,0 +1,47 @@
+"""What a check finds."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+Status = Literal["ok", "warning", "problem"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the report; ``advice`` is what to do, None where nothing has to be done."""
+
+    name: str
+    status: Status
+    found: str
+    advice: str | None = None
+
+
+def ok(name: str, found: str) -> Finding:
+    """All is well."""
+    return Finding(name, "ok", found)
+
+
+def warning(name: str, found: str, advice: str) -> Finding:
+    """A sweep runs, but not as well as it could, or not as expected."""
+    return Finding(name, "warning", found, advice)
+
+
+def problem(name: str, found: str, advice: str) -> Finding:
+    """A sweep does not run, or fails on its way."""
+    return Finding(name, "problem", found, advice)
+
+
+def reason(error: Exception) -> str:
+    """The one line of an error that a person wants, without user names and passwords."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    lines = str(error).strip().splitlines()
+    return without_secrets(lines[-1] if lines else type(error).__name__)
+
+
+def without_secrets(text: str) -> str:
+    """Text in which no address has a user or password, however malformed the address is."""
+    return re.sub(r"(?<=//)\S*@|(?<![^\s'\"])[^\s'\"/]+:(?!//)\S*@", "", text)

@@ -1,0 +1,26 @@
+"""What drivers that were killed have left behind."""
+
+from __future__ import annotations
+
+from orchestration.doctor.finding import Finding, ok, warning
+from orchestration.doctor.wanted import Wanted
+from orchestration.processes import left_behind
+from orchestration.status import sweep_names
+
+
+def check_leftovers(wanted: Wanted) -> list[Finding]:
+    """Every sweep in the storage folder whose driver is gone and whose processes are not."""
+    findings = []
+    for name in sweep_names(wanted.storage):
+        processes, temporary = left_behind(wanted.storage / name)
+        left = [f"processes {', '.join(str(p.pid) for p in processes)}"] if processes else []
+        left += [f"folder {temporary}"] if temporary else []
+        if left:
+            findings.append(
+                warning(
+                    f"left by {name}",
+                    f"its driver is gone and has left {' and '.join(left)}",
+                    f"`cvae-sweep run` with the file of {name} ends them and continues it.",
+                )
+            )
+    return findings or [ok("leftovers", "none of interrupted sweeps")]

@@ -1,0 +1,67 @@
+"""CPUs, how busy they are, and GPUs."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from orchestration.doctor.finding import Finding, ok, problem, warning
+from orchestration.doctor.wanted import Wanted
+
+BUSY = 0.7
+
+
+def check_cpus(wanted: Wanted) -> list[Finding]:
+    """As many as a trial asks for, and how many trials that makes at a time."""
+    asked, there = wanted.resources.cpu, wanted.cpus
+    of_all = "" if there == os.cpu_count() else f" of this machine's {os.cpu_count()}"
+    found = f"{there} may be used{of_all}"
+    if asked > there:
+        return [
+            problem(
+                "CPUs",
+                f"{found}; a trial asks for {asked:,}",
+                f"Lower resources.cpu: `--set resources.cpu={there}`.",
+            )
+        ]
+    each = "" if asked == 1 else f", {asked} each"
+    if wanted.max_concurrent is not None and wanted.max_concurrent > there // asked:
+        found += f", fewer than --max-concurrent {wanted.max_concurrent} asks for"
+    return [ok("CPUs", f"{found}: {wanted.slots} trial{'s' * (wanted.slots > 1)} at a time{each}")]
+
+
+def check_load(wanted: Wanted) -> list[Finding]:
+    """Whether other programs take the CPUs' time."""
+    load, there = os.getloadavg()[0], os.cpu_count() or 1
+    found = f"{load:.1f} processes wanted a CPU in the last minute; there are {there}"
+    if load <= BUSY * there:
+        return [ok("load", found)]
+    advice = (
+        "Trials will be slower than they could be: see what else runs with `top`, or use "
+        f"fewer CPUs: `--max-concurrent {max(1, min(there, wanted.cpus) - round(load))}`."
+    )
+    return [warning("load", found, advice)]
+
+
+def check_gpus(wanted: Wanted) -> list[Finding]:
+    """The GPUs that PyTorch finds."""
+    import torch
+
+    count, asked = torch.cuda.device_count(), wanted.resources.gpu
+    names = [torch.cuda.get_device_name(index) for index in range(count)]
+    found = f"{count}: {', '.join(names)}" if count else "none"
+    if not count and torch.version.cuda is not None:
+        driver = "a driver, but no GPU" if _driver() else "no driver"
+        found += f" (PyTorch is built for CUDA {torch.version.cuda} and finds {driver})"
+    if asked > count:
+        advice = "Lower resources.gpu: `--set resources.gpu=0` trains on CPUs"
+        if not count and torch.version.cuda is None:
+            advice += "; for a GPU install PyTorch's CUDA build"
+        return [problem("GPUs", f"{found}; a trial asks for {asked:g}", f"{advice}.")]
+    if not asked:
+        found += "; trials run on CPUs" + (" unless resources.gpu says otherwise" if count else "")
+    return [ok("GPUs", found)]
+
+
+def _driver() -> bool:
+    return Path("/proc/driver/nvidia/version").exists()

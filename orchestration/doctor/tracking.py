@@ -1,0 +1,74 @@
+"""Where MLflow's runs go."""
+
+from __future__ import annotations
+
+import http.client
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from orchestration.doctor.finding import Finding, ok, problem, reason, warning, without_secrets
+from orchestration.doctor.http import health
+from orchestration.doctor.wanted import Wanted
+from orchestration.errors import UserError
+from orchestration.mlflow_config import (
+    check_reachable,
+    load_mlflow_config,
+    resolved_uri,
+)
+
+NAME = "tracking"
+CHOOSE = "choose another with --tracking-uri or in mlflow.yaml"
+
+
+def check_tracking(wanted: Wanted) -> list[Finding]:
+    """Whether MLflow's server answers, or its database can be written."""
+    try:
+        config = load_mlflow_config(wanted.tracking_uri)
+        uri = resolved_uri(config, wanted.storage)
+        if uri.startswith(("http://", "https://")):
+            return [_server(uri)]
+        check_reachable(uri)
+    except UserError as error:
+        found, _, advice = without_secrets("; ".join(error.lines)).partition("; ")
+        advice = advice or f"mend that, or {CHOOSE}"
+        return [problem(NAME, found, f"{advice[0].upper()}{advice[1:]}.")]
+    if uri.startswith("sqlite:"):
+        return [_database(Path(uri.removeprefix("sqlite:///")), uri)]
+    return [ok(NAME, f"{without_secrets(uri)} (not logged in to)")]
+
+
+def _server(uri: str) -> Finding:
+    shown = without_secrets(uri)
+    try:
+        status, text = health(uri)
+    except http.client.HTTPException:
+        status, text = 0, ""
+    except (OSError, ValueError) as error:
+        return problem(
+            NAME, f"{shown} does not answer: {reason(error)}", f"Start the server, or {CHOOSE}."
+        )
+    if (status, text) == (200, "OK"):
+        return ok(NAME, f"{shown} answers")
+    if status in (401, 403):
+        return warning(
+            NAME,
+            f"{shown} asks for a user and password",
+            "Set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD.",
+        )
+    how = f"with HTTP {status}" if status else "in another way than HTTP"
+    return warning(
+        NAME, f"{shown} answers /health {how}, unlike MLflow", f"See what runs there, or {CHOOSE}."
+    )
+
+
+def _database(path: Path, shown: str) -> Finding:
+    if not path.exists():
+        return ok(NAME, f"{shown}, which the first sweep will make")
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as database:
+            database.execute("SELECT name FROM sqlite_master").fetchall()
+    except sqlite3.Error as error:
+        advice = f"Move the file away (cvae-sweep fills a new one from the ledger), or {CHOOSE}."
+        return problem(NAME, f"{shown} cannot be read: {error}", advice)
+    return ok(NAME, shown)

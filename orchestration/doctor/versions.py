@@ -1,0 +1,67 @@
+"""Versions of Python and of the packages."""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import PackageNotFoundError, metadata, requires, version
+
+from packaging.requirements import Requirement
+from packaging.version import Version
+
+from orchestration.doctor.finding import Finding, ok, problem, warning
+from orchestration.doctor.wanted import Wanted
+from orchestration.packaged import constrained_versions
+
+NAME = "versions"
+DISTRIBUTION = "cvae-sweep"
+
+
+def check_versions(wanted: Wanted) -> list[Finding]:
+    """Against the declared ranges, and against the versions that were tested."""
+    try:
+        declared = [Requirement(line) for line in requires(DISTRIBUTION) or []]
+        python = metadata(DISTRIBUTION)["Requires-Python"]
+    except PackageNotFoundError:
+        return [
+            warning(
+                NAME,
+                f"{DISTRIBUTION} is not installed, so its requirements are not known",
+                "Install it: `pip install .` in its folder.",
+            )
+        ]
+    needed = [r for r in declared if r.marker is None or r.marker.evaluate({"extra": ""})]
+    return compare(needed, constrained_versions(), f"Python {platform.python_version()} ({python})")
+
+
+def compare(needed: list[Requirement], tested: dict[str, str], python: str) -> list[Finding]:
+    """Findings about the installed versions of the requirements."""
+    wrong: dict[str, str] = {}
+    other: list[str] = []
+    for requirement in needed:
+        name = requirement.name
+        try:
+            there = Version(version(name))
+        except PackageNotFoundError:
+            wrong[str(requirement)] = f"{name} is not installed"
+            continue
+        if not requirement.specifier.contains(there, prereleases=True):
+            wrong[str(requirement)] = f"{name} {there} is not {requirement.specifier}"
+        elif name in tested and there.public != tested[name]:
+            other.append(f"{name} {there} ({tested[name]})")
+    findings = []
+    if wrong:
+        install = " ".join(f"'{requirement}'" for requirement in wrong)
+        findings.append(problem(NAME, "; ".join(wrong.values()), f"`pip install {install}`"))
+    if other:
+        pins = " ".join(f"{name}=={tested[name]}" for name in (o.split()[0] for o in other))
+        findings.append(
+            warning(
+                NAME,
+                f"not the tested ones, which are in brackets: {', '.join(other)}",
+                f"Fine, unless something breaks; the tested ones: `pip install {pins}`.",
+            )
+        )
+    if not findings:
+        as_tested = "as tested" if tested else "in the declared ranges"
+        findings.append(ok(NAME, f"{python} and {len(needed)} packages {as_tested}"))
+    return findings

@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+
+from orchestration.doctor.wanted import Wanted
+from orchestration.spec import SweepSpec
+
+
+@pytest.fixture(autouse=True)
+def no_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty working directory, and no MLflow settings in the environment."""
+    for name in ("MLFLOW_TRACKING_URI", "MLFLOW_HOST", "MLFLOW_PORT"):
+        monkeypatch.delenv(name, raising=False)
+    folder = tmp_path / "cwd"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+
+
+@pytest.fixture
+def wanted(tmp_path: Path, load: Callable[..., SweepSpec]) -> Callable[..., Wanted]:
+    """``wanted("epochs=3", data_root=…)``: a sweep on digits, or with ``sweep=False`` none."""
+
+    def make(*overrides: str, sweep: bool = True, **options: object) -> Wanted:
+        spec = load("name: small\nbase: {data: {name: digits}}\n", *overrides) if sweep else None
+        given: dict[str, object] = {"storage": tmp_path / "runs", "spec": spec, **options}
+        return Wanted(**given)  # type: ignore[arg-type]
+
+    return make
+
+
+@pytest.fixture
+def mount(tmp_path: Path) -> Iterator[Callable[..., Path]]:
+    """``mount("ro,size=1m")``: a small file system in memory, where that is allowed."""
+    mounted: list[Path] = []
+
+    def make(options: str) -> Path:
+        folder = tmp_path / f"mount{len(mounted)}"
+        folder.mkdir()
+        command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode != 0:
+            pytest.skip(f"nothing can be mounted here: {done.stderr.strip()}")
+        mounted.append(folder)
+        return folder
+
+    yield make
+    for folder in mounted:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., str]]:
+    """``serve(200, "OK")``: the address of a server that answers GET /health so."""
+    servers: list[HTTPServer] = []
+
+    def start(status: int, text: str, password: str | None = None) -> str:
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                allowed = password is None or self.headers.get("Authorization") == password
+                self.send_response(status if self.path == "/health" and allowed else 401)
+                self.end_headers()
+                self.wfile.write(text.encode())
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        server = HTTPServer(("127.0.0.1", 0), Handler)
+        servers.append(server)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        return f"http://127.0.0.1:{server.server_port}"
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()

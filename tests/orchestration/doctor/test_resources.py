@@ -1,0 +1,203 @@
+"""Disk, memory, CPUs and threads."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from orchestration.doctor.checkpoints import checkpoint_bytes, checkpoints_bytes, kept
+from orchestration.doctor.disk import check_disk
+from orchestration.doctor.memory import check_memory, check_shared_memory, memory_limits
+from orchestration.doctor.processors import check_cpus, check_gpus, check_load
+from orchestration.doctor.threads import check_thread_variables, check_threads
+from orchestration.doctor.wanted import Wanted
+from orchestration.spec import Checkpoints
+
+Make = Callable[..., Wanted]
+
+
+@pytest.mark.parametrize(
+    "checkpoints",
+    [{}, {"every_epochs": 2}, {"every_epochs": 1, "keep": 2}, {"every_epochs": 3, "keep": 1}],
+)
+def test_the_estimate_is_what_a_real_sweep_leaves(
+    local_sweep: Callable[..., object], wanted: Make, checkpoints: dict[str, object]
+) -> None:
+    base = {"epochs": 5, "selection": {"epoch": "best"}}
+    sweep = local_sweep(
+        base=base, grid={"model": ["vae", "cvae"]}, checkpoints={"min_interval_s": 0} | checkpoints
+    )
+    sweep.run()  # type: ignore[attr-defined]
+    written = [path.stat().st_size for path in sweep.folder.rglob("*.pt")]  # type: ignore[attr-defined]
+    spec = sweep.spec  # type: ignore[attr-defined]
+    assert len(written) == 2 * kept(5, spec.checkpoints)
+    asked = Wanted(storage=Path("elsewhere"), spec=spec, max_concurrent=1)
+    config = list(sweep.plan.trials.values())[1]  # type: ignore[attr-defined]
+    on_the_way = checkpoint_bytes(config, (1, 28, 28))
+    assert checkpoints_bytes(asked) - on_the_way == pytest.approx(sum(written), rel=0.02)
+    done = Wanted(storage=sweep.folder.parent, spec=spec)  # type: ignore[attr-defined]
+    assert sweep.folder.name != spec.name  # type: ignore[attr-defined]
+    sweep.folder.rename(sweep.folder.parent / spec.name)  # type: ignore[attr-defined]
+    assert checkpoints_bytes(done) == 0
+
+
+def test_kept_of_many_epochs() -> None:
+    assert kept(700, Checkpoints(every_epochs=10, keep="all")) == 70
+    assert kept(705, Checkpoints(every_epochs=10, keep="all")) == 71
+    assert kept(700, Checkpoints(every_epochs=10, keep=3)) == 3
+
+
+def test_a_small_disk_is_a_problem(wanted: Make, mount: Callable[[str], Path]) -> None:
+    folder = mount("size=20m")
+    findings = check_disk(wanted(storage=folder / "runs"))
+    statuses = [(f.status, f"sweeps ({folder / 'runs'})" in f.found) for f in findings]
+    assert ("problem", True) in statuses
+    assert len(findings) >= 2
+    bad = next(f for f in findings if f.status == "problem")
+    assert "--storage" in str(bad.advice)
+
+
+def test_more_checkpoints_than_the_disk_holds(wanted: Make) -> None:
+    asked = wanted("epochs=1000000000", "checkpoints.every_epochs=1")
+    assert any(f.status == "problem" for f in check_disk(asked))
+    few = check_disk(wanted("epochs=1000000000"))
+    assert next(f.found.partition(" needs up to ")[2] for f in few).endswith(("kB", "MB"))
+
+
+def test_copies_for_mlflow_are_counted(wanted: Make) -> None:
+    many = ("epochs=1000", "checkpoints.every_epochs=1")  # some hundred MB
+
+    def needed(uri: str | None) -> float:
+        found = check_disk(wanted(*many, tracking_uri=uri))[0].found
+        number, unit = found.partition(" needs up to ")[2].split()
+        return float(number) * {"MB": 1, "GB": 1000}[unit]
+
+    assert needed(None) == pytest.approx(2 * needed("http://127.0.0.1:5000"), rel=0.1)
+
+
+def test_shared_memory(wanted: Make, mount: Callable[[str], Path], tmp_path: Path) -> None:
+    assert check_shared_memory(wanted(), tmp_path / "none")[0].status == "warning"
+    small = check_shared_memory(wanted(), mount("size=64m"))[0]
+    assert small.status == "warning"
+    assert "67.1 MB free of 67.1 MB" in small.found
+    assert "--shm-size=1g" in str(small.advice)
+    assert check_shared_memory(wanted(), mount("size=101m"))[0].status == "ok"
+    mnist = wanted("data.name=mnist")  # 1.25 × 54.9 MB + 64 MiB
+    assert check_shared_memory(mnist, mount("size=120m"))[0].status == "warning"
+    assert "135.7 MB" in check_shared_memory(mnist)[0].found
+
+
+def write_group(folder: Path, **files: object) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in files.items():
+        (folder / name.replace("__", ".")).write_text(f"{content}\n")
+
+
+def test_limits_of_a_container(tmp_path: Path) -> None:
+    membership = tmp_path / "cgroup"
+    membership.write_text("0::/outer/inner\n")
+    root = tmp_path / "v2"
+    write_group(root / "outer" / "inner", memory__max="max", memory__current=5)
+    write_group(
+        root / "outer",
+        memory__max=1000,
+        memory__current=700,
+        memory__stat="anon 500\ninactive_file 200",
+    )
+    assert list(memory_limits(root, membership)) == [(1000, 500)]
+    membership.write_text("5:cpu:/x\n4:memory:/x\n0::/\n")
+    write_group(
+        tmp_path / "v1" / "memory",
+        memory__limit_in_bytes=2000,
+        memory__usage_in_bytes=100,
+        memory__stat="cache 1\ntotal_inactive_file 30",
+    )
+    assert list(memory_limits(tmp_path / "v1", membership)) == [(2000, 70)]
+    assert list(memory_limits(tmp_path / "none", tmp_path / "none")) == []
+
+
+def test_memory(wanted: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "trial" in check_memory(wanted())[0].found
+    limits = "orchestration.doctor.memory.memory_limits"
+    monkeypatch.setattr(limits, lambda: iter([(2**30, 2**20)]))
+    small = check_memory(wanted())[0]
+    assert small.status == "problem"
+    assert "this container's limit" in small.found
+    monkeypatch.setattr(limits, lambda: iter([(2**33, 2**33 - 2**30)]))
+    assert check_memory(wanted())[0].status == "warning"
+
+
+def test_more_cpus_than_there_are(wanted: Make) -> None:
+    there = len(os.sched_getaffinity(0))
+    bad = check_cpus(wanted("resources.cpu=10000"))[0]
+    assert bad.status == "problem"
+    assert "10,000" in bad.found
+    assert int(str(bad.advice).rpartition("=")[2].rstrip("`.")) <= there
+    good = check_cpus(wanted())[0]
+    assert good.status == "ok"
+    assert "1 trial at a time" in good.found  # the plan has one
+    many = check_cpus(wanted("seeds=[0,1,2,3]", "resources.cpu=1", max_concurrent=1))[0]
+    assert "1 trial at a time" in many.found
+
+
+def test_load(wanted: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.getloadavg", lambda: (0.0, 0.0, 0.0))
+    assert check_load(wanted())[0].status == "ok"
+    monkeypatch.setattr("os.getloadavg", lambda: (1000.0, 0.0, 0.0))
+    busy = check_load(wanted())[0]
+    assert busy.status == "warning"
+    assert "`--max-concurrent 1`" in str(busy.advice)
+
+
+def test_gpus(wanted: Make) -> None:
+    assert check_gpus(wanted())[0].status == "ok"
+    asked = check_gpus(wanted("resources.gpu=1"))[0]
+    assert asked.status == ("ok" if torch.cuda.is_available() else "problem")
+    assert check_gpus(wanted("resources.gpu=1000"))[0].status == "problem"
+
+
+def test_thread_variables(wanted: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    monkeypatch.setenv("NUMBA_NUM_THREADS", "1")
+    finding = check_thread_variables(wanted())[0]
+    assert finding.status == "ok"
+    assert "OMP_NUM_THREADS=7; harmless" in finding.found
+    assert "NUMBA" not in finding.found
+
+
+def test_threads_in_force(wanted: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    Path("torch.py").write_text("raise SystemExit('not a library')")  # in the working directory
+    finding = check_threads(wanted())[0]
+    assert finding.status == "ok"
+    assert finding.found == "1 per trial, in force in blas, numba, openmp, torch"
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="needs two CPUs")
+def test_trials_that_would_share_a_cpu(wanted: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_PROC_BIND", "true")
+    finding = check_threads(wanted())[0]
+    assert finding.status == "warning"
+    assert "`unset OMP_PROC_BIND`" in str(finding.advice)
+
+
+DEAF = """
+import sys, types
+sys.modules["numba"] = numba = types.ModuleType("numba")
+numba.set_num_threads, numba.get_num_threads = lambda count: None, lambda: 7
+"""
+
+
+def test_libraries_that_do_not_obey(
+    wanted: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(DEAF)
+    path = os.environ.get("PYTHONPATH", "")
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{path}")
+    finding = check_threads(wanted())[0]
+    assert finding.status == "problem"
+    assert "'numba': 7" in finding.found
