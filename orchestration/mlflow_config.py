@@ -7,7 +7,7 @@ import re
 import socket
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, Field, Strict, ValidationError
 
@@ -87,13 +87,13 @@ def resolved_uri(config: MlflowConfig, storage: Path) -> str:
     uri = config.tracking_uri or f"sqlite:///{storage.resolve() / 'mlflow.db'}"
     if "://" not in uri and not uri.startswith("databricks"):
         raise UserError(
-            f"tracking URI {uri!r}: MLflow's plain folders are no longer supported; use "
-            "sqlite:///PATH/mlflow.db or http://HOST:PORT"
+            f"tracking URI {without_credentials(uri)!r}: MLflow's plain folders are no longer "
+            "supported; use sqlite:///PATH/mlflow.db or http://HOST:PORT"
         )
     try:
         urlsplit(uri)
     except ValueError as error:
-        raise UserError(f"tracking URI {uri!r}: {error}") from None
+        raise UserError(f"tracking URI {without_credentials(uri)!r}: {error}") from None
     return uri
 
 
@@ -115,11 +115,19 @@ def artifact_root(config: MlflowConfig, storage: Path) -> str:
 
 
 def without_credentials(uri: str) -> str:
-    """A URI that may be stored and shown: without user and password."""
-    parts = urlsplit(uri)
-    if "@" not in parts.netloc:
+    """A URI that may be stored and shown: without user and password, also where it is malformed."""
+    scheme, separator, rest = uri.partition("://")
+    if scheme.startswith(("sqlite", "file")) or "@" not in uri:
         return uri
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+    if not separator:
+        return uri.rpartition("@")[2]
+    host, slash, path = rest.partition("/")
+    if "@" in host:
+        return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"
+    # A slash in a password ends the host too early, after what cannot be a port.
+    _, colon, port = host.rpartition(":")
+    malformed = bool(colon) and not port.isdigit()
+    return f"{scheme}://{rest.rpartition('@')[2]}" if malformed else uri
 
 
 def check_reachable(uri: str) -> None:

@@ -6,7 +6,9 @@ import shlex
 from pathlib import Path
 
 from cvae_core.config import DataConfig
-from orchestration.doctor.datafiles import Look, data_folder, data_names, look
+from cvae_core.data.sources import Inspection, inspect_dataset
+from orchestration.datasets import default_data_root, root_of
+from orchestration.doctor.datafiles import data_names
 from orchestration.doctor.finding import Finding, ok, problem, warning
 from orchestration.doctor.wanted import Wanted
 
@@ -14,8 +16,14 @@ from orchestration.doctor.wanted import Wanted
 def check_data(wanted: Wanted) -> list[Finding]:
     """Those that the sweep uses, without a sweep all that have a name."""
     configs = wanted.data or [DataConfig(name=name) for name in data_names()]  # type: ignore[arg-type]
-    looks = [(config, look(config, wanted.data_root)) for config in configs]
-    findings = [_present(config, seen) for config, seen in looks if seen.state != "missing"]
+    looks = [
+        (config, inspect_dataset(config, root_of(config, wanted.data_root))) for config in configs
+    ]
+    findings = [
+        _present(config, seen, wanted.data_root)
+        for config, seen in looks
+        if seen.state != "missing"
+    ]
     findings += [
         _no_folder(config, seen)
         for config, seen in looks
@@ -29,34 +37,39 @@ def check_data(wanted: Wanted) -> list[Finding]:
     return findings
 
 
-def _present(config: DataConfig, seen: Look) -> Finding:
+def _present(config: DataConfig, seen: Inspection, root: Path | None) -> Finding:
     name = f"data {config.name}"
     if seen.state == "found":
-        return ok(name, f"{seen.place}" + (f" ({seen.detail})" if seen.detail else ""))
-    if config.name == "digits":
-        return problem(name, "scikit-learn has lost it", "Install scikit-learn again.")
+        place = "comes with scikit-learn" if seen.place is None else str(seen.place)
+        return ok(name, place + (f" ({seen.detail})" if seen.detail else ""))
+    if config.name == "folder":
+        advice = "`cvae-sweep data folder --path PATH` names every file that cannot be used."
+        return problem(name, seen.detail, advice)
     return problem(
         name,
-        f"{seen.place}: {seen.detail}",
-        f"Delete {'these files' if ',' in seen.detail else 'this file'} and fetch the data set "
-        f"again with `cvae-sweep data {config.name}`.",
+        seen.detail,
+        "Delete what is not whole, and fetch it again with "
+        f"`cvae-sweep data {config.name}{_root_option(root)}`.",
     )
 
 
-def _no_folder(config: DataConfig, seen: Look) -> Finding:
+def _no_folder(config: DataConfig, seen: Inspection) -> Finding:
     return problem(
         "data folder",
-        f"{seen.place.absolute()}: {seen.detail}",
+        f"{seen.place and seen.place.absolute()}: {seen.detail}",
         "Put your images into train/CLASS/ and test/CLASS/ there, or name the place with "
         "--data-root or data.path.",
     )
 
 
 def _to_be_downloaded(names: list[str], root: Path | None) -> Finding:
-    option = "" if root is None else f" --data-root {shlex.quote(str(root))}"
     return warning(
         f"data {', '.join(names)}",
-        f"not in {data_folder(root)}, or not all of it",
+        f"not in {root or default_data_root()}, or not all of it",
         "A sweep downloads what it needs when it starts; "
-        f"`cvae-sweep data {names[0]}{option}` does it now.",
+        f"`cvae-sweep data {names[0]}{_root_option(root)}` does it now.",
     )
+
+
+def _root_option(root: Path | None) -> str:
+    return "" if root is None else f" --data-root {shlex.quote(str(root))}"

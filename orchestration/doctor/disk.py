@@ -9,8 +9,11 @@ from pathlib import Path
 
 from rich.filesize import decimal
 
+from cvae_core.config import DataConfig
+from cvae_core.data.sources import inspect_dataset
+from orchestration.datasets import default_data_root, root_of
 from orchestration.doctor.checkpoints import checkpoints_bytes
-from orchestration.doctor.datafiles import data_bytes, data_folder, look
+from orchestration.doctor.datafiles import data_bytes
 from orchestration.doctor.finding import Finding, ok, problem, warning
 from orchestration.doctor.wanted import Wanted, nearest_existing
 from orchestration.errors import UserError
@@ -29,12 +32,12 @@ def check_disk(wanted: Wanted) -> list[Finding]:
     downloads = sum(
         2 * data_bytes(config, wanted.data_root)
         for config in wanted.data
-        if config.name != "folder" and look(config, wanted.data_root).state == "missing"
+        if config.name != "folder" and _missing(config, wanted.data_root)
     )
     places = [
         ("sweeps", wanted.storage, checkpoints),
         ("temporary files", Path(tempfile.gettempdir()), 0),
-        ("data sets", data_folder(wanted.data_root), downloads),
+        ("data sets", wanted.data_root or default_data_root(), downloads),
     ]
     disks: dict[int, list[tuple[str, Path, int]]] = defaultdict(list)
     for what, path, need in places:
@@ -55,6 +58,10 @@ def _check(places: list[tuple[str, Path, int]], wanted: Wanted) -> Finding:
         "; checkpoints.keep in the sweep file keeps fewer checkpoints." if need else "."
     )
     return (problem if free < need + LEAST else warning)("disk", found, advice)
+
+
+def _missing(config: DataConfig, data_root: Path | None) -> bool:
+    return inspect_dataset(config, root_of(config, data_root)).state == "missing"
 
 
 def _artifacts_beside(wanted: Wanted) -> bool:

@@ -20,7 +20,7 @@ def check_leftovers(wanted: Wanted) -> list[Finding]:
                 warning(
                     f"left by {name}",
                     f"its driver is gone and has left {' and '.join(left)}",
-                    f"`cvae-sweep run` with the file of {name} ends them and continues it.",
+                    f"`cvae-sweep resume {name}` ends them and continues the sweep.",
                 )
             )
     return findings or [ok("leftovers", "none of interrupted sweeps")]

@@ -87,8 +87,10 @@ def test_bad_files(text: str, expected: str) -> None:
 def test_the_default_database_lies_in_the_storage_folder(tmp_path: Path) -> None:
     uri = resolved_uri(MlflowConfig(), Path("runs"))
     assert uri == f"sqlite:///{tmp_path.resolve()}/runs/mlflow.db"
-    with pytest.raises(UserError, match="no longer supported"):
-        resolved_uri(MlflowConfig(tracking_uri="mlruns"), Path("runs"))
+    for uri in ("mlruns", "me:secret@host"):
+        with pytest.raises(UserError, match="no longer supported") as raised:
+            resolved_uri(MlflowConfig(tracking_uri=uri), Path("runs"))
+        assert "secret" not in str(raised.value)
 
 
 @pytest.mark.parametrize(
@@ -98,6 +100,11 @@ def test_the_default_database_lies_in_the_storage_folder(tmp_path: Path) -> None
         ("postgresql+psycopg2://me:s@ecret@host/db", "postgresql+psycopg2://host/db"),
         ("http://token@host", "http://host"),
         ("http://host:1", "http://host:1"),
+        ("http://me:se/cret@host:1", "http://host:1"),
+        ("http://me:se/c@ret@host/db", "http://host/db"),
+        ("me:secret@host/x", "host/x"),
+        ("http://host:1/a@b", "http://host:1/a@b"),
+        ("http://host/a@b", "http://host/a@b"),
         ("sqlite:////home/a@b/mlflow.db", "sqlite:////home/a@b/mlflow.db"),
     ],
 )

@@ -33,13 +33,18 @@ def refuse_wrong_files(name: str, root: Path, archives: list[Archive]) -> None:
     Raises:
         DataError: some are not what they should be; it names each, with both checksums.
     """
-    wrong = [text for archive in archives for text in _wrong(name, root, archive)]
+    wrong = wrong_files(name, root, archives)
     if wrong:
         them = "it" if len(wrong) == 1 else "them"
         raise DataError(
             f"{name}: {'; '.join(wrong)}. Nothing was fetched or changed. Delete {them} to have "
             f"{them} fetched again, or name another folder with --data-root"
         )
+
+
+def wrong_files(name: str, root: Path, archives: list[Archive]) -> list[str]:
+    """What is wrong with each of the files that are there and not what they should be."""
+    return [text for archive in archives for text in _wrong(name, root, archive)]
 
 
 def _wrong(name: str, root: Path, archive: Archive) -> Iterator[str]:
