@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from cvae_core.data import Dataset
+from cvae_core.data import Dataset, Images
+from orchestration import calibrate as calibration
 from orchestration import estimate as module
 from orchestration.calibrate import Cost, calibrate, mean
 from orchestration.estimate import START_S, estimate, estimate_document, kinds_of, local_slots
@@ -124,6 +126,21 @@ def test_measured_for_real_on_every_slot(load: Load, small: Dataset) -> None:
         # An epoch trains on 270 of the 300 images, and validates on the rest.
         assert cost.epoch_s > 200 / cost.images_per_s
     assert made.calibration_s > 0
+
+
+def test_images_that_lie_class_by_class(
+    load: Load, small: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(calibration, "SAMPLE", 40)
+    train, test = (
+        Images(split.pixels[order], split.labels[order])
+        for split in (small.train, small.test)
+        for order in [split.labels.argsort(kind="stable")]
+    )
+    (config,) = make_plan(load(f"name: a\nbase: {{{SMALL}}}")).trials.values()
+    ordered = dataclasses.replace(small, train=train, test=test)
+    cost = calibrate(config, ordered, threads=1, gpu=False)
+    assert cost.evaluation_s > 0
 
 
 def test_a_calibration_leaves_the_data_alone(load: Load, small: Dataset) -> None:
