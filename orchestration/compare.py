@@ -6,10 +6,9 @@ import statistics
 from collections.abc import Mapping
 from typing import Any
 
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
-
-from orchestration.flatten import flat
+from cvae_core.config import TrialConfig
+from orchestration.naming import names_of, setting_text, settings_of
+from orchestration.tables import Column, Sheet
 
 COLUMNS = {
     "probe/accuracy": "probe accuracy",
@@ -31,7 +30,7 @@ def comparison_rows(trials: list[dict[str, Any]]) -> list[dict[str, Any]]:
         a standard deviation.
     """
     done = [trial for trial in trials if trial["state"] in ("finished", "stopped")]
-    varied = _varied(trials)
+    varied = names_of(trials).varied
     shared = [name for name in varied if name not in ("lambda", "tau")]
     groups: dict[str, list[dict[str, Any]]] = {}
     families: dict[str, int] = {}
@@ -48,45 +47,52 @@ def comparison_rows(trials: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [_row(group, varied) for group in ordered]
 
 
-def comparison_table(trials: list[dict[str, Any]]) -> Table:
+def comparison_table(trials: list[dict[str, Any]]) -> Sheet:
     """The rows as a table for a terminal."""
-    rows = comparison_rows(trials)
-    varied = list(rows[0]["settings"]) if rows else []
-    table = Table(box=SIMPLE_HEAD, title="VAE and CVAE side by side", title_justify="left")
-    table.add_column("model")
-    for name in varied:
-        table.add_column({"beta": "β", "lambda": "λ", "tau": "τ"}.get(name, name), justify="right")
-    for title in ("seeds", *COLUMNS.values(), "training"):
-        table.add_column(title, justify="right")
-    for row in rows:
-        settings = [_text(row["settings"][name]) for name in varied]
-        metrics = [_mean_text(row["metrics"].get(name)) for name in COLUMNS]
-        table.add_row(
-            row["model"], *settings, str(row["trials"]), *metrics, f"{row['train_s']:.0f} s"
+    rows, names = comparison_rows(trials), names_of(trials)
+    metrics = [
+        Column(
+            title,
+            [_mean_text(row["metrics"].get(name)) for row in rows],
+            rank=rank,
+            right=True,
         )
-    return table
-
-
-def _flat(trial: Mapping[str, Any]) -> dict[str, Any]:
-    values = flat(trial["config"])
-    for name in ("model", "beta", "lambda", "tau"):
-        values[name] = trial[name]
-    return values
-
-
-def _varied(trials: list[dict[str, Any]]) -> list[str]:
-    """Names of the settings that differ between trials, besides model and seed; β, λ, τ first."""
-    values: dict[str, set[str]] = {"beta": set(), "lambda": set(), "tau": set()}
-    for trial in trials:
-        for name, value in _flat(trial).items():
-            if value is not None:
-                values.setdefault(name, set()).add(repr(value))
-    return [n for n, found in values.items() if len(found) > 1 and n not in ("model", "seed")]
+        for rank, (name, title) in enumerate(COLUMNS.items())
+    ]
+    columns = [
+        Column("model", [row["model"] for row in rows], setting=True),
+        *(
+            Column(
+                names.labels[name],
+                [setting_text(row["settings"][name]) for row in rows],
+                right=True,
+                setting=True,
+            )
+            for name in names.varied
+        ),
+        Column("seeds", [str(row["trials"]) for row in rows], rank=5, right=True),
+        *metrics,
+        Column("training", [f"{row['train_s']:.0f} s" for row in rows], rank=4, right=True),
+    ]
+    called = [
+        " ".join(
+            [
+                row["model"],
+                *(
+                    f"{names.labels[name]}={setting_text(value)}"
+                    for name, value in row["settings"].items()
+                    if value is not None
+                ),
+            ]
+        )
+        for row in rows
+    ]
+    return Sheet("VAE and CVAE side by side", columns, called)
 
 
 def _settings(trial: Mapping[str, Any], names: list[str]) -> dict[str, Any]:
-    values = _flat(trial)
-    return {name: values[name] for name in names}
+    values = settings_of(TrialConfig.from_settings(trial["config"]))
+    return {name: values.get(name) for name in names}
 
 
 def _row(group: list[dict[str, Any]], varied: list[str]) -> dict[str, Any]:
@@ -110,9 +116,3 @@ def _mean_text(value: tuple[float, float | None] | None) -> str:
         return "-"
     mean, spread = value
     return f"{mean:.4g}" if spread is None else f"{mean:.4g} ± {spread:.2g}"
-
-
-def _text(value: Any) -> str:
-    if value is None:
-        return "-"
-    return f"{value:g}" if isinstance(value, float) else str(value)

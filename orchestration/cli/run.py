@@ -29,6 +29,7 @@ from orchestration.status import storage_folder
 )
 @click.option("--tracking-uri", metavar="URI", help="MLflow's tracking URI; see mlflow.yaml.")
 @click.option("--max-concurrent", type=click.IntRange(min=1), help="Most trials that run at once.")
+@click.option("-q", "--quiet", is_flag=True, help="Print the results alone, at the end.")
 @storage_option
 def command(
     file: Path,
@@ -37,6 +38,7 @@ def command(
     data_root: Path | None,
     tracking_uri: str | None,
     max_concurrent: int | None,
+    quiet: bool,
     storage: Path | None,
 ) -> int:
     """Run the sweep in FILE, or continue it: what is finished is not done again."""
@@ -50,7 +52,7 @@ def command(
         max_concurrent=max_concurrent,
     )
     try:
-        return run_sweep(request, Console())
+        return run_sweep(request, Console(quiet=quiet))
     except KeyboardInterrupt:  # before the first trial, or after the last
         click.echo(f"interrupted; nothing is lost. To continue:\n{request.command}")
         return 130
