@@ -14,6 +14,8 @@ from orchestration.queue import losses_in_a_row
 from orchestration.status import storage_folder
 
 FRAMES = 3
+DIVERGED = "loss not finite"
+"""The kind of failure of which the place in the code says nothing."""
 BEGINNING = "Traceback (most recent call last):"
 FRAME = re.compile(r'^  File "(?P<file>.+)", line (?P<line>\d+)(?:, in (?P<function>.+))?$')
 FOREIGN = re.compile(r"/site-packages/ray/|/ray/_private/|/ray/tune/")
@@ -34,7 +36,8 @@ def failure_details(failure: Mapping[str, Any], folder: Path, then: str) -> list
         folder: the sweep's.
         then: what happens next, or what to do.
     """
-    found = innermost(failure.get("traceback") or "")
+    known = failure["kind"] == DIVERGED
+    found = [] if known else innermost(failure.get("traceback") or "")
     if failure.get("log"):
         found.append(f"whole traceback: {folder / failure['log']}")
     return [f"    {line}" for line in (*found, then)]
@@ -63,8 +66,8 @@ def next_try(trial: Trial, retries: int) -> str:
     tried = len(trial.attempts)
     if not tried:
         return f"it is tried again {start}"
-    left = retries - losses_in_a_row(trial)
-    return f"it is tried again {start} (attempt {tried + 1} of {tried + max(left, 1)})"
+    further = max(retries - losses_in_a_row(trial), 0)
+    return f"it is tried again {start} (attempt {tried + 1} of {tried + 1 + further})"
 
 
 def what_to_do(
@@ -79,7 +82,7 @@ def what_to_do(
         running: whether the sweep is at work.
     """
     stays = "it stays failed, the other trials go on" if running else "it stays failed"
-    if failure["kind"] != "loss not finite":
+    if failure["kind"] != DIVERGED:
         return f"{stays}; when the cause is mended: {retry_command(folder)}"
     clip = config["clip_norm"]
     norm = "set clip_norm: 1.0 (now off)" if clip is None else f"lower clip_norm (now {clip:g})"

@@ -12,7 +12,14 @@ from orchestration.durations import duration
 from orchestration.jobs import Job, Report
 from orchestration.ledger import Trial
 from orchestration.liveframe import Moment, frame
-from orchestration.progress import counts_text, metrics_text, new_notes, start_text
+from orchestration.progress import new_notes, start_text
+
+RESULTS = {
+    "val/loss": "val loss",
+    "probe/accuracy": "probe",
+    "test/reconstruction_mse": "test MSE",
+}
+"""What is said of a finished trial."""
 
 
 class LiveView:
@@ -46,9 +53,10 @@ class LiveView:
             for note in new_notes(report, trial):
                 self._say(row, note, "yellow")
         if report is not None and report.kind != "failed" and row.state == "finished":
-            result = f"{metrics_text(report)}  " if report.metrics else f"loss {row.loss:.5f}  "
+            metrics = trial.metrics
+            results = [f"{s} {metrics[n]:.4g}" for n, s in RESULTS.items() if n in metrics]
             trained = f"trained in {duration(trial.train_s)}"
-            self._say(row, f"{result}{trained}  ({counts_text(self._board)})", "green")
+            self._say(row, ", ".join([*results, trained]), "green")
 
     @contextmanager
     def shown(self) -> Iterator[None]:

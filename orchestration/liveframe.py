@@ -73,19 +73,21 @@ def _columns(rows: Sequence[Row], moment: Moment, width: int) -> list[Column]:
     styles = [STYLES.get(row.state, "dim" if row.state == "waiting" else "") for row in rows]
     plain = ["dim" if row.state == "waiting" else "" for row in rows]
 
-    def numbers(title: str, cells: list[str], rank: int) -> Column:
-        return Column(title, cells, rank=rank, right=True, styles=plain)
+    def numbers(title: str, cells: list[str], rank: int, room: int) -> Column:
+        return Column(title, cells, rank=rank, right=True, styles=plain, room=room)
 
+    epochs = [f"{row.epoch}/{row.epochs}" for row in rows]
+    widest = max(2 * len(str(row.epochs)) + 1 for row in rows)
     return [
         Column("trial", [row.key for row in rows], styles=plain),
         Column("settings", [row.name for row in rows], least=max(14, width // 3), styles=plain),
-        Column("state", [row.state for row in rows], styles=styles),
-        numbers("epoch", [f"{row.epoch}/{row.epochs}" for row in rows], 0),
-        Column("", [_bar(row) for row in rows], rank=6, styles=styles),
-        numbers("loss", [_number(row.loss, ".5f") for row in rows], 2),
-        numbers("probe", [_number(row.probe, ".3f") for row in rows], 3),
-        numbers("images/s", [_number(row.images_per_s, ",.0f") for row in rows], 5),
-        numbers("left", [_left(row, moment) for row in rows], 1),
+        Column("state", [row.state for row in rows], styles=styles, room=len("evaluating")),
+        numbers("epoch", epochs, 0, widest),
+        Column("", [_bar(row) for row in rows], rank=6, styles=styles, room=BAR),
+        numbers("loss", [_number(row.loss, ".5f") for row in rows], 2, 7),
+        numbers("probe", [_number(row.probe, ".3f") for row in rows], 3, 5),
+        numbers("images/s", [_number(row.images_per_s, ",.0f") for row in rows], 5, 8),
+        numbers("left", [_left(row, moment) for row in rows], 1, 5),
     ]
 
 

@@ -11,13 +11,16 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 import rich.console
 from rich.console import Group
 from rich.text import Text
 
 PERIOD_S = 0.25
-CLEAR_TO_END, CLEAR_LINE = "\x1b[J", "\x1b[K"
+ERASE = "\r\x1b[2K"
+ERASE_AND_UP = f"{ERASE}\x1b[A"
+# Line by line: erasing a whole screen at once would copy it into the history of some terminals.
 
 Frame = Callable[[int, int], Sequence[Text]]
 """From the terminal's width and height to lines that fit."""
@@ -67,7 +70,8 @@ class Painter:
         try:
             self._thread.join()
         finally:
-            self._draw([])
+            with suppress(OSError):
+                self._draw([])
 
     def _run(self) -> None:
         while not self._ending.is_set():
@@ -86,12 +90,10 @@ class Painter:
             return
         # A window made narrower has broken the old frame's lines.
         rows = sum(max(1, -(-length // width)) for length in self._widths)
-        up = f"\x1b[{rows - 1}A" if rows > 1 else ""
-        stay = "".join(f"{line}{CLEAR_LINE}\n" for line in self._rendered(lasting, wrap=True))
-        lower = f"{CLEAR_LINE}\n".join(drawn)
+        stay = "".join(f"{line}\n" for line in self._rendered(lasting, wrap=True))
         self._drawn, self._widths = drawn, widths
-        start = f"{up}\r" if rows else ""
-        self._terminal.file.write(f"{start}{stay}{lower}{CLEAR_TO_END}")
+        above = ERASE_AND_UP * (rows - 1)
+        self._terminal.file.write(f"{above}{ERASE if rows else ''}{stay}" + "\n".join(drawn))
         self._terminal.file.flush()
 
     def _rendered(self, lines: Sequence[Text], *, wrap: bool = False) -> list[str]:

@@ -31,11 +31,13 @@ class Column:
     """May be cut to so many characters before other columns go; None: is never cut."""
     styles: Sequence[str] = ()
     """One a cell, as rich names them."""
+    room: int = 0
+    """Characters that it takes at least, so that it does not move when cells fill."""
 
     @property
     def width(self) -> int:
         """Characters of its longest cell, the title included."""
-        return max(cell_len(text) for text in (self.title, *self.cells))
+        return max(self.room, *(cell_len(text) for text in (self.title, *self.cells)))
 
 
 @dataclass(frozen=True)

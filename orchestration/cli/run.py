@@ -10,6 +10,7 @@ import click
 
 from orchestration.cli.options import set_option, storage_option, sweep_file_argument
 from orchestration.console import Console
+from orchestration.interrupt import ended_by_signals
 from orchestration.packaged import find_sweep_file
 from orchestration.preparation import Request
 from orchestration.programs import program
@@ -52,7 +53,8 @@ def command(
         max_concurrent=max_concurrent,
     )
     try:
-        return run_sweep(request, Console(quiet=quiet))
+        with ended_by_signals():
+            return run_sweep(request, Console(quiet=quiet))
     except KeyboardInterrupt:  # before the first trial, or after the last
         click.echo(f"interrupted; nothing is lost. To continue:\n{request.command}")
         return 130
