@@ -9,6 +9,7 @@ import struct
 import termios
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import TextIO
 
 import pyte
@@ -20,6 +21,7 @@ class Screen:
 
     def __init__(self, width: int, height: int = 24) -> None:
         self._outer, self.inner = pty.openpty()
+        self._writers: list[TextIO] = [os.fdopen(self.inner, "w", closefd=True)]
         self.resize(width, height)
         self._screen = pyte.HistoryScreen(width, height, history=10_000, ratio=0.5)
         self._stream = pyte.ByteStream(self._screen)
@@ -33,7 +35,8 @@ class Screen:
         fcntl.ioctl(self.inner, termios.TIOCSWINSZ, size)
 
     def stream(self) -> TextIO:
-        return os.fdopen(os.dup(self.inner), "w", encoding="utf-8")
+        self._writers.append(os.fdopen(os.dup(self.inner), "w", encoding="utf-8"))
+        return self._writers[-1]
 
     def type(self, keys: bytes) -> None:
         os.write(self._outer, keys)
@@ -66,10 +69,11 @@ class Screen:
         return int(self._screen.cursor.x)
 
     def close(self) -> None:
-        """Read what is still to come; call it when all writers have gone."""
-        if self._thread.is_alive():
-            os.close(self.inner)
-            self._thread.join(10)
+        """End all writing here, and read what is still to come."""
+        while self._writers:
+            with suppress(OSError):
+                self._writers.pop().close()
+        self._thread.join(10)
 
     def hang_up(self) -> None:
         """Close the outer end, as a terminal does whose window is closed."""
