@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from cvae_core.config import TrialConfig
-from orchestration.naming import names_of, setting_text, settings_of
+from orchestration.naming import Names, names_of, setting_text, settings_of
 from orchestration.tables import Column, Sheet
 
 COLUMNS = {
@@ -25,26 +25,24 @@ def comparison_rows(trials: list[dict[str, Any]]) -> list[dict[str, Any]]:
         trials: as in ``status --json``.
 
     Returns:
-        Rows with ``model``, ``settings`` (those that differ within the sweep), ``trials`` (how
-        many), ``train_s`` (mean), and ``metrics``: for each a mean and, over more than one seed,
-        a standard deviation.
+        Rows with ``name``, ``model``, ``settings`` (those that differ within the sweep),
+        ``trials`` (how many), ``train_s`` (mean), and ``metrics``: for each a mean and, over more
+        than one seed, a standard deviation.
     """
-    done = [trial for trial in trials if trial["state"] in ("finished", "stopped")]
-    varied = names_of(trials).varied
-    shared = [name for name in varied if name not in ("lambda", "tau")]
-    groups: dict[str, list[dict[str, Any]]] = {}
+    names = names_of(trials)
+    done = [_Done(trial, names) for trial in trials if trial["state"] in ("finished", "stopped")]
+    # What a CVAE alone has does not tell a VAE from the CVAEs beside it.
+    shared = [name for name in names.varied if all(name in trial.values for trial in done)]
+    groups: dict[str, list[_Done]] = {}
     families: dict[str, int] = {}
     for trial in done:
-        groups.setdefault(repr((trial["model"], _settings(trial, varied))), []).append(trial)
-        families.setdefault(repr(_settings(trial, shared)), len(families))
+        groups.setdefault(trial.model + trial.settings(names.varied), []).append(trial)
+        families.setdefault(trial.settings(shared), len(families))
     ordered = sorted(
         groups.values(),
-        key=lambda group: (
-            families[repr(_settings(group[0], shared))],
-            group[0]["model"] != "vae",
-        ),
+        key=lambda group: (families[group[0].settings(shared)], group[0].model != "vae"),
     )
-    return [_row(group, varied) for group in ordered]
+    return [_row(group, names) for group in ordered]
 
 
 def comparison_table(trials: list[dict[str, Any]]) -> Sheet:
@@ -74,39 +72,38 @@ def comparison_table(trials: list[dict[str, Any]]) -> Sheet:
         *metrics,
         Column("training", [f"{row['train_s']:.0f} s" for row in rows], rank=4, right=True),
     ]
-    called = [
-        " ".join(
-            [
-                row["model"],
-                *(
-                    f"{names.labels[name]}={setting_text(value)}"
-                    for name, value in row["settings"].items()
-                    if value is not None
-                ),
-            ]
-        )
-        for row in rows
-    ]
-    return Sheet("VAE and CVAE side by side", columns, called)
+    return Sheet("VAE and CVAE side by side", columns, [row["name"] for row in rows])
 
 
-def _settings(trial: Mapping[str, Any], names: list[str]) -> dict[str, Any]:
-    values = settings_of(TrialConfig.from_settings(trial["config"]))
-    return {name: values.get(name) for name in names}
+class _Done:
+    """A trial at its end, with its settings under flat names."""
+
+    def __init__(self, document: Mapping[str, Any], names: Names) -> None:
+        config = TrialConfig.from_settings(document["config"])
+        self.document = document
+        self.model = config.model
+        self.values = settings_of(config)
+        self.name = names.name(config, seed=False)
+
+    def settings(self, names: list[str]) -> str:
+        """The values of these settings, to be compared."""
+        return repr([self.values.get(name, "has none") for name in names])
 
 
-def _row(group: list[dict[str, Any]], varied: list[str]) -> dict[str, Any]:
+def _row(group: list[_Done], names: Names) -> dict[str, Any]:
+    first, documents = group[0], [trial.document for trial in group]
     metrics = {}
     for name in COLUMNS:
-        values = [trial["metrics"][name] for trial in group if name in trial["metrics"]]
+        values = [each["metrics"][name] for each in documents if name in each["metrics"]]
         if values:
             spread = statistics.stdev(values) if len(values) > 1 else None
             metrics[name] = (statistics.fmean(values), spread)
     return {
-        "model": group[0]["model"],
-        "settings": _settings(group[0], varied),
+        "name": first.name,
+        "model": first.model,
+        "settings": {name: first.values.get(name) for name in names.varied},
         "trials": len(group),
-        "train_s": statistics.fmean(trial["train_s"] for trial in group),
+        "train_s": statistics.fmean(each["train_s"] for each in documents),
         "metrics": metrics,
     }
 

@@ -63,7 +63,8 @@ def _chosen(moment: Moment, room: int, usual: int) -> list[Row]:
     shown = under_way[:room]
     shown += failed[::-1][: max(usual - len(shown), 0)]
     shown += sorted(recent, key=lambda row: -row.at)[: max(usual - len(shown), 0)]
-    waiting = [row for row in rows if row.state in ("waiting", "trained") and row not in shown]
+    seen = {row.key for row in shown}
+    waiting = [r for r in rows if r.state in ("waiting", "trained") and r.key not in seen]
     shown += waiting[: max(usual - len(shown), 0)]
     order = {"failed": 0, "finished": 1, "waiting": 3}
     return sorted(shown, key=lambda row: order.get(row.state, 2))
@@ -106,8 +107,8 @@ def _left(row: Row, moment: Moment) -> str:
 
 
 def _others(moment: Moment, shown: Sequence[Row]) -> Text:
-    hidden = [row.state for row in moment.rows if row not in shown]
-    counts = Counter(KINDS[state] for state in hidden)
+    seen = {row.key for row in shown}
+    counts = Counter(KINDS[row.state] for row in moment.rows if row.key not in seen)
     parts = [f"{count} {kind}" for kind, count in counts.items()]
     return Text(f"others: {', '.join(parts)}" if parts else "", style="dim")
 

@@ -37,12 +37,12 @@ class Names:
         }
         """What the varied settings are called where there is little room."""
 
-    def name(self, config: TrialConfig) -> str:
+    def name(self, config: TrialConfig, *, seed: bool = True) -> str:
         """Such as ``cvae β=0.001 λ=0.1 latent_dim=16 seed=1``; what does not vary is left out."""
         values = settings_of(config)
         given = [name for name in self.varied if name in values]
         parts = [config.model, *(f"{self.labels[n]}={setting_text(values[n])}" for n in given)]
-        return " ".join([*parts, f"seed={config.seed}"] if self.seeds else parts)
+        return " ".join([*parts, f"seed={config.seed}"] if seed and self.seeds else parts)
 
 
 def settings_of(config: TrialConfig) -> dict[str, Any]:

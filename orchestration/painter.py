@@ -53,6 +53,7 @@ class Painter:
         self._lasting: deque[Text] = deque()
         self._drawn: list[str] = []
         self._widths: list[int] = []
+        self._writing = threading.Lock()
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name="painter", daemon=True)
 
@@ -82,6 +83,10 @@ class Painter:
             self._ending.wait(PERIOD_S)
 
     def _draw(self, frame: Sequence[Text]) -> None:
+        with self._writing:
+            self._write(frame)
+
+    def _write(self, frame: Sequence[Text]) -> None:
         lasting = [self._lasting.popleft() for _ in range(len(self._lasting))]
         width = self._terminal.size.width
         drawn = self._rendered(frame)
