@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from textwrap import wrap
 
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions
@@ -26,7 +27,7 @@ class Column:
     """The highest goes first where there is no room; 0 stays."""
     right: bool = False
     setting: bool = False
-    """Tells rows apart: where all of these do not fit they share a second line of the row."""
+    """Tells rows apart: where all of these do not fit, the row's name stands below it instead."""
     least: int | None = None
     """May be cut to so many characters before other columns go; None: is never cut."""
     styles: Sequence[str] = ()
@@ -44,7 +45,7 @@ class Column:
 class Sheet:
     """A table for rich: as many columns as fit, and a line that names the others.
 
-    ``names`` holds what a row is called in a second line, where its settings have no room.
+    ``names`` holds what rows are called, for lines below them where settings have no room.
     """
 
     title: str
@@ -66,8 +67,8 @@ class Sheet:
         yield Text(rule * max(line.cell_len for line in (head, *rows)))
         for number, row in enumerate(rows):
             yield row
-            if folded:
-                yield cut(Text(f"  {printable(names[number])}", style="dim"), width)
+            for part in wrap(printable(names[number]), max(width - 2, 1)) if folded else ():
+                yield cut(Text(f"  {part}", style="dim"), width)
         titles = {column.title for column, _ in shown}
         gone = [column.title for column in columns if column.title not in titles]
         if gone:
