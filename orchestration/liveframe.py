@@ -81,7 +81,7 @@ def _columns(rows: Sequence[Row], moment: Moment, width: int) -> list[Column]:
     widest = max(2 * len(str(row.epochs)) + 1 for row in rows)
     return [
         Column("trial", [row.key for row in rows], styles=plain),
-        Column("settings", [row.name for row in rows], least=max(14, width // 3), styles=plain),
+        Column("settings", [row.name for row in rows], least=max(14, width * 2 // 5), styles=plain),
         Column("state", [row.state for row in rows], styles=styles, room=len("evaluating")),
         numbers("epoch", epochs, 0, widest),
         Column("", [_bar(row) for row in rows], rank=6, styles=styles, room=BAR),

@@ -109,15 +109,31 @@ def test_an_error_with_its_traceback(
     assert b"\x1b[2J" not in screen.raw
 
 
-def test_continuing_is_said_and_stopping_is_shown(
+def test_stopping_is_shown(
+    local_sweep: Callable[..., Any], make_screen: Callable[..., Any]
+) -> None:
+    screen = make_screen(80)
+    ledger = local_sweep().open()
+    view = LiveView(Console(screen.stream()), Board(ledger, 1), "small")
+    with view.shown():
+        time.sleep(0.1)
+        assert "Ctrl-C stops" in screen.lines[-1]
+        view.stopping()
+        time.sleep(0.5)
+        assert screen.lines[-1].startswith("stopping after the epochs under way; Ctrl-C again")
+
+
+def test_continuing_and_notes_are_said(
     local_sweep: Callable[..., Any], small: Any, make_screen: Callable[..., Any]
 ) -> None:
     sweep = local_sweep(base={"epochs": 4})
-    sweep.run(stop_after=1)
-    screen = make_screen(80)
+    (trial,) = sweep.run(stop_after=1).values()
+    (sweep.folder / trial.checkpoints[0].path).write_bytes(b"torn")
+    screen = make_screen(120)
     work(sweep, small, screen)
-    (key,) = sweep.keys
-    assert f"{key}  vae  continues after epoch 1 (attempt 2)" in screen.everything
+    told = screen.everything
+    assert f"{trial.key}  vae  continues after epoch 1 (attempt 2)" in told
+    assert sum("checkpoint of epoch 1 was not used" in line for line in told) == 1
 
 
 @pytest.mark.parametrize("error", [Interrupted, KeyboardInterrupt, SystemExit, RuntimeError])

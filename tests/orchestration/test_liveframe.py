@@ -53,8 +53,8 @@ def test_columns_by_width() -> None:
     heads = {width: text(MANY, width)[0].split() for width in (40, 60, 80, 120)}
     wide = ["trial", "settings", "state", "epoch", "loss", "probe", "images/s", "left"]
     assert heads[120] == wide
-    assert heads[80] == ["trial", "settings", "state", "epoch", "loss", "probe", "left"]
-    assert heads[60] == ["trial", "settings", "state", "epoch", "left"]
+    assert heads[80] == ["trial", "settings", "state", "epoch", "loss", "left"]
+    assert heads[60] == ["trial", "settings", "state", "epoch"]
     assert heads[40] == ["trial", "settings", "state", "epoch"]
     assert any("━━━╌╌╌╌╌╌╌╌╌" in line for line in text(MANY, 120)), "10 of 40 epochs"
 
@@ -95,3 +95,9 @@ def test_how_to_stop_is_said_at_every_width() -> None:
         assert last.startswith("stopping")
         assert last.endswith("Ctrl-C again ends at once")
         assert "Ctrl-C stops" in text(moment(training("1")), width)[-1]
+
+
+def test_settings_are_cut_only_where_nothing_else_can_go() -> None:
+    for width in (100, 120):
+        assert "latent_dim=16 " in text(moment(training("7")), width)[1]
+    assert "… training" in text(moment(training("7")), 40)[1]

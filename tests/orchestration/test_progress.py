@@ -63,6 +63,17 @@ def test_continuing_and_failing_are_said(local_sweep: Callable[..., Any], small:
     assert any("failed: loss not finite" in line for line in lines_of(failing, small))
 
 
+def test_a_checkpoint_that_is_not_used_is_noted_once(
+    local_sweep: Callable[..., Any], small: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "QUIET_S", 0.0)
+    sweep = local_sweep()
+    (trial,) = sweep.run(stop_after=1).values()
+    (sweep.folder / trial.checkpoints[0].path).write_bytes(b"torn")
+    lines = lines_of(sweep, small)
+    assert [("checkpoint of epoch 1 was not used" in line) for line in lines].count(True) == 1
+
+
 @pytest.mark.parametrize(
     ("seconds", "text"), [(0, "0:00"), (7.4, "0:07"), (59.6, "1:00"), (3723, "1:02:03")]
 )
