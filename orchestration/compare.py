@@ -6,10 +6,9 @@ import statistics
 from collections.abc import Mapping
 from typing import Any
 
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
-
-from orchestration.flatten import flat
+from cvae_core.config import TrialConfig
+from orchestration.naming import Names, names_of, setting_text, settings_of
+from orchestration.tables import Column, Sheet
 
 COLUMNS = {
     "probe/accuracy": "probe accuracy",
@@ -26,81 +25,85 @@ def comparison_rows(trials: list[dict[str, Any]]) -> list[dict[str, Any]]:
         trials: as in ``status --json``.
 
     Returns:
-        Rows with ``model``, ``settings`` (those that differ within the sweep), ``trials`` (how
-        many), ``train_s`` (mean), and ``metrics``: for each a mean and, over more than one seed,
-        a standard deviation.
+        Rows with ``name``, ``model``, ``settings`` (those that differ within the sweep),
+        ``trials`` (how many), ``train_s`` (mean), and ``metrics``: for each a mean and, over more
+        than one seed, a standard deviation.
     """
-    done = [trial for trial in trials if trial["state"] in ("finished", "stopped")]
-    varied = _varied(trials)
-    shared = [name for name in varied if name not in ("lambda", "tau")]
-    groups: dict[str, list[dict[str, Any]]] = {}
+    names = names_of(trials)
+    done = [_Done(trial, names) for trial in trials if trial["state"] in ("finished", "stopped")]
+    # What a CVAE alone has does not tell a VAE from the CVAEs beside it.
+    shared = [name for name in names.varied if all(name in trial.values for trial in done)]
+    groups: dict[str, list[_Done]] = {}
     families: dict[str, int] = {}
     for trial in done:
-        groups.setdefault(repr((trial["model"], _settings(trial, varied))), []).append(trial)
-        families.setdefault(repr(_settings(trial, shared)), len(families))
+        groups.setdefault(trial.model + trial.settings(names.varied), []).append(trial)
+        families.setdefault(trial.settings(shared), len(families))
     ordered = sorted(
         groups.values(),
-        key=lambda group: (
-            families[repr(_settings(group[0], shared))],
-            group[0]["model"] != "vae",
-        ),
+        key=lambda group: (families[group[0].settings(shared)], group[0].model != "vae"),
     )
-    return [_row(group, varied) for group in ordered]
+    return [_row(group, names) for group in ordered]
 
 
-def comparison_table(trials: list[dict[str, Any]]) -> Table:
+def comparison_table(trials: list[dict[str, Any]]) -> Sheet:
     """The rows as a table for a terminal."""
-    rows = comparison_rows(trials)
-    varied = list(rows[0]["settings"]) if rows else []
-    table = Table(box=SIMPLE_HEAD, title="VAE and CVAE side by side", title_justify="left")
-    table.add_column("model")
-    for name in varied:
-        table.add_column({"beta": "β", "lambda": "λ", "tau": "τ"}.get(name, name), justify="right")
-    for title in ("seeds", *COLUMNS.values(), "training"):
-        table.add_column(title, justify="right")
-    for row in rows:
-        settings = [_text(row["settings"][name]) for name in varied]
-        metrics = [_mean_text(row["metrics"].get(name)) for name in COLUMNS]
-        table.add_row(
-            row["model"], *settings, str(row["trials"]), *metrics, f"{row['train_s']:.0f} s"
+    rows, names = comparison_rows(trials), names_of(trials)
+    metrics = [
+        Column(
+            title,
+            [_mean_text(row["metrics"].get(name)) for row in rows],
+            rank=rank,
+            right=True,
         )
-    return table
+        for rank, (name, title) in enumerate(COLUMNS.items())
+    ]
+    columns = [
+        Column("model", [row["model"] for row in rows], setting=True),
+        *(
+            Column(
+                names.labels[name],
+                [setting_text(row["settings"][name]) for row in rows],
+                right=True,
+                setting=True,
+            )
+            for name in names.varied
+        ),
+        Column("seeds", [str(row["trials"]) for row in rows], rank=5, right=True),
+        *metrics,
+        Column("training", [f"{row['train_s']:.0f} s" for row in rows], rank=4, right=True),
+    ]
+    return Sheet("VAE and CVAE side by side", columns, [row["name"] for row in rows])
 
 
-def _flat(trial: Mapping[str, Any]) -> dict[str, Any]:
-    values = flat(trial["config"])
-    for name in ("model", "beta", "lambda", "tau"):
-        values[name] = trial[name]
-    return values
+class _Done:
+    """A trial at its end, with its settings under flat names."""
+
+    def __init__(self, document: Mapping[str, Any], names: Names) -> None:
+        config = TrialConfig.from_settings(document["config"])
+        self.document = document
+        self.model = config.model
+        self.values = settings_of(config)
+        self.name = names.name(config, seed=False)
+
+    def settings(self, names: list[str]) -> str:
+        """The values of these settings, to be compared."""
+        return repr([self.values.get(name, "has none") for name in names])
 
 
-def _varied(trials: list[dict[str, Any]]) -> list[str]:
-    """Names of the settings that differ between trials, besides model and seed; β, λ, τ first."""
-    values: dict[str, set[str]] = {"beta": set(), "lambda": set(), "tau": set()}
-    for trial in trials:
-        for name, value in _flat(trial).items():
-            if value is not None:
-                values.setdefault(name, set()).add(repr(value))
-    return [n for n, found in values.items() if len(found) > 1 and n not in ("model", "seed")]
-
-
-def _settings(trial: Mapping[str, Any], names: list[str]) -> dict[str, Any]:
-    values = _flat(trial)
-    return {name: values[name] for name in names}
-
-
-def _row(group: list[dict[str, Any]], varied: list[str]) -> dict[str, Any]:
+def _row(group: list[_Done], names: Names) -> dict[str, Any]:
+    first, documents = group[0], [trial.document for trial in group]
     metrics = {}
     for name in COLUMNS:
-        values = [trial["metrics"][name] for trial in group if name in trial["metrics"]]
+        values = [each["metrics"][name] for each in documents if name in each["metrics"]]
         if values:
             spread = statistics.stdev(values) if len(values) > 1 else None
             metrics[name] = (statistics.fmean(values), spread)
     return {
-        "model": group[0]["model"],
-        "settings": _settings(group[0], varied),
+        "name": first.name,
+        "model": first.model,
+        "settings": {name: first.values.get(name) for name in names.varied},
         "trials": len(group),
-        "train_s": statistics.fmean(trial["train_s"] for trial in group),
+        "train_s": statistics.fmean(each["train_s"] for each in documents),
         "metrics": metrics,
     }
 
@@ -110,9 +113,3 @@ def _mean_text(value: tuple[float, float | None] | None) -> str:
         return "-"
     mean, spread = value
     return f"{mean:.4g}" if spread is None else f"{mean:.4g} ± {spread:.2g}"
-
-
-def _text(value: Any) -> str:
-    if value is None:
-        return "-"
-    return f"{value:g}" if isinstance(value, float) else str(value)

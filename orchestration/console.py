@@ -4,34 +4,105 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
 import rich.console
-from rich.table import Table
+from rich.console import RenderableType
+from rich.text import Text
+
+from orchestration.painter import Frame, Painter, Terminal
+from orchestration.printable import printable
+
+PLAIN_WIDTH = 200
+SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
+DUMB = ("dumb", "unknown", "")
 
 
 class Console:
-    """Plain lines on the standard output that the command was started with."""
+    """The standard output that the command was started with.
 
-    def __init__(self, stream: TextIO | None = None) -> None:
+    Args:
+        stream: in place of standard output.
+        quiet: say nothing but warnings, and those on standard error.
+    """
+
+    def __init__(self, stream: TextIO | None = None, *, quiet: bool = False) -> None:
         self._stream = stream or sys.stdout
+        self._errors = sys.stderr
+        self._painter: Painter | None = None
+        self.quiet = quiet
 
     @property
     def terminal(self) -> TextIO | None:
-        """The output where it is a terminal, for what is drawn and taken away again."""
-        return self._stream if self._stream.isatty() else None
+        """The output where lines can be redrawn, for what is drawn and taken away again."""
+        return self._stream if self.live else None
 
-    def line(self, text: str = "") -> None:
-        """Print a line, at once."""
-        print(text, file=self._stream, flush=True)
+    @property
+    def live(self) -> bool:
+        """Whether lines can be redrawn: this is a terminal that knows how, and not to be quiet."""
+        steerable = os.environ.get("TERM", "") not in DUMB
+        return self._stream.isatty() and steerable and not self.quiet
 
-    def table(self, table: Table) -> None:
+    def line(self, text: str = "", style: str = "") -> None:
+        """Print a line, at once; above the frame where one is being drawn."""
+        if self.quiet:
+            return
+        if self._painter is not None:
+            self._painter.say(Text(printable(text), style=style))
+        elif style and self._stream.isatty():
+            self._terminal().print(Text(printable(text), style=style), soft_wrap=True)
+        else:
+            print(_encodable(printable(text), self._stream), file=self._stream, flush=True)
+
+    def warning(self, text: str) -> None:
+        """Print a warning; where there is to be quiet, on standard error."""
+        if self.quiet:
+            print(f"warning: {printable(text)}", file=self._errors, flush=True)
+        else:
+            self.line(f"warning: {text}", style="yellow")
+
+    def table(self, table: RenderableType) -> None:
         """Print a table, as wide as it is where the output is no terminal."""
-        width = None if self._stream.isatty() else 200
-        rich.console.Console(file=self._stream, width=width, highlight=False).print(table)
+        if not self.quiet:
+            terminal: rich.console.Console = self._terminal()
+            if not self._stream.isatty():
+                terminal = rich.console.Console(file=self._stream, width=PLAIN_WIDTH)
+            terminal.print(table)
+
+    @contextmanager
+    def painting(self, frame: Frame) -> Iterator[None]:
+        """Draw frames meanwhile; only where ``live``."""
+        self._painter = Painter(self._terminal(), frame)
+        self._painter.start()
+        try:
+            yield
+        finally:
+            painter, self._painter = self._painter, None
+            painter.stop()
+
+    @contextmanager
+    def busy(self, text: str, *, plain: bool = True) -> Iterator[None]:
+        """Say what takes a while, with a spinner and the seconds; else as a line, if ``plain``."""
+        if not self.live or self._painter is not None:
+            if plain:
+                self.line(f"{text} …")
+            yield
+            return
+        began = time.monotonic()
+
+        def frame(width: int, height: int) -> list[Text]:
+            seconds = time.monotonic() - began
+            wheel = SPINNER[int(seconds * 4) % len(SPINNER)]
+            line = Text(f"{wheel} {printable(text)} … {seconds:.0f} s", style="cyan")
+            line.truncate(width, overflow="ellipsis")
+            return [line]
+
+        with self.painting(frame):
+            yield
 
     @contextmanager
     def others_to(self, log: Path) -> Iterator[None]:
@@ -40,7 +111,8 @@ class Console:
         sys.stdout.flush()
         sys.stderr.flush()
         saved = [os.dup(1), os.dup(2)]
-        own, self._stream = self._stream, os.fdopen(os.dup(1), "w")
+        own = self._stream, self._errors
+        self._stream, self._errors = (os.fdopen(os.dup(number), "w") for number in (1, 2))
         with log.open("ab") as file:
             os.dup2(file.fileno(), 1)
             os.dup2(file.fileno(), 2)
@@ -50,7 +122,16 @@ class Console:
             sys.stdout.flush()
             sys.stderr.flush()
             self._stream.close()
-            self._stream = own
+            self._errors.close()
+            self._stream, self._errors = own
             for number, descriptor in enumerate(saved, start=1):
                 os.dup2(descriptor, number)
                 os.close(descriptor)
+
+    def _terminal(self) -> Terminal:
+        return Terminal(file=self._stream, highlight=False, markup=False)
+
+
+def _encodable(text: str, stream: TextIO) -> str:
+    encoding = stream.encoding or "utf-8"
+    return text.encode(encoding, "backslashreplace").decode(encoding)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 
 from orchestration import store
@@ -54,6 +55,7 @@ class Door:
             superfluous = self._epoch(job, report, stopping=stopping)
         else:
             superfluous = []
+            report = self._with_log(job, report)
             self._ledger.change(job.key, lambda trial: _outcome(trial, job, report))
         # Only what no document names any more is removed, and only afterwards.
         for path in superfluous:
@@ -63,6 +65,18 @@ class Door:
         if stop:
             self._queue.ended(job)
         return stop
+
+    def _with_log(self, job: Job, report: Report) -> Report:
+        """The report of a failure, its traceback written to a file of its own."""
+        failure = report.failure
+        if failure is None or not failure.get("traceback"):
+            return report
+        name = "-".join(filter(None, (job.key, f"a{job.attempt}", job.part)))
+        path = f"logs/{name}.txt"
+        store.write_bytes(
+            self._ledger.folder / path, failure["traceback"].encode(errors="backslashreplace")
+        )
+        return dataclasses.replace(report, failure={**failure, "log": path})
 
     def _epoch(self, job: Job, report: Report, *, stopping: bool) -> list[str]:
         superfluous: list[str] = []

@@ -7,7 +7,7 @@ from typing import Any
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from orchestration.progress import duration
+from orchestration.durations import duration
 
 
 def estimate_table(document: dict[str, Any]) -> Table:

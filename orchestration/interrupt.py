@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType, TracebackType
 
 GRACE_S = 30.0
@@ -49,3 +50,18 @@ class InterruptHandler:
         signal.setitimer(signal.ITIMER_REAL, GRACE_S)
         # In a thread of its own: the main thread may hold a lock that is needed to say so.
         threading.Thread(target=self._on_first, daemon=True).start()
+
+
+@contextmanager
+def ended_by_signals() -> Iterator[None]:
+    """SIGTERM and SIGHUP end what is under way as Ctrl-C does: the terminal is left clean."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = [(number, signal.signal(number, interrupt)) for number in SIGNALS[1:]]
+    try:
+        yield
+    finally:
+        for number, handler in before:
+            signal.signal(number, handler)

@@ -61,6 +61,8 @@ class Failure(Document):
     kind: str
     message: str
     traceback: str = ""
+    log: str | None = None
+    """File with the whole traceback, relative to the sweep's folder."""
 
 
 class Evaluated(Document):

@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
-
+from cvae_core.config import TrialConfig
+from orchestration.flatten import flat
 from orchestration.ledger import Ledger
+from orchestration.naming import LABELS, Names, names_of, setting_text, settings_of
 from orchestration.plan import Plan
 from orchestration.status import trial_fields
+from orchestration.tables import Column, Sheet
 
 
 def plan_document(name: str, plan: Plan, storage: Path) -> dict[str, Any]:
@@ -30,29 +31,39 @@ def plan_document(name: str, plan: Plan, storage: Path) -> dict[str, Any]:
     }
 
 
-def plan_table(document: dict[str, Any]) -> Table:
+def plan_table(document: dict[str, Any]) -> Sheet:
     """A plan for a terminal."""
     trials = document["trials"]
-    title = f"{document['name']}: {len(trials)} trials"
-    table = Table(box=SIMPLE_HEAD, title=title, title_justify="left")
-    for column in ("trial", "state", "model", "β", "λ", "τ", "seed", "data", "epochs"):
-        table.add_column(column)
-    for trial in trials:
-        table.add_row(
-            trial["key"],
-            trial["state"],
-            *setting_cells(trial),
-            trial["config"]["data"]["name"],
-            str(trial["config"]["epochs"]),
-        )
-    return table
-
-
-def setting_cells(trial: dict[str, Any]) -> list[str]:
-    """Model, β, λ, τ and seed as text."""
-    numbers = [trial[name] for name in ("beta", "lambda", "tau")]
-    return [
-        trial["model"],
-        *("-" if number is None else f"{number:g}" for number in numbers),
-        str(trial["seed"]),
+    names = names_of(trials)
+    columns = [
+        Column("trial", [trial["key"] for trial in trials]),
+        Column("state", [trial["state"] for trial in trials]),
+        *setting_columns(trials, names),
     ]
+    for title, name in (("data", "data.name"), ("epochs", "epochs")):
+        if name not in names.varied:
+            cells = [str(flat(trial["config"])[name]) for trial in trials]
+            columns.append(Column(title, cells, rank=5, right=title == "epochs"))
+    title = f"{document['name']}: {len(trials)} trials"
+    return Sheet(title, columns, trial_names(trials, names))
+
+
+def setting_columns(trials: list[dict[str, Any]], names: Names) -> list[Column]:
+    """Model, β, λ, τ, whatever else varies, and seed; those that vary are the last to go."""
+    values = [settings_of(TrialConfig.from_settings(trial["config"])) for trial in trials]
+    shown = list(dict.fromkeys(("model", "beta", "lambda", "tau", *names.varied, "seed")))
+    return [
+        Column(
+            LABELS.get(name) or names.labels.get(name, name),
+            [setting_text(known.get(name)) for known in values],
+            rank=0 if varies else 9,
+            setting=varies,
+        )
+        for name in shown
+        for varies in [name in names.varied or name == "model" or (name == "seed" and names.seeds)]
+    ]
+
+
+def trial_names(trials: list[dict[str, Any]], names: Names) -> list[str]:
+    """What the trials are called, each on one line."""
+    return [names.name(TrialConfig.from_settings(trial["config"])) for trial in trials]

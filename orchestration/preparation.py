@@ -159,4 +159,4 @@ def check_tracking(uri: str, *, first: bool, console: Console) -> None:
     except UserError as error:
         if first:
             raise
-        console.line(f"warning: {error}")
+        console.warning(str(error))

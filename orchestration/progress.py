@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from cvae_core.config import TrialConfig
+from orchestration.board import Board, Row
 from orchestration.console import Console
+from orchestration.durations import duration
 from orchestration.jobs import Job, Report
-from orchestration.ledger import Ledger, Trial
+from orchestration.ledger import Trial
 
 QUIET_S = 2.0
 
@@ -17,103 +20,84 @@ class Progress:
 
     Args:
         console: where lines go.
-        ledger: of the sweep.
-        slots: trials that run at once.
+        board: told of everything.
     """
 
-    def __init__(self, console: Console, ledger: Ledger, slots: int) -> None:
+    def __init__(self, console: Console, board: Board) -> None:
         self._console = console
-        self._ledger = ledger
-        self._slots = slots
+        self._board = board
         self._printed: dict[str, float] = {}
-        self._names = {trial.key: trial_name(trial) for trial in ledger.planned()}
-        self._width = max(map(len, self._names.values()), default=0)
 
     def __call__(self, job: Job, report: Report | None, trial: Trial) -> None:
         """Take notice of a job's start (no report) or of a report."""
+        row = self._board.note(job, report, trial)
         if report is None:
             if job.kind == "train":
-                self._say(trial, _start_text(job))
+                self._say(row, start_text(job))
         elif report.kind == "failed":
-            self._say(trial, _failure_text(job, report, trial))
+            first, *others = self._board.failure(job, report, trial)
+            self._say(row, first)
+            for line in others:
+                self._console.line(line)
         elif report.kind == "evaluated":
-            metrics = "  ".join(f"{name} {value:.4g}" for name, value in report.metrics.items())
-            self._say(trial, f"{metrics}  ({self._counts()})")
+            self._say(row, f"{metrics_text(report)}  ({counts_text(self._board)})")
         elif report.epoch is not None:
-            self._epoch(report, trial)
+            self._epoch(report, trial, row)
 
-    def _epoch(self, report: Report, trial: Trial) -> None:
-        for note in report.notes if trial.epoch == report.from_epoch + 1 else []:
-            self._say(trial, note)
+    @contextmanager
+    def shown(self) -> Iterator[None]:
+        """Lines need no preparation."""
+        yield
+
+    def stopping(self) -> None:
+        """Say that the sweep is being stopped."""
+        self._console.line("stopping after the epochs under way; press Ctrl-C again to end at once")
+
+    def _epoch(self, report: Report, trial: Trial, row: Row) -> None:
+        for note in new_notes(report, trial):
+            self._say(row, note)
         now = time.monotonic()
         if not report.final and now - self._printed.get(trial.key, 0.0) < QUIET_S:
             return
         self._printed[trial.key] = now
         last = trial.epochs[-1]
         text = (
-            f"epoch {last.epoch}/{trial.config['epochs']}  loss {last.metrics['train/loss']:.5f}"
+            f"epoch {last.epoch}/{row.epochs}  loss {last.metrics['train/loss']:.5f}"
             f"  val {last.metrics['val/loss']:.5f}"
         )
-        if "val/probe_accuracy" in trial.metrics:
-            text += f"  probe {trial.metrics['val/probe_accuracy']:.3f}"
+        if row.probe is not None:
+            text += f"  probe {row.probe:.3f}"
         text += f"  {last.images_per_s:,.0f} images/s"
         if report.final:
             text += f"  trained in {duration(trial.train_s)}"
         else:
-            left = (trial.config["epochs"] - last.epoch) * trial.train_s / len(trial.epochs)
-            text += f"  {duration(left)} left, sweep {duration(self._sweep_left())}"
-        self._say(trial, text)
+            left = self._board.trial_left(row, now) or 0.0
+            sweep = self._board.sweep_left(now) or 0.0
+            text += f"  {duration(left)} left, sweep {duration(sweep)}"
+        self._say(row, text)
 
-    def _sweep_left(self) -> float:
-        """Seconds of work left over the slots; an epoch costs what its model's have cost."""
-        trials = self._ledger.planned()
-        spent: dict[str, list[float]] = {}
-        for trial in trials:
-            spent.setdefault(trial.config["model"], []).extend(e.epoch_s for e in trial.epochs)
-        means = {model: sum(times) / len(times) for model, times in spent.items() if times}
-        overall = sum(means.values()) / len(means)
-        left = [
-            (trial.config["epochs"] - trial.epoch) * means.get(trial.config["model"], overall)
-            for trial in trials
-            if trial.state in ("pending", "running")
-        ]
-        return float(max(sum(left) / self._slots, *left, 0.0))
-
-    def _counts(self) -> str:
-        trials = self._ledger.planned()
-        ended = sum(trial.state in ("finished", "stopped", "failed") for trial in trials)
-        return f"{ended} of {len(trials)} trials done"
-
-    def _say(self, trial: Trial, text: str) -> None:
-        name = self._names.setdefault(trial.key, trial_name(trial))
-        self._console.line(f"{trial.key}  {name:<{self._width}}  {text}")
+    def _say(self, row: Row, text: str) -> None:
+        self._console.line(f"{row.key}  {row.name:<{self._board.width}}  {text}")
 
 
-def trial_name(trial: Trial) -> str:
-    """The settings by which a person knows a trial."""
-    config = TrialConfig.from_settings(trial.config)
-    name = f"{config.model:<4} β={config.beta:g}"
-    if config.model == "cvae":
-        name += f" λ={config.lambda_:g} τ={config.tau:g}"
-    return f"{name} seed={config.seed}"
+def new_notes(report: Report, trial: Trial) -> list[str]:
+    """What a worker notes of an attempt; it says so with every report, and once is enough."""
+    return report.notes if trial.epoch == report.from_epoch + 1 else []
 
 
-def duration(seconds: float) -> str:
-    """Such as ``1:02:03`` or ``0:07``."""
-    whole = round(seconds)
-    hours, rest = divmod(whole, 3600)
-    minutes, secs = divmod(rest, 60)
-    return f"{hours}:{minutes:02}:{secs:02}" if hours else f"{minutes}:{secs:02}"
-
-
-def _start_text(job: Job) -> str:
+def start_text(job: Job) -> str:
+    """How a trial begins."""
     if job.checkpoints:
         return f"continues after epoch {job.checkpoints[0]['epoch']} (attempt {job.attempt})"
     return "begins" if job.attempt == 1 else f"begins again (attempt {job.attempt})"
 
 
-def _failure_text(job: Job, report: Report, trial: Trial) -> str:
-    failure = report.failure or {"kind": "error", "message": ""}
-    what = "failed" if job.kind == "train" else f"evaluation ({job.part}) failed"
-    then = "; it is tried again" if trial.state == "pending" else ""
-    return f"{what}: {failure['kind']}: {failure['message']}{then}"
+def metrics_text(report: Report) -> str:
+    """What an evaluation found."""
+    return "  ".join(f"{name} {value:.4g}" for name, value in report.metrics.items())
+
+
+def counts_text(board: Board) -> str:
+    """How many trials have come to an end."""
+    finished, failed, total = board.counts()
+    return f"{finished + failed} of {total} trials done"

@@ -50,6 +50,11 @@ class Queue:
         return not self._out and (self.closed or not (self._train or self._evaluate))
 
     @property
+    def parts(self) -> list[str]:
+        """Parts of the evaluation that every trained trial gets."""
+        return list(self._parts)
+
+    @property
     def waiting(self) -> int:
         """Trials that still wait for a worker."""
         return len(self._train)
@@ -107,7 +112,7 @@ class Queue:
         else:
             trial = self._ledger.trials[job.key]
             if trial.state == "running":
-                losses = 1 + _losses_in_a_row(trial)
+                losses = losses_in_a_row(trial)
             else:  # the worker died before it took the job up: no attempt tells of it
                 self._never_begun[job.key] += 1
                 losses = self._never_begun[job.key]
@@ -150,9 +155,9 @@ def _newest_first(trial: Trial) -> list[dict[str, object]]:
     return [ref.model_dump(mode="json") for ref in refs]
 
 
-def _losses_in_a_row(trial: Trial) -> int:
-    """Attempts before this one that were lost without having got one epoch further."""
-    count = 0
+def losses_in_a_row(trial: Trial) -> int:
+    """Attempts, the present one included, that were lost without getting one epoch further."""
+    count = 1
     for attempt in reversed(trial.attempts[:-1]):
         if attempt.outcome != "lost" or attempt.from_epoch < trial.attempts[-1].from_epoch:
             break

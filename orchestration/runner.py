@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestration import store
+from orchestration.board import Board
 from orchestration.console import Console
 from orchestration.door import Door
 from orchestration.entry import enter_plan, note_tracking, open_ledger
 from orchestration.errors import UserError
 from orchestration.interrupt import Interrupted, InterruptHandler
 from orchestration.ledger import Evaluated, Ledger, end_attempt, locked
+from orchestration.live import LiveView
 from orchestration.mlflow_config import (
     MlflowConfig,
     load_mlflow_config,
@@ -61,6 +63,7 @@ def run_sweep(request: Request, console: Console) -> int:
     if ledger is not None and _complete(request, plan, ledger, uri):
         with _lock(request.folder):
             enter_plan(Ledger.open(request.folder), request, plan, {}, console)
+        console.quiet = False
         return say_summary(Ledger.open(request.folder), console, trained=False)
 
     datasets, fingerprints = prepare(request, plan, ledger, console)
@@ -124,7 +127,8 @@ def _run_locked(
         recorded(request.folder) as processes,
         _ray(request, console, plan, datasets, processes) as cluster,
     ):
-        connected = _connect(uri, config, request, first=first, console=console)
+        with console.busy("connecting MLflow"):
+            connected = _connect(uri, config, request, first=first, console=console)
         ledger = open_ledger(request, fingerprints)
         enter_plan(ledger, request, plan, fingerprints, console)
         if request.retry is not None:
@@ -136,8 +140,11 @@ def _run_locked(
         thread = _follow(connected, ledger, console)
         interrupted = _work(request, console, plan, cluster, datasets, ledger, processes)
         _end(ledger, interrupted=interrupted)
-        if thread is not None and not thread.finish(TRACKING_END_S):
-            console.line("warning: MLflow is not up to date; run the same command again later")
+        with console.busy("MLflow is catching up", plain=False):
+            up_to_date = thread is None or thread.finish(TRACKING_END_S)
+        if not up_to_date:
+            console.warning("MLflow is not up to date; run the same command again later")
+    console.quiet = False
     code = say_summary(ledger, console, trained=True)
     if interrupted:
         console.line("interrupted; nothing is lost. To continue:")
@@ -157,12 +164,9 @@ def _ray(
     """Ray, with what it prints kept in the sweep's log."""
     from orchestration.engine import RaySession
 
-    where = (
-        f"the cluster at {request.flags.address}"
-        if request.flags.address
-        else "Ray on this machine"
-    )
-    console.line(f"{request.spec.name}: {len(plan.trials)} trials; starting {where} …")
+    address = request.flags.address
+    where = f"the cluster at {address}" if address else "Ray on this machine"
+    starting = f"{request.spec.name}: {len(plan.trials)} trials; starting {where}"
     session = RaySession(
         request.flags.address,
         request.spec.resources,
@@ -175,12 +179,12 @@ def _ray(
         with ThreadPoolExecutor(1) as pool:
             # Importing MLflow takes seconds, which starting Ray leaves idle on another core.
             pool.submit(importlib.import_module, "orchestration.tracking")
-            with console.others_to(log):
+            with console.others_to(log), console.busy(starting):
                 cluster = session.start()
         processes.update()
         yield cluster
     finally:
-        with console.others_to(log):
+        with console.others_to(log), console.busy("ending Ray", plain=False):
             session.stop()
 
 
@@ -196,7 +200,7 @@ def _connect(
     except UserError as error:
         if first:
             raise
-        console.line(f"warning: {error}; training goes on without MLflow")
+        console.warning(f"{error}; training goes on without MLflow")
         return None
 
 
@@ -207,7 +211,7 @@ def _follow(
         return None
     from orchestration.tracking_thread import TrackingThread
 
-    thread = TrackingThread(tracker[0], ledger, lambda text: console.line(f"warning: {text}"))
+    thread = TrackingThread(tracker[0], ledger, console.warning)
     thread.start()
     return thread
 
@@ -226,20 +230,27 @@ def _work(
 
     spec = request.spec
     queue = Queue(spec, plan, ledger)
-    progress = Progress(console, ledger, cluster.slots)
-    door = Door(ledger, queue, spec.checkpoints, progress)
+    board = Board(ledger, cluster.slots, queue.parts)
+    live = console.live
+    view = LiveView(console, board, spec.name) if live else Progress(console, board)
+    door = Door(ledger, queue, spec.checkpoints, view)
     if queue.done:
         return False
 
     def stop() -> None:
         queue.closed = True
         door.stopping = True
-        console.line("stopping after the epochs under way; press Ctrl-C again to end at once")
+        view.stopping()
 
     console.line(f"{cluster.slots} trials at a time, {spec.resources.cpu} thread(s) each")
     folder = request.folder.resolve()
     log = folder / "logs" / "ray.log"
-    with console.others_to(log), InterruptHandler(stop) as interrupt, suppress(Interrupted):
+    with (
+        console.others_to(log),
+        view.shown(),
+        InterruptHandler(stop) as interrupt,
+        suppress(Interrupted),
+    ):
         run_on_ray(
             cluster,
             queue,

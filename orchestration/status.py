@@ -126,6 +126,11 @@ def trial_document(trial: Trial, *, alive: bool) -> dict[str, Any]:
         "images_per_s": trial.epochs[-1].images_per_s if trial.epochs else None,
         "metrics": trial.metrics,
         "evaluations": {name: part.state for name, part in trial.evaluations.items()},
+        "evaluation_errors": {
+            name: part.error.model_dump(mode="json")
+            for name, part in trial.evaluations.items()
+            if part.error is not None
+        },
         "notes": trial.notes,
     }
 

@@ -2,49 +2,67 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
+from orchestration.failures import failure_details, failure_text, what_to_do
+from orchestration.naming import names_of
+from orchestration.planview import setting_columns, trial_names
+from orchestration.tables import Column, Sheet
 
-from orchestration.planview import setting_cells
+STYLES = {"running": "cyan", "finished": "green", "failed": "red"}
+METRICS = {
+    "val loss": ("val/loss", 4),
+    "val probe": ("val/probe_accuracy", 3),
+    "probe": ("probe/accuracy", 1),
+    "test MSE": ("test/reconstruction_mse", 2),
+}
+"""By title: the metric and when its column goes, the highest first."""
 
 
-def status_table(document: dict[str, Any]) -> Table:
+def status_table(document: dict[str, Any]) -> Sheet:
     """One row a trial."""
     counts = ", ".join(f"{n} {state}" for state, n in document["counts"].items() if n)
+    trials = document["trials"]
+    names = names_of(trials)
+    states = [trial["state"] for trial in trials]
+    epochs = [f"{trial['epoch']}/{trial['config']['epochs']}" for trial in trials]
+    columns = [
+        Column("trial", [trial["key"] for trial in trials]),
+        Column("state", states, styles=[STYLES.get(state, "") for state in states]),
+        *setting_columns(trials, names),
+        Column("epoch", epochs, right=True),
+        *(
+            Column(title, [_metric(trial, name) for trial in trials], rank=rank, right=True)
+            for title, (name, rank) in METRICS.items()
+        ),
+    ]
     title = f"{document['name']} is {document['state']}: {counts or 'no trials'}"
-    table = Table(box=SIMPLE_HEAD, title=title, title_justify="left")
-    for column in ("trial", "state", "model", "β", "λ", "τ", "seed"):
-        table.add_column(column)
-    for column in ("epoch", "val loss", "val probe", "probe", "test MSE"):
-        table.add_column(column, justify="right")
-    for trial in document["trials"]:
-        metrics = trial["metrics"]
-        cells = [
-            f"{metrics[name]:.4g}" if name in metrics else "-"
-            for name in (
-                "val/loss",
-                "val/probe_accuracy",
-                "probe/accuracy",
-                "test/reconstruction_mse",
-            )
-        ]
-        table.add_row(
-            trial["key"],
-            trial["state"],
-            *setting_cells(trial),
-            f"{trial['epoch']}/{trial['config']['epochs']}",
-            *cells,
-        )
-    return table
+    return Sheet(title, columns, trial_names(trials, names))
 
 
-def failure_lines(document: dict[str, Any]) -> list[str]:
-    """What went wrong, a trial at a time, with the end of its traceback."""
+def failure_lines(document: dict[str, Any], folder: Path) -> list[str]:
+    """What went wrong, a trial at a time: where, and what to do.
+
+    Args:
+        document: as ``status --json`` prints it.
+        folder: the sweep's.
+    """
+    trials = document["trials"]
+    names = trial_names(trials, names_of(trials))
     lines = []
-    for trial in document["trials"]:
+    for trial, name in zip(trials, names, strict=True):
+        failures = dict(trial["evaluation_errors"])
         if trial["state"] == "failed" and trial["error"]:
-            lines.append(f"{trial['key']}: {trial['error']['kind']}: {trial['error']['message']}")
-            lines += [f"    {line}" for line in trial["error"]["traceback"].splitlines()[-3:]]
+            failures[""] = trial["error"]
+        for part, failure in failures.items():
+            what = f"evaluation ({part}) failed" if part else "failed"
+            lines.append(f"{trial['key']}  {name}  {what}: {failure_text(failure)}")
+            running = document["state"] == "running"
+            then = what_to_do(failure, trial["config"], folder, running=running)
+            lines += failure_details(failure, folder, then)
     return lines
+
+
+def _metric(trial: dict[str, Any], name: str) -> str:
+    return f"{trial['metrics'][name]:.4g}" if name in trial["metrics"] else "-"

@@ -7,6 +7,7 @@ from orchestration.console import Console
 from orchestration.ledger import Ledger
 from orchestration.pages import how_to_look
 from orchestration.status import status_document
+from orchestration.statusview import failure_lines
 
 
 def say_summary(ledger: Ledger, console: Console, *, trained: bool) -> int:
@@ -20,14 +21,9 @@ def say_summary(ledger: Ledger, console: Console, *, trained: bool) -> int:
     console.line(
         f"{ledger.sweep.name}: {', '.join(parts)}" + ("" if trained else "; nothing left to do")
     )
-    failures = [
-        (trial.key, failure)
-        for trial in ledger.planned()
-        for failure in (trial.error, *(part.error for part in trial.evaluations.values()))
-        if failure is not None and (trial.state == "failed" or failure is not trial.error)
-    ]
-    for key, failure in failures:
-        console.line(f"  {key}: {failure.kind}: {failure.message}")
+    failures = failure_lines(document, ledger.folder)
+    for line in failures:
+        console.line(line)
     console.line(f"results: {ledger.folder}")
     for line in how_to_look(ledger.sweep, ledger.folder.parent):
         console.line(line)

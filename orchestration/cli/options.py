@@ -56,6 +56,9 @@ def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
                 type=click.IntRange(min=1),
                 help="Most trials that run at once.",
             ),
+            click.option(
+                "-q", "--quiet", is_flag=True, help="Print the results alone, at the end."
+            ),
             storage_option,
         )
     ):

@@ -14,7 +14,7 @@ from orchestration.storage import storage_folder
 @click.command(name="resume")
 @sweep_name_argument()
 @run_options
-def command(name: str, storage: Path | None, **flags: Any) -> int:
+def command(name: str, storage: Path | None, quiet: bool, **flags: Any) -> int:
     """Continue sweep NAME with the plan and the flags that it was last started with.
 
     A flag that is given here wins over the stored one. Failed trials stay failed; see retry.
@@ -26,4 +26,4 @@ def command(name: str, storage: Path | None, **flags: Any) -> int:
     request = stored_request(
         name, storage_folder(storage), Flags(**flags), command=resume_command(name, storage)
     )
-    return carry_out(request)
+    return carry_out(request, quiet=quiet)

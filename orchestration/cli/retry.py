@@ -19,7 +19,12 @@ from orchestration.storage import storage_folder
 )
 @run_options
 def command(
-    name: str, failed: bool, trials: tuple[str, ...], storage: Path | None, **flags: Any
+    name: str,
+    failed: bool,
+    trials: tuple[str, ...],
+    storage: Path | None,
+    quiet: bool,
+    **flags: Any,
 ) -> int:
     """Run the failed trials of sweep NAME again, from their last checkpoints, and what is left.
 
@@ -36,4 +41,4 @@ def command(
         command=resume_command(name, storage),
         retry=() if failed else trials,
     )
-    return carry_out(request)
+    return carry_out(request, quiet=quiet)

@@ -16,7 +16,9 @@ from orchestration.storage import storage_folder
 @sweep_file_argument
 @set_option
 @run_options
-def command(file: Path, overrides: tuple[str, ...], storage: Path | None, **flags: Any) -> int:
+def command(
+    file: Path, overrides: tuple[str, ...], storage: Path | None, quiet: bool, **flags: Any
+) -> int:
     """Run the sweep in FILE, or continue it: what is finished is not done again."""
     from orchestration.cli.running import carry_out, command_line
     from orchestration.preparation import Flags, Request
@@ -28,4 +30,4 @@ def command(file: Path, overrides: tuple[str, ...], storage: Path | None, **flag
         command=command_line(),
         flags=Flags(**flags),
     )
-    return carry_out(request)
+    return carry_out(request, quiet=quiet)

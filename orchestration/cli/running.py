@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from orchestration.console import Console
+from orchestration.interrupt import ended_by_signals
 from orchestration.preparation import Request
 from orchestration.programs import program
 from orchestration.runner import run_sweep
@@ -25,10 +26,11 @@ def resume_command(name: str, storage: Path | None) -> str:
     return shlex.join([program("cvae-sweep"), "resume", name, *where])
 
 
-def carry_out(request: Request) -> int:
+def carry_out(request: Request, *, quiet: bool) -> int:
     """Run or continue a sweep; the exit code."""
     try:
-        return run_sweep(request, Console())
+        with ended_by_signals():
+            return run_sweep(request, Console(quiet=quiet))
     except KeyboardInterrupt:  # before the first trial, or after the last
         click.echo(f"interrupted; nothing is lost. To continue:\n{request.command}")
         return 130

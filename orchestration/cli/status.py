@@ -28,11 +28,12 @@ def command(name: str | None, storage: Path | None, as_json: bool) -> None:
             there = ", ".join(names) if names else "none"
             raise UserError(f"which sweep? In {storage_folder(storage)} there are: {there}")
         name = names[0]
-    document = load_sweep(name, storage).document
+    view = load_sweep(name, storage)
+    document = view.document
     if as_json:
         click.echo(json.dumps(document, indent=2, ensure_ascii=False))
         return
     console = Console()
     console.table(status_table(document))
-    for line in failure_lines(document):
+    for line in failure_lines(document, view.folder):
         console.line(line)

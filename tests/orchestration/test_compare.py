@@ -6,6 +6,8 @@ from io import StringIO
 from typing import Any
 
 import pytest
+import rich.console
+from rich.cells import cell_len
 
 from cvae_core.config import TrialConfig
 from orchestration.compare import comparison_rows, comparison_table
@@ -66,3 +68,37 @@ def test_the_table_is_printed() -> None:
     assert "VAE and CVAE side by side" in out.getvalue()
     assert "0.625 ± 0.18" in out.getvalue()
     assert "τ" in out.getvalue()
+
+
+def test_a_vae_stands_above_the_cvaes_of_its_beta_whatever_cvaes_alone_have() -> None:
+    trials = [
+        trial(0.1, model=model, beta=beta, **extra)
+        for model, extra in (("cvae", {"contrast": "mean"}), ("cvae", {}), ("vae", {}))
+        for beta in (1.0, 2.0)
+    ]
+    names = [row["name"] for row in comparison_rows(trials)]
+    assert names == [
+        *("vae β=1", "cvae β=1 contrast=mean", "cvae β=1 contrast=sample"),
+        *("vae β=2", "cvae β=2 contrast=mean", "cvae β=2 contrast=sample"),
+    ]
+
+
+@pytest.mark.parametrize("width", [20, 30, 40, 60, 80, 120])
+def test_the_table_fits(width: int) -> None:
+    trials = [
+        trial(v, seed=s, model="cvae", tau=t, beta=1e-5 * t)
+        for s, v in enumerate((0.5, 0.7512345))
+        for t in (0.1, 1)
+    ]
+    out = StringIO()
+    rich.console.Console(file=out, width=width).print(comparison_table(trials))
+    lines = out.getvalue().splitlines()
+    assert max(map(cell_len, lines)) <= width
+    text = out.getvalue()
+    assert text.count("± 0.18") == 2, "the result stays"
+    assert text.count("1e-05") == 1
+
+
+def test_values_that_look_alike_are_not_one_row() -> None:
+    rows = comparison_rows([trial(0.1, beta=0.1234567), trial(0.2, beta=0.1234568)])
+    assert [row["metrics"]["probe/accuracy"][0] for row in rows] == [0.1, 0.2]

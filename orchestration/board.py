@@ -1,0 +1,163 @@
+"""How far every trial of a running sweep is: small rows that another thread may read."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from cvae_core.config import TrialConfig
+from orchestration.failures import failure_details, failure_text, next_try, what_to_do
+from orchestration.jobs import Job, Report
+from orchestration.ledger import Evaluated, Ledger, Trial
+from orchestration.naming import Names
+
+RowState = Literal["waiting", "starting", "training", "trained", "evaluating", "finished", "failed"]
+ENDED = ("finished", "failed")
+
+
+@dataclass(frozen=True)
+class Row:
+    """A trial at one moment."""
+
+    key: str
+    name: str
+    model: str
+    epochs: int
+    state: RowState
+    epoch: int = 0
+    loss: float | None = None
+    probe: float | None = None
+    images_per_s: float | None = None
+    epoch_s: float | None = None
+    """Mean over its epochs, seconds."""
+    at: float = 0.0
+    """When this changed last, on the monotonic clock; 0: before this run."""
+
+
+class Board:
+    """Takes notice of what the door sees, and says how long it will take.
+
+    Args:
+        ledger: of the sweep.
+        slots: trials that run at once.
+        parts: of the evaluation that follows on training.
+    """
+
+    def __init__(self, ledger: Ledger, slots: int, parts: Sequence[str] = ()) -> None:
+        self.slots = slots
+        self._ledger = ledger
+        self._parts = parts
+        self.names = Names(TrialConfig.from_settings(t.config) for t in ledger.planned())
+        self._spent: dict[str, tuple[float, int]] = {}
+        self._evaluations: tuple[float, int] = (0.0, 0)
+        self.rows: dict[str, Row] = {}
+        """By key, in the plan's order; every change puts a new row in place of the old one."""
+        for trial in ledger.planned():
+            self._spend(trial.config["model"], trial.train_s, len(trial.epochs))
+            for part in trial.evaluations.values():
+                self._evaluated(part.seconds)
+            self.rows[trial.key] = self._row(trial, self._resting(trial), 0.0)
+        self.width = max((len(row.name) for row in self.rows.values()), default=0)
+
+    def note(self, job: Job, report: Report | None, trial: Trial) -> Row:
+        """Take notice of a job's start (no report) or of a report; the trial's row."""
+        if report is None:
+            state: RowState = "starting" if job.kind == "train" else "evaluating"
+        elif report.kind == "epoch":
+            if report.epoch is not None:
+                self._spend(trial.config["model"], report.epoch["epoch_s"], 1)
+            state = "training" if trial.state == "running" else self._resting(trial)
+        else:
+            self._evaluated(report.seconds if report.kind == "evaluated" else None)
+            state = self._resting(trial)
+        row = self._row(trial, state, time.monotonic())
+        self.rows[trial.key] = row
+        return row
+
+    def trial_left(self, row: Row, now: float) -> float | None:
+        """Seconds of training that a trial has left; None where nothing is known of its pace."""
+        if row.state in ("trained", "evaluating", *ENDED):
+            return 0.0
+        pace = row.epoch_s or self._mean(self._spent.get(row.model))
+        if pace is None:
+            pace = self._mean(tuple(map(sum, zip(*self._spent.values(), strict=True))))
+        if pace is None:
+            return None
+        gone = min(now - row.at, pace) if row.state == "training" else 0.0
+        return (row.epochs - row.epoch) * pace - gone
+
+    def sweep_left(self, now: float) -> float | None:
+        """Seconds of work left over the slots; an epoch costs what its model's have cost."""
+        rows = list(self.rows.values())
+        left = [self.trial_left(row, now) for row in rows]
+        if any(seconds is None for seconds in left):
+            return None
+        known = [seconds for seconds in left if seconds is not None]
+        unjudged = sum(row.state not in ENDED for row in rows) if self._parts else 0
+        judging = unjudged * (self._mean(self._evaluations) or 0.0)
+        return max((sum(known) + judging) / self.slots, *known, 0.0)
+
+    def counts(self) -> tuple[int, int, int]:
+        """Trials that are finished, failed, and all."""
+        states = [row.state for row in list(self.rows.values())]
+        return states.count("finished"), states.count("failed"), len(states)
+
+    def failure(self, job: Job, report: Report, trial: Trial) -> list[str]:
+        """What is said of a failure; the first line goes behind the trial's name."""
+        failure: dict[str, Any] = dict(report.failure or {"kind": "error", "message": ""})
+        folder = self._ledger.folder
+        if job.kind == "train":
+            what, again = "failed", trial.state == "pending"
+        else:
+            what = f"evaluation ({job.part}) failed"
+            again = trial.evaluations.get(job.part, Evaluated()).state == "pending"
+        if again and job.kind == "train":
+            then = next_try(trial, self._ledger.sweep.spec.get("retries", 0))
+        elif again:
+            then = "it is tried again"
+        else:
+            then = what_to_do(failure, trial.config, folder, running=True)
+        return [f"{what}: {failure_text(failure)}", *failure_details(failure, folder, then)]
+
+    def _row(self, trial: Trial, state: RowState, at: float) -> Row:
+        known = self.rows.get(trial.key)
+        if known is None:
+            config = TrialConfig.from_settings(trial.config)
+            name = self.names.name(config)
+            known = Row(trial.key, name, config.model, config.epochs, state)
+        row = replace(known, state=state, epoch=trial.epoch, at=at)
+        if not trial.epochs:
+            return row
+        last = trial.epochs[-1]
+        return replace(
+            row,
+            loss=last.metrics["train/loss"],
+            probe=last.metrics.get("val/probe_accuracy", known.probe),
+            images_per_s=last.images_per_s,
+            epoch_s=trial.train_s / len(trial.epochs),
+        )
+
+    def _resting(self, trial: Trial) -> RowState:
+        if trial.state == "failed":
+            return "failed"
+        if trial.state not in ("finished", "stopped"):
+            return "waiting"
+        states = {trial.evaluations.get(part, Evaluated()).state for part in self._parts}
+        if "pending" in states:
+            return "trained"
+        return "failed" if "failed" in states else "finished"
+
+    def _spend(self, model: str, seconds: float, epochs: int) -> None:
+        total, count = self._spent.get(model, (0.0, 0))
+        self._spent = {**self._spent, model: (total + seconds, count + epochs)}
+
+    def _evaluated(self, seconds: float | None) -> None:
+        if seconds is not None:
+            total, count = self._evaluations
+            self._evaluations = (total + seconds, count + 1)
+
+    @staticmethod
+    def _mean(spent: Sequence[float] | None) -> float | None:
+        return spent[0] / spent[1] if spent and spent[1] else None

@@ -1,0 +1,100 @@
+"""How a failure is shown: what, where in the code, where the whole of it is, what comes next."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from orchestration.ledger import Trial
+from orchestration.programs import program
+from orchestration.queue import losses_in_a_row
+from orchestration.status import storage_folder
+
+FRAMES = 3
+DIVERGED = "loss not finite"
+"""The kind of failure of which the place in the code says nothing."""
+BEGINNING = "Traceback (most recent call last):"
+FRAME = re.compile(r'^  File "(?P<file>.+)", line (?P<line>\d+)(?:, in (?P<function>.+))?$')
+FOREIGN = re.compile(r"/site-packages/ray/|/ray/_private/|/ray/tune/")
+ROOT = re.compile(r".*/site-packages/|.*/(?=(?:cvae_core|orchestration)/)|.*/(?=lib/python3)")
+
+
+def failure_text(failure: Mapping[str, Any]) -> str:
+    """Kind and message on one line."""
+    kind, message = failure["kind"], failure["message"]
+    return str(message) if kind == "error" else f"{kind}: {message}"
+
+
+def failure_details(failure: Mapping[str, Any], folder: Path, then: str) -> list[str]:
+    """The lines below that one.
+
+    Args:
+        failure: as the ledger holds it.
+        folder: the sweep's.
+        then: what happens next, or what to do.
+    """
+    known = failure["kind"] == DIVERGED
+    found = [] if known else innermost(failure.get("traceback") or "")
+    if failure.get("log"):
+        found.append(f"whole traceback: {folder / failure['log']}")
+    return [f"    {line}" for line in (*found, then)]
+
+
+def innermost(traceback: str, count: int = FRAMES) -> list[str]:
+    """The last frames of a traceback without Ray's: place, and the code below it."""
+    text = traceback.rpartition(BEGINNING)[2].splitlines()
+    found: list[list[str]] = []
+    for number, line in enumerate(text):
+        frame = FRAME.match(line)
+        if frame is None or FOREIGN.search(frame["file"]):
+            continue
+        place = f"{ROOT.sub('', frame['file'], count=1)}:{frame['line']}"
+        found.append([f"{place}, in {frame['function']}" if frame["function"] else place])
+        code = text[number + 1] if number + 1 < len(text) else ""
+        if code.startswith("    "):
+            found[-1].append(f"    {code.strip()}")
+    return [line for frame in found[-count:] for line in frame]
+
+
+def next_try(trial: Trial, retries: int) -> str:
+    """What is said of a trial that was lost and is in line again."""
+    epoch = max((ref.epoch for ref in trial.checkpoints), default=0)
+    start = f"from epoch {epoch}" if epoch else "from the beginning"
+    tried = len(trial.attempts)
+    if not tried:
+        return f"it is tried again {start}"
+    further = max(retries - losses_in_a_row(trial), 0)
+    return f"it is tried again {start} (attempt {tried + 1} of {tried + 1 + further})"
+
+
+def what_to_do(
+    failure: Mapping[str, Any], config: Mapping[str, Any], folder: Path, *, running: bool
+) -> str:
+    """What is said of a trial or an evaluation that stays failed.
+
+    Args:
+        failure: as the ledger holds it.
+        config: the trial's settings.
+        folder: the sweep's.
+        running: whether the sweep is at work.
+    """
+    stays = "it stays failed, the other trials go on" if running else "it stays failed"
+    if failure["kind"] != DIVERGED:
+        return f"{stays}; when the cause is mended: {retry_command(folder)}"
+    clip = config["clip_norm"]
+    norm = "set clip_norm: 1.0 (now off)" if clip is None else f"lower clip_norm (now {clip:g})"
+    return (
+        f"{stays}; in the sweep file lower learning_rate (now {config['learning_rate']:g}) or "
+        f"beta (now {config['beta']:g}), or {norm}, and run it again"
+    )
+
+
+def retry_command(folder: Path) -> str:
+    """The command that tries a sweep's failed trials again."""
+    parts = [program("cvae-sweep"), "retry", folder.name]
+    if folder.parent.resolve() != storage_folder().resolve():
+        parts += ["--storage", str(folder.parent)]
+    return shlex.join(parts)

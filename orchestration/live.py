@@ -1,0 +1,86 @@
+"""Progress as a table that is redrawn in place, for terminals."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from orchestration.board import Board, Row
+from orchestration.console import Console
+from orchestration.durations import duration
+from orchestration.jobs import Job, Report
+from orchestration.ledger import Trial
+from orchestration.liveframe import Moment, frame
+from orchestration.progress import new_notes, start_text
+
+RESULTS = {
+    "val/loss": "val loss",
+    "probe/accuracy": "probe",
+    "test/reconstruction_mse": "test MSE",
+}
+"""What is said of a finished trial."""
+
+
+class LiveView:
+    """Shows a board as a table; what a reader wants to keep is printed above it.
+
+    Args:
+        console: a live one.
+        board: told of everything.
+        sweep: its name.
+    """
+
+    def __init__(self, console: Console, board: Board, sweep: str) -> None:
+        self._console = console
+        self._board = board
+        self._sweep = sweep
+        self._began = time.monotonic()
+        self._stopping = False
+
+    def __call__(self, job: Job, report: Report | None, trial: Trial) -> None:
+        """Take notice of a job's start (no report) or of a report."""
+        row = self._board.note(job, report, trial)
+        if report is None:
+            if job.kind == "train" and job.attempt > 1:
+                self._say(row, start_text(job))
+        elif report.kind == "failed":
+            first, *others = self._board.failure(job, report, trial)
+            self._say(row, first, "red")
+            for line in others:
+                self._console.line(line)
+        elif report.kind == "epoch":
+            for note in new_notes(report, trial):
+                self._say(row, note, "yellow")
+        if report is not None and report.kind != "failed" and row.state == "finished":
+            metrics = trial.metrics
+            results = [f"{s} {metrics[n]:.4g}" for n, s in RESULTS.items() if n in metrics]
+            trained = f"trained in {duration(trial.train_s)}"
+            self._say(row, ", ".join([*results, trained]), "green")
+
+    @contextmanager
+    def shown(self) -> Iterator[None]:
+        """Draw the table meanwhile."""
+        with self._console.painting(lambda width, height: frame(self._moment(), width, height)):
+            yield
+
+    def stopping(self) -> None:
+        """Say, from the next frame on, that the sweep is being stopped."""
+        self._stopping = True
+
+    def _moment(self) -> Moment:
+        now = time.monotonic()
+        rows = list(self._board.rows.values())
+        left = {row.key: self._board.trial_left(row, now) for row in rows if row.at}
+        return Moment(
+            sweep=self._sweep,
+            rows=rows,
+            left=left,
+            sweep_left=self._board.sweep_left(now),
+            now=now,
+            elapsed=now - self._began,
+            stopping=self._stopping,
+        )
+
+    def _say(self, row: Row, text: str, style: str = "") -> None:
+        self._console.line(f"{row.key}  {row.name}  {text}", style)

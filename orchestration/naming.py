@@ -1,0 +1,64 @@
+"""How trials are called: by the settings in which they differ within their sweep."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from cvae_core.config import TrialConfig
+from orchestration.flatten import flat
+from orchestration.plan import relevant
+
+LABELS = {"beta": "β", "lambda": "λ", "tau": "τ", "data.name": "data"}
+APART = ("model", "seed")
+"""These have a place of their own in every name and table."""
+
+
+class Names:
+    """The settings that vary within a sweep, and what its trials are called by them.
+
+    Args:
+        configs: of all trials of the sweep.
+    """
+
+    def __init__(self, configs: Iterable[TrialConfig]) -> None:
+        found: dict[str, set[str]] = {"beta": set(), "lambda": set(), "tau": set()}
+        for config in configs:
+            for name, value in settings_of(config).items():
+                found.setdefault(name, set()).add(repr(value))
+        several = [name for name, values in found.items() if len(values) > 1]
+        self.varied = [name for name in several if name not in APART]
+        """Names as in sweep files, nested ones with dots; β, λ, τ come first."""
+        self.seeds = "seed" in several
+        last = [name.rpartition(".")[2] for name in self.varied]
+        self.labels = {
+            name: LABELS.get(name, part if last.count(part) == 1 else name)
+            for name, part in zip(self.varied, last, strict=True)
+        }
+        """What the varied settings are called where there is little room."""
+
+    def name(self, config: TrialConfig, *, seed: bool = True) -> str:
+        """Such as ``cvae β=0.001 λ=0.1 latent_dim=16 seed=1``; what does not vary is left out."""
+        values = settings_of(config)
+        given = [name for name in self.varied if name in values]
+        parts = [config.model, *(f"{self.labels[n]}={setting_text(values[n])}" for n in given)]
+        return " ".join([*parts, f"seed={config.seed}"] if seed and self.seeds else parts)
+
+
+def settings_of(config: TrialConfig) -> dict[str, Any]:
+    """The settings that mean something to a trial's model, under flat names."""
+    return flat(relevant(config, identity=False))
+
+
+def names_of(trials: Iterable[Mapping[str, Any]]) -> Names:
+    """The names of trials that are documents, as in ``status --json``."""
+    return Names(TrialConfig.from_settings(trial["config"]) for trial in trials)
+
+
+def setting_text(value: Any) -> str:
+    """A setting as a person reads it; ``-`` where a trial has none."""
+    if value is None:
+        return "-"
+    if isinstance(value, float):
+        return f"{value:g}"
+    return "×".join(map(setting_text, value)) if isinstance(value, list) else str(value)

@@ -1,0 +1,107 @@
+"""Real pseudo-terminals, and what a person would see on them."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import struct
+import termios
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import TextIO
+
+import pyte
+import pytest
+
+
+class Screen:
+    """Both ends of a pseudo-terminal; a thread interprets what is written."""
+
+    def __init__(self, width: int, height: int = 24) -> None:
+        self._outer, self.inner = pty.openpty()
+        self._writers: list[TextIO] = [os.fdopen(self.inner, "w", closefd=True)]
+        self.resize(width, height)
+        self._screen = pyte.HistoryScreen(width, height, history=10_000, ratio=0.5)
+        self._stream = pyte.ByteStream(self._screen)
+        self.raw = b""
+        self._guard = threading.Lock()
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    def resize(self, width: int, height: int) -> None:
+        size = struct.pack("HHHH", height, width, 0, 0)
+        fcntl.ioctl(self.inner, termios.TIOCSWINSZ, size)
+
+    def stream(self) -> TextIO:
+        self._writers.append(os.fdopen(os.dup(self.inner), "w", encoding="utf-8"))
+        return self._writers[-1]
+
+    def type(self, keys: bytes) -> None:
+        os.write(self._outer, keys)
+
+    @property
+    def lines(self) -> list[str]:
+        """What is on the screen now, without the empty lines at its end."""
+        with self._guard:
+            lines = [line.rstrip() for line in self._screen.display]
+        while lines and not lines[-1]:
+            lines.pop()
+        return lines
+
+    @property
+    def everything(self) -> list[str]:
+        """What has left the screen at its upper end, and what is on it."""
+        with self._guard:
+            columns = range(self._screen.columns)
+            past = [
+                "".join(row[x].data for x in columns).rstrip() for row in self._screen.history.top
+            ]
+        return past + self.lines
+
+    @property
+    def cursor_shown(self) -> bool:
+        return not self._screen.cursor.hidden and b"\x1b[?25l" not in self.raw
+
+    @property
+    def cursor_column(self) -> int:
+        return int(self._screen.cursor.x)
+
+    def close(self) -> None:
+        """End all writing here, and read what is still to come."""
+        while self._writers:
+            with suppress(OSError):
+                self._writers.pop().close()
+        self._thread.join(10)
+
+    def hang_up(self) -> None:
+        """Close the outer end, as a terminal does whose window is closed."""
+        os.close(self._outer)
+
+    def _read(self) -> None:
+        while True:
+            try:
+                chunk = os.read(self._outer, 65536)
+            except OSError:
+                break
+            if not chunk:
+                break
+            with self._guard:
+                self.raw += chunk
+                self._stream.feed(chunk)
+
+
+@pytest.fixture
+def make_screen(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Screen]]:
+    """``make_screen(width, height)``: a terminal of so many columns and lines."""
+    monkeypatch.setenv("TERM", "xterm-256color")
+    screens: list[Screen] = []
+
+    def make(width: int, height: int = 24) -> Screen:
+        screens.append(Screen(width, height))
+        return screens[-1]
+
+    yield make
+    for screen in screens:
+        screen.close()
