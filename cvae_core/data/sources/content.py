@@ -93,7 +93,7 @@ def hash_files(
                 problems.add(path, result)
             else:
                 known[path] = result
-    if index is not None and (unknown or known.keys() != before.keys()):
+    if index is not None and unknown:
         _write_index(index, began, known)
     return {path: entry.sha256 for path, entry in known.items()}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import multiprocessing
 import os
 import time
@@ -143,7 +142,6 @@ DAMAGE = {
     "no description": lambda place: (place / "about.json").unlink(),
     "no JSON": lambda place: (place / "about.json").write_text("{"),
     "a list": lambda place: (place / "about.json").write_text("[]"),
-    "other classes": lambda place: rename_classes(place / "about.json"),
 }
 
 
@@ -151,10 +149,6 @@ def flip(path: Path, place: int = -1) -> None:
     content = bytearray(path.read_bytes())
     content[place] ^= 1
     path.write_bytes(content)
-
-
-def rename_classes(path: Path) -> None:
-    path.write_text(json.dumps({**json.loads(path.read_text()), "classes": ["a", "b"]}))
 
 
 @pytest.mark.parametrize("damage", DAMAGE)

@@ -95,10 +95,10 @@ BAD: dict[str, tuple[str, Callable[[Path], object], str]] = {
     "truncated png": ("png", lambda path: truncated(path, Image.new("L", (9, 9))), "truncated"),
     "empty": ("png", lambda path: path.write_bytes(b""), "(empty)"),
     "a text": ("png", lambda path: path.write_text("<html>"), "cannot be read"),
-    "16 bits": ("png", deep("uint16"), "mode I;16"),
+    "16 bits": ("png", deep("uint16"), "8 bits a channel (1):\n    test/dog/bad.png (mode I;16)"),
     "16 bits, pgm": ("pgm", deep("uint16"), "8 bits"),
-    "32 bits": ("tif", deep("int32"), "mode I"),
-    "floats": ("tif", deep("float32"), "mode F"),
+    "32 bits": ("tif", deep("int32"), "8 bits a channel (1):\n    test/dog/bad.tif (mode I)"),
+    "floats": ("tif", deep("float32"), "8 bits a channel (1):\n    test/dog/bad.tif (mode F)"),
     "cmyk": ("jpg", save(Image.fromarray(NOISE, "CMYK")), "mode CMYK"),
     "ycbcr": ("tif", save(Image.fromarray(NOISE[:, :, :3], "YCbCr")), "mode YCbCr"),
     "lab": ("tif", save(Image.fromarray(NOISE[:, :, :3], "LAB")), "mode LAB"),
@@ -190,7 +190,12 @@ def test_links_that_lead_out(album: Any, tmp_path: Path, place: str) -> None:
 
 def test_a_folder_beside_it_with_the_same_beginning_is_outside(album: Any, tmp_path: Path) -> None:
     shutil.copytree(album.folder, tmp_path / "album2")
-    (album.folder / "train/cat/x.png").symlink_to(tmp_path / "album2/train/cat/0.png")
+    link = album.folder / "train/cat/x.png"
+    link.symlink_to(tmp_path / "album2/train/cat/0.png")
+    assert "lead out of the folder" in message(album)
+    link.unlink()
+    shutil.rmtree(album.folder / "train")
+    (album.folder / "train").symlink_to(tmp_path / "album2/train")
     assert "lead out of the folder" in message(album)
 
 
