@@ -7,6 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
+from cvae_core.data import Dataset, Images
+from cvae_core.data.vision import torchvision
+
 COUNTS = {"train": 60_000, "t10k": 10_000}
 CLASSES = 10
 
@@ -20,6 +23,15 @@ def write(root: Path) -> None:
         labels = random.integers(0, CLASSES, count, dtype=np.uint8)
         _write_idx(folder / f"{split}-images-idx3-ubyte", _blobs(labels, random))
         _write_idx(folder / f"{split}-labels-idx1-ubyte", labels)
+
+
+def dataset(root: Path) -> Dataset:
+    """Files of MNIST's format as a data set; the tool's own loader takes the real MNIST alone."""
+    train, test = (
+        Images(source.data.numpy()[:, None], source.targets.numpy())
+        for source in (torchvision.datasets.MNIST(str(root), train=t) for t in (True, False))
+    )
+    return Dataset("mnist", train, test, tuple(map(str, range(CLASSES))))
 
 
 def _blobs(labels: np.ndarray, random: np.random.Generator) -> np.ndarray:

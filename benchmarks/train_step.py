@@ -24,7 +24,7 @@ import torch
 from plain_loop import PlainLoop
 
 from cvae_core.config import TrialConfig
-from cvae_core.data import Dataset, Images, load_dataset
+from cvae_core.data import Dataset, Images
 from cvae_core.data.views import make_views
 from cvae_core.training.fit import Training
 from cvae_core.training.streams import TRAINING, Streams
@@ -57,7 +57,7 @@ def main() -> int:
     arguments = parse()
     torch.set_num_threads(arguments.threads)
     with mnist_root(arguments.data_root) as (root, described):
-        data = load_dataset("mnist", root)
+        data = made_up_mnist.dataset(root)
         print(f"{described}; {arguments.threads} thread(s), torch {torch.__version__}")
         rates = {}
         for model in ("vae", "cvae"):

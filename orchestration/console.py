@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,11 +13,11 @@ import rich.console
 from rich.console import RenderableType
 from rich.text import Text
 
+from orchestration.busy import Busy
 from orchestration.painter import Frame, Painter, Terminal
 from orchestration.printable import printable
 
 PLAIN_WIDTH = 200
-SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 DUMB = ("dumb", "unknown", "")
 
 
@@ -35,11 +34,6 @@ class Console:
         self._errors = sys.stderr
         self._painter: Painter | None = None
         self.quiet = quiet
-
-    @property
-    def terminal(self) -> TextIO | None:
-        """The output where lines can be redrawn, for what is drawn and taken away again."""
-        return self._stream if self.live else None
 
     @property
     def live(self) -> bool:
@@ -85,24 +79,16 @@ class Console:
             painter.stop()
 
     @contextmanager
-    def busy(self, text: str, *, plain: bool = True) -> Iterator[None]:
+    def busy(self, text: str, *, plain: bool = True) -> Iterator[Busy]:
         """Say what takes a while, with a spinner and the seconds; else as a line, if ``plain``."""
         if not self.live or self._painter is not None:
             if plain:
                 self.line(f"{text} …")
-            yield
+            yield Busy(text, self.line)
             return
-        began = time.monotonic()
-
-        def frame(width: int, height: int) -> list[Text]:
-            seconds = time.monotonic() - began
-            wheel = SPINNER[int(seconds * 4) % len(SPINNER)]
-            line = Text(f"{wheel} {printable(text)} … {seconds:.0f} s", style="cyan")
-            line.truncate(width, overflow="ellipsis")
-            return [line]
-
-        with self.painting(frame):
-            yield
+        busy = Busy(text)
+        with self.painting(busy.frame):
+            yield busy
 
     @contextmanager
     def others_to(self, log: Path) -> Iterator[None]:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,12 +15,7 @@ from orchestration.console import Console
 from orchestration.errors import UserError
 
 if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
-
     from cvae_core.data import Dataset
-
-QUIET_S = 2.0
-LINES_S = 5.0
 
 
 def default_data_root() -> Path:
@@ -60,10 +54,10 @@ def load(config: DataConfig, data_root: Path | None, console: Console) -> Datase
     Raises:
         UserError: it is missing, damaged or cannot be fetched.
     """
-    from cvae_core.data import load_dataset
-
     root = root_of(config, data_root)
     with _told(config, console) as tell:
+        from cvae_core.data import load_dataset
+
         return load_dataset(config, root, cache=cache_folder(), on_progress=tell)
 
 
@@ -73,73 +67,24 @@ def content(config: DataConfig, data_root: Path | None, console: Console) -> str
     Raises:
         UserError: the folder is missing or not laid out as it should be.
     """
-    from cvae_core.data import folder_content
-
     root = root_of(config, data_root)
     with _told(config, console) as tell:
+        from cvae_core.data import folder_content
+
         return folder_content(config, root, cache=cache_folder(), on_progress=tell)
 
 
 @contextmanager
-def _told(config: DataConfig, console: Console) -> Iterator[_Tell]:
+def _told(config: DataConfig, console: Console) -> Iterator[Callable[[str, int, int], None]]:
     """Progress, warnings and errors, as a person is to see them."""
-    tell = _Tell(config.name, console)
     try:
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always", UserWarning)
-            yield tell
+        with console.busy(f"loading {config.name}", plain=False) as busy:
+            import cvae_core.data  # noqa: F401 - with PyTorch, which takes seconds
+
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always", UserWarning)
+                yield busy.progress
     except DataError as error:
         raise UserError(str(error)) from error
-    finally:
-        tell.close()
     for text in dict.fromkeys(str(warning.message) for warning in caught):
-        console.line(f"warning: {text}")
-
-
-class _Tell:
-    """A bar on a terminal, a line now and then elsewhere, nothing where it is soon done."""
-
-    def __init__(self, name: str, console: Console) -> None:
-        self._name = name
-        self._console = console
-        self._next = time.monotonic() + QUIET_S
-        self._bar: Progress | None = None
-        self._tasks: dict[str, TaskID] = {}
-
-    def __call__(self, what: str, done: int, total: int) -> None:
-        """Take notice; ``total`` 0 where nobody knows it."""
-        if self._bar is not None:
-            self._show(self._bar, what, done, total)
-        elif time.monotonic() >= self._next:
-            self._next = time.monotonic() + LINES_S
-            if self._console.terminal is not None:
-                self._bar = self._begin()
-                self._show(self._bar, what, done, total)
-            else:
-                of = f" of {total:,}" if total else ""
-                self._console.line(f"{self._name}: {what}: {done:,}{of}")
-
-    def close(self) -> None:
-        """Take the bar away."""
-        if self._bar is not None:
-            self._bar.stop()
-
-    def _begin(self) -> Progress:
-        import rich.console
-        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-        bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TextColumn("{task.completed:,.0f} of {task.total:,.0f}"),
-            TimeRemainingColumn(),
-            console=rich.console.Console(file=self._console.terminal),
-            transient=True,
-        )
-        bar.start()
-        return bar
-
-    def _show(self, bar: Progress, what: str, done: int, total: int) -> None:
-        if what not in self._tasks:
-            self._tasks[what] = bar.add_task(f"{self._name}: {what}", total=total or None)
-        bar.update(self._tasks[what], completed=done)
+        console.warning(text)

@@ -31,12 +31,19 @@ class Terminal(rich.console.Console):
 
     @property  # type: ignore[misc]
     def size(self) -> rich.console.ConsoleDimensions:
-        """Columns and lines at this moment."""
+        """Columns and lines at this moment; $COLUMNS and $LINES win, as elsewhere."""
         try:
-            width, height = os.get_terminal_size(self.file.fileno())
+            found = os.get_terminal_size(self.file.fileno())
         except OSError:
-            width, height = 0, 0
-        return rich.console.ConsoleDimensions(width or 80, height or 24)
+            found = os.terminal_size((0, 0))
+        width, height = (
+            int(named) if named.isdigit() and int(named) else measured or usual
+            for named, measured, usual in (
+                (os.environ.get("COLUMNS", ""), found.columns, 80),
+                (os.environ.get("LINES", ""), found.lines, 24),
+            )
+        )
+        return rich.console.ConsoleDimensions(width, height)
 
 
 class Painter:

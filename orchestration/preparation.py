@@ -115,9 +115,9 @@ def prepare(
     """
     from joblib import cpu_count
 
-    from orchestration.engine import check_address
-
     if request.flags.address is not None:
+        from orchestration.engine import check_address
+
         check_address(request.flags.address)
     elif request.spec.resources.cpu > cpu_count():
         raise UserError(
@@ -142,10 +142,13 @@ def prepare(
 
 
 def _check_gpus(request: Request) -> None:
+    asked = request.spec.resources.gpu
+    if not asked or request.flags.address is not None:
+        return
     import torch
 
-    asked, there = request.spec.resources.gpu, torch.cuda.device_count()
-    if request.flags.address is None and asked > there:
+    there = torch.cuda.device_count()
+    if asked > there:
         raise UserError(
             f"resources.gpu: a trial asks for {asked:g} GPUs, and PyTorch finds {there} on this "
             "machine; lower it in the sweep file or with --set resources.gpu=0"

@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from cvae_core.config import DataConfig
-from orchestration import datasets
+from orchestration import busy, datasets
 from orchestration.console import Console
 from orchestration.errors import UserError
 
@@ -79,26 +79,26 @@ def test_errors_are_a_persons(home: Path, tmp_path: Path) -> None:
 def test_long_loads_tell_how_far_they_are(
     home: Path, album: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(datasets, "QUIET_S", 0.0)
-    monkeypatch.setattr(datasets, "LINES_S", 0.0)
+    monkeypatch.setattr(busy, "QUIET_S", 0.0)
+    monkeypatch.setattr(busy, "LINES_S", 0.0)
     output = io.StringIO()
     datasets.load(FOLDER, album, Console(output))
     assert output.getvalue().splitlines() == [
-        "folder: reading images: 10 of 10",
-        "folder: decoding images: 10 of 10",
+        "loading folder: reading images: 10 of 10",
+        "loading folder: decoding images: 10 of 10",
     ]
 
 
-def test_a_bar_on_a_terminal(home: Path, album: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(datasets, "QUIET_S", 0.0)
+def test_on_a_terminal_it_is_said_at_once(
+    home: Path, album: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("TERM", "xterm")
     parent, child = pty.openpty()
     with os.fdopen(child, "w") as stream:
         datasets.load(FOLDER, album, Console(stream))
     shown = os.read(parent, 65536).decode()
     os.close(parent)
-    assert "folder: decoding images" in shown
-    assert "10 of 10" in shown
+    assert "loading folder … 0 s" in shown
 
 
 def test_warnings_are_lines(album: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
