@@ -27,6 +27,8 @@ class Row:
     epochs: int
     state: RowState
     epoch: int = 0
+    share: float = 0.0
+    """Of the next epoch that is done already."""
     loss: float | None = None
     probe: float | None = None
     images_per_s: float | None = None
@@ -65,6 +67,10 @@ class Board:
         """Take notice of a job's start (no report) or of a report; the trial's row."""
         if report is None:
             state: RowState = "starting" if job.kind == "train" else "evaluating"
+        elif report.kind == "progress":
+            row = self._in_an_epoch(trial, report)
+            self.rows[trial.key] = row
+            return row
         elif report.kind == "epoch":
             if report.epoch is not None:
                 self._spend(trial.config["model"], report.epoch["epoch_s"], 1)
@@ -85,8 +91,9 @@ class Board:
             pace = self._mean(tuple(map(sum, zip(*self._spent.values(), strict=True))))
         if pace is None:
             return None
-        gone = min(now - row.at, pace) if row.state == "training" else 0.0
-        return (row.epochs - row.epoch) * pace - gone
+        rest = (1 - row.share) * pace
+        gone = min(now - row.at, rest) if row.state == "training" else 0.0
+        return (row.epochs - row.epoch - 1) * pace + rest - gone
 
     def sweep_left(self, now: float) -> float | None:
         """Seconds of work left over the slots; an epoch costs what its model's have cost."""
@@ -121,13 +128,19 @@ class Board:
             then = what_to_do(failure, trial.config, folder, running=True)
         return [f"{what}: {failure_text(failure)}", *failure_details(failure, folder, then)]
 
+    def _in_an_epoch(self, trial: Trial, report: Report) -> Row:
+        row = self._row(trial, "training", time.monotonic())
+        so_far = report.epoch or {}
+        row = replace(row, share=so_far["share"], images_per_s=so_far["images_per_s"])
+        return row if trial.epochs else replace(row, epoch_s=so_far["epoch_s"])
+
     def _row(self, trial: Trial, state: RowState, at: float) -> Row:
         known = self.rows.get(trial.key)
         if known is None:
             config = TrialConfig.from_settings(trial.config)
             name = self.names.name(config)
             known = Row(trial.key, name, config.model, config.epochs, state)
-        row = replace(known, state=state, epoch=trial.epoch, at=at)
+        row = replace(known, state=state, epoch=trial.epoch, share=0.0, at=at)
         if not trial.epochs:
             return row
         last = trial.epochs[-1]

@@ -50,6 +50,9 @@ class Door:
 
     def report(self, job: Job, report: Report) -> bool:
         """Take a report in; True where the job is to stop."""
+        if report.kind == "progress":
+            self._listener(job, report, self._ledger.trials[job.key])
+            return False
         stopping = self.stopping  # read once: Ctrl-C may set it at any moment
         if report.kind == "epoch":
             superfluous = self._epoch(job, report, stopping=stopping)

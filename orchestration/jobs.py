@@ -36,13 +36,14 @@ class Job:
 class Report:
     """What a worker says after a step of a job."""
 
-    kind: Literal["epoch", "evaluated", "failed"]
+    kind: Literal["progress", "epoch", "evaluated", "failed"]
     final: bool
     """Whether the job is done with this."""
     from_epoch: int = 0
     """Epoch of the checkpoint that training began from; 0: from scratch."""
     epoch: dict[str, Any] | None = None
-    """Record of an epoch; None where there was none left to train."""
+    """Record of an epoch; None where there was none left to train. In the midst of an epoch: what
+    ``share`` of it is done, ``images_per_s`` and ``epoch_s`` as far as they can be told."""
     checkpoint: dict[str, Any] | None = None
     """Reference to the checkpoint that this epoch wrote, if it wrote one."""
     metrics: dict[str, float] = field(default_factory=dict)

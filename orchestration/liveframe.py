@@ -93,7 +93,7 @@ def _columns(rows: Sequence[Row], moment: Moment, width: int) -> list[Column]:
 
 
 def _bar(row: Row) -> str:
-    done = BAR * row.epoch // row.epochs
+    done = int(BAR * (row.epoch + row.share) / row.epochs)
     return "━" * done + "╌" * (BAR - done) if row.at and row.state in UNDER_WAY else ""
 
 

@@ -13,6 +13,8 @@ from orchestration.jobs import Job, Report
 from orchestration.ledger import Trial
 
 QUIET_S = 2.0
+LONG_EPOCH_S = 30.0
+"""After so long without a line, one says how far the epoch is."""
 
 
 class Progress:
@@ -41,6 +43,8 @@ class Progress:
                 self._console.line(line)
         elif report.kind == "evaluated":
             self._say(row, f"{metrics_text(report)}  ({counts_text(self._board)})")
+        elif report.kind == "progress":
+            self._in_an_epoch(row)
         elif report.epoch is not None:
             self._epoch(report, trial, row)
 
@@ -52,6 +56,16 @@ class Progress:
     def stopping(self) -> None:
         """Say that the sweep is being stopped."""
         self._console.line("stopping after the epochs under way; press Ctrl-C again to end at once")
+
+    def _in_an_epoch(self, row: Row) -> None:
+        now = time.monotonic()
+        if now - self._printed.setdefault(row.key, now) < LONG_EPOCH_S:
+            return
+        self._printed[row.key] = now
+        left = self._board.trial_left(row, now)
+        text = f"epoch {row.epoch + 1}/{row.epochs}  {row.share:.0%} of it"
+        text += f"  {row.images_per_s or 0:,.0f} images/s"
+        self._say(row, text if left is None else f"{text}  {duration(left)} left")
 
     def _epoch(self, report: Report, trial: Trial, row: Row) -> None:
         for note in new_notes(report, trial):

@@ -23,11 +23,46 @@ from orchestration import store
 from orchestration.jobs import Job, Report
 from orchestration.threads import limit_threads
 
+FIRST_WORD_S = 1.0
+EVERY_S = 5.0
+"""Seconds of an epoch between two words of how far it is; a word costs the worker milliseconds."""
+
 PARTS: dict[str, Callable[[TrialConfig, Dataset, Checkpoint], dict[str, float]]] = {
     "probe": lambda config, data, checkpoint: evaluate_probe(
         config, data, checkpoint.selected_weights
     ),
 }
+
+
+class _Epoch:
+    """An epoch under way, that stops now and then to tell how far it is."""
+
+    def __init__(self, training: Training) -> None:
+        self._images = training.images
+        self._steps = training.epoch_by_steps()
+        self._began = time.monotonic()
+        self._done = 0
+
+    def go_on(self) -> dict[str, Any] | None:
+        """Its record; None where there is more to do."""
+        # The first word comes soon, so that a long first epoch is seen to have begun.
+        until = time.monotonic() + (FIRST_WORD_S if self._done == 0 else EVERY_S)
+        for done in self._steps:
+            if isinstance(done, dict):
+                return done | {"at": time.time()}
+            self._done = done
+            if time.monotonic() >= until and done < self._images:
+                return None
+        raise AssertionError("an epoch ends with its record")
+
+    def so_far(self) -> dict[str, float]:
+        """Share, pace and what the whole of it will take."""
+        spent, share = time.monotonic() - self._began, self._done / self._images
+        return {
+            "share": share,
+            "images_per_s": self._done / spent,
+            "epoch_s": spent / share,
+        }
 
 
 class Worker:
@@ -47,6 +82,7 @@ class Worker:
         }
         self._job: Job | None = None
         self._training: Training | None = None
+        self._epoch: _Epoch | None = None
         self._from_epoch = 0
         self._notes: list[str] = []
         self._saved_at = 0.0
@@ -55,12 +91,13 @@ class Worker:
         """Take a job up; nothing is done yet, and nothing of the job before it stays."""
         self._job = job
         self._training = None
+        self._epoch = None
         self._from_epoch = 0
         self._notes = []
         self._saved_at = time.monotonic()
 
     def step(self) -> Report:
-        """One epoch of training, or a whole evaluation."""
+        """An epoch of training, some seconds of a long one, or a whole evaluation."""
         job = self._job
         if job is None:
             raise RuntimeError("a worker was asked to step without a job")
@@ -68,6 +105,7 @@ class Worker:
             return self._train(job) if job.kind == "train" else self._evaluate(job)
         except Exception as error:  # reported to the driver, which decides what follows
             self._training = None
+            self._epoch = None
             kind = "loss not finite" if isinstance(error, NonFiniteLossError) else "error"
             message = f"{type(error).__name__}: {error}" if kind == "error" else str(error)
             failure = {"kind": kind, "message": message, "traceback": traceback.format_exc()}
@@ -77,7 +115,19 @@ class Worker:
         if self._training is None:
             self._training = self._begin(job)
         training = self._training
-        record = None if training.finished else training.run_epoch() | {"at": time.time()}
+        record = None
+        if not training.finished:
+            self._epoch = self._epoch or _Epoch(training)
+            record = self._epoch.go_on()
+            if record is None:
+                return Report(
+                    kind="progress",
+                    final=False,
+                    from_epoch=self._from_epoch,
+                    epoch=self._epoch.so_far(),
+                    worker=self._about,
+                )
+            self._epoch = None
         due = (
             training.finished
             or bool(job.every_epochs and training.epoch % job.every_epochs == 0)

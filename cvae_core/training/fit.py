@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -112,6 +112,11 @@ class Training:
             self._selection.load_state_dict(start.selection)
 
     @property
+    def images(self) -> int:
+        """Images that an epoch trains on."""
+        return len(self._train)
+
+    @property
     def finished(self) -> bool:
         """Whether the last epoch is done or patience has run out."""
         return self.epoch >= self.config.epochs or self._selection.stop
@@ -122,9 +127,23 @@ class Training:
         Raises:
             NonFiniteLossError: the loss became NaN or infinite; the training is then of no use.
         """
+        for done in self.epoch_by_steps():
+            if isinstance(done, dict):
+                return done
+        raise AssertionError("an epoch ends with its record")
+
+    def epoch_by_steps(self) -> Iterator[int | dict[str, Any]]:
+        """One epoch as ``run_epoch`` trains it, with pauses in which its caller may do others.
+
+        Yields:
+            The number of images trained on after each step, and at last the epoch's record.
+
+        Raises:
+            NonFiniteLossError: the loss became NaN or infinite; the training is then of no use.
+        """
         began = time.perf_counter()
         with _deterministic():
-            metrics = self._train_epoch()
+            metrics = yield from self._train_epoch()
             trained = time.perf_counter()
             self.epoch += 1
             metrics |= self._validate()
@@ -133,7 +152,7 @@ class Training:
             metrics["val/probe_accuracy"] = validation_probe(
                 self.model, self._pixels, self._labels, self._train, self._val, self.config.data
             )
-        return {
+        yield {
             "epoch": self.epoch,
             "metrics": metrics,
             "images_per_s": len(self._train) / (trained - began),
@@ -163,15 +182,18 @@ class Training:
         self._optimizer.step()
         return terms.detach()
 
-    def _train_epoch(self) -> dict[str, float]:
+    def _train_epoch(self) -> Generator[int, None, dict[str, float]]:
         self.model.train()
         order = self._train[torch.randperm(len(self._train), generator=self._streams["batches"])]
         batches = order.split(self.config.batch_size)
         rows = torch.zeros(len(batches), len(self._columns), device=self._device)
+        done = 0
         for step, indices in enumerate(batches):
             _record(rows[step], self.step(self._batch(indices)))
+            done += len(indices)
             if (step + 1) % CHECK_EVERY_STEPS == 0 or step + 1 == len(batches):
                 self._check_finite(rows[: step + 1])
+            yield done
         return self._means("train", rows, batches)
 
     @torch.no_grad()
