@@ -57,6 +57,7 @@ def comparison_table(trials: list[dict[str, Any]]) -> Sheet:
         )
         for rank, (name, title) in enumerate(COLUMNS.items())
     ]
+    seeds = Column("seeds", [str(row["trials"]) for row in rows], rank=5, right=True)
     columns = [
         Column("model", [row["model"] for row in rows], setting=True),
         *(
@@ -68,7 +69,7 @@ def comparison_table(trials: list[dict[str, Any]]) -> Sheet:
             )
             for name in names.varied
         ),
-        Column("seeds", [str(row["trials"]) for row in rows], rank=5, right=True),
+        *([seeds] if any(row["trials"] > 1 for row in rows) else []),
         *metrics,
         Column("training", [f"{row['train_s']:.0f} s" for row in rows], rank=4, right=True),
     ]

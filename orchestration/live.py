@@ -15,8 +15,7 @@ from orchestration.liveframe import Moment, frame
 from orchestration.progress import new_notes, start_text
 
 RESULTS = {
-    "val/loss": "val loss",
-    "probe/accuracy": "probe",
+    "probe/accuracy": "test probe",
     "test/reconstruction_mse": "test MSE",
 }
 """What is said of a finished trial."""
@@ -55,7 +54,7 @@ class LiveView:
         if report is not None and report.kind != "failed" and row.state == "finished":
             metrics = trial.metrics
             results = [f"{s} {metrics[n]:.4g}" for n, s in RESULTS.items() if n in metrics]
-            trained = f"trained in {duration(trial.train_s)}"
+            trained = f"in {duration(trial.train_s)}"
             self._say(row, ", ".join([*results, trained]), "green")
 
     @contextmanager

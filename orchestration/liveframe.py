@@ -86,7 +86,7 @@ def _columns(rows: Sequence[Row], moment: Moment, width: int) -> list[Column]:
         numbers("epoch", epochs, 0, widest),
         Column("", [_bar(row) for row in rows], rank=6, styles=styles, room=BAR),
         numbers("loss", [_number(row.loss, ".5f") for row in rows], 2, 7),
-        numbers("probe", [_number(row.probe, ".3f") for row in rows], 3, 5),
+        numbers("val probe", [_number(row.probe, ".3f") for row in rows], 3, 5),
         numbers("images/s", [_number(row.images_per_s, ",.0f") for row in rows], 5, 8),
         numbers("left", [_left(row, moment) for row in rows], 1, 5),
     ]

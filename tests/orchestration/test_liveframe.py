@@ -51,7 +51,7 @@ def test_no_frame_is_larger_than_the_terminal(width: int, height: int) -> None:
 
 def test_columns_by_width() -> None:
     heads = {width: text(MANY, width)[0].split() for width in (40, 60, 80, 120)}
-    wide = ["trial", "settings", "state", "epoch", "loss", "probe", "images/s", "left"]
+    wide = ["trial", "settings", "state", "epoch", "loss", "val", "probe", "images/s", "left"]
     assert heads[120] == wide
     assert heads[80] == ["trial", "settings", "state", "epoch", "loss", "left"]
     assert heads[60] == ["trial", "settings", "state", "epoch"]
