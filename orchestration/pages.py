@@ -18,7 +18,9 @@ from orchestration.mlflow_config import (
 from orchestration.programs import program
 from orchestration.status import last_change, read_sweep, storage_folder, sweep_names
 
-HINT = "(the + beside a sweep opens its trials)"
+HINT = "(all trials, the best probe first; Columns adds metrics, the chart icon draws them)"
+
+SORTED = "?orderByKey=metrics.%60probe/accuracy%60&orderByAsc=false"
 
 
 @dataclass(frozen=True)
@@ -69,5 +71,6 @@ def how_to_look(sweep: Sweep, storage: Path) -> list[str]:
 
 
 def _path(sweep: Sweep) -> str:
-    # Without the last part MLflow opens an overview that shows no runs.
-    return f"/#/experiments/{sweep.experiment_id}/runs"
+    # Without "runs" MLflow opens an overview that has none; unless they are sorted by a metric, it
+    # folds the trials into the sweep's own run.
+    return f"/#/experiments/{sweep.experiment_id}/runs{SORTED}"

@@ -26,7 +26,7 @@ from orchestration.addresses import (
 from orchestration.console import Console
 from orchestration.errors import UserError
 from orchestration.ledger import Ledger, Sweep
-from orchestration.pages import how_to_look, sweep_pages
+from orchestration.pages import SORTED, how_to_look
 from orchestration.ui import UiRequest, run_ui
 
 
@@ -175,7 +175,9 @@ def test_how_to_look_names_only_the_options_that_are_needed(
     runs, other = Path("runs"), Path("other folder")
     sweep = make_sweep(runs, "a", 3)
     assert arguments(sweep, runs) == ["ui"]
-    assert how_to_look(sweep, runs)[1].endswith("then http://127.0.0.1:5000/#/experiments/3/runs")
+    assert how_to_look(sweep, runs)[1].endswith(
+        "then http://127.0.0.1:5000/#/experiments/3/runs" + SORTED
+    )
     sweep = make_sweep(other, "a", 3)
     assert arguments(sweep, other) == ["ui", "--storage", "other folder"]
     monkeypatch.setenv("CVAE_SWEEP_STORAGE", str(other))
@@ -185,7 +187,7 @@ def test_how_to_look_names_only_the_options_that_are_needed(
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "postgresql://me:secret@host/db")
     assert arguments(sweep, other) == ["ui"]
     sweep = make_sweep(other, "a", 4, "https://tracking/")
-    assert how_to_look(sweep, other)[0] == "MLflow:  https://tracking/#/experiments/4/runs"
+    assert how_to_look(sweep, other)[0] == "MLflow:  https://tracking/#/experiments/4/runs" + SORTED
     Path("mlflow.yaml").write_text("ui: {port: 81}")
     sweep = make_sweep(runs, "a", 3)
     assert "http://127.0.0.1:81/#" in how_to_look(sweep, runs)[1]
