@@ -26,7 +26,7 @@ from orchestration.addresses import (
 from orchestration.console import Console
 from orchestration.errors import UserError
 from orchestration.ledger import Ledger, Sweep
-from orchestration.pages import SORTED, how_to_look
+from orchestration.pages import SORTED, how_to_look, sweep_pages
 from orchestration.ui import UiRequest, run_ui
 
 
