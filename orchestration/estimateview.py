@@ -4,30 +4,27 @@ from __future__ import annotations
 
 from typing import Any
 
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
-
 from orchestration.durations import duration
+from orchestration.tables import Column, Sheet
 
 
-def estimate_table(document: dict[str, Any]) -> Table:
+def estimate_table(document: dict[str, Any]) -> Sheet:
     """One row for each kind of trial."""
-    table = Table(box=SIMPLE_HEAD, title="measured here just now", title_justify="left")
-    for column in ("model", "data"):
-        table.add_column(column)
-    for column in ("trials", "images/s", "epoch", "evaluation", "trial"):
-        table.add_column(column, justify="right")
-    for kind in document["kinds"]:
-        table.add_row(
-            kind["model"],
-            kind["data"],
-            str(kind["trials"]),
-            f"{kind['images_per_s']:,.0f}",
-            _short(kind["epoch_s"]),
-            _short(kind["evaluation_s"]),
-            duration(kind["trial_s"]),
-        )
-    return table
+    kinds = document["kinds"]
+
+    def numbers(title: str, cells: list[str], rank: int) -> Column:
+        return Column(title, cells, rank=rank, right=True)
+
+    columns = [
+        Column("model", [kind["model"] for kind in kinds]),
+        Column("data", [kind["data"] for kind in kinds], rank=5),
+        numbers("trials", [str(kind["trials"]) for kind in kinds], 4),
+        numbers("images/s", [f"{kind['images_per_s']:,.0f}" for kind in kinds], 1),
+        numbers("epoch", [_short(kind["epoch_s"]) for kind in kinds], 2),
+        numbers("evaluation", [_short(kind["evaluation_s"]) for kind in kinds], 3),
+        numbers("one trial", [duration(kind["trial_s"]) for kind in kinds], 0),
+    ]
+    return Sheet("measured here just now", columns)
 
 
 def estimate_line(document: dict[str, Any]) -> str:

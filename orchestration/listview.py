@@ -4,43 +4,53 @@ from __future__ import annotations
 
 from typing import Any
 
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
+from orchestration.tables import Column, Sheet
 
+COLUMNS = (
+    ("sweep", 0, False),
+    ("state", 0, False),
+    ("finished", 1, True),
+    ("failed", 2, True),
+    ("best probe", 3, True),
+    ("trained", 5, True),
+    ("changed", 4, False),
+    ("data", 6, False),
+)
+"""Title, rank where there is little room, and whether it is aligned to the right."""
 UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
 
-def list_table(document: dict[str, Any], now: float) -> Table:
+def list_table(document: dict[str, Any], now: float) -> Sheet:
     """One row a sweep.
 
     Args:
         document: as ``list --json`` prints it.
         now: seconds since 1970, from which "ago" counts.
     """
-    table = Table(box=SIMPLE_HEAD)
-    for column in ("sweep", "state"):
-        table.add_column(column)
-    for column in ("finished", "failed", "best probe", "trained"):
-        table.add_column(column, justify="right")
-    for column in ("changed", "data"):
-        table.add_column(column)
-    for sweep in document["sweeps"]:
-        changed = f"{duration(now - sweep['changed'])} ago"
-        if sweep["error"] is not None:
-            table.add_row(sweep["name"], sweep["state"], "-", "-", "-", "-", changed, "-")
-            continue
-        counts, best = sweep["counts"], sweep["best"]
-        table.add_row(
-            sweep["name"],
-            sweep["state"],
-            f"{counts['finished'] + counts['stopped']}/{sweep['trials']}",
-            str(counts["failed"]),
-            "-" if best is None else f"{best['value']:.4g} ({best['metric'].split('/')[0]})",
-            duration(sweep["train_s"]) if sweep["train_s"] else "-",
-            changed,
-            ", ".join(sweep["data"]),
-        )
-    return table
+    sweeps = document["sweeps"]
+    rows = [_row(sweep, now) for sweep in sweeps]
+    columns = [
+        Column(title, [row[place] for row in rows], rank=rank, right=right)
+        for place, (title, rank, right) in enumerate(COLUMNS)
+    ]
+    return Sheet(f"sweeps in {document['storage']}", columns)
+
+
+def _row(sweep: dict[str, Any], now: float) -> list[str]:
+    changed = f"{duration(now - sweep['changed'])} ago"
+    if sweep["error"] is not None:
+        return [sweep["name"], sweep["state"], *["-"] * 4, changed, "-"]
+    counts, best = sweep["counts"], sweep["best"]
+    return [
+        sweep["name"],
+        sweep["state"],
+        f"{counts['finished'] + counts['stopped']}/{sweep['trials']}",
+        str(counts["failed"]),
+        "-" if best is None else f"{best['value']:.4g} ({best['metric'].split('/')[0]})",
+        duration(sweep["train_s"]) if sweep["train_s"] else "-",
+        changed,
+        ", ".join(sweep["data"]),
+    ]
 
 
 def error_lines(document: dict[str, Any]) -> list[str]:

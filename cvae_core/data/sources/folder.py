@@ -42,7 +42,11 @@ def folder_content(
     Raises:
         DataError: the folder is missing, not laid out as it should be, or cannot be read.
     """
-    return content_hash(_there(config, root), cache=cache, on_progress=on_progress)
+    try:
+        return content_hash(_there(config, root), cache=cache, on_progress=on_progress)
+    except DataError:
+        load_folder(config, root, cache=None, on_progress=on_progress)  # to name all that is wrong
+        raise
 
 
 def load_folder(
