@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import socket
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -13,7 +14,7 @@ from pydantic import BaseModel, Field, Strict, ValidationError
 
 from orchestration.errors import UserError
 from orchestration.settings import FORBID
-from orchestration.yamlfile import read_yaml
+from orchestration.yamlfile import YamlFile, read_yaml
 
 FILE = Path("mlflow.yaml")
 PROBE_TIMEOUT_S = 5.0
@@ -56,30 +57,35 @@ def load_mlflow_config(tracking_uri: str | None = None) -> MlflowConfig:
         if not isinstance(file.content, dict | None):
             raise UserError(f"{FILE}: is a mapping, such as tracking_uri: http://host:5000")
         lines, content = file, dict(file.content or {})
-    environment = os.environ
+    sources: dict[tuple[str, ...], str] = {}
     for key, variable in (
         ("tracking_uri", "MLFLOW_TRACKING_URI"),
         ("artifact_location", "MLFLOW_DEFAULT_ARTIFACT_ROOT"),
         ("experiment_prefix", "CVAE_SWEEP_EXPERIMENT_PREFIX"),
     ):
-        if environment.get(variable):
-            content[key] = environment[variable]
+        if os.environ.get(variable):
+            content[key] = os.environ[variable]
+            sources[(key,)] = variable
     ui: Any = content.get("ui") or {}
     for key, variable in (("host", "MLFLOW_HOST"), ("port", "MLFLOW_PORT")):
-        if environment.get(variable):
-            ui = (ui if isinstance(ui, dict) else {}) | {key: environment[variable]}
+        if os.environ.get(variable):
+            ui = (ui if isinstance(ui, dict) else {}) | {key: os.environ[variable]}
+            sources["ui", key] = variable
     if tracking_uri:
         content["tracking_uri"] = tracking_uri
     try:
         return MlflowConfig.model_validate(content | ({"ui": ui} if ui else {}))
     except ValidationError as error:
-        raise UserError(
-            *(
-                f"{FILE}:{(lines and lines.line(detail['loc'])) or 1}: "
-                f"{'.'.join(map(str, detail['loc']))}: {detail['msg']}"
-                for detail in error.errors()
-            )
-        ) from None
+        raise UserError(*(_told(detail, sources, lines) for detail in error.errors())) from None
+
+
+def _told(detail: Any, sources: Mapping[tuple[str, ...], str], file: YamlFile | None) -> str:
+    """What is wrong with a value, and where it stands: in the environment or in the file."""
+    location = detail["loc"]
+    if location in sources:
+        return f"environment variable {sources[location]}: {detail['msg']}"
+    line = (file and file.line(location)) or 1
+    return f"{FILE}:{line}: {'.'.join(map(str, location))}: {detail['msg']}"
 
 
 def resolved_uri(config: MlflowConfig, storage: Path) -> str:

@@ -142,3 +142,9 @@ def test_a_folder_that_may_not_be_written_to(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     with pytest.raises(UserError, match="cannot be written"):
         check_reachable(f"sqlite:///{tmp_path}/mlflow.db")
+
+
+def test_a_wrong_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_PORT", "abc")
+    with pytest.raises(UserError, match="environment variable MLFLOW_PORT: .*integer"):
+        load_mlflow_config()
