@@ -146,5 +146,5 @@ def test_a_folder_that_may_not_be_written_to(tmp_path: Path) -> None:
 
 def test_a_wrong_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_PORT", "abc")
-    with pytest.raises(UserError, match="environment variable MLFLOW_PORT: .*integer"):
+    with pytest.raises(UserError, match=r"environment variable MLFLOW_PORT: .*integer"):
         load_mlflow_config()
