@@ -32,9 +32,9 @@ trials, `plan FILE --estimate` says how long they will take on this machine.
       beta: [1.0e-3, 1.0e-5, 1.0e-8]
     seeds: [0, 1, 2]
 
-Settings in groups are written nested (`data: {name: mnist}`) or with dots (`data.name`), in files
-and with `--set`: `--set epochs=3`, `--set views.hue=0.2`, `--set checkpoints.keep=2`. A list takes
-the place of the setting's grid: `--set beta=[1e-3,1e-4]`.
+Settings in groups are written nested (`data: {name: mnist}`), in `grid` and with `--set` also with
+dots: `--set epochs=3`, `--set views.hue=0.2`, `--set checkpoints.keep=2`. A list takes the place of
+the setting's grid: `--set beta=[1e-3,1e-4]`.
 
 `extends: other.yaml` begins with the content of another sweep file of the same folder; what stands
 in the extending file wins, setting by setting, and a single value in `base` also wins over a list
@@ -88,13 +88,18 @@ def sections(model: Any) -> Iterator[tuple[str, ...]]:
 def fields(model: Any) -> Iterator[tuple[str, ...]]:
     """Rows of a section."""
     for name, field in model.model_fields.items():
-        limits = {
-            kind: getattr(item, kind)
-            for item in field.metadata
-            for kind in ("gt", "ge", "lt", "le")
-            if getattr(item, kind, None) is not None
-        }
-        yield code(name), values(field.annotation, limits), code(field.default), field.description
+        allowed = values(field.annotation, limits_of(field.metadata))
+        yield code(name), allowed, code(field.default), field.description
+
+
+def limits_of(metadata: Any) -> dict[str, float]:
+    """The limits among what pydantic knows of a field."""
+    return {
+        kind: getattr(item, kind)
+        for item in metadata
+        for kind in ("gt", "ge", "lt", "le")
+        if getattr(item, kind, None) is not None
+    }
 
 
 def settings(cls: Any, prefix: str = "", only: str | None = None) -> Iterator[tuple[str, ...]]:
@@ -148,7 +153,8 @@ def kind_of(hint: Any) -> str:
     if origin is tuple:
         return "list of " + kind_of(arguments[0]) + ("s" if ... in arguments else "s, two")
     if hasattr(hint, "__metadata__"):
-        return kind_of(arguments[0])
+        limits = [limits_of(getattr(item, "metadata", [])) for item in hint.__metadata__]
+        return values(arguments[0], {k: v for found in limits for k, v in found.items()})
     return {int: "integer", float: "number", bool: "true or false", str: "text"}[hint]
 
 

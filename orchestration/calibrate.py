@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import time
 from dataclasses import dataclass
 
@@ -40,14 +41,16 @@ def calibrate(config: TrialConfig, data: Dataset, *, threads: int, gpu: bool) ->
     limit_threads(threads)
     device = "cuda" if gpu else "cpu"
     config = dataclasses.replace(config, epochs=2, selection=SelectionConfig())
-    few = _some(data, WARM_UP_BATCHES * config.batch_size)
+    # Both parts of the split have to have an image.
+    least = math.ceil(2 / min(config.data.validation_fraction, 1 - config.data.validation_fraction))
+    few = _some(data, max(least, WARM_UP_BATCHES * config.batch_size))
     warm = Training(config, few, device=device)
     warm.run_epoch()
     rate = warm.run_epoch()["images_per_s"]
-    measured = _some(data, round(MEASURED_S * rate))
+    measured = _some(data, max(least, round(MEASURED_S * rate)))
     training = Training(config, measured, device=device)
     record = training.run_epoch()
-    sample = _some(data, SAMPLE)
+    sample = _some(data, max(least, SAMPLE))
     began = time.perf_counter()
     _validation_probe(training, sample, device)
     probed = time.perf_counter()

@@ -10,7 +10,7 @@ from pathlib import Path
 from cvae_core.config import NUMERICS
 from orchestration import __version__
 from orchestration.console import Console
-from orchestration.ledger import Ledger, Sweep
+from orchestration.ledger import Ledger, Sweep, Trial
 from orchestration.mlflow_config import without_credentials
 from orchestration.plan import Plan
 from orchestration.preparation import Request
@@ -46,6 +46,10 @@ def enter_plan(
             f"the plan has changed: {len(now - before)} trials are new, "
             f"{len(before - now)} have left it (their results stay)"
         )
+    # Before the plan that names them: what is planned is there, whenever this is cut off.
+    for key, config in plan.trials.items():
+        if key not in ledger.trials:
+            ledger.save(Trial(key=key, config=config.to_settings()))
     sweep.plan = list(plan.trials)
     sweep.spec = request.spec.model_dump(mode="json")
     sweep.flags = request.flags.to_stored()

@@ -85,10 +85,13 @@ def estimate(
         max_concurrent: most trials at once.
     """
     began = time.perf_counter()
-    slots = local_slots(spec.resources, max_concurrent)
     kinds = []
+    waiting = {key for key in plan.trials if _is_open(spec, ledger, key)}
+    slots = max(1, min(local_slots(spec.resources, max_concurrent), len(waiting)))
     with Parallel(n_jobs=slots) as parallel:
         for keys in kinds_of(plan).values():
+            if waiting.isdisjoint(keys):
+                continue
             example = plan.trials[keys[0]]
             measured = parallel(
                 delayed(calibrate)(
@@ -105,7 +108,7 @@ def estimate(
         for kind in kinds
         for key in kind.keys
     }
-    ordered = {key: left[key] for key in plan.trials}
+    ordered = {key: left.get(key, 0.0) for key in plan.trials}
     work = _schedule(list(ordered.values()), slots)
     return Estimate(
         kinds=kinds,
@@ -137,6 +140,15 @@ def estimate_document(made: Estimate) -> dict[str, Any]:
             for kind in made.kinds
         ],
     }
+
+
+def _is_open(spec: SweepSpec, ledger: Ledger | None, key: str) -> bool:
+    """Whether a trial has training or evaluation left."""
+    trial = None if ledger is None else ledger.trials.get(key)
+    if trial is None or trial.state in ("pending", "running"):
+        return True
+    evaluated = trial.evaluations.get("probe", Evaluated()).state != "pending"
+    return spec.evaluation.probe and trial.state != "failed" and not evaluated
 
 
 def _left(

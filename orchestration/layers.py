@@ -68,7 +68,8 @@ def read_layers(path: Path, overrides: tuple[str, ...], sections: list[str]) -> 
     content, places = layers.content, dict(layers.places)
     for override in overrides:
         content, location = _override(content, override, sections)
-        places[location] = Place(f"{path} with --set", (-1, 0))
+        if location is not None:
+            places[location] = Place(f"{path} with --set", (-1, 0))
     return Layers(path, content, places)
 
 
@@ -126,7 +127,7 @@ def _leaves(settings: Any, path: tuple[str, ...] = ()) -> list[list[str]]:
 
 def _override(
     content: dict[str, Any], override: str, sections: list[str]
-) -> tuple[dict[str, Any], Location]:
+) -> tuple[dict[str, Any], Location | None]:
     """Apply ``key=value``: a section's key as it stands, else a trial's setting; and where.
 
     A single value takes the place of a setting in ``base`` and of its list in ``grid``; a list,
@@ -145,7 +146,10 @@ def _override(
         close = difflib.get_close_matches(path[0], known, n=1)
         hint = f'; did you mean "{close[0]}"?' if close else ""
         raise UserError(f"--set {override!r}: unknown setting {key!r}{hint}")
-    grid = _without_everywhere(content.get("grid", {}), path)
+    grid = content.get("grid", {})
+    if not all(isinstance(one, dict) for one in (grid if isinstance(grid, list) else [grid])):
+        return content, None  # validation says what is wrong with it
+    grid = _without_everywhere(grid, path)
     if isinstance(value, list) and not _accepts(annotation, value):
         many = [merge(one, nested(path, value)) for one in grid] if isinstance(grid, list) else None
         grid = merge(grid, nested(path, value)) if many is None else many

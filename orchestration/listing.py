@@ -75,10 +75,11 @@ def _summary(folder: Path) -> dict[str, Any]:
     trials = [trial for key in sweep.plan if (trial := _read(folder, key)) is not None]
     states = [t.state if alive or t.state != "running" else "pending" for t in trials]
     counts = Counter(states)
+    counts["pending"] += len(sweep.plan) - len(trials)
     return {
         "state": sweep_state(counts, alive),
         "counts": {state: counts.get(state, 0) for state in STATES},
-        "trials": len(trials),
+        "trials": len(sweep.plan),
         "best": _best(trials),
         "train_s": sum(epoch.epoch_s for trial in trials for epoch in trial.epochs),
         "data": sorted(sweep.data),

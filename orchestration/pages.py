@@ -10,6 +10,7 @@ from orchestration.addresses import base_url
 from orchestration.errors import UserError
 from orchestration.ledger import Sweep
 from orchestration.mlflow_config import (
+    MlflowConfig,
     is_server,
     load_mlflow_config,
     resolved_uri,
@@ -60,8 +61,12 @@ def how_to_look(sweep: Sweep, storage: Path) -> list[str]:
     command = [program("cvae-sweep"), "ui"]
     if storage.resolve() != storage_folder().resolve():
         command += ["--storage", str(storage)]
-    config = load_mlflow_config()
-    if without_credentials(resolved_uri(config, storage)) != uri:
+    try:
+        config = load_mlflow_config()
+        same = without_credentials(resolved_uri(config, storage)) == uri
+    except UserError:  # what is wrong there was not in force while the sweep ran
+        config, same = MlflowConfig(), False
+    if not same:
         command += ["--tracking-uri", uri]
     return [
         f"MLflow:  {shlex.join(command)}",

@@ -39,7 +39,8 @@ def make_plan(spec: SweepSpec, content: Callable[[DataConfig], str] | None = Non
             trials of a folder have keys that are good for counting alone.
 
     Raises:
-        UserError: two different configurations have the same key.
+        UserError: two different configurations have the same key, or a folder has other images
+            than were asked for.
     """
     configs = (TrialConfig.from_settings(cell) for cell in spec.cells())
     return Plan(_by_key(_with_content(config, content) for config in configs))
@@ -48,7 +49,13 @@ def make_plan(spec: SweepSpec, content: Callable[[DataConfig], str] | None = Non
 def _with_content(config: TrialConfig, content: Callable[[DataConfig], str] | None) -> TrialConfig:
     if config.data.name != "folder" or content is None:
         return config
-    data = dataclasses.replace(config.data, content=content(config.data))
+    found, asked = content(config.data), config.data.content
+    if asked not in (None, found):
+        raise UserError(
+            f"data.content: the images of {config.data.path or 'the folder'} have the content "
+            f"{found}, and {asked} was asked for; restore the files, or leave data.content out"
+        )
+    data = dataclasses.replace(config.data, content=found)
     return dataclasses.replace(config, data=data)
 
 

@@ -13,7 +13,7 @@ from orchestration.console import Console
 from orchestration.entry import git_commit
 from orchestration.errors import UserError
 from orchestration.ledger import Ledger, Sweep
-from orchestration.mlflow_config import load_mlflow_config
+from orchestration.mlflow_config import load_mlflow_config, without_credentials
 from orchestration.plan import Plan
 from orchestration.preparation import Flags, Request
 from orchestration.spec import SweepSpec
@@ -54,12 +54,12 @@ def stored_request(
     for key in retry or ():
         if key not in sweep.plan:
             raise UserError(f"there is no trial {key!r} in {name}; see cvae-sweep status {name}")
-        if not ledger.trials[key].has_failures:
-            raise UserError(
-                f"trial {key} of {name} has not failed: it is {ledger.trials[key].state}"
-            )
+        trial = ledger.trials.get(key)
+        if trial is not None and not trial.has_failures and trial.state in ("finished", "stopped"):
+            raise UserError(f"trial {key} of {name} has not failed: it is {trial.state}")
     stored = Flags.from_stored(sweep.flags)
-    if load_mlflow_config().tracking_uri is not None:
+    here = load_mlflow_config().tracking_uri
+    if here is not None and without_credentials(here) == stored.tracking_uri:
         # The stored address has no user and no password; the one in force here may have both.
         stored = replace(stored, tracking_uri=None)
     return Request(

@@ -55,13 +55,15 @@ def run_sweep(request: Request, console: Console) -> int:
     config = load_mlflow_config(request.flags.tracking_uri)
     uri = resolved_uri(config, request.storage)
     # The ledger keeps what is in force, whether a flag, the file or the environment says so.
-    request = replace(request, flags=replace(request.flags, tracking_uri=config.tracking_uri))
+    named = uri if config.tracking_uri else None
+    request = replace(request, flags=replace(request.flags, tracking_uri=named))
     ledger = Ledger.open(request.folder) if Ledger.exists(request.folder) else None
     if ledger is not None and request.stored_plan:
         check_stored_plan(ledger, plan)
         say_what_changed(ledger, console)
     if ledger is not None and _complete(request, plan, ledger, uri):
         with _lock(request.folder):
+            end_left_behind(request.folder)
             enter_plan(Ledger.open(request.folder), request, plan, {}, console)
         console.quiet = False
         return say_summary(Ledger.open(request.folder), console, trained=False)
@@ -103,14 +105,14 @@ def _lock(folder: Path) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"{folder}: cannot be made ({error.strerror}); see --storage") from None
-    try:
-        with locked(folder):
+    with locked(folder):
+        try:
             yield
-    finally:
-        if not Ledger.exists(folder):
-            for path in fresh:
-                if path == folder or not any(path.iterdir()):
-                    store.remove_folder(path)
+        finally:
+            if not Ledger.exists(folder):
+                for path in fresh:
+                    if path == folder or not any(path.iterdir()):
+                        store.remove_folder(path)
 
 
 def _run_locked(

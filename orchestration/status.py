@@ -84,6 +84,7 @@ def status_document(ledger: Ledger) -> dict[str, Any]:
     alive = driver_alive(ledger.folder)
     trials = [trial_document(trial, alive=alive) for trial in ledger.planned()]
     counts = Counter(trial["state"] for trial in trials)
+    counts["pending"] += len(ledger.sweep.plan) - len(trials)
     sweep = ledger.sweep
     return {
         "name": sweep.name,

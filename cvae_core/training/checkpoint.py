@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import io
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ import torch
 from torch import Tensor
 
 from cvae_core.config import TrialConfig
-from cvae_core.errors import CheckpointError
+from cvae_core.errors import CheckpointError, ConfigError
 
 FORMAT = 1
 
@@ -76,12 +77,25 @@ def read_checkpoint(
         raise CheckpointError(f"{name} is torn or not a checkpoint of this program") from error
     if checkpoint is None:
         raise CheckpointError(f"{name} has format {version}; this version reads format {FORMAT}")
-    different = _differences(checkpoint.config, config.to_settings())
+    try:
+        own = TrialConfig.from_settings(checkpoint.config)
+    except ConfigError as error:
+        raise CheckpointError(f"{name} is of a version with other settings: {error}") from error
+    different = _differences(_what_counts(own), _what_counts(config))
     if different:
         raise CheckpointError(
             f"{name} belongs to another configuration: it differs in {', '.join(different)}"
         )
     return checkpoint
+
+
+def _what_counts(config: TrialConfig) -> dict[str, Any]:
+    """All settings, those that joined after a checkpoint was written at their defaults.
+
+    Where the images lie does not count; which they are does.
+    """
+    data = dataclasses.replace(config.data, path=None)
+    return dataclasses.replace(config, data=data).to_settings()
 
 
 def _differences(a: dict[str, Any], b: dict[str, Any], prefix: str = "") -> list[str]:

@@ -30,7 +30,7 @@ def command(
 
     Failed evaluations are done again as well.
     """
-    from orchestration.cli.running import carry_out, resume_command
+    from orchestration.cli.running import carry_out, command_line
     from orchestration.preparation import Flags
     from orchestration.resume import stored_request
 
@@ -38,7 +38,7 @@ def command(
         name,
         storage_folder(storage),
         Flags(**flags),
-        command=resume_command(name, storage),
+        command=command_line(),
         retry=() if failed else trials,
     )
     return carry_out(request, quiet=quiet)

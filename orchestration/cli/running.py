@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 import sys
-from pathlib import Path
 
 import click
 
@@ -18,12 +17,6 @@ from orchestration.runner import run_sweep
 def command_line() -> str:
     """The command line as a person would type it again."""
     return shlex.join([program("cvae-sweep"), *sys.argv[1:]])
-
-
-def resume_command(name: str, storage: Path | None) -> str:
-    """The command line that continues a sweep by its name."""
-    where = [] if storage is None else ["--storage", str(storage)]
-    return shlex.join([program("cvae-sweep"), "resume", name, *where])
 
 
 def carry_out(request: Request, *, quiet: bool) -> int:

@@ -139,3 +139,13 @@ def test_the_merged_sweep_stands_alone(tmp_path: Path) -> None:
     spec = load(tmp_path, "name: above\ngrid: {beta: [1, 2]}")
     again = SweepSpec.model_validate(yaml.safe_load(yaml.safe_dump(spec.model_dump(mode="json"))))
     assert again == spec
+
+
+@pytest.mark.parametrize("grid", ["", " 5", " [1]", " [{beta: [1]}, 2]"])
+def test_a_grid_that_is_none_is_an_error_and_no_crash(tmp_path: Path, grid: str) -> None:
+    (tmp_path / "a.yaml").write_text(f"name: a\ngrid:{grid}")
+    for override in ("beta=[1,2]", "beta=1"):
+        with pytest.raises(UserError, match=r"a\.yaml:2: grid"):
+            load_spec(tmp_path / "a.yaml", (override,))
+    with pytest.raises(UserError, match=r"above\.yaml:4: grid"):
+        load(tmp_path, f"name: b\nbase: {{beta: 1}}\ngrid:{grid}")

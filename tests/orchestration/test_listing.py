@@ -77,7 +77,7 @@ def test_states(tmp_path: Path) -> None:
     ledger.sweep.plan = ["x", "y", "not written yet"]
     ledger.save_sweep()
     row = rows(tmp_path)["a"]
-    assert (row["state"], row["counts"]["pending"], row["trials"]) == ("interrupted", 1, 2)
+    assert (row["state"], row["counts"]["pending"], row["trials"]) == ("interrupted", 2, 3)
     record = ProcessRecord(ledger.folder)
     record.update()
     row = rows(tmp_path)["a"]

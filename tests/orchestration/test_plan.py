@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import pytest
 
 from cvae_core.config import DataConfig, TrialConfig, ViewsConfig, setting
+from orchestration.errors import UserError
 from orchestration.plan import canonical, make_plan, relevant, trial_key
 from orchestration.spec import SweepSpec
 
@@ -118,3 +119,21 @@ def test_the_order_is_the_files(load: Callable[..., SweepSpec]) -> None:
 def test_data_sets_in_use_are_named_once(load: Callable[..., SweepSpec]) -> None:
     plan = make_plan(load("name: a\ngrid: {data.name: [mnist, digits], beta: [1, 2]}"))
     assert list(plan.datasets) == ["mnist", "digits"]
+
+
+FOLDER = "name: a\nbase: {data: {name: folder"
+
+
+def test_the_content_of_a_folder_is_part_of_the_key(load: Callable[..., SweepSpec]) -> None:
+    spec = load(FOLDER + ", path: here}}")
+    one, other = (make_plan(spec, lambda _, c=c: c * 64) for c in "ab")
+    assert set(one.trials).isdisjoint(other.trials)
+    moved = make_plan(load(FOLDER + ", path: there}}"), lambda _: "a" * 64)
+    assert set(moved.trials) == set(one.trials)
+
+
+def test_a_pinned_content_is_held(load: Callable[..., SweepSpec]) -> None:
+    spec = load(FOLDER + f", content: {'a' * 64}}}}}")
+    assert len(make_plan(spec, lambda _: "a" * 64).trials) == 1
+    with pytest.raises(UserError, match="was asked for"):
+        make_plan(spec, lambda _: "b" * 64)

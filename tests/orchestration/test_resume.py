@@ -13,11 +13,13 @@ from orchestration.console import Console
 from orchestration.entry import enter_plan, open_ledger
 from orchestration.errors import UserError
 from orchestration.ledger import Attempt, Evaluated, Failure, Ledger, Trial
+from orchestration.listing import list_document
 from orchestration.plan import Plan, make_plan
 from orchestration.preparation import Flags, Request
 from orchestration.queue import Queue
 from orchestration.resume import check_stored_plan, say_what_changed, stored_request
 from orchestration.spec import SweepSpec
+from orchestration.status import status_document
 
 Load = Callable[..., SweepSpec]
 TEXT = "name: small\nbase: {epochs: 2}\ngrid: {model: [vae, cvae], beta: [1, 2]}"
@@ -84,6 +86,8 @@ def test_passwords_are_not_kept_and_do_not_hide_those_in_force(
     assert again(ledger).flags.tracking_uri == "http://host:1"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://me:secret@host:1")
     assert again(ledger).flags.tracking_uri is None
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://another:2")
+    assert again(ledger).flags.tracking_uri == "http://host:1"
 
 
 def test_a_version_that_computes_differently_is_refused(begun: Ledger) -> None:
@@ -141,7 +145,10 @@ def test_failed_trials_stay_failed_unless_retried(begun: Ledger) -> None:
     assert again(begun).retry is None
     assert again(begun, retry=()).retry == ()
     assert again(begun, retry=(key,)).retry == (key,)
-    with pytest.raises(UserError, match="has not failed: it is pending"):
+    # As an interrupted retry leaves it: the same command goes on.
+    assert again(begun, retry=(key, other)).retry == (key, other)
+    begun.change(other, lambda trial: setattr(trial, "state", "finished"))
+    with pytest.raises(UserError, match="has not failed: it is finished"):
         again(begun, retry=(other,))
     with pytest.raises(UserError, match="no trial 'nothing'"):
         again(begun, retry=("nothing",))
@@ -185,3 +192,34 @@ def test_failed_evaluations_are_put_back_alone(begun: Ledger) -> None:
     begun.put_back_failed(())
     assert begun.trials[key].state == "finished"
     assert list(begun.trials[key].evaluations) == ["other"]
+
+
+def test_planned_trials_are_there_before_the_plan(load: Load, tmp_path: Path) -> None:
+    """Cut off right after the plan was noted, a sweep is no finished one."""
+    request = Request(load(TEXT), tmp_path, "")
+    ledger = open_ledger(request, {})
+    enter_plan(ledger, request, make_plan(request.spec), {}, Console(io.StringIO()))
+    document = status_document(Ledger.open(ledger.folder))
+    assert (document["state"], document["counts"]["pending"]) == ("interrupted", 4)
+    (row,) = list_document(tmp_path)["sweeps"]
+    assert (row["state"], row["trials"], row["counts"]["pending"]) == ("interrupted", 4, 4)
+
+
+def test_a_trial_without_a_document_is_pending(begun: Ledger) -> None:
+    """Earlier versions noted the plan first."""
+    for path in (begun.folder / "trials").iterdir():
+        path.unlink()
+    document = status_document(Ledger.open(begun.folder))
+    assert (document["state"], document["counts"]["pending"]) == ("interrupted", 4)
+    (row,) = list_document(begun.folder.parent)["sweeps"]
+    assert (row["state"], row["counts"]["pending"]) == ("interrupted", 4)
+    assert again(begun, retry=(begun.sweep.plan[0],)).retry is None
+
+
+def test_a_sweep_of_the_version_before_flags_were_kept(begun: Ledger) -> None:
+    begun.sweep.flags = {"data_root": None, "address": None}
+    del begun.sweep.code["numerics"]
+    begun.save_sweep()
+    request = again(begun)
+    assert request.flags.directory == Path.cwd()
+    assert request.flags.max_concurrent is None

@@ -117,3 +117,43 @@ def test_code_in_a_file_is_not_executed(
     buffer.seek(0)
     torch.load(buffer, weights_only=False)
     assert (tmp_path / "executed").exists()
+
+
+FIRST_DATA = {"name", "validation_fraction", "split_seed", "divisor", "value_range"}
+FIRST_VIEWS = {
+    *("pairs", "crop_scale", "crop_ratio", "rotation_degrees", "translation", "interpolation"),
+}
+
+
+def test_a_checkpoint_of_the_first_version_is_read(
+    config: TrialConfig, checkpoint: Checkpoint
+) -> None:
+    """It knows nothing of the settings that joined later."""
+    first = config.to_settings()
+    first["data"] = {k: v for k, v in first["data"].items() if k in FIRST_DATA}
+    first["views"] = {k: v for k, v in first["views"].items() if k in FIRST_VIEWS}
+    content = dataclasses.replace(checkpoint, config=first).to_bytes()
+    assert read_checkpoint(content, config=config).epoch == checkpoint.epoch
+    views = dataclasses.replace(config.views, hue=0.1)
+    with pytest.raises(CheckpointError, match=r"differs in views\.hue"):
+        read_checkpoint(content, config=dataclasses.replace(config, views=views))
+
+
+def test_a_setting_of_a_later_version_is_refused(
+    config: TrialConfig, checkpoint: Checkpoint
+) -> None:
+    later = config.to_settings() | {"invented_later": 1}
+    content = dataclasses.replace(checkpoint, config=later).to_bytes()
+    with pytest.raises(CheckpointError, match="invented_later"):
+        read_checkpoint(content, config=config)
+
+
+def test_a_moved_folder_keeps_its_checkpoints(config: TrialConfig, checkpoint: Checkpoint) -> None:
+    def lying_in(path: str, content: str = "a" * 64) -> TrialConfig:
+        data = dataclasses.replace(config.data, name="folder", path=path, content=content)
+        return dataclasses.replace(config, data=data)
+
+    written = dataclasses.replace(checkpoint, config=lying_in("here").to_settings()).to_bytes()
+    assert read_checkpoint(written, config=lying_in("there")).epoch == 1
+    with pytest.raises(CheckpointError, match=r"differs in data\.content"):
+        read_checkpoint(written, config=lying_in("here", "b" * 64))
