@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, Field, Strict, ValidationError
 
 from orchestration.errors import UserError
+from orchestration.redact import SECRET_QUERY
 from orchestration.settings import FORBID
 from orchestration.yamlfile import YamlFile, read_yaml
 
@@ -126,7 +127,11 @@ def artifact_root(config: MlflowConfig, storage: Path) -> str:
 def without_credentials(uri: str) -> str:
     """A URI that may be stored and shown: without user and password, also where it is malformed."""
     scheme, separator, rest = uri.partition("://")
-    if scheme.startswith(("sqlite", "file")) or "@" not in uri:
+    if scheme.startswith(("sqlite", "file")):
+        return uri
+    uri = SECRET_QUERY.sub(r"\1…", uri)
+    rest = uri.partition("://")[2]
+    if "@" not in uri:
         return uri
     if not separator:
         return uri.rpartition("@")[2]

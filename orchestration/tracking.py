@@ -21,6 +21,7 @@ from orchestration.flatten import flat
 from orchestration.ledger import Epoch, Ledger, Sweep, Trial
 from orchestration.mlflow_config import MlflowConfig, artifact_root
 from orchestration.plan import relevant
+from orchestration.redact import without_secrets
 
 # Read by MLflow when it is imported. Its client would wait for minutes, and calls home.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
@@ -286,4 +287,4 @@ def package_versions() -> dict[str, str]:
 
 
 def _first_line(error: Exception) -> str:
-    return (str(error) or type(error).__name__).strip().splitlines()[0]
+    return without_secrets((str(error) or type(error).__name__).strip().splitlines()[0])

@@ -9,14 +9,16 @@ import click
 
 from orchestration.console import Console
 from orchestration.interrupt import ended_by_signals
+from orchestration.mlflow_config import without_credentials
 from orchestration.preparation import Request
 from orchestration.programs import program
 from orchestration.runner import run_sweep
 
 
 def command_line() -> str:
-    """The command line as a person would type it again."""
-    return shlex.join([program("cvae-sweep"), *sys.argv[1:]])
+    """The command line as a person would type it again, but without a password."""
+    arguments = [without_credentials(a) if "://" in a else a for a in sys.argv[1:]]
+    return shlex.join([program("cvae-sweep"), *arguments])
 
 
 def carry_out(request: Request, *, quiet: bool) -> int:

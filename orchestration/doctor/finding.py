@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Literal
+
+from orchestration.redact import without_secrets
 
 Status = Literal["ok", "warning", "problem"]
 
@@ -40,8 +41,3 @@ def reason(error: Exception) -> str:
         return error.strerror
     lines = str(error).strip().splitlines()
     return without_secrets(lines[-1] if lines else type(error).__name__)
-
-
-def without_secrets(text: str) -> str:
-    """Text in which no address has a user or password, however malformed the address is."""
-    return re.sub(r"(?<=//)\S*@|(?<![^\s'\"])[^\s'\"/]+:(?!//)\S*@", "", text)

@@ -7,7 +7,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from orchestration.doctor.finding import Finding, ok, problem, reason, warning, without_secrets
+from orchestration.doctor.finding import Finding, ok, problem, reason, warning
 from orchestration.doctor.http import health
 from orchestration.doctor.wanted import Wanted
 from orchestration.errors import UserError
@@ -16,6 +16,7 @@ from orchestration.mlflow_config import (
     load_mlflow_config,
     resolved_uri,
 )
+from orchestration.redact import without_secrets
 
 NAME = "tracking"
 CHOOSE = "choose another with --tracking-uri or in mlflow.yaml"

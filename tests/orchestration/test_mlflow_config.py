@@ -105,6 +105,10 @@ def test_the_default_database_lies_in_the_storage_folder(tmp_path: Path) -> None
         ("me:secret@host/x", "host/x"),
         ("http://host:1/a@b", "http://host:1/a@b"),
         ("http://host/a@b", "http://host/a@b"),
+        (
+            "postgresql://host/db?user=me&password=s@e&x=1",
+            "postgresql://host/db?user=…&password=…&x=1",
+        ),
         ("sqlite:////home/a@b/mlflow.db", "sqlite:////home/a@b/mlflow.db"),
     ],
 )
