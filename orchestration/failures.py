@@ -11,7 +11,7 @@ from typing import Any
 from orchestration.ledger import Trial
 from orchestration.programs import program
 from orchestration.queue import losses_in_a_row
-from orchestration.status import storage_folder
+from orchestration.storage import storage_flags
 
 FRAMES = 3
 DIVERGED = "loss not finite"
@@ -94,7 +94,5 @@ def what_to_do(
 
 def retry_command(folder: Path) -> str:
     """The command that tries a sweep's failed trials again."""
-    parts = [program("cvae-sweep"), "retry", folder.name]
-    if folder.parent.resolve() != storage_folder().resolve():
-        parts += ["--storage", str(folder.parent)]
-    return shlex.join(parts)
+    flags = storage_flags(folder.parent)
+    return shlex.join([program("cvae-sweep"), "retry", folder.name, *flags])

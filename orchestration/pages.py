@@ -17,7 +17,8 @@ from orchestration.mlflow_config import (
     without_credentials,
 )
 from orchestration.programs import program
-from orchestration.status import last_change, read_sweep, storage_folder, sweep_names
+from orchestration.status import last_change, read_sweep, sweep_names
+from orchestration.storage import storage_flags
 
 HINT = "(all trials, the best probe first; Columns adds metrics, the chart icon draws them)"
 
@@ -58,9 +59,7 @@ def how_to_look(sweep: Sweep, storage: Path) -> list[str]:
     uri = sweep.tracking_uri or ""
     if is_server(uri):
         return [f"MLflow:  {uri.rstrip('/')}{_path(sweep)}", f"  {HINT}"]
-    command = [program("cvae-sweep"), "ui"]
-    if storage.resolve() != storage_folder().resolve():
-        command += ["--storage", str(storage)]
+    command = [program("cvae-sweep"), "ui", *storage_flags(storage)]
     try:
         config = load_mlflow_config()
         same = without_credentials(resolved_uri(config, storage)) == uri

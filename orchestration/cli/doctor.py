@@ -7,7 +7,13 @@ from pathlib import Path
 
 import click
 
-from orchestration.cli.options import json_option, set_option, storage_option
+from orchestration.cli.options import (
+    json_option,
+    set_option,
+    storage_option,
+    sweep_file_argument,
+    tracking_uri_option,
+)
 from orchestration.console import Console
 from orchestration.doctor.report import document, examine
 from orchestration.doctor.view import findings_table, summary
@@ -19,10 +25,10 @@ from orchestration.status import storage_folder
 
 
 @click.command(name="doctor")
-@click.argument("file", required=False, type=click.Path(path_type=Path))
+@sweep_file_argument(required=False)
 @set_option
 @click.option("--data-root", type=click.Path(path_type=Path), help="Folder of the data sets.")
-@click.option("--tracking-uri", metavar="URI", help="MLflow's tracking URI; see mlflow.yaml.")
+@tracking_uri_option
 @click.option("--max-concurrent", type=click.IntRange(min=1), help="Most trials that run at once.")
 @storage_option
 @json_option

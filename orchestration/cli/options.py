@@ -31,10 +31,10 @@ set_option = click.option(
 )
 
 
-def sweep_file_argument(command: Callable[..., Any]) -> Callable[..., Any]:
+def sweep_file_argument(*, required: bool = True) -> Callable[..., Any]:
     """One sweep file."""
     kind = click.Path(path_type=Path)
-    return click.argument("file", type=kind, shell_complete=complete_sweep_file)(command)
+    return click.argument("file", required=required, type=kind, shell_complete=complete_sweep_file)
 
 
 def run_options(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @click.command(name="plan")
-@sweep_file_argument
+@sweep_file_argument()
 @set_option
 @click.option(
     "--estimate", is_flag=True, help="Say how long it will take here, from a short calibration."

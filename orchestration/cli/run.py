@@ -13,7 +13,7 @@ from orchestration.storage import storage_folder
 
 
 @click.command(name="run")
-@sweep_file_argument
+@sweep_file_argument()
 @set_option
 @run_options
 def command(

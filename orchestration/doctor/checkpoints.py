@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from pathlib import Path
 
+from cvae_core.config import TrialConfig
 from orchestration.doctor.datafiles import image_shape
 from orchestration.doctor.wanted import Wanted
-from orchestration.ledger import Ledger
+from orchestration.ledger import Ledger, Trial
+from orchestration.plan import trial_key
 from orchestration.spec import Checkpoints
 
-if TYPE_CHECKING:
-    from cvae_core.config import TrialConfig
-
 IMAGES = 4
+ENDED = ("finished", "stopped")
 
 
 def checkpoints_bytes(wanted: Wanted) -> int:
@@ -23,9 +23,7 @@ def checkpoints_bytes(wanted: Wanted) -> int:
     """
     if wanted.spec is None or wanted.plan is None:
         return 0
-    folder = wanted.storage / wanted.spec.name
-    known = Ledger.open(folder).trials if Ledger.exists(folder) else {}
-    ended = {key for key, trial in known.items() if trial.state in ("finished", "stopped")}
+    ended = _ended(wanted.storage / wanted.spec.name)
     sizes: dict[object, int] = {}
     largest = total = 0
     for key, config in wanted.plan.trials.items():
@@ -39,6 +37,25 @@ def checkpoints_bytes(wanted: Wanted) -> int:
         largest = max(largest, sizes[same])
     # A new one is written before the one that it replaces is removed.
     return total + largest * wanted.slots
+
+
+def _ended(folder: Path) -> set[str]:
+    """Keys of the trials that have ended.
+
+    Those of folders of images also have the keys that they would have without the hash of the
+    images, which is not computed here: it may mean to read gigabytes. Such keys are of the ledger's
+    present plan alone, as older trials may be of other images.
+    """
+    if not Ledger.exists(folder):
+        return set()
+    ledger = Ledger.open(folder)
+    ended = {key for key, trial in ledger.trials.items() if trial.state in ENDED}
+    return ended | {_key_of_any(trial) for trial in ledger.planned() if trial.state in ENDED}
+
+
+def _key_of_any(trial: Trial) -> str:
+    config = TrialConfig.from_settings(trial.config)
+    return trial_key(replace(config, data=replace(config.data, content=None)))
 
 
 def kept(epochs: int, checkpoints: Checkpoints) -> int:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
+from pathlib import Path
+
 from orchestration.doctor.finding import Finding, ok, warning
 from orchestration.doctor.wanted import Wanted
 from orchestration.processes import left_behind
-from orchestration.status import sweep_names
+from orchestration.programs import program
+from orchestration.storage import storage_flags, sweep_names
 
 
 def check_leftovers(wanted: Wanted) -> list[Finding]:
@@ -20,7 +24,11 @@ def check_leftovers(wanted: Wanted) -> list[Finding]:
                 warning(
                     f"left by {name}",
                     f"its driver is gone and has left {' and '.join(left)}",
-                    f"`cvae-sweep resume {name}` ends them and continues the sweep.",
+                    f"`{_resume(name, wanted.storage)}` ends them and continues the sweep.",
                 )
             )
     return findings or [ok("leftovers", "none of interrupted sweeps")]
+
+
+def _resume(name: str, storage: Path) -> str:
+    return shlex.join([program("cvae-sweep"), "resume", name, *storage_flags(storage)])

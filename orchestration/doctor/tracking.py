@@ -13,8 +13,10 @@ from orchestration.doctor.wanted import Wanted
 from orchestration.errors import UserError
 from orchestration.mlflow_config import (
     check_reachable,
+    is_server,
     load_mlflow_config,
     resolved_uri,
+    sqlite_path,
 )
 from orchestration.redact import without_secrets
 
@@ -27,15 +29,16 @@ def check_tracking(wanted: Wanted) -> list[Finding]:
     try:
         config = load_mlflow_config(wanted.tracking_uri)
         uri = resolved_uri(config, wanted.storage)
-        if uri.startswith(("http://", "https://")):
+        if is_server(uri):
             return [_server(uri)]
         check_reachable(uri)
     except UserError as error:
         found, _, advice = without_secrets("; ".join(error.lines)).partition("; ")
         advice = advice or f"mend that, or {CHOOSE}"
         return [problem(NAME, found, f"{advice[0].upper()}{advice[1:]}.")]
-    if uri.startswith("sqlite:"):
-        return [_database(Path(uri.removeprefix("sqlite:///")), uri)]
+    database = sqlite_path(uri)
+    if database is not None:
+        return [_database(database, uri)]
     return [ok(NAME, f"{without_secrets(uri)} (not logged in to)")]
 
 

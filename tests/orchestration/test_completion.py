@@ -78,6 +78,7 @@ def test_sweep_files(folder: Path, repository: Path) -> None:
     assert tab(folder, "run", "") == sorted(["deep/my.yml", "own.yaml", *packaged])
     assert tab(folder, "plan", "sweeps/d") == ["sweeps/digits_beta.yaml"]
     assert tab(folder, "run", "./o") == ["./own.yaml"]
+    assert tab(folder, "doctor", "./o") == ["./own.yaml"]
     assert tab(folder, "run", "deep/deep") == ["deep/deeper/mine.yaml"]
     assert tab(folder, "validate", "own.yaml", "deep/m") == ["deep/my.yml"]
     assert tab(folder, "validate", "sw") == ["compopt -o default", ""]

@@ -1,7 +1,8 @@
 """The identity of a folder of images: a hash of its files.
 
-Files whose size and time of change are known are not read again: an index in the cache knows
-their hashes. A file that was changed within two seconds before it was hashed could change once
+Files whose size, times and inode are known are not read again: an index in the cache knows their
+hashes. Unpacking an archive again sets the time of modification back; the time of status change
+cannot be set. A file that was changed within two seconds before it was hashed could change once
 more without a new time, as clocks of file systems are coarse; it is hashed anew.
 """
 
@@ -23,14 +24,33 @@ from cvae_core.data.sources.problems import Problems, Reason
 from cvae_core.data.sources.progress import OnProgress
 
 COARSE_CLOCK_NS = 2_000_000_000
-INDEX_FORMAT = 1
+INDEX_FORMAT = 2
+
+
+class State(NamedTuple):
+    """What another content of a file would change."""
+
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+    inode: int
+
+    @classmethod
+    def of(cls, path: Path) -> State:
+        """The state of a file as it is now."""
+        found = path.stat()
+        return cls(found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino)
+
+    @property
+    def changed_ns(self) -> int:
+        """The later of the two times."""
+        return max(self.mtime_ns, self.ctime_ns)
 
 
 class Known(NamedTuple):
     """What the index holds of a file."""
 
-    size: int
-    mtime_ns: int
+    state: State
     sha256: str
 
 
@@ -71,24 +91,24 @@ def hash_files(
     index = None if cache is None else _index_path(cache, folder)
     before = _read_index(index) if index is not None else {}
     known: dict[str, Known] = {}
-    unknown: list[tuple[str, int, int]] = []
+    unknown: list[tuple[str, State]] = []
     for path in files:
         try:
-            state = (folder / path).stat()
+            state = State.of(folder / path)
         except OSError as error:
             problems.add(path, Reason("unreadable", str(error.strerror)))
             continue
         entry = before.get(path)
-        if entry is not None and entry[:2] == (state.st_size, state.st_mtime_ns):
+        if entry is not None and entry.state == state:
             known[path] = entry
         else:
-            unknown.append((path, state.st_size, state.st_mtime_ns))
+            unknown.append((path, state))
 
     def hash_chunk(chunk: slice) -> list[Known | Reason]:
         return [_hashed(folder, *file) for file in unknown[chunk]]
 
     for chunk, results in in_chunks(hash_chunk, len(unknown), "reading images", on_progress):
-        for (path, *_), result in zip(unknown[chunk], results, strict=True):
+        for (path, _), result in zip(unknown[chunk], results, strict=True):
             if isinstance(result, Reason):
                 problems.add(path, result)
             else:
@@ -98,13 +118,13 @@ def hash_files(
     return {path: entry.sha256 for path, entry in known.items()}
 
 
-def _hashed(folder: Path, path: str, size: int, mtime_ns: int) -> Known | Reason:
+def _hashed(folder: Path, path: str, state: State) -> Known | Reason:
     """The index's entry, or why there is none."""
     try:
         content = (folder / path).read_bytes()
     except OSError as error:
         return Reason("unreadable", str(error.strerror))
-    return Known(size, mtime_ns, hashlib.sha256(content).hexdigest())
+    return Known(state, hashlib.sha256(content).hexdigest())
 
 
 def _index_path(cache: Path, folder: Path) -> Path:
@@ -119,10 +139,12 @@ def _read_index(path: Path) -> dict[str, Known]:
         if content["format"] != INDEX_FORMAT:
             return {}
         newest = int(content["began_ns"]) - COARSE_CLOCK_NS
-        entries = {name: Known(*entry) for name, entry in content["files"].items()}
+        entries = {
+            name: Known(State(*state), sha256) for name, (state, sha256) in content["files"].items()
+        }
+        return {name: entry for name, entry in entries.items() if entry.state.changed_ns < newest}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
-    return {name: entry for name, entry in entries.items() if entry.mtime_ns < newest}
 
 
 def _write_index(path: Path, began_ns: int, files: Mapping[str, Known]) -> None:

@@ -6,11 +6,11 @@ from io import BytesIO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageFile, ImageOps, TiffImagePlugin, UnidentifiedImageError
 
 from cvae_core.data.sources.problems import RefusedImageError, last_line
 
-DECODER = 1
+DECODER = 2
 """Raised whenever equal files give other pixels; decoded images are cached under it."""
 
 FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "GIF", "TIFF", "PPM")
@@ -29,14 +29,14 @@ def decode(content: bytes, image_size: int, *, grey: bool) -> tuple[NDArray[np.u
         grey: convert to grey. Otherwise an image keeps its one channel or gets three.
 
     Returns:
-        Pixels (C, image_size, image_size), and whether the file itself is grey.
+        Pixels (C, image_size, image_size), and whether the file itself is grey: it has one colour
+        channel, or a palette of which only greys are in use.
 
     Raises:
         RefusedImageError: it cannot be used; says why.
     """
     try:
-        image = _opened(content)
-        is_grey = image.mode in _GREY
+        image, is_grey = _opened(content)
         return _square(image.convert("L" if grey or is_grey else "RGB"), image_size), is_grey
     except RefusedImageError:
         raise
@@ -49,22 +49,45 @@ def decode(content: bytes, image_size: int, *, grey: bool) -> tuple[NDArray[np.u
         raise RefusedImageError("unreadable", last_line(error)) from None
 
 
-def _opened(content: bytes) -> Image.Image:
-    """The image in a usable mode, without transparency, the right way up."""
-    image: Image.Image = Image.open(BytesIO(content), formats=FORMATS)
+def _opened(content: bytes) -> tuple[Image.Image, bool]:
+    """The image in a usable mode, without transparency, the right way up; whether it is grey."""
+    file = Image.open(BytesIO(content), formats=FORMATS)
+    image: Image.Image = file
     if image.mode.startswith(("I", "F")):
         raise RefusedImageError("deep", f"mode {image.mode}")
+    if _cut_to_8_bits(file):
+        raise RefusedImageError("deep", f"{image.mode} of 16 bits")
     if image.mode not in _USABLE:
         raise RefusedImageError("exotic", f"mode {image.mode}")
     if min(image.size) < SMALLEST_SIDE:
         raise RefusedImageError("small", "{}×{}".format(*image.size))
     image = ImageOps.exif_transpose(image)
+    mode = image.mode
     if image.has_transparency_data:
         solid = image.convert("RGBA")
         if solid.getchannel("A").getextrema() != (255, 255):
             raise RefusedImageError("transparent")
-        image = image if image.mode in _GREY else solid
-    return image
+        image = image if mode in _GREY else solid
+    return image, mode in {*_GREY, "LA"} or (mode in {"P", "PA"} and _has_greys_alone(image))
+
+
+def _cut_to_8_bits(file: ImageFile.ImageFile) -> bool:
+    """Whether a file has deeper channels than the mode that Pillow gives it."""
+    if isinstance(file, TiffImagePlugin.TiffImageFile):
+        bits: tuple[int, ...] = file.tag_v2.get(TiffImagePlugin.BITSPERSAMPLE, (1,))
+        return max(bits) > 8
+    for tile in file.tile:
+        if file.format == "PNG" and str(tile.args).endswith(";16B"):
+            return True
+        # PPM's decoders get the raw mode and the largest value.
+        if file.format == "PPM" and isinstance(tile.args, tuple) and int(tile.args[1]) > 255:
+            return True
+    return False
+
+
+def _has_greys_alone(image: Image.Image) -> bool:
+    pixels = np.asarray(image.convert("RGB"))
+    return bool((pixels == pixels[..., :1]).all())
 
 
 def _square(image: Image.Image, size: int) -> NDArray[np.uint8]:

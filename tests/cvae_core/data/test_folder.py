@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -126,10 +127,48 @@ def test_colours_are_converted(album: Any) -> None:
 
 def test_a_palette_becomes_rgb(album: Any) -> None:
     grey(album)
-    path = album.put("train/cat/0.png", album.image("P"))
+    path = album.put("train/cat/0.png", album.image("RGB").convert("P"))
     data = album.load()
     assert data.image_shape == (3, 8, 8)
     np.testing.assert_array_equal(data.train.pixels[0], by_hand(path, 8, "RGB"))
+
+
+def test_15_bits_a_pixel_are_not_deep(album: Any) -> None:
+    """A BMP of 5 bits a channel: Pillow calls it BGR;15."""
+    header = struct.pack("<IiiHHIIiiII", 40, 8, 8, 1, 16, 0, 128, 0, 0, 0, 0)
+    start = struct.pack("<2sIHHI", b"BM", 14 + 40 + 128, 0, 0, 14 + 40)
+    (album.folder / "train/cat/0.bmp").write_bytes(start + header + b"\xff\x7f" * 64)
+    assert (album.load().train.pixels[0] == 255).all()
+
+
+@pytest.mark.parametrize("ending", ["png", "gif", "tif"])
+@pytest.mark.parametrize("coloured", [False, True])
+def test_a_palette_is_grey_where_the_colours_in_use_are(
+    album: Any, ending: str, coloured: bool
+) -> None:
+    grey(album)
+    image = Image.new("P", (8, 8))
+    image.putpalette([9, 9, 9, 200, 200, 200, 255, 0, 0])
+    places = np.random.default_rng(0).integers(0, 2, 64)
+    places[0] = 2 if coloured else 0
+    image.putdata(places.tolist())
+    (album.folder / "train/cat/0.png").unlink()
+    album.put(f"train/cat/0.{ending}", image)
+    data = album.load()
+    assert data.image_shape == (3 if coloured else 1, 8, 8)
+    expected = np.array([9, 200, 255])[places].reshape(8, 8)
+    np.testing.assert_array_equal(data.train.pixels[0, 0], expected)
+
+
+def test_opaque_grey_is_grey(album: Any) -> None:
+    grey(album)
+    image = album.image("LA")
+    image.putalpha(255)
+    path = album.put("train/cat/0.png", image)
+    assert Image.open(path).mode == "LA"
+    data = album.load()
+    assert data.image_shape == (1, 8, 8)
+    np.testing.assert_array_equal(data.train.pixels[0, 0], np.asarray(image)[:, :, 0])
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA"])

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
+import struct
 import subprocess
 import sys
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -84,6 +86,53 @@ def deep(dtype: str) -> Callable[[Path], object]:
     return save(Image.fromarray(np.arange(64, dtype=dtype).reshape(8, 8)))
 
 
+def png16(path: Path, colour_type: int) -> None:
+    """A PNG of 8×8 pixels of 16 bits, byte by byte as its specification says."""
+    channels = {2: 3, 4: 2, 6: 4}[colour_type]
+    header = struct.pack(">IIBBBBB", 8, 8, 16, colour_type, 0, 0, 0)
+    rows = b"".join(b"\0" + b"\xff" * (8 * channels * 2) for _ in range(8))
+    text = b"\x89PNG\r\n\x1a\n"
+    for name, data in ((b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")):
+        text += struct.pack(">I", len(data)) + name + data
+        text += struct.pack(">I", zlib.crc32(name + data))
+    path.write_bytes(text)
+
+
+def tiff16(path: Path, order: str, *, planes: bool = False) -> None:
+    """A TIFF of 8×8 RGB pixels of 16 bits, byte by byte as its specification says."""
+    plane, count = 8 * 8 * 2, 3 if planes else 1
+    short, long = 3, 4
+    fields = 10
+    after = 8 + 2 + fields * 12 + 4  # here the values that do not fit into a field
+    offsets, counts, pixels = after + 6, after + 18, after + 30
+    strip = 3 * plane // count
+
+    def entry(tag: int, kind: int, *values: int, at: int = 0) -> bytes:
+        head = struct.pack(order + "HHI", tag, kind, len(values))
+        if len(values) > 1:
+            return head + struct.pack(order + "I", at)
+        return head + struct.pack(
+            order + ("HH" if kind == short else "I"), *values, *[0] * (4 - kind)
+        )
+
+    strips = [pixels + strip * place for place in range(count)]
+    sizes = [strip] * count
+    text = (b"II" if order == "<" else b"MM") + struct.pack(order + "HI", 42, 8)
+    text += struct.pack(order + "H", fields)
+    text += entry(256, short, 8) + entry(257, short, 8) + entry(258, short, 16, 16, 16, at=after)
+    text += entry(259, short, 1) + entry(262, short, 2) + entry(273, long, *strips, at=offsets)
+    text += entry(277, short, 3) + entry(278, short, 8) + entry(279, long, *sizes, at=counts)
+    text += entry(284, short, 2 if planes else 1) + struct.pack(order + "I", 0)
+    text += struct.pack(order + "3H", 16, 16, 16)
+    text += struct.pack(order + "6I", *(strips * 3)[:3], *(sizes * 3)[:3])
+    path.write_bytes(text + bytes(range(256)) + bytes(128))
+
+
+def ppm(path: Path, largest: int) -> None:
+    pixels = np.full((8, 8, 3), largest, ">u2")
+    path.write_bytes(f"P6 8 8 {largest}\n".encode() + pixels.tobytes())
+
+
 NOISE = np.random.default_rng(0).integers(0, 256, (8, 8, 4), dtype=np.uint8)
 CLEAR_PALETTE = Image.fromarray(NOISE[:, :, :3]).convert("P")
 BAD: dict[str, tuple[str, Callable[[Path], object], str]] = {
@@ -97,6 +146,19 @@ BAD: dict[str, tuple[str, Callable[[Path], object], str]] = {
     "a text": ("png", lambda path: path.write_text("<html>"), "cannot be read"),
     "16 bits": ("png", deep("uint16"), "8 bits a channel (1):\n    test/dog/bad.png (mode I;16)"),
     "16 bits, pgm": ("pgm", deep("uint16"), "8 bits"),
+    "16 bits, rgb png": ("png", lambda path: png16(path, 2), "8 bits a channel"),
+    "16 bits, rgba png": ("png", lambda path: png16(path, 6), "8 bits a channel"),
+    "16 bits, la png": ("png", lambda path: png16(path, 4), "8 bits a channel"),
+    "16 bits, rgb tiff": ("tif", lambda path: tiff16(path, "<"), "(RGB of 16 bits)"),
+    "16 bits, rgb tiff, big endian": ("tif", lambda path: tiff16(path, ">"), "(RGB of 16 bits)"),
+    "16 bits, rgb tiff, planes": ("tif", lambda path: tiff16(path, "<", planes=True), "16 bits"),
+    "16 bits, ppm": ("ppm", lambda path: ppm(path, 65535), "(RGB of 16 bits)"),
+    "10 bits, ppm": ("ppm", lambda path: ppm(path, 1023), "8 bits a channel"),
+    "16 bits, plain ppm": (
+        "ppm",
+        lambda path: path.write_text("P3 8 8 65535\n" + "9 99 999 " * 64),
+        "8 bits a channel",
+    ),
     "32 bits": ("tif", deep("int32"), "8 bits a channel (1):\n    test/dog/bad.tif (mode I)"),
     "floats": ("tif", deep("float32"), "8 bits a channel (1):\n    test/dog/bad.tif (mode F)"),
     "cmyk": ("jpg", save(Image.fromarray(NOISE, "CMYK")), "mode CMYK"),

@@ -216,6 +216,13 @@ def test_a_tracking_database(wanted: Make, tmp_path: Path) -> None:
     assert elsewhere.status == ("ok" if os.access("/proc", os.W_OK) else "problem")
 
 
+def test_a_database_with_options_in_its_address(wanted: Make, tmp_path: Path) -> None:
+    file = tmp_path / "own.db"
+    file.write_bytes(b"nonsense" * 1000)
+    finding = check_tracking(wanted(tracking_uri=f"sqlite:///{file}?timeout=5"))[0]
+    assert (finding.status, str(file) in finding.found) == ("problem", True)
+
+
 def test_a_broken_mlflow_yaml(wanted: Make) -> None:
     Path("mlflow.yaml").write_text("ui: {port: many}\n")
     finding = check_tracking(wanted())[0]
@@ -269,7 +276,12 @@ print(record.temporary, flush=True); time.sleep(60)
 """
 
 
-def test_leftovers(wanted: Make, tmp_path: Path, local_sweep: Callable[..., object]) -> None:
+def test_leftovers(
+    wanted: Make,
+    tmp_path: Path,
+    local_sweep: Callable[..., object],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     local_sweep("runs/small").open()  # type: ignore[attr-defined]
     command = [sys.executable, "-c", DRIVER, str(tmp_path / "runs" / "small")]
     driver = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
@@ -284,6 +296,9 @@ def test_leftovers(wanted: Make, tmp_path: Path, local_sweep: Callable[..., obje
         assert finding.status == "warning"
         assert f"processes {child.pid}" in finding.found
         assert str(temporary) in finding.found
+        assert f"resume small --storage {tmp_path / 'runs'}` ends" in str(finding.advice)
+        monkeypatch.setenv("CVAE_SWEEP_STORAGE", str(tmp_path / "runs"))
+        assert "resume small` ends" in str(check_leftovers(wanted())[0].advice)
         assert child.is_running()
     finally:
         child.send_signal(signal.SIGKILL)

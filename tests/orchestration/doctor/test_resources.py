@@ -15,6 +15,8 @@ from orchestration.doctor.memory import check_memory, check_shared_memory, memor
 from orchestration.doctor.processors import check_cpus, check_gpus, check_load
 from orchestration.doctor.threads import check_thread_variables, check_threads
 from orchestration.doctor.wanted import Wanted
+from orchestration.ledger import Ledger, Sweep, Trial
+from orchestration.plan import make_plan
 from orchestration.spec import Checkpoints
 
 Make = Callable[..., Wanted]
@@ -43,6 +45,45 @@ def test_the_estimate_is_what_a_real_sweep_leaves(
     assert sweep.folder.name != spec.name  # type: ignore[attr-defined]
     sweep.folder.rename(sweep.folder.parent / spec.name)  # type: ignore[attr-defined]
     assert checkpoints_bytes(done) == 0
+
+
+FOLDER = ("data.name=folder", "data.path=album", "data.image_size=28", "seeds=[0,1,2]")
+
+
+def write_ledger(asked: Wanted, content: str, ended: int) -> None:
+    """As ``run`` would, of a folder whose images have this hash."""
+    assert asked.spec is not None
+    plan = make_plan(asked.spec, lambda _: content)
+    folder = asked.storage / asked.spec.name
+    if Ledger.exists(folder):
+        ledger = Ledger.open(folder)
+        ledger.sweep.plan = list(plan.trials)
+        ledger.save_sweep()
+    else:
+        sweep = Sweep(name="small", sweep_id="1", created=0.0, spec={}, plan=list(plan.trials))
+        ledger = Ledger.create(folder, sweep)
+    for number, (key, config) in enumerate(plan.trials.items()):
+        state = "finished" if number < ended else "pending"
+        ledger.save(Trial(key=key, config=config.to_settings(), state=state))
+
+
+def test_finished_trials_of_a_folder_need_no_more(wanted: Make) -> None:
+    asked = wanted(*FOLDER, max_concurrent=1)
+    all_three = checkpoints_bytes(asked)  # three trials, and one checkpoint on the way
+    write_ledger(asked, "a" * 64, ended=2)
+    assert checkpoints_bytes(asked) * 2 == all_three
+    write_ledger(asked, "a" * 64, ended=3)
+    assert checkpoints_bytes(asked) == 0
+
+
+def test_finished_trials_of_other_images_do_not_count(wanted: Make) -> None:
+    asked = wanted(*FOLDER, max_concurrent=1)
+    all_three = checkpoints_bytes(asked)
+    write_ledger(asked, "a" * 64, ended=3)
+    write_ledger(asked, "b" * 64, ended=0)
+    assert checkpoints_bytes(asked) == all_three
+    pinned = wanted(*FOLDER, f"data.content={'a' * 64}", max_concurrent=1)
+    assert checkpoints_bytes(pinned) == 0
 
 
 def test_kept_of_many_epochs() -> None:
