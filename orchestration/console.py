@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
@@ -13,6 +14,7 @@ import rich.console
 from rich.console import RenderableType
 from rich.text import Text
 
+from orchestration import streams
 from orchestration.busy import Busy
 from orchestration.painter import Frame, Painter, Terminal
 from orchestration.printable import printable
@@ -24,6 +26,8 @@ DUMB = ("dumb", "unknown", "")
 class Console:
     """The standard output that the command was started with.
 
+    What cannot be written, as nobody reads it any more, is dropped: the work goes on.
+
     Args:
         stream: in place of standard output.
         quiet: say nothing but warnings, and those on standard error.
@@ -32,6 +36,7 @@ class Console:
     def __init__(self, stream: TextIO | None = None, *, quiet: bool = False) -> None:
         self._stream = stream or sys.stdout
         self._errors = sys.stderr
+        streams.escape_unknown(self._stream, self._errors)
         self._painter: Painter | None = None
         self.quiet = quiet
 
@@ -39,33 +44,40 @@ class Console:
     def live(self) -> bool:
         """Whether lines can be redrawn: this is a terminal that knows how, and not to be quiet."""
         steerable = os.environ.get("TERM", "") not in DUMB
-        return self._stream.isatty() and steerable and not self.quiet
+        # Elsewhere the frame's characters would be escapes, longer than the terminal is wide.
+        unicode = codecs.lookup(self._stream.encoding or "utf-8").name == "utf-8"
+        return self._stream.isatty() and steerable and unicode and not self.quiet
 
     def line(self, text: str = "", style: str = "") -> None:
         """Print a line, at once; above the frame where one is being drawn."""
         if self.quiet:
             return
-        if self._painter is not None:
-            self._painter.say(Text(printable(text), style=style))
-        elif style and self._stream.isatty():
-            self._terminal().print(Text(printable(text), style=style), soft_wrap=True)
-        else:
-            print(_encodable(printable(text), self._stream), file=self._stream, flush=True)
+        painter = self._painter  # read once: another thread may end the painting meanwhile
+        with suppress(*streams.GONE):
+            if painter is not None:
+                painter.say(Text(printable(text), style=style))
+            elif style and self._stream.isatty():
+                self._print(self._terminal(), Text(printable(text), style=style), wrap=True)
+            else:
+                print(printable(text), file=self._stream, flush=True)
 
     def warning(self, text: str) -> None:
         """Print a warning; where there is to be quiet, on standard error."""
         if self.quiet:
-            print(f"warning: {printable(text)}", file=self._errors, flush=True)
+            with suppress(*streams.GONE):
+                print(f"warning: {printable(text)}", file=self._errors, flush=True)
         else:
             self.line(f"warning: {text}", style="yellow")
 
     def table(self, table: RenderableType) -> None:
         """Print a table, as wide as it is where the output is no terminal."""
-        if not self.quiet:
+        if self.quiet:
+            return
+        with suppress(*streams.GONE):
             terminal: rich.console.Console = self._terminal()
             if not self._stream.isatty():
                 terminal = rich.console.Console(file=self._stream, width=PLAIN_WIDTH)
-            terminal.print(table)
+            self._print(terminal, table)
 
     @contextmanager
     def painting(self, frame: Frame) -> Iterator[None]:
@@ -94,21 +106,23 @@ class Console:
     def others_to(self, log: Path) -> Iterator[None]:
         """Send what anything else prints, child processes included, to a file meanwhile."""
         log.parent.mkdir(parents=True, exist_ok=True)
-        sys.stdout.flush()
-        sys.stderr.flush()
+        streams.flush()
         saved = [os.dup(1), os.dup(2)]
         own = self._stream, self._errors
-        self._stream, self._errors = (os.fdopen(os.dup(number), "w") for number in (1, 2))
+        self._stream, self._errors = (
+            os.fdopen(os.dup(number), "w", encoding=stream.encoding, errors="backslashreplace")
+            for number, stream in enumerate(own, start=1)
+        )
         with log.open("ab") as file:
             os.dup2(file.fileno(), 1)
             os.dup2(file.fileno(), 2)
         try:
             yield
         finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            self._stream.close()
-            self._errors.close()
+            streams.flush()
+            for stream in (self._stream, self._errors):
+                with suppress(*streams.GONE):
+                    stream.close()
             self._stream, self._errors = own
             for number, descriptor in enumerate(saved, start=1):
                 os.dup2(descriptor, number)
@@ -117,7 +131,10 @@ class Console:
     def _terminal(self) -> Terminal:
         return Terminal(file=self._stream, highlight=False, markup=False)
 
-
-def _encodable(text: str, stream: TextIO) -> str:
-    encoding = stream.encoding or "utf-8"
-    return text.encode(encoding, "backslashreplace").decode(encoding)
+    def _print(
+        self, terminal: rich.console.Console, what: RenderableType, *, wrap: bool = False
+    ) -> None:
+        with terminal.capture() as capture:
+            terminal.print(what, soft_wrap=wrap)
+        # Not by rich, which ends the program where a pipe is broken.
+        print(capture.get(), end="", file=self._stream, flush=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
+
 
 def duration(seconds: float) -> str:
     """Such as ``1:02:03`` or ``0:07``."""
@@ -9,3 +11,11 @@ def duration(seconds: float) -> str:
     hours, rest = divmod(whole, 3600)
     minutes, secs = divmod(rest, 60)
     return f"{hours}:{minutes:02}:{secs:02}" if hours else f"{minutes}:{secs:02}"
+
+
+def rough_duration(seconds: float) -> str:
+    """Whole seconds, minutes, hours or days, whichever is the largest that there is one of."""
+    for size, unit in UNITS:
+        if seconds >= size:
+            return f"{int(seconds // size)} {unit}"
+    return "0 s"

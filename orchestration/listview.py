@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from orchestration.durations import rough_duration
 from orchestration.tables import Column, Sheet
 
 COLUMNS = (
@@ -17,7 +18,6 @@ COLUMNS = (
     ("data", 6, False),
 )
 """Title, rank where there is little room, and whether it is aligned to the right."""
-UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
 
 def list_table(document: dict[str, Any], now: float) -> Sheet:
@@ -37,7 +37,7 @@ def list_table(document: dict[str, Any], now: float) -> Sheet:
 
 
 def _row(sweep: dict[str, Any], now: float) -> list[str]:
-    changed = f"{duration(now - sweep['changed'])} ago"
+    changed = f"{rough_duration(now - sweep['changed'])} ago"
     if sweep["error"] is not None:
         return [sweep["name"], sweep["state"], *["-"] * 4, changed, "-"]
     counts, best = sweep["counts"], sweep["best"]
@@ -47,7 +47,7 @@ def _row(sweep: dict[str, Any], now: float) -> list[str]:
         f"{counts['finished'] + counts['stopped']}/{sweep['trials']}",
         str(counts["failed"]),
         "-" if best is None else f"{best['value']:.4g} ({best['metric'].split('/')[0]})",
-        duration(sweep["train_s"]) if sweep["train_s"] else "-",
+        rough_duration(sweep["train_s"]) if sweep["train_s"] else "-",
         changed,
         ", ".join(sweep["data"]),
     ]
@@ -56,11 +56,3 @@ def _row(sweep: dict[str, Any], now: float) -> list[str]:
 def error_lines(document: dict[str, Any]) -> list[str]:
     """Why sweeps could not be read."""
     return [f"{s['name']}: {s['error']}" for s in document["sweeps"] if s["error"] is not None]
-
-
-def duration(seconds: float) -> str:
-    """Whole seconds, minutes, hours or days, whichever is the largest that there is one of."""
-    for size, unit in UNITS:
-        if seconds >= size:
-            return f"{int(seconds // size)} {unit}"
-    return "0 s"

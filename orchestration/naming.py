@@ -46,8 +46,11 @@ class Names:
 
 
 def settings_of(config: TrialConfig) -> dict[str, Any]:
-    """The settings that mean something to a trial's model, under flat names."""
-    return flat(relevant(config, identity=False))
+    """What tells trials apart: the settings that mean something to a model, under flat names.
+
+    Where a folder lies is left out; what is in it, ``data.content``, is not.
+    """
+    return flat(relevant(config, identity=False, places=False))
 
 
 def names_of(trials: Iterable[Mapping[str, Any]]) -> Names:

@@ -17,6 +17,8 @@ import rich.console
 from rich.console import Group
 from rich.text import Text
 
+from orchestration.streams import GONE
+
 PERIOD_S = 0.25
 ERASE = "\r\x1b[2K"
 ERASE_AND_UP = f"{ERASE}\x1b[A"
@@ -34,7 +36,7 @@ class Terminal(rich.console.Console):
         """Columns and lines at this moment; $COLUMNS and $LINES win, as elsewhere."""
         try:
             found = os.get_terminal_size(self.file.fileno())
-        except OSError:
+        except GONE:
             found = os.terminal_size((0, 0))
         width, height = (
             int(named) if named.isdigit() and int(named) else measured or usual
@@ -78,14 +80,15 @@ class Painter:
         try:
             self._thread.join()
         finally:
-            with suppress(OSError):
+            with suppress(*GONE):
                 self._draw([])
 
     def _run(self) -> None:
         while not self._ending.is_set():
+            frame = self._frame(*self._terminal.size)
             try:
-                self._draw(self._frame(*self._terminal.size))
-            except OSError:
+                self._draw(frame)
+            except GONE:
                 return  # the terminal is gone; the work is not
             self._ending.wait(PERIOD_S)
 

@@ -84,17 +84,18 @@ def canonical(config: TrialConfig) -> dict[str, Any]:
     return {"numerics": NUMERICS, **relevant(config)}
 
 
-def relevant(config: TrialConfig, *, identity: bool = True) -> dict[str, Any]:
+def relevant(config: TrialConfig, *, identity: bool = True, places: bool = True) -> dict[str, Any]:
     """The settings that mean something to a trial's model, nested.
 
     Args:
         config: the trial's settings.
-        identity: also leave out settings that joined later and stand at their default.
+        identity: also leave out settings that joined later and stand at their default, and places.
+        places: keep settings that say where something is and not what.
     """
-    return _relevant(config, config.model, identity)
+    return _relevant(config, config.model, identity, places and not identity)
 
 
-def _relevant(group: Any, model: str, identity: bool) -> dict[str, Any]:
+def _relevant(group: Any, model: str, identity: bool, places: bool) -> dict[str, Any]:
     result: dict[str, Any] = {}
     for declared in dataclasses.fields(group):
         value = getattr(group, declared.name)
@@ -102,9 +103,9 @@ def _relevant(group: Any, model: str, identity: bool) -> dict[str, Any]:
             continue
         if identity and declared.metadata["added"] and value == declared.default:
             continue
-        if identity and not declared.metadata["identity"]:
+        if not places and not declared.metadata["identity"]:
             continue
         if dataclasses.is_dataclass(value):
-            value = _relevant(value, model, identity)
+            value = _relevant(value, model, identity, places)
         result[setting_name(declared)] = list(value) if isinstance(value, tuple) else value
     return result

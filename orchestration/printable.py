@@ -13,6 +13,11 @@ def printable(text: str) -> str:
     return "".join(map(_escaped, text)) if not text.isascii() or not text.isprintable() else text
 
 
+def printable_lines(text: str) -> str:
+    """The same for text of several lines, which stay lines."""
+    return "\n".join(map(printable, text.split("\n")))
+
+
 def _escaped(character: str) -> str:
     if unicodedata.category(character) in HARMFUL or character in BIDIRECTIONAL:
         return character.encode("unicode_escape").decode("ascii")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -70,9 +71,10 @@ class TrackingThread:
             if self._done != before:
                 store.write_document(self._ledger.folder / FILE, {"brought": self._done})
         except Exception as error:  # whatever MLflow raises: training goes on without it
-            if not self._failing:
-                self._warn(f"MLflow does not take what it is given ({error}); training goes on")
-            self._failing = True
+            first, self._failing = not self._failing, True
+            if first:
+                with suppress(Exception):  # the thread is to live on, whoever is told
+                    self._warn(f"MLflow does not take what it is given ({error}); training goes on")
             # What arrived of it is not known any more: ask MLflow the next time.
             self._tracker.forget()
         else:

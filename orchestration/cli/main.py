@@ -9,8 +9,9 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
-from orchestration import __version__
+from orchestration import __version__, streams
 from orchestration.errors import UserError
+from orchestration.printable import printable_lines
 
 COMMANDS = {
     "run": "Run or continue a sweep.",
@@ -60,11 +61,19 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line; errors of the request end with exit code 2."""
+    streams.escape_unknown(sys.stdout, sys.stderr)
+    try:
+        _carry_out()
+    finally:
+        streams.let_go()
+
+
+def _carry_out() -> None:
     try:
         result: Any = cli(standalone_mode=False)
     except UserError as error:
         for line in error.lines:
-            click.echo(f"error: {line}", err=True)
+            click.echo(printable_lines(f"error: {line}"), err=True)
         sys.exit(2)
     except click.ClickException as error:
         error.show()

@@ -11,6 +11,7 @@ import click
 from orchestration.cli.complete import complete_yaml_file
 from orchestration.cli.options import json_option
 from orchestration.errors import UserError
+from orchestration.printable import printable, printable_lines
 
 
 @click.command(name="validate")
@@ -31,9 +32,9 @@ def command(files: tuple[Path, ...], as_json: bool) -> int:
     else:
         for file, result in results.items():
             for line in result["errors"]:
-                click.echo(f"error: {line}", err=True)
+                click.echo(printable_lines(f"error: {line}"), err=True)
             if not result["errors"]:
-                click.echo(f"{file}: fine, {result['trials']} trials")
+                click.echo(f"{printable(file)}: fine, {result['trials']} trials")
     return 2 if any(result["errors"] for result in results.values()) else 0
 
 

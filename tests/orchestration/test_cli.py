@@ -19,12 +19,12 @@ grid: {model: [vae, cvae], tau: [0.1, 1]}
 """
 
 
-def command(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def command(folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("MLFLOW", "CVAE"))}
     return subprocess.run(
         [str(COMMAND), *arguments],
         cwd=folder,
-        env=environment,
+        env=environment | variables,
         capture_output=True,
         text=True,
         timeout=60,
@@ -133,3 +133,37 @@ def test_status_of_nothing(folder: Path) -> None:
     done = command(folder, "status", "nothing", "--json")
     assert (done.returncode, done.stdout) == (2, "")
     assert "there is no sweep 'nothing'" in done.stderr
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_an_output_without_greek_letters(folder: Path, encoding: str) -> None:
+    done = command(folder, "plan", "sweep.yaml", PYTHONIOENCODING=encoding)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "\\u03c4" in done.stdout
+    assert "cvae" in done.stdout
+
+
+def test_a_broken_pipe_changes_no_exit_code(folder: Path) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [str(COMMAND), "plan", "sweep.yaml"], cwd=folder, stdout=writing, stderr=subprocess.PIPE
+    )
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+@pytest.mark.parametrize("arguments", [["validate"], ["plan"]])
+def test_a_file_cannot_steer_the_terminal(folder: Path, arguments: list[str]) -> None:
+    (folder / "bad.yaml").write_text('name: a\n"\\e]0;title\\a\\x9b2J": 1\nwrong: 2\n')
+    done = command(folder, *arguments, "bad.yaml")
+    assert done.returncode == 2
+    assert "\\x1b]0;title\\x07\\x9b2J" in done.stderr
+    assert all(line.isprintable() for line in done.stderr.splitlines())
+    assert [line[:5] for line in done.stderr.splitlines()] == ["error"] * 2
+
+
+def test_a_file_name_cannot_steer_the_terminal(folder: Path) -> None:
+    (folder / "s\x1b[1m.yaml").write_text(SPEC)
+    done = command(folder, "validate", "s\x1b[1m.yaml")
+    assert done.stdout == "s\\x1b[1m.yaml: fine, 3 trials\n"

@@ -102,3 +102,13 @@ def test_the_table_fits(width: int) -> None:
 def test_values_that_look_alike_are_not_one_row() -> None:
     rows = comparison_rows([trial(0.1, beta=0.1234567), trial(0.2, beta=0.1234568)])
     assert [row["metrics"]["probe/accuracy"][0] for row in rows] == [0.1, 0.2]
+
+
+def test_equal_images_at_two_places_are_one_row() -> None:
+    def at(path: str, content: str, seed: int) -> dict[str, Any]:
+        return trial(0.5, seed=seed, data={"name": "folder", "path": path, "content": content})
+
+    (row,) = comparison_rows([at("here", "a1", 0), at("there", "a1", 1)])
+    assert (row["trials"], row["settings"]) == (2, {})
+    rows = comparison_rows([at("here", "a1", 0), at("there", "b2", 0)])
+    assert [row["settings"] for row in rows] == [{"data.content": "a1"}, {"data.content": "b2"}]

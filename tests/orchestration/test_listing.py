@@ -13,9 +13,9 @@ import pytest
 from click.testing import CliRunner
 
 from orchestration.cli.list import command
+from orchestration.durations import rough_duration
 from orchestration.ledger import Attempt, Epoch, Evaluated, Ledger, Sweep, Trial
 from orchestration.listing import list_document
-from orchestration.listview import duration
 from orchestration.processes import ProcessRecord
 from orchestration.status import load_sweep
 
@@ -142,4 +142,4 @@ def test_the_document_and_an_empty_folder(tmp_path: Path) -> None:
 def test_durations() -> None:
     seconds = (-3, 0, 59.9, 60, 3599, 3600, 86399, 86400 * 400)
     shown = ["0 s", "0 s", "59 s", "1 min", "59 min", "1 h", "23 h", "400 d"]
-    assert [duration(s) for s in seconds] == shown
+    assert [rough_duration(s) for s in seconds] == shown

@@ -56,3 +56,14 @@ def test_last_parts_that_are_shared_are_written_out() -> None:
 def test_texts_of_settings() -> None:
     values = [None, 1e-8, 3, [8, 16], (), "mean", True]
     assert [setting_text(v) for v in values] == ["-", "1e-08", "3", "8×16", "()", "mean", "True"]
+
+
+def test_where_a_folder_lies_names_nothing_but_what_is_in_it_does() -> None:
+    def folder(path: str, content: str) -> dict[str, Any]:
+        return {"data": {"name": "folder", "path": path, "content": content}}
+
+    assert called(folder("here", "a1"), folder("there", "a1")) == ["vae", "vae"]
+    assert called(folder("here", "a1"), folder("there", "b2")) == [
+        "vae content=a1",
+        "vae content=b2",
+    ]

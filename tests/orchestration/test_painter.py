@@ -120,3 +120,14 @@ def test_a_terminal_that_is_gone_is_not_an_error(screen: Any) -> None:
     painter.say(Text("nobody reads this"))
     time.sleep(2 * PERIOD_S)
     painter.stop()
+
+
+def test_a_stream_that_is_closed_is_not_an_error(screen: Any) -> None:
+    stream = screen.stream()
+    painter = Painter(Terminal(file=stream), lambda *_: [Text("frame")])
+    painter.start()
+    until(lambda: screen.lines == ["frame"])
+    stream.close()
+    painter.say(Text("nobody reads this"))
+    time.sleep(2 * PERIOD_S)
+    painter.stop()

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from orchestration.printable import printable
+from orchestration.printable import printable, printable_lines
 
 
 @pytest.mark.parametrize(
@@ -19,3 +19,7 @@ from orchestration.printable import printable
 )
 def test_what_would_steer_a_terminal_is_written_out(text: str, expected: str) -> None:
     assert printable(text) == expected
+
+
+def test_lines_stay_lines() -> None:
+    assert printable_lines("a\n  \x1b[2J\x85b\n") == "a\n  \\x1b[2J\\x85b\n"

@@ -70,3 +70,27 @@ def test_an_answer_that_is_lost_doubles_no_step(
     assert follow(tracker, ledger), "the second try did not ask what had arrived"
     history = client.get_metric_history(str(ledger.trials["a1"].run_id), "val/loss")
     assert [metric.step for metric in history] == [1, 2, 3]
+
+
+def test_a_warning_that_fails_is_not_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither of the thread, nor of the truth: MLflow is not up to date."""
+    ledger, tracker, _ = make(tmp_path)
+
+    def refuse(*args: Any) -> None:
+        raise ConnectionError("gone")
+
+    def warn(text: str) -> None:
+        warnings.append(text)
+        raise BrokenPipeError("nobody listens")
+
+    warnings: list[str] = []
+    monkeypatch.setattr(tracker, "bring_parent", refuse)
+    thread = TrackingThread(tracker, ledger, warn)
+    thread.start()
+    assert not thread.finish(60)
+    assert len(warnings) == 1
+    monkeypatch.undo()
+    thread._bring()
+    assert up_to_date(Ledger.open(ledger.folder)), "it goes on where MLflow answers again"
