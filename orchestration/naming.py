@@ -14,6 +14,9 @@ APART = ("model", "seed")
 """These have a place of their own in every name and table."""
 
 
+LONGEST = 24
+
+
 class Names:
     """The settings that vary within a sweep, and what its trials are called by them.
 
@@ -64,4 +67,7 @@ def setting_text(value: Any) -> str:
         return "-"
     if isinstance(value, float):
         return f"{value:g}"
-    return "×".join(map(setting_text, value)) if isinstance(value, list) else str(value)
+    if isinstance(value, list):
+        return "×".join(map(setting_text, value))
+    text = str(value)
+    return text if len(text) <= LONGEST else f"{text[:12]}…"  # such as the hash of a content

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from orchestration import store
 from orchestration.errors import UserError
 from orchestration.ledger import Ledger, Trial
+from orchestration.redact import without_secrets
 
 if TYPE_CHECKING:
     from orchestration.tracking import Tracker
@@ -73,8 +74,11 @@ class TrackingThread:
         except Exception as error:  # whatever MLflow raises: training goes on without it
             first, self._failing = not self._failing, True
             if first:
+                reason = without_secrets(str(error))
                 with suppress(Exception):  # the thread is to live on, whoever is told
-                    self._warn(f"MLflow does not take what it is given ({error}); training goes on")
+                    self._warn(
+                        f"MLflow does not take what it is given ({reason}); training goes on"
+                    )
             # What arrived of it is not known any more: ask MLflow the next time.
             self._tracker.forget()
         else:
