@@ -44,7 +44,8 @@ def enter_plan(
     if before and before != now:
         console.line(
             f"the plan has changed: {len(now - before)} trials are new, "
-            f"{len(before - now)} have left it (their results stay)"
+            f"{len(before - now)} have left it (their results stay); if that was not meant, press "
+            "Ctrl-C and give the same file and --set as before"
         )
     # Before the plan that names them: what is planned is there, whenever this is cut off.
     for key, config in plan.trials.items():

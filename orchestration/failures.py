@@ -25,7 +25,7 @@ ROOT = re.compile(r".*/site-packages/|.*/(?=(?:cvae_core|orchestration)/)|.*/(?=
 def failure_text(failure: Mapping[str, Any]) -> str:
     """Kind and message on one line."""
     kind, message = failure["kind"], failure["message"]
-    return str(message) if kind == "error" else f"{kind}: {message}"
+    return str(message) if kind in ("error", DIVERGED) else f"{kind}: {message}"
 
 
 def failure_details(failure: Mapping[str, Any], folder: Path, then: str) -> list[str]:

@@ -83,7 +83,8 @@ def _with_extended(path: Path, above: tuple[Path, ...]) -> Layers:
     below = _with_extended(_extended(own, (*above, path)), (*above, path))
     # A sweep's name is its folder: two files must not fall into one by leaving it out.
     inherited = {key: value for key, value in below.content.items() if key != "name"}
-    return Layers(path, _over(inherited, content), {**below.places, **own.places})
+    places = {place: found for place, found in below.places.items() if place != ("name",)}
+    return Layers(path, _over(inherited, content), {**places, **own.places})
 
 
 def _extended(layers: Layers, above: tuple[Path, ...]) -> Path:

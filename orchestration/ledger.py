@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ from pydantic import BaseModel, ConfigDict
 
 from orchestration import store
 from orchestration.errors import UserError
+from orchestration.storage import storage_flags
 
 State = Literal["pending", "running", "finished", "stopped", "failed"]
 
@@ -257,9 +259,10 @@ def locked(folder: Path) -> Iterator[None]:
     try:
         lock.acquire(timeout=0)
     except Timeout:
+        watch = ["cvae-sweep", "status", folder.name, *storage_flags(folder.parent)]
         raise UserError(
             f"{folder}: another cvae-sweep is at work on this sweep; "
-            f"watch it with `cvae-sweep status {folder.name}`"
+            f"watch it with `{shlex.join(watch)}`"
         ) from None
     try:
         yield

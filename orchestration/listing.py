@@ -82,7 +82,7 @@ def _summary(folder: Path) -> dict[str, Any]:
         "trials": len(sweep.plan),
         "best": _best(trials),
         "train_s": sum(epoch.epoch_s for trial in trials for epoch in trial.epochs),
-        "data": sorted(sweep.data),
+        "data": sorted({name.partition("-")[0] for name in sweep.data}),
     }
 
 

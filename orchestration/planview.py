@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from cvae_core.config import TrialConfig
+from orchestration.counting import count
 from orchestration.flatten import flat
 from orchestration.ledger import Ledger
 from orchestration.naming import LABELS, Names, names_of, setting_text, settings_of
@@ -44,7 +45,7 @@ def plan_table(document: dict[str, Any]) -> Sheet:
         if name not in names.varied:
             cells = [str(flat(trial["config"])[name]) for trial in trials]
             columns.append(Column(title, cells, rank=5, right=title == "epochs"))
-    title = f"{document['name']}: {len(trials)} trials"
+    title = f"{document['name']}: {count(len(trials), 'trial')}"
     return Sheet(title, columns, trial_names(trials, names))
 
 

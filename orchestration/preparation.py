@@ -96,7 +96,14 @@ def plan_of(request: Request, console: Console) -> Plan:
     def content(config: DataConfig) -> str:
         if config.path not in known:
             root = request.flags.root_of(config)
-            known[config.path] = datasets.content(config, root, console)
+            try:
+                known[config.path] = datasets.content(config, root, console)
+            except UserError as error:
+                moved = (
+                    "where the folder was moved, run the sweep file with --set data.path=NEW; "
+                    "finished trials stay finished"
+                )
+                raise UserError(*error.lines, *([moved] if request.stored_plan else [])) from None
         return known[config.path]
 
     return make_plan(request.spec, content)

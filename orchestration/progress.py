@@ -79,8 +79,8 @@ class Progress:
             f"epoch {last.epoch}/{row.epochs}  loss {last.metrics['train/loss']:.5f}"
             f"  val {last.metrics['val/loss']:.5f}"
         )
-        if row.probe is not None:
-            text += f"  probe {row.probe:.3f}"
+        if "val/probe_accuracy" in last.metrics:
+            text += f"  val probe {last.metrics['val/probe_accuracy']:.3f}"
         text += f"  {last.images_per_s:,.0f} images/s"
         if report.final:
             text += f"  trained in {duration(trial.train_s)}"

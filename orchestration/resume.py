@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from orchestration.plan import Plan
 from orchestration.preparation import Flags, Request
 from orchestration.spec import SweepSpec
 from orchestration.status import sweep_folder
+from orchestration.storage import storage_flags
 
 
 def stored_request(
@@ -53,7 +55,8 @@ def stored_request(
     _check_numerics(sweep)
     for key in retry or ():
         if key not in sweep.plan:
-            raise UserError(f"there is no trial {key!r} in {name}; see cvae-sweep status {name}")
+            status = shlex.join(["cvae-sweep", "status", name, *storage_flags(storage)])
+            raise UserError(f"there is no trial {key!r} in {name}; see {status}")
         trial = ledger.trials.get(key)
         if trial is not None and not trial.has_failures and trial.state in ("finished", "stopped"):
             raise UserError(f"trial {key} of {name} has not failed: it is {trial.state}")
@@ -93,8 +96,8 @@ def check_stored_plan(ledger: Ledger, plan: Plan) -> None:
     if set(sweep.plan) == set(plan.trials):
         return
     raise UserError(
-        f"{sweep.name}: its plan cannot be continued as it was noted: {len(plan.trials)} trials "
-        f"here, {len(sweep.plan)} there, {len(set(sweep.plan) & set(plan.trials))} the same. "
+        f"{sweep.name}: its plan cannot be continued as it was noted: of {len(sweep.plan)} trials "
+        f"{len(set(sweep.plan) & set(plan.trials))} would be the same now. "
         + (
             "The images in the folder have changed since. Put them back, or train on the new ones: "
             if any(config.name == "folder" for config in plan.datasets.values())

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from orchestration import store
 from orchestration.board import Board
 from orchestration.console import Console
+from orchestration.counting import count
 from orchestration.door import Door
 from orchestration.entry import enter_plan, note_tracking, open_ledger
 from orchestration.errors import UserError
@@ -59,6 +60,8 @@ def run_sweep(request: Request, console: Console) -> int:
     request = replace(request, flags=replace(request.flags, tracking_uri=named))
     ledger = Ledger.open(request.folder) if Ledger.exists(request.folder) else None
     if ledger is not None and request.stored_plan:
+        with locked(request.folder):
+            pass  # a plan that another command changes right now cannot be judged
         check_stored_plan(ledger, plan)
         say_what_changed(ledger, console)
     if ledger is not None and _complete(request, plan, ledger, uri):
@@ -168,7 +171,7 @@ def _ray(
 
     address = request.flags.address
     where = f"the cluster at {address}" if address else "Ray on this machine"
-    starting = f"{request.spec.name}: {len(plan.trials)} trials; starting {where}"
+    starting = f"{request.spec.name}: {count(len(plan.trials), 'trial')}; starting {where}"
     session = RaySession(
         request.flags.address,
         request.spec.resources,
@@ -244,7 +247,9 @@ def _work(
         door.stopping = True
         view.stopping()
 
-    console.line(f"{cluster.slots} trials at a time, {spec.resources.cpu} thread(s) each")
+    console.line(
+        f"{count(cluster.slots, 'trial')} at a time, {count(spec.resources.cpu, 'thread')} each"
+    )
     folder = request.folder.resolve()
     log = folder / "logs" / "ray.log"
     with (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -66,14 +67,50 @@ class SpecErrors:
             group = tuple(str(s) for s in (*location, *inner)[:-1])
             self.unknown((*location, *inner), self._known_in(group))
         else:
-            message = detail["msg"].replace("Input should be", "must be")
-            self.add((*location, *inner), f"{message}, not {short(detail['input'])}")
+            place = (*location, *inner)
+            self.add(
+                place,
+                f"{_must_be(detail, place)}, not {short(detail['input'])}{_hint(detail, place)}",
+            )
 
     def raise_any(self) -> None:
         """Raise a UserError with all that was noted, if anything was."""
         if self._found:
             self._found.sort(key=lambda found: found[0])
             raise UserError(*(entry for _, entry in self._found))
+
+
+def _must_be(detail: Any, place: Location) -> str:
+    kind = detail["type"]
+    if kind in ("model_type", "model_attributes_type", "dict_type"):
+        return f"must be a mapping of settings, such as {place[-1]}: {{name: value}}"
+    if kind in ("list_type", "tuple_type"):
+        return "must be a list, such as [1, 2]"
+    return str(detail["msg"]).replace("Input should be", "must be")
+
+
+def _hint(detail: Any, place: Location) -> str:
+    """What was probably meant."""
+    value = detail["input"]
+    if isinstance(value, list) and place[0] == "base":
+        return "; a list of values to try belongs under grid:"
+    if isinstance(value, str) and "type" in detail["type"] and _is_number(value):
+        return "; write it without quotes"
+    if detail["type"] == "literal_error" and isinstance(value, str):
+        allowed = [word.strip("' ") for word in re.split(", | or ", detail["ctx"]["expected"])]
+        close = difflib.get_close_matches(value.lower(), allowed, n=1)
+        return f'; did you mean "{close[0]}"?' if close else ""
+    if value is None:
+        return " (nothing is given)"
+    return ""
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _has(value: Any, path: Location) -> bool:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Any
 
 from orchestration.failures import failure_details, failure_text, what_to_do
 from orchestration.naming import names_of
 from orchestration.planview import setting_columns, trial_names
+from orchestration.programs import program
+from orchestration.storage import storage_flags
 from orchestration.tables import Column, Sheet
 
 STYLES = {"running": "cyan", "finished": "green", "failed": "red"}
@@ -39,6 +42,15 @@ def status_table(document: dict[str, Any]) -> Sheet:
     ]
     title = f"{document['name']} is {document['state']}: {counts or 'no trials'}"
     return Sheet(title, columns, trial_names(trials, names))
+
+
+def next_lines(document: dict[str, Any], folder: Path) -> list[str]:
+    """What is left to be done, and the command that does it."""
+    if document["state"] != "interrupted":
+        return []
+    command = ["cvae-sweep", "resume", document["name"], *storage_flags(folder.parent)]
+    command[0] = program(command[0])
+    return [f"continue with: {shlex.join(command)}"]
 
 
 def failure_lines(document: dict[str, Any], folder: Path) -> list[str]:

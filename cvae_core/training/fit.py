@@ -209,7 +209,7 @@ class Training:
         if not all(map(_finite, metrics.values())):
             raise NonFiniteLossError(
                 f"the validation loss is not finite after epoch {self.epoch}, "
-                f"step {len(self._train.split(self.config.batch_size))}: {metrics}"
+                f"step {len(self._train.split(self.config.batch_size))}: {_listed(metrics)}"
             )
         return metrics
 
@@ -225,7 +225,7 @@ class Training:
         values = dict(zip(self._columns, rows[step].tolist(), strict=True))
         raise NonFiniteLossError(
             f"the loss is not finite in epoch {self.epoch + 1}, step {step + 1} of "
-            f"{len(self._train.split(self.config.batch_size))}: {values}"
+            f"{len(self._train.split(self.config.batch_size))}: {_listed(values)}"
         )
 
     def _means(self, split: str, rows: Tensor, batches: tuple[Tensor, ...]) -> dict[str, float]:
@@ -240,6 +240,10 @@ def _record(row: Tensor, terms: Terms) -> None:
     for column, term in enumerate(terms):
         if term is not None:
             row[column] = term
+
+
+def _listed(values: dict[str, float]) -> str:
+    return ", ".join(f"{name} {value:.4g}" for name, value in values.items())
 
 
 def _finite(value: float) -> bool:

@@ -48,17 +48,15 @@ def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
                 "--data-root",
                 type=click.Path(path_type=Path),
                 help="Folder of the data sets, in torchvision's layout.  "
-                "[default: a cache folder of yours]",
+                "[default: ~/.cache/cvae-sweep/data]",
             ),
             tracking_uri_option,
             click.option(
                 "--max-concurrent",
                 type=click.IntRange(min=1),
-                help="Most trials that run at once.",
+                help="Run at most so many trials at once.  [default: CPUs / resources.cpu]",
             ),
-            click.option(
-                "-q", "--quiet", is_flag=True, help="Print the results alone, at the end."
-            ),
+            click.option("-q", "--quiet", is_flag=True, help="Print only the results, at the end."),
             storage_option,
         )
     ):

@@ -20,13 +20,18 @@ def command(name: str | None, storage: Path | None, as_json: bool) -> None:
     """Show the state of sweep NAME, also while it runs; without NAME, of the only one there is."""
     from orchestration.console import Console
     from orchestration.status import load_sweep
-    from orchestration.statusview import failure_lines, status_table
+    from orchestration.statusview import failure_lines, next_lines, status_table
 
     if name is None:
         names = sweep_names(storage_folder(storage))
         if len(names) != 1:
-            there = ", ".join(names) if names else "none"
-            raise UserError(f"which sweep? In {storage_folder(storage)} there are: {there}")
+            there = ", ".join(names)
+            raise UserError(
+                f"which sweep? In {storage_folder(storage)} there are: {there}"
+                if names
+                else f"there is no sweep in {storage_folder(storage)} yet; run one, such as "
+                "cvae-sweep run sweeps/digits_beta.yaml"
+            )
         name = names[0]
     view = load_sweep(name, storage)
     document = view.document
@@ -35,5 +40,5 @@ def command(name: str | None, storage: Path | None, as_json: bool) -> None:
         return
     console = Console()
     console.table(status_table(document))
-    for line in failure_lines(document, view.folder):
+    for line in [*failure_lines(document, view.folder), *next_lines(document, view.folder)]:
         console.line(line)

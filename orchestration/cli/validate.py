@@ -10,6 +10,7 @@ import click
 
 from orchestration.cli.complete import complete_yaml_file
 from orchestration.cli.options import json_option
+from orchestration.counting import count
 from orchestration.errors import UserError
 from orchestration.printable import printable, printable_lines
 
@@ -34,7 +35,7 @@ def command(files: tuple[Path, ...], as_json: bool) -> int:
             for line in result["errors"]:
                 click.echo(printable_lines(f"error: {line}"), err=True)
             if not result["errors"]:
-                click.echo(f"{printable(file)}: fine, {result['trials']} trials")
+                click.echo(f"{printable(file)}: fine, {count(result['trials'], 'trial')}")
     return 2 if any(result["errors"] for result in results.values()) else 0
 
 

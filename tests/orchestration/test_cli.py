@@ -167,3 +167,13 @@ def test_a_file_name_cannot_steer_the_terminal(folder: Path) -> None:
     (folder / "s\x1b[1m.yaml").write_text(SPEC)
     done = command(folder, "validate", "s\x1b[1m.yaml")
     assert done.stdout == "s\\x1b[1m.yaml: fine, 3 trials\n"
+
+
+def test_a_mistyped_command_is_guessed() -> None:
+    from click.testing import CliRunner
+
+    from orchestration.cli.main import cli
+
+    result = CliRunner().invoke(cli, ["statsu"])
+    assert result.exit_code == 2
+    assert "Did you mean 'status'?" in result.output

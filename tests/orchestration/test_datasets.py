@@ -67,7 +67,7 @@ def test_load_and_content(home: Path, album: Path) -> None:
     content = datasets.content(FOLDER, album, Console(output))
     assert data.name == f"folder-{content[:12]}-8-auto"
     assert output.getvalue() == ""  # it took no two seconds
-    assert (home / "decoded" / f"{content}-8-rgb-v1").is_dir()
+    assert (home / "decoded" / f"{content}-8-rgb-v2").is_dir()
 
 
 def test_errors_are_a_persons(home: Path, tmp_path: Path) -> None:

@@ -112,7 +112,7 @@ def test_errors_name_the_file_and_line_in_which_they_stand(tmp_path: Path) -> No
         ("extends:\nname: a", "in the same folder"),
         ("extends: belov.yaml\nname: a", 'did you mean "below.yaml"'),
         ("extends: above.yaml\nname: a", "above.yaml → above.yaml"),
-        ("extends: below.yaml", "name: is missing"),
+        ("extends: below.yaml", "above.yaml:1: name: is missing"),
         ("extends: list.yaml\nname: a", "is a mapping"),
         ("extends: broken.yaml\nname: a", "broken.yaml:1: is not valid YAML"),
     ],

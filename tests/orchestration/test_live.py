@@ -78,7 +78,7 @@ def test_a_sweep_with_a_failure(
     for part in (f"{first}  vae", f"{second}  cvae", f"{third}  vae learning_rate=1e+30"):
         assert part in text
     assert text.count("test MSE") == 2
-    assert "failed: loss not finite" in text
+    assert "failed: the loss is not finite" in text
     assert f"logs/{third}-a1.txt" in text
     assert "set clip_norm: 1.0" in text
     assert "the other trials go on" in text

@@ -56,7 +56,7 @@ def test_columns_by_width() -> None:
     assert heads[80] == ["trial", "settings", "state", "epoch", "loss", "left"]
     assert heads[60] == ["trial", "settings", "state", "epoch"]
     assert heads[40] == ["trial", "settings", "state", "epoch"]
-    assert any("━━━╌╌╌╌╌╌╌╌╌" in line for line in text(MANY, 120)), "10 of 40 epochs"
+    assert any("━━━╌╌╌╌╌╌╌╌╌" in line for line in text(MANY, 130)), "10 of 40 epochs"
 
 
 def test_what_is_shown_of_many_trials() -> None:

@@ -60,7 +60,7 @@ def test_continuing_and_failing_are_said(local_sweep: Callable[..., Any], small:
     lines = lines_of(sweep, small)
     assert lines[0].endswith("continues after epoch 2 (attempt 2)")
     failing = local_sweep("failing", base={"learning_rate": 1e30, "clip_norm": None})
-    assert any("failed: loss not finite" in line for line in lines_of(failing, small))
+    assert any("failed: the loss is not finite" in line for line in lines_of(failing, small))
 
 
 def test_a_checkpoint_that_is_not_used_is_noted_once(
