@@ -20,12 +20,14 @@ class InterruptHandler:
     """Handles SIGINT, SIGTERM and SIGHUP while it is entered.
 
     The first one calls ``on_first``; the second, or the end of the grace period, raises
-    ``Interrupted`` in the main thread.
+    ``Interrupted`` in the main thread, which ends the block that is entered, and no more. Compiled
+    code may turn it into an exception of another kind on its way out: that ends there as well.
     """
 
     def __init__(self, on_first: Callable[[], None]) -> None:
         self._on_first = on_first
         self._before: dict[int, object] = {}
+        self._ending = False
         self.seen = False
 
     def __enter__(self) -> InterruptHandler:
@@ -38,13 +40,15 @@ class InterruptHandler:
         kind: type[BaseException] | None,
         error: BaseException | None,
         trace: TracebackType | None,
-    ) -> None:
+    ) -> bool:
         signal.setitimer(signal.ITIMER_REAL, 0)
         for number, handler in self._before.items():
             signal.signal(number, handler)  # type: ignore[arg-type]
+        return self._ending
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         if self.seen:
+            self._ending = True
             raise Interrupted
         self.seen = True
         signal.setitimer(signal.ITIMER_REAL, GRACE_S)

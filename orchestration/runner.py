@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ from orchestration.counting import count
 from orchestration.door import Door
 from orchestration.entry import enter_plan, note_tracking, open_ledger
 from orchestration.errors import UserError
-from orchestration.interrupt import Interrupted, InterruptHandler
+from orchestration.interrupt import InterruptHandler
 from orchestration.ledger import Evaluated, Ledger, end_attempt, locked
 from orchestration.live import LiveView
 from orchestration.mlflow_config import (
@@ -252,12 +252,7 @@ def _work(
     )
     folder = request.folder.resolve()
     log = folder / "logs" / "ray.log"
-    with (
-        console.others_to(log),
-        view.shown(),
-        InterruptHandler(stop) as interrupt,
-        suppress(Interrupted),
-    ):
+    with console.others_to(log), view.shown(), InterruptHandler(stop) as interrupt:
         run_on_ray(
             cluster,
             queue,
