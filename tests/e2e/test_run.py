@@ -54,7 +54,9 @@ class Place:
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """A command in a process group of its own."""
         self.temporary.mkdir(exist_ok=True)
-        environment = {k: v for k, v in os.environ.items() if not k.startswith(("MLFLOW", "RAY", "CVAE"))}
+        environment = {
+            k: v for k, v in os.environ.items() if not k.startswith(("MLFLOW", "RAY", "CVAE"))
+        }
         driver = subprocess.Popen(
             [str(COMMAND), *arguments],
             cwd=self.folder,
