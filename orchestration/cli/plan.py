@@ -15,6 +15,7 @@ from orchestration.storage import storage_folder
 
 if TYPE_CHECKING:
     from orchestration.console import Console
+    from orchestration.plan import Plan
     from orchestration.preparation import Request
 
 
@@ -52,7 +53,7 @@ def command(
     if not as_json:
         Console().table(plan_table(document))
     if estimate:
-        document["estimate"] = _estimate(request, notes)
+        document["estimate"] = _estimate(request, plan, notes)
     if as_json:
         click.echo(json.dumps(document, indent=2, ensure_ascii=False))
     elif estimate:
@@ -62,12 +63,11 @@ def command(
         Console().line(estimate_line(document["estimate"]))
 
 
-def _estimate(request: Request, console: Console) -> dict[str, Any]:
+def _estimate(request: Request, plan: Plan, console: Console) -> dict[str, Any]:
     from orchestration.estimate import CALIBRATION_S, estimate, estimate_document, kinds_of
     from orchestration.ledger import Ledger
-    from orchestration.preparation import plan_of, prepare
+    from orchestration.preparation import prepare
 
-    plan = plan_of(request, console)
     ledger = Ledger.open(request.folder) if Ledger.exists(request.folder) else None
     datasets, _ = prepare(request, plan, ledger, console)
     kinds = len(kinds_of(plan))
