@@ -70,7 +70,7 @@ _COMPARE: dict[str, tuple[Callable[[Any, Any], bool], str]] = {
 }
 
 
-class _Checked:
+class Checked:
     """Checks every declared limit, so that a notebook gets the same protection as a sweep file."""
 
     def __post_init__(self) -> None:
@@ -89,7 +89,7 @@ class _Checked:
 
 
 @dataclass(frozen=True)
-class DataConfig(_Checked):
+class DataConfig(Checked):
     """Which images, how they are split and scaled."""
 
     name: Literal["digits", "mnist", "fashion_mnist", "kmnist", "cifar10", "svhn", "folder"] = (
@@ -144,7 +144,7 @@ class DataConfig(_Checked):
 
 
 @dataclass(frozen=True)
-class ArchitectureConfig(_Checked):
+class ArchitectureConfig(Checked):
     """Shape of encoder, decoder and projection head."""
 
     channels: tuple[int, ...] = setting(
@@ -160,7 +160,7 @@ class ArchitectureConfig(_Checked):
 
 
 @dataclass(frozen=True)
-class ViewsConfig(_Checked):
+class ViewsConfig(Checked):
     """How the second view of an image is made for the contrastive term."""
 
     pairs: Literal["original+augmented", "two augmented"] = setting(
@@ -220,7 +220,7 @@ class ViewsConfig(_Checked):
 
 
 @dataclass(frozen=True)
-class SelectionConfig(_Checked):
+class SelectionConfig(Checked):
     """Early stopping and the choice of the epoch that is evaluated, on validation."""
 
     metric: Literal["val/loss", "val/reconstruction"] = setting(
@@ -234,7 +234,7 @@ class SelectionConfig(_Checked):
 
 
 @dataclass(frozen=True)
-class TrialConfig(_Checked):
+class TrialConfig(Checked):
     """Everything that decides what a trial computes. Paths and resources are not in it."""
 
     model: ModelName = setting("vae", "vae, or cvae: the same with a contrastive term")

@@ -21,3 +21,11 @@ class CheckpointError(CoreError):
 
 class NonFiniteLossError(CoreError):
     """A loss became NaN or infinite; the message names epoch and step."""
+
+
+class EvaluationError(CoreError):
+    """A part of an evaluation that cannot be computed from this model or data."""
+
+
+class AbsentError(CoreError):
+    """A figure that cannot be had here, such as one whose weights are not there; not a failure."""

@@ -28,3 +28,9 @@ def to_unit(pixels: Tensor, config: DataConfig) -> Tensor:
 def to_model_range(unit: Tensor, config: DataConfig) -> Tensor:
     """[0, 1] to the range that the model reads and writes."""
     return unit if config.value_range == "unit" else unit * 2 - 1
+
+
+def to_stored(images: Tensor, config: DataConfig) -> Tensor:
+    """A model's output (float, its range) as stored pixels: rounded, cut to uint8's range."""
+    unit = images if config.value_range == "unit" else (images + 1) / 2
+    return (unit * config.divisor).round_().clamp_(0, 255).to(torch.uint8)
