@@ -267,7 +267,7 @@ class TrialConfig(Checked):
         """
         data = settings.get("data", {})
         name = data.get("name", DataConfig().name) if isinstance(data, Mapping) else data
-        return _build(cls, merge(PRESETS.get(str(name), {}), settings))
+        return build(cls, merge(PRESETS.get(str(name), {}), settings))
 
     def to_settings(self) -> dict[str, Any]:
         """Nested plain values under the names that files use; tuples become lists."""
@@ -318,7 +318,12 @@ PRESETS: dict[str, dict[str, Any]] = {
 """What a data set changes in the declared defaults."""
 
 
-def _build(cls: type[T], settings: Mapping[str, Any]) -> T:
+def build(cls: type[T], settings: Mapping[str, Any]) -> T:
+    """A dataclass of settings from nested plain values under the names that files use.
+
+    Raises:
+        ConfigError: an unknown setting, or a value outside its limits.
+    """
     declared = {setting_name(f): f for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
     unknown = set(settings) - set(declared)
     if unknown:
@@ -328,7 +333,7 @@ def _build(cls: type[T], settings: Mapping[str, Any]) -> T:
     for name, value in settings.items():
         hint = hints[declared[name].name]
         if dataclasses.is_dataclass(hint) and isinstance(value, Mapping):
-            value = _build(hint, value)  # type: ignore[arg-type]
+            value = build(hint, value)  # type: ignore[arg-type]
         elif isinstance(value, list):
             value = tuple(value)
         elif (

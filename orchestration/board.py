@@ -8,10 +8,12 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from cvae_core.config import TrialConfig
+from orchestration.evaluation import Evaluation
 from orchestration.failures import failure_details, failure_text, next_try, what_to_do
 from orchestration.jobs import Job, Report
 from orchestration.ledger import Evaluated, Ledger, Trial
 from orchestration.naming import Names
+from orchestration.wanted import Wish, open_tasks, split_entry, tasks_of
 
 RowState = Literal["waiting", "starting", "training", "trained", "evaluating", "finished", "failed"]
 ENDED = ("finished", "failed")
@@ -44,22 +46,33 @@ class Board:
     Args:
         ledger: of the sweep.
         slots: trials that run at once.
-        parts: of the evaluation that follows on training.
+        evaluation: that follows on training.
+        wish: evaluations that are added, and nothing else; None: the whole sweep is worked off.
     """
 
-    def __init__(self, ledger: Ledger, slots: int, parts: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        slots: int,
+        evaluation: Evaluation,
+        wish: Wish | None = None,
+    ) -> None:
         self.slots = slots
         self._ledger = ledger
-        self._parts = parts
+        self._evaluation = evaluation
+        self._wish = wish
         self.names = Names(TrialConfig.from_settings(t.config) for t in ledger.planned())
+        self._said: set[str] = set()
         self._spent: dict[str, tuple[float, int]] = {}
-        self._evaluations: tuple[float, int] = (0.0, 0)
+        self._evaluations: dict[str, tuple[float, int]] = {}
+        self._open: dict[str, list[str]] = {}
+        """Parts that trials still need, by key; of one that is not trained all."""
         self.rows: dict[str, Row] = {}
         """By key, in the plan's order; every change puts a new row in place of the old one."""
         for trial in ledger.planned():
             self._spend(trial.config["model"], trial.train_s, len(trial.epochs))
-            for part in trial.evaluations.values():
-                self._evaluated(part.seconds)
+            for entry, part in trial.evaluations.items():
+                self._evaluated(split_entry(entry)[0], part.seconds)
             self.rows[trial.key] = self._row(trial, self._resting(trial), 0.0)
         self.width = max((len(row.name) for row in self.rows.values()), default=0)
 
@@ -68,7 +81,7 @@ class Board:
         if report is None:
             state: RowState = "starting" if job.kind == "train" else "evaluating"
         elif report.kind == "progress":
-            row = self._in_an_epoch(trial, report)
+            row = self._in_an_epoch(trial, report) if job.kind == "train" else self.rows[trial.key]
             self.rows[trial.key] = row
             return row
         elif report.kind == "epoch":
@@ -76,7 +89,8 @@ class Board:
                 self._spend(trial.config["model"], report.epoch["epoch_s"], 1)
             state = "training" if trial.state == "running" else self._resting(trial)
         else:
-            self._evaluated(report.seconds if report.kind == "evaluated" else None)
+            if report.kind == "evaluated":
+                self._evaluated(job.part, report.seconds)
             state = self._resting(trial)
         row = self._row(trial, state, time.monotonic())
         self.rows[trial.key] = row
@@ -84,7 +98,7 @@ class Board:
 
     def trial_left(self, row: Row, now: float) -> float | None:
         """Seconds of training that a trial has left; None where nothing is known of its pace."""
-        if row.state in ("trained", "evaluating", *ENDED):
+        if row.state in ("trained", "evaluating", *ENDED) or self._wish is not None:
             return 0.0
         pace = row.epoch_s or self._mean(self._spent.get(row.model))
         if pace is None:
@@ -102,14 +116,23 @@ class Board:
         if any(seconds is None for seconds in left):
             return None
         known = [seconds for seconds in left if seconds is not None]
-        unjudged = sum(row.state not in ENDED for row in rows) if self._parts else 0
-        judging = unjudged * (self._mean(self._evaluations) or 0.0)
+        costs = {part: self._mean(spent) or 0.0 for part, spent in self._evaluations.items()}
+        judging = sum(costs.get(part, 0.0) for parts in self._open.values() for part in parts)
         return max((sum(known) + judging) / self.slots, *known, 0.0)
 
     def counts(self) -> tuple[int, int, int]:
         """Trials that are finished, failed, and all."""
         states = [row.state for row in list(self.rows.values())]
         return states.count("finished"), states.count("failed"), len(states)
+
+    def news(self, job: Job, report: Report) -> list[str]:
+        """What an evaluation says beside its figures; what holds for many trials is said once."""
+        texts = [f"{job.part}: {note}" for note in report.notes]
+        if report.kind == "absent":
+            texts = [f"{job.part} is left out: {(report.failure or {})['message']}"]
+        new = [text for text in dict.fromkeys(texts) if text not in self._said]
+        self._said.update(new)
+        return new
 
     def failure(self, job: Job, report: Report, trial: Trial) -> list[str]:
         """What is said of a failure; the first line goes behind the trial's name."""
@@ -118,8 +141,8 @@ class Board:
         if job.kind == "train":
             what, again = "failed", trial.state == "pending"
         else:
-            what = f"evaluation ({job.part}) failed"
-            again = trial.evaluations.get(job.part, Evaluated()).state == "pending"
+            what = f"evaluation ({job.entry}) failed"
+            again = trial.evaluations.get(job.entry, Evaluated()).state == "pending"
         if again and job.kind == "train":
             then = next_try(trial, self._ledger.sweep.spec.get("retries", 0))
         elif again:
@@ -140,6 +163,7 @@ class Board:
             config = TrialConfig.from_settings(trial.config)
             name = self.names.name(config)
             known = Row(trial.key, name, config.model, config.epochs, state)
+        self._open[trial.key] = self._parts_left(trial)
         row = replace(known, state=state, epoch=trial.epoch, share=0.0, at=at)
         if not trial.epochs:
             return row
@@ -157,19 +181,25 @@ class Board:
             return "failed"
         if trial.state not in ("finished", "stopped"):
             return "waiting"
-        states = {trial.evaluations.get(part, Evaluated()).state for part in self._parts}
-        if "pending" in states:
+        if open_tasks(trial, self._evaluation, self._wish):
             return "trained"
+        tasks = tasks_of(trial, self._evaluation, self._wish)
+        states = {trial.evaluations[task.entry].state for task in tasks}
         return "failed" if "failed" in states else "finished"
+
+    def _parts_left(self, trial: Trial) -> list[str]:
+        if trial.state in ("pending", "running"):
+            return list(self._evaluation.wanted()) if self._wish is None else []
+        return [task.part for task in open_tasks(trial, self._evaluation, self._wish)]
 
     def _spend(self, model: str, seconds: float, epochs: int) -> None:
         total, count = self._spent.get(model, (0.0, 0))
         self._spent = {**self._spent, model: (total + seconds, count + epochs)}
 
-    def _evaluated(self, seconds: float | None) -> None:
+    def _evaluated(self, part: str, seconds: float | None) -> None:
         if seconds is not None:
-            total, count = self._evaluations
-            self._evaluations = (total + seconds, count + 1)
+            total, count = self._evaluations.get(part, (0.0, 0))
+            self._evaluations = {**self._evaluations, part: (total + seconds, count + 1)}
 
     @staticmethod
     def _mean(spent: Sequence[float] | None) -> float | None:

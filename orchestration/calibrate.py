@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import os
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -13,8 +15,10 @@ import torch
 from cvae_core.config import SelectionConfig, TrialConfig
 from cvae_core.data import Dataset, Images
 from cvae_core.data.scaling import shared
+from cvae_core.evaluation.parts import measure
 from cvae_core.evaluation.probe import VALIDATION_FIT, validation_probe
-from cvae_core.evaluation.test_metrics import evaluate_probe
+from cvae_core.evaluation.settings import ProbeConfig
+from cvae_core.evaluation.subject import Subject
 from cvae_core.training.fit import Training
 from orchestration.threads import limit_threads
 
@@ -33,7 +37,36 @@ class Cost:
     images_per_s: float
     """While training."""
     validation_probe_s: float
-    evaluation_s: float
+    probe_s: float
+    """The probes of the evaluation."""
+
+
+PART_S = {
+    "diagnostics": (0.3, 0.3),
+    "pictures": (1.5, 0.0),
+    "umap": (1.0, 1.2),
+    "fd": (0.5, 0.5),
+    "fid": (5.0, 350.0),
+}
+"""Seconds of a part, and for every 1,000 images judged, on one core of the machine that this was
+measured on. Only the probes, which depend most on the data, are measured anew."""
+ONCE_S = {"umap": (15.0, 0.0), "fd": (5.0, 1.2), "fid": (30.0, 0.0)}
+"""Seconds that the first trial of a data set needs besides: once, and for every 1,000 training
+images."""
+
+
+def part_seconds(part: str, cost: Cost, judged: int) -> float:
+    """Seconds of one part of a trial's evaluation with so many images to be judged."""
+    if part == "probe":
+        return cost.probe_s
+    fixed, per_thousand = PART_S[part]
+    return fixed + per_thousand * min(judged, 10_000) / 1000
+
+
+def once_seconds(part: str, images: int) -> float:
+    """Seconds that the first trial spends on what all others then find done."""
+    fixed, per_thousand = ONCE_S.get(part, (0.0, 0.0))
+    return fixed + per_thousand * images / 1000
 
 
 def calibrate(config: TrialConfig, data: Dataset, *, threads: int, gpu: bool) -> Cost:
@@ -54,7 +87,9 @@ def calibrate(config: TrialConfig, data: Dataset, *, threads: int, gpu: bool) ->
     began = time.perf_counter()
     _validation_probe(training, sample, device)
     probed = time.perf_counter()
-    evaluate_probe(config, sample, training.checkpoint().model)
+    subject = Subject(config, sample, training.checkpoint().model, cache=Path(os.devnull))
+    for _ in measure("probe", subject, ProbeConfig()):
+        pass
     evaluated = time.perf_counter()
     # Fitting a probe takes as much longer as there are more images.
     probe_share = min(VALIDATION_FIT, len(data.train)) / min(VALIDATION_FIT, len(sample.train))
@@ -62,7 +97,7 @@ def calibrate(config: TrialConfig, data: Dataset, *, threads: int, gpu: bool) ->
         epoch_s=record["epoch_s"] * len(data.train) / len(measured.train),
         images_per_s=record["images_per_s"],
         validation_probe_s=(probed - began) * probe_share,
-        evaluation_s=(evaluated - probed) * _images(data) / _images(sample),
+        probe_s=(evaluated - probed) * _images(data) / _images(sample),
     )
 
 

@@ -7,15 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from cvae_core.config import TrialConfig
+from orchestration.columns import headlines
 from orchestration.naming import Names, names_of, setting_text, settings_of
 from orchestration.tables import Column, Sheet
-
-COLUMNS = {
-    "probe/accuracy": "probe accuracy",
-    "probe/accuracy_paper": "paper's probe",
-    "test/reconstruction_mse": "test MSE",
-    "val/kl": "val KL (nats)",
-}
 
 
 def comparison_rows(trials: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -55,7 +49,7 @@ def comparison_table(trials: list[dict[str, Any]]) -> Sheet:
             rank=rank,
             right=True,
         )
-        for rank, (name, title) in enumerate(COLUMNS.items())
+        for name, (title, rank) in headlines(n for row in rows for n in row["metrics"]).items()
     ]
     seeds = Column("seeds", [str(row["trials"]) for row in rows], rank=5, right=True)
     columns = [
@@ -94,7 +88,7 @@ class _Done:
 def _row(group: list[_Done], names: Names) -> dict[str, Any]:
     first, documents = group[0], [trial.document for trial in group]
     metrics = {}
-    for name in COLUMNS:
+    for name in dict.fromkeys(name for each in documents for name in each["metrics"]):
         values = [each["metrics"][name] for each in documents if name in each["metrics"]]
         if values:
             spread = statistics.stdev(values) if len(values) > 1 else None

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Callable
+from typing import Literal
 
 from orchestration import store
 from orchestration.jobs import Job, Report
 from orchestration.ledger import (
+    ArtifactRef,
     CheckpointRef,
     Epoch,
     Evaluated,
@@ -74,7 +77,7 @@ class Door:
         failure = report.failure
         if failure is None or not failure.get("traceback"):
             return report
-        name = "-".join(filter(None, (job.key, f"a{job.attempt}", job.part)))
+        name = "-".join(filter(None, (job.key, f"a{job.attempt}", job.entry)))
         path = f"logs/{name}.txt"
         store.write_bytes(
             self._ledger.folder / path, failure["traceback"].encode(errors="backslashreplace")
@@ -120,10 +123,17 @@ class Door:
 def _outcome(trial: Trial, job: Job, report: Report) -> None:
     failure = None if report.failure is None else Failure.model_validate(report.failure)
     if job.kind == "evaluate":
-        trial.evaluations[job.part] = Evaluated(
-            state="failed" if failure else "finished",
+        states: dict[str, Literal["finished", "failed", "absent"]]
+        states = {"failed": "failed", "absent": "absent"}
+        trial.evaluations[job.entry] = Evaluated(
+            state=states.get(report.kind, "finished"),
+            settings=job.settings,
             metrics=report.metrics,
+            artifacts=[ArtifactRef.model_validate(ref) for ref in report.artifacts],
+            facts=report.facts,
+            warnings=report.notes,
             seconds=report.seconds,
+            ended=time.time(),
             error=failure,
         )
     else:

@@ -13,10 +13,11 @@ from joblib import Parallel, cpu_count, delayed
 
 from cvae_core.config import TrialConfig
 from cvae_core.data import Dataset
-from orchestration.calibrate import Cost, calibrate, mean
-from orchestration.ledger import Evaluated, Ledger
+from orchestration.calibrate import Cost, calibrate, mean, once_seconds, part_seconds
+from orchestration.ledger import Ledger
 from orchestration.plan import Plan, relevant
 from orchestration.spec import Resources, SweepSpec
+from orchestration.wanted import open_tasks
 
 START_S = 10.0
 """Starting Ray, its workers and MLflow, on the machines this was measured on."""
@@ -33,6 +34,8 @@ class Kind:
     example: TrialConfig
     keys: list[str]
     cost: Cost
+    evaluation_s: float
+    """Of one trial, all its parts."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,11 @@ def estimate(
     """
     began = time.perf_counter()
     kinds = []
-    waiting = {key for key in plan.trials if _is_open(spec, ledger, key)}
+    waiting = {
+        key
+        for key, config in plan.trials.items()
+        if _epochs_left(config, ledger, key) or _parts_left(spec, ledger, key)
+    }
     slots = max(1, min(local_slots(spec.resources, max_concurrent), len(waiting)))
     with Parallel(n_jobs=slots) as parallel:
         for keys in kinds_of(plan).values():
@@ -102,19 +109,31 @@ def estimate(
                 )
                 for _ in range(slots)
             )
-            kinds.append(Kind(example, keys, mean(list(measured))))
+            cost = mean(list(measured))
+            judged = len(datasets[example.data.dataset].test)
+            evaluation = sum(part_seconds(p, cost, judged) for p in spec.evaluation.wanted())
+            kinds.append(Kind(example, keys, cost, evaluation))
     left = {
-        key: _left(spec, plan.trials[key], kind.cost, ledger, key)
+        key: _left(
+            spec,
+            plan.trials[key],
+            kind.cost,
+            len(datasets[kind.example.data.dataset].test),
+            _epochs_left(plan.trials[key], ledger, key),
+            _parts_left(spec, ledger, key),
+        )
         for kind in kinds
         for key in kind.keys
     }
     ordered = {key: left.get(key, 0.0) for key in plan.trials}
     work = _schedule(list(ordered.values()), slots)
+    parts = {part for key in waiting for part in _parts_left(spec, ledger, key)}
+    once = sum(once_seconds(part, len(data.train)) for part in parts for data in datasets.values())
     return Estimate(
         kinds=kinds,
         trial_s=ordered,
         slots=slots,
-        sweep_s=work + START_S if work else 0.0,
+        sweep_s=work + START_S + once if work else 0.0,
         calibration_s=time.perf_counter() - began,
         at_most=any(config.selection.patience for config in plan.trials.values()),
     )
@@ -134,7 +153,7 @@ def estimate_document(made: Estimate) -> dict[str, Any]:
                 "trials": len(kind.keys),
                 "images_per_s": round(kind.cost.images_per_s, 1),
                 "epoch_s": round(kind.cost.epoch_s, 3),
-                "evaluation_s": round(kind.cost.evaluation_s, 3),
+                "evaluation_s": round(kind.evaluation_s, 3),
                 "trial_s": round(max(made.trial_s[key] for key in kind.keys), 1),
             }
             for kind in made.kinds
@@ -142,33 +161,30 @@ def estimate_document(made: Estimate) -> dict[str, Any]:
     }
 
 
-def _is_open(spec: SweepSpec, ledger: Ledger | None, key: str) -> bool:
-    """Whether a trial has training or evaluation left."""
+def _parts_left(spec: SweepSpec, ledger: Ledger | None, key: str) -> list[str]:
+    """Parts of the evaluation that a trial still needs."""
     trial = None if ledger is None else ledger.trials.get(key)
     if trial is None or trial.state in ("pending", "running"):
-        return True
-    evaluated = trial.evaluations.get("probe", Evaluated()).state != "pending"
-    return spec.evaluation.probe and trial.state != "failed" and not evaluated
+        return list(spec.evaluation.wanted())
+    return [task.part for task in open_tasks(trial, spec.evaluation)]
+
+
+def _epochs_left(config: TrialConfig, ledger: Ledger | None, key: str) -> int:
+    trial = None if ledger is None else ledger.trials.get(key)
+    if trial is None:
+        return config.epochs
+    if trial.state not in ("pending", "running"):
+        return 0
+    return config.epochs - (trial.checkpoints[-1].epoch if trial.checkpoints else 0)
 
 
 def _left(
-    spec: SweepSpec, config: TrialConfig, cost: Cost, ledger: Ledger | None, key: str
+    spec: SweepSpec, config: TrialConfig, cost: Cost, judged: int, epochs: int, parts: list[str]
 ) -> float:
-    trial = None if ledger is None else ledger.trials.get(key)
-    ended = trial is not None and trial.state not in ("pending", "running")
-    evaluated = trial is not None and (
-        trial.state == "failed" or trial.evaluations.get("probe", Evaluated()).state != "pending"
-    )
-    seconds = 0.0
-    if not ended:
-        done = trial.checkpoints[-1].epoch if trial is not None and trial.checkpoints else 0
-        epochs = config.epochs - done
-        seconds += epochs * cost.epoch_s
-        every = spec.evaluation.probe_every
-        seconds += -(-epochs // every) * cost.validation_probe_s if every else 0.0
-    if spec.evaluation.probe and not evaluated:
-        seconds += cost.evaluation_s
-    return seconds
+    every = spec.evaluation.probe_every
+    probes = -(-epochs // every) if every else 0
+    evaluation = sum(part_seconds(part, cost, judged) for part in parts)
+    return epochs * cost.epoch_s + probes * cost.validation_probe_s + evaluation
 
 
 def _schedule(seconds: list[float], slots: int) -> float:

@@ -15,6 +15,8 @@ from orchestration.storage import storage_flags
 
 FRAMES = 3
 DIVERGED = "loss not finite"
+NAMED = ("error", "evaluation", "absent", DIVERGED)
+"""Kinds whose messages need no word before them."""
 """The kind of failure of which the place in the code says nothing."""
 BEGINNING = "Traceback (most recent call last):"
 FRAME = re.compile(r'^  File "(?P<file>.+)", line (?P<line>\d+)(?:, in (?P<function>.+))?$')
@@ -25,7 +27,11 @@ ROOT = re.compile(r".*/site-packages/|.*/(?=(?:cvae_core|orchestration)/)|.*/(?=
 def failure_text(failure: Mapping[str, Any]) -> str:
     """Kind and message on one line."""
     kind, message = failure["kind"], failure["message"]
-    return str(message) if kind in ("error", DIVERGED) else f"{kind}: {message}"
+    return (
+        str(message)
+        if kind in ("error", "evaluation", "absent", DIVERGED)
+        else f"{kind}: {message}"
+    )
 
 
 def failure_details(failure: Mapping[str, Any], folder: Path, then: str) -> list[str]:

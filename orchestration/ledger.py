@@ -5,8 +5,9 @@ from __future__ import annotations
 import shlex
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -67,12 +68,27 @@ class Failure(Document):
     """File with the whole traceback, relative to the sweep's folder."""
 
 
+class ArtifactRef(Document):
+    """A picture or a table in the sweep's folder."""
+
+    path: str
+    sha256: str
+    bytes: int
+
+
 class Evaluated(Document):
     """One part of a trial's evaluation."""
 
-    state: Literal["pending", "finished", "failed"] = "pending"
+    state: Literal["pending", "finished", "failed", "absent"] = "pending"
+    """absent: it cannot be had here; ``error`` says why, and nothing is wrong with the trial."""
+    settings: dict[str, Any] = {}
+    """How it was measured; with others it is measured again."""
     metrics: dict[str, float] = {}
+    artifacts: list[ArtifactRef] = []
+    facts: dict[str, str | int | float] = {}
+    warnings: list[str] = []
     seconds: float | None = None
+    ended: float | None = None
     error: Failure | None = None
 
 
@@ -86,6 +102,7 @@ class Trial(Document):
     epochs: list[Epoch] = []
     checkpoints: list[CheckpointRef] = []
     evaluations: dict[str, Evaluated] = {}
+    """By part; those of an earlier checkpoint as ``part@epoch``."""
     error: Failure | None = None
     notes: list[str] = []
     run_id: str | None = None
@@ -112,8 +129,9 @@ class Trial(Document):
         latest: dict[str, float] = {}
         for epoch in self.epochs:
             latest |= epoch.metrics
-        for part in self.evaluations.values():
-            latest |= part.metrics
+        for entry, part in self.evaluations.items():
+            if "@" not in entry:
+                latest |= part.metrics
         return latest
 
 
@@ -210,6 +228,17 @@ class Ledger:
             if (not keys or trial.key in keys) and trial.has_failures:
                 self.change(trial.key, _put_back)
 
+    def forget_missing(self, entries: Iterable[tuple[str, str]]) -> None:
+        """Let evaluations that failed, or could not be had, be tried again.
+
+        Args:
+            entries: keys of trials, and names among their evaluations.
+        """
+        for key, entry in entries:
+            done = self.trials[key].evaluations.get(entry)
+            if done is not None and done.state in ("failed", "absent"):
+                self.change(key, partial(_forget, entry))
+
     def recover(self) -> list[str]:
         """Put trials that a dead driver left running back in line; their keys.
 
@@ -236,6 +265,10 @@ def end_attempt(
         trial.attempts[-1].ended = time.time()
         trial.attempts[-1].outcome = outcome
     trial.state = state
+
+
+def _forget(entry: str, trial: Trial) -> None:
+    del trial.evaluations[entry]
 
 
 def _put_back(trial: Trial) -> None:

@@ -51,6 +51,9 @@ class LiveView:
         elif report.kind == "epoch":
             for note in new_notes(report, trial):
                 self._say(row, note, "yellow")
+        elif report.kind in ("absent", "evaluated"):
+            for text in self._board.news(job, report):
+                self._console.warning(text)
         if report is not None and report.kind != "failed" and row.state == "finished":
             metrics = trial.metrics
             results = [f"{s} {metrics[n]:.4g}" for n, s in RESULTS.items() if n in metrics]

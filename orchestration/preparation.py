@@ -15,6 +15,7 @@ from orchestration.ledger import Ledger
 from orchestration.mlflow_config import check_reachable, without_credentials
 from orchestration.plan import Plan, make_plan
 from orchestration.spec import SweepSpec
+from orchestration.wanted import Wish
 
 if TYPE_CHECKING:
     from cvae_core.data import Dataset
@@ -78,6 +79,8 @@ class Request:
     """Whether the plan has to be the one that the ledger keeps."""
     retry: tuple[str, ...] | None = None
     """Keys of failed trials to be trained again; empty: all of them; None: none."""
+    wish: Wish | None = None
+    """Evaluations to be added, without training; None: the sweep itself."""
 
     @property
     def folder(self) -> Path:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from orchestration.board import Board, Row
+from orchestration.board import ENDED, Board, Row
 from orchestration.console import Console
 from orchestration.durations import duration
 from orchestration.jobs import Job, Report
@@ -41,10 +41,12 @@ class Progress:
             self._say(row, first)
             for line in others:
                 self._console.line(line)
-        elif report.kind == "evaluated":
-            self._say(row, f"{metrics_text(report)}  ({counts_text(self._board)})")
-        elif report.kind == "progress":
+        elif report.kind in ("absent", "evaluated"):
+            self._evaluated(job, report, row)
+        elif report.kind == "progress" and job.kind == "train":
             self._in_an_epoch(row)
+        elif report.kind == "progress":
+            self._in_an_evaluation(job, report, row)
         elif report.epoch is not None:
             self._epoch(report, trial, row)
 
@@ -66,6 +68,20 @@ class Progress:
         text = f"epoch {row.epoch + 1}/{row.epochs}  {row.share:.0%} of it"
         text += f"  {row.images_per_s or 0:,.0f} images/s"
         self._say(row, text if left is None else f"{text}  {duration(left)} left")
+
+    def _in_an_evaluation(self, job: Job, report: Report, row: Row) -> None:
+        now = time.monotonic()
+        if now - self._printed.setdefault(row.key, now) < LONG_EPOCH_S:
+            return
+        self._printed[row.key] = now
+        self._say(row, f"{job.entry}: {(report.epoch or {})['share']:.0%} of it")
+
+    def _evaluated(self, job: Job, report: Report, row: Row) -> None:
+        for text in self._board.news(job, report):
+            self._console.warning(text)
+        if report.kind == "evaluated":
+            done = f"  ({counts_text(self._board)})" if row.state in ENDED else ""
+            self._say(row, f"{job.entry}: {metrics_text(report) or 'done'}{done}")
 
     def _epoch(self, report: Report, trial: Trial, row: Row) -> None:
         for note in new_notes(report, trial):
@@ -107,8 +123,13 @@ def start_text(job: Job) -> str:
 
 
 def metrics_text(report: Report) -> str:
-    """What an evaluation found."""
-    return "  ".join(f"{name} {value:.4g}" for name, value in report.metrics.items())
+    """What an evaluation found; floors and the like are left to tables."""
+    shown = {
+        name: value
+        for name, value in report.metrics.items()
+        if "_floor" not in name and not name.startswith("extractor/")
+    }
+    return "  ".join(f"{name} {value:.4g}" for name, value in shown.items())
 
 
 def counts_text(board: Board) -> str:

@@ -6,24 +6,39 @@ import time
 from collections import Counter, deque
 
 from cvae_core.config import TrialConfig
+from cvae_core.evaluation.parts import PARTS
 from orchestration.jobs import Job
 from orchestration.ledger import Attempt, Evaluated, Failure, Ledger, Trial, end_attempt
+from orchestration.naming import Names
 from orchestration.plan import Plan
 from orchestration.spec import SweepSpec
+from orchestration.wanted import Task, Wish, open_tasks, tasks_of
 
 
 class Queue:
-    """Jobs of a sweep: evaluations of trained trials first, then trials in the plan's order."""
+    """Jobs of a sweep: evaluations of trained trials first, then trials in the plan's order.
 
-    def __init__(self, spec: SweepSpec, plan: Plan, ledger: Ledger) -> None:
+    Args:
+        spec: of the sweep.
+        plan: its trials.
+        ledger: what was done.
+        wish: evaluations to be added; nothing is trained then. None: the sweep itself.
+    """
+
+    def __init__(
+        self, spec: SweepSpec, plan: Plan, ledger: Ledger, wish: Wish | None = None
+    ) -> None:
         self._spec = spec
         self._ledger = ledger
-        self._parts = ["probe"] if spec.evaluation.probe else []
+        self._wish = wish
+        self._names = Names(plan.trials.values())
         self._train: deque[str] = deque()
-        self._evaluate: deque[tuple[str, str]] = deque()
+        self._evaluate: deque[Task] = deque()
         self._out: list[Job] = []
         self._never_begun: Counter[str] = Counter()
         self._lost_evaluations: Counter[tuple[str, str]] = Counter()
+        self._preparing: set[tuple[str, str]] = set()
+        self._prepared: set[tuple[str, str]] = set()
         self.closed = False
         """Set to hand out nothing more; jobs under way may end."""
         for key, config in plan.trials.items():
@@ -34,25 +49,17 @@ class Queue:
         if trial is None:
             trial = Trial(key=key, config=config.to_settings())
             self._ledger.save(trial)
-        if trial.state == "pending":
+        if trial.state == "pending" and self._wish is None:
             self._train.append(key)
-        elif trial.state in ("finished", "stopped"):
-            self._enlist_evaluations(trial)
+        self._enlist_evaluations(trial)
 
     def _enlist_evaluations(self, trial: Trial) -> None:
-        for part in self._parts:
-            if trial.evaluations.get(part, Evaluated()).state == "pending":
-                self._evaluate.append((trial.key, part))
+        self._evaluate.extend(open_tasks(trial, self._spec.evaluation, self._wish))
 
     @property
     def done(self) -> bool:
         """Whether nothing is left and nothing is under way."""
         return not self._out and (self.closed or not (self._train or self._evaluate))
-
-    @property
-    def parts(self) -> list[str]:
-        """Parts of the evaluation that every trained trial gets."""
-        return list(self._parts)
 
     @property
     def waiting(self) -> int:
@@ -69,13 +76,33 @@ class Queue:
         job = None
         if self.closed:
             return None
-        if self._evaluate:
-            job = self._evaluation(*self._evaluate.popleft())
+        task = self._next_task()
+        if task is not None:
+            job = self._evaluation(task)
         elif self._train:
             job = self._training(self._train.popleft())
         if job is not None:
             self._out.append(job)
         return job
+
+    def _next_task(self) -> Task | None:
+        """The first evaluation that need not wait for what another one prepares right now."""
+        for task in self._evaluate:
+            shared = self._shares(task.key, task.part)
+            if shared is not None and shared not in self._prepared:
+                if shared in self._preparing:
+                    continue
+                self._preparing.add(shared)
+            self._evaluate.remove(task)
+            return task
+        return None
+
+    def _shares(self, key: str, part: str) -> tuple[str, str] | None:
+        """What the first evaluation of its kind prepares for the others; None: nothing."""
+        if not PARTS[part].prepares:
+            return None
+        config = TrialConfig.from_settings(self._ledger.trials[key].config)
+        return part, config.data.dataset
 
     def begun(self, job: Job) -> None:
         """A worker has taken a job up."""
@@ -94,6 +121,11 @@ class Queue:
         """A job has come to its end, well or not; what follows from it is put in line."""
         self._out.remove(job)
         trial = self._ledger.trials[job.key]
+        shared = self._shares(job.key, job.part) if job.kind == "evaluate" else None
+        if shared is not None:
+            self._preparing.discard(shared)
+            if job.entry in trial.evaluations:
+                self._prepared.add(shared)
         if job.kind == "train" and trial.state in ("finished", "stopped"):
             self._enlist_evaluations(trial)
         elif job.kind == "train" and trial.state == "pending":
@@ -103,12 +135,19 @@ class Queue:
         """The worker died under a job: try again, as often as ``retries`` allows."""
         failure = Failure(kind="worker lost", message=reason)
         if job.kind == "evaluate":
-            self._lost_evaluations[job.key, job.part] += 1
-            if self._lost_evaluations[job.key, job.part] <= self._spec.retries:
-                self._evaluate.append((job.key, job.part))
+            lost = next(
+                task
+                for task in tasks_of(
+                    self._ledger.trials[job.key], self._spec.evaluation, self._wish
+                )
+                if task.entry == job.entry
+            )
+            self._lost_evaluations[lost.key, lost.entry] += 1
+            if self._lost_evaluations[lost.key, lost.entry] <= self._spec.retries:
+                self._evaluate.append(lost)
             else:
-                evaluated = Evaluated(state="failed", error=failure)
-                self._ledger.change(job.key, lambda t: t.evaluations.update({job.part: evaluated}))
+                evaluated = Evaluated(state="failed", settings=job.settings, error=failure)
+                self._ledger.change(job.key, lambda t: t.evaluations.update({job.entry: evaluated}))
         else:
             trial = self._ledger.trials[job.key]
             if trial.state == "running":
@@ -134,19 +173,28 @@ class Queue:
             attempt=len(trial.attempts) + 1,
             checkpoints=_newest_first(trial),
             probe_every=self._spec.evaluation.probe_every,
+            fd_every=self._spec.evaluation.fd_every,
+            settings=self._spec.evaluation.wanted(("fd",))["fd"],
             every_epochs=self._spec.checkpoints.every_epochs,
             min_interval_s=self._spec.checkpoints.min_interval_s,
         )
 
-    def _evaluation(self, key: str, part: str) -> Job:
-        trial = self._ledger.trials[key]
+    def _evaluation(self, task: Task) -> Job:
+        trial = self._ledger.trials[task.key]
+        ref = task.checkpoint
         return Job(
             kind="evaluate",
-            key=key,
+            key=task.key,
             config=trial.config,
             attempt=len(trial.attempts),
-            checkpoints=_newest_first(trial)[:1],
-            part=part,
+            checkpoints=_newest_first(trial)[:1] if ref is None else [ref.model_dump(mode="json")],
+            part=task.part,
+            entry=task.entry,
+            settings=task.settings,
+            label=self._names.name(TrialConfig.from_settings(trial.config)),
+            epochs=[epoch.model_dump(mode="json") for epoch in trial.epochs]
+            if PARTS[task.part].curves
+            else [],
         )
 
 

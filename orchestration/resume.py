@@ -20,10 +20,17 @@ from orchestration.preparation import Flags, Request
 from orchestration.spec import SweepSpec
 from orchestration.status import sweep_folder
 from orchestration.storage import storage_flags
+from orchestration.wanted import Wish, check_wish
 
 
 def stored_request(
-    name: str, storage: Path, flags: Flags, *, command: str, retry: tuple[str, ...] | None = None
+    name: str,
+    storage: Path,
+    flags: Flags,
+    *,
+    command: str,
+    retry: tuple[str, ...] | None = None,
+    wish: Wish | None = None,
 ) -> Request:
     """The request that a sweep was last started with.
 
@@ -33,6 +40,7 @@ def stored_request(
         flags: from the command line; each that is given wins over the stored one.
         command: the command line that continues.
         retry: keys of failed trials to be trained again; empty: all of them; None: none.
+        wish: evaluations to be added, without training; None: the sweep itself.
 
     Raises:
         UserError: there is no such sweep or trial, or it was begun by another version.
@@ -60,6 +68,8 @@ def stored_request(
         trial = ledger.trials.get(key)
         if trial is not None and not trial.has_failures and trial.state in ("finished", "stopped"):
             raise UserError(f"trial {key} of {name} has not failed: it is {trial.state}")
+    if wish is not None:
+        check_wish(wish, ledger)
     stored = Flags.from_stored(sweep.flags)
     here = load_mlflow_config().tracking_uri
     if here is not None and without_credentials(here) == stored.tracking_uri:
@@ -72,6 +82,7 @@ def stored_request(
         flags=flags.over(stored),
         stored_plan=True,
         retry=retry if any(trial.has_failures for trial in ledger.planned()) else None,
+        wish=wish,
     )
 
 

@@ -33,6 +33,7 @@ from orchestration.progress import Progress
 from orchestration.queue import Queue
 from orchestration.resume import check_stored_plan, say_what_changed
 from orchestration.summary import say_summary
+from orchestration.wanted import Wish, is_open, open_tasks, tasks_of
 
 if TYPE_CHECKING:
     from cvae_core.data import Dataset
@@ -84,6 +85,8 @@ def _complete(request: Request, plan: Plan, ledger: Ledger, uri: str) -> bool:
     """Whether every trial has ended and been evaluated, and MLflow has been told so."""
     from orchestration.tracking_thread import up_to_date
 
+    if request.wish is not None:
+        return not any(_wished(request.wish, request, ledger))
     if ledger.sweep.outcome not in ("finished", "failed"):
         return False
     if request.retry is not None:
@@ -94,10 +97,18 @@ def _complete(request: Request, plan: Plan, ledger: Ledger, uri: str) -> bool:
         trial = ledger.trials.get(key)
         if trial is None or trial.state in ("pending", "running"):
             return False
-        evaluated = trial.evaluations.get("probe", Evaluated()).state != "pending"
-        if trial.state != "failed" and request.spec.evaluation.probe and not evaluated:
+        if open_tasks(trial, request.spec.evaluation):
             return False
     return True
+
+
+def _wished(wish: Wish, request: Request, ledger: Ledger) -> Iterator[tuple[str, str]]:
+    """Keys and entries of all that a wish asks for and that is not there."""
+    for trial in ledger.planned():
+        for task in tasks_of(trial, request.spec.evaluation, wish):
+            done = trial.evaluations.get(task.entry, Evaluated())
+            if is_open(task, trial) or done.state in ("failed", "absent"):
+                yield trial.key, task.entry
 
 
 @contextmanager
@@ -138,6 +149,8 @@ def _run_locked(
         enter_plan(ledger, request, plan, fingerprints, console)
         if request.retry is not None:
             ledger.put_back_failed(request.retry)
+        if request.wish is not None:
+            ledger.forget_missing(list(_wished(request.wish, request, ledger)))
         lost = ledger.recover()
         if lost:
             console.line(f"{len(lost)} trials were cut off and continue")
@@ -234,8 +247,8 @@ def _work(
     from orchestration.engine import run_on_ray
 
     spec = request.spec
-    queue = Queue(spec, plan, ledger)
-    board = Board(ledger, cluster.slots, queue.parts)
+    queue = Queue(spec, plan, ledger, request.wish)
+    board = Board(ledger, cluster.slots, spec.evaluation, request.wish)
     live = console.live
     view = LiveView(console, board, spec.name) if live else Progress(console, board)
     door = Door(ledger, queue, spec.checkpoints, view)
@@ -272,5 +285,7 @@ def _end(ledger: Ledger, *, interrupted: bool) -> None:
         if trial.state == "running":
             ledger.change(trial.key, lambda t: end_attempt(t, "interrupted", "pending"))
     failed = any(trial.state == "failed" for trial in ledger.planned())
+    # An evaluation of a sweep that was interrupted does not finish it.
+    interrupted |= any(trial.state == "pending" for trial in ledger.planned())
     ledger.sweep.outcome = "interrupted" if interrupted else "failed" if failed else "finished"
     ledger.save_sweep()

@@ -83,4 +83,4 @@ def _strict(hint: Any, limits: dict[str, float]) -> Any:
         if hint is float:
             constraints["allow_inf_nan"] = False
         return Annotated[hint, Strict(), Field(**constraints)]
-    return Annotated[hint, Strict()] if hint is str else hint
+    return Annotated[hint, Strict()] if hint in (str, bool) else hint

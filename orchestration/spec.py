@@ -13,6 +13,8 @@ from pydantic import BaseModel, Field, Strict
 
 from cvae_core.config import TrialConfig, merge
 from cvae_core.errors import ConfigError
+from cvae_core.evaluation.parts import PARTS
+from orchestration.evaluation import Evaluation
 from orchestration.layers import Layers, nested, read_layers
 from orchestration.settings import FORBID, field_annotation, setting_names, settings_model
 from orchestration.spec_errors import SpecErrors, short
@@ -45,18 +47,6 @@ class Checkpoints(BaseModel):
     )
     min_interval_s: Annotated[Number, Field(ge=0)] = Field(
         5.0, description="seconds between two writes of the rolling last checkpoint, at least"
-    )
-
-
-class Evaluation(BaseModel):
-    """What is measured besides the losses."""
-
-    model_config = FORBID
-    probe: Annotated[bool, Strict()] = Field(
-        True, description="linear probes and reconstruction error on test, after training"
-    )
-    probe_every: Annotated[Int, Field(ge=0)] = Field(
-        5, description="epochs between two validation probes, also after the last; 0: never"
     )
 
 
@@ -130,6 +120,7 @@ def parse_spec(layers: Layers) -> SweepSpec:
         ("evaluation", Evaluation),
     ):
         sections[name] = errors.check((name,), model, content.get(name, {}))
+    _check_parts(errors, content.get("evaluation"))
     errors.raise_any()
     spec = SweepSpec(**sections)
     _check_size(spec, errors)
@@ -139,7 +130,16 @@ def parse_spec(layers: Layers) -> SweepSpec:
 
 
 def _known_in(group: tuple[str, ...]) -> list[str]:
+    if group[0] == "evaluation" and len(group) > 1:
+        return list(settings_model(PARTS[group[1]].settings).model_fields)
     return setting_names(group[1:]) if group[0] == "base" else _section_names(group[0])
+
+
+def _check_parts(errors: SpecErrors, evaluation: Any) -> None:
+    """The settings of an evaluation's parts, where the section itself is in order."""
+    for part, value in evaluation.items() if isinstance(evaluation, dict) else ():
+        if part in PARTS and isinstance(value, dict):
+            errors.check(("evaluation", part), settings_model(PARTS[part].settings), value)
 
 
 def _section_names(section: str) -> list[str]:

@@ -8,13 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from cvae_core.config import TrialConfig
 from orchestration import store
 from orchestration.errors import UserError
+from orchestration.evaluation import Evaluation
 from orchestration.ledger import Ledger, Sweep, Trial
 from orchestration.processes import driver_alive
 from orchestration.storage import storage_folder as storage_folder
 from orchestration.storage import sweep_names as sweep_names
+from orchestration.wanted import open_tasks
 
 STATES = ("pending", "running", "finished", "stopped", "failed")
 
@@ -82,7 +86,10 @@ def load_sweep(name: str, storage: str | Path | None = None) -> SweepView:
 def status_document(ledger: Ledger) -> dict[str, Any]:
     """The state of a sweep as plain values."""
     alive = driver_alive(ledger.folder)
-    trials = [trial_document(trial, alive=alive) for trial in ledger.planned()]
+    evaluation = _evaluation(ledger.sweep)
+    trials = [
+        trial_document(trial, alive=alive, evaluation=evaluation) for trial in ledger.planned()
+    ]
     counts = Counter(trial["state"] for trial in trials)
     counts["pending"] += len(ledger.sweep.plan) - len(trials)
     sweep = ledger.sweep
@@ -111,7 +118,17 @@ def trial_fields(config: TrialConfig) -> dict[str, Any]:
     }
 
 
-def trial_document(trial: Trial, *, alive: bool) -> dict[str, Any]:
+def _evaluation(sweep: Sweep) -> Evaluation | None:
+    """What a sweep wants to be measured; None where another version wrote it down."""
+    try:
+        return Evaluation.model_validate(sweep.spec.get("evaluation", {}))
+    except ValidationError:
+        return None
+
+
+def trial_document(
+    trial: Trial, *, alive: bool, evaluation: Evaluation | None = None
+) -> dict[str, Any]:
     """A trial as plain values; what a dead driver left running is pending."""
     state = "pending" if trial.state == "running" and not alive else trial.state
     return {
@@ -130,7 +147,18 @@ def trial_document(trial: Trial, *, alive: bool) -> dict[str, Any]:
         "evaluation_errors": {
             name: part.error.model_dump(mode="json")
             for name, part in trial.evaluations.items()
-            if part.error is not None
+            if part.error is not None and part.state == "failed"
+        },
+        "evaluations_absent": {
+            name: part.error.message
+            for name, part in trial.evaluations.items()
+            if part.error is not None and part.state == "absent"
+        },
+        "evaluations_open": [
+            task.entry for task in (open_tasks(trial, evaluation) if evaluation else [])
+        ],
+        "warnings": {
+            name: part.warnings for name, part in trial.evaluations.items() if part.warnings
         },
         "notes": trial.notes,
     }

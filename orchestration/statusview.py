@@ -6,6 +6,8 @@ import shlex
 from pathlib import Path
 from typing import Any
 
+from orchestration.columns import head, headlines
+from orchestration.counting import count
 from orchestration.failures import failure_details, failure_text, what_to_do
 from orchestration.naming import names_of
 from orchestration.planview import setting_columns, trial_names
@@ -14,13 +16,8 @@ from orchestration.storage import storage_flags
 from orchestration.tables import Column, Sheet
 
 STYLES = {"running": "cyan", "finished": "green", "failed": "red"}
-METRICS = {
-    "val loss": ("val/loss", 4),
-    "val probe": ("val/probe_accuracy", 3),
-    "probe": ("probe/accuracy", 1),
-    "test MSE": ("test/reconstruction_mse", 2),
-}
-"""By title: the metric and when its column goes, the highest first."""
+TRAINING = {"val/loss": 8, "val/probe_accuracy": 7}
+"""Metrics of training that have a column beside those of the evaluation, and its rank."""
 
 
 def status_table(document: dict[str, Any]) -> Sheet:
@@ -30,6 +27,8 @@ def status_table(document: dict[str, Any]) -> Sheet:
     names = names_of(trials)
     states = [trial["state"] for trial in trials]
     epochs = [f"{trial['epoch']}/{trial['config']['epochs']}" for trial in trials]
+    shown = {name: (head(name), rank) for name, rank in TRAINING.items()}
+    shown |= headlines(name for trial in trials for name in trial["metrics"])
     columns = [
         Column("trial", [trial["key"] for trial in trials]),
         Column("state", states, styles=[STYLES.get(state, "") for state in states]),
@@ -37,7 +36,7 @@ def status_table(document: dict[str, Any]) -> Sheet:
         Column("epoch", epochs, right=True),
         *(
             Column(title, [_metric(trial, name) for trial in trials], rank=rank, right=True)
-            for title, (name, rank) in METRICS.items()
+            for name, (title, rank) in shown.items()
         ),
     ]
     title = f"{document['name']} is {document['state']}: {counts or 'no trials'}"
@@ -46,8 +45,13 @@ def status_table(document: dict[str, Any]) -> Sheet:
 
 def next_lines(document: dict[str, Any], folder: Path) -> list[str]:
     """What is left to be done, and the command that does it."""
+    missing = sum(len(trial["evaluations_open"]) for trial in document["trials"])
     if document["state"] != "interrupted":
-        return []
+        if not missing or document["state"] == "running":
+            return []
+        command = ["cvae-sweep", "evaluate", document["name"], *storage_flags(folder.parent)]
+        command[0] = program(command[0])
+        return [f"{count(missing, 'evaluation')} missing; add with: {shlex.join(command)}"]
     command = ["cvae-sweep", "resume", document["name"], *storage_flags(folder.parent)]
     command[0] = program(command[0])
     return [f"continue with: {shlex.join(command)}"]
@@ -74,6 +78,18 @@ def failure_lines(document: dict[str, Any], folder: Path) -> list[str]:
             then = what_to_do(failure, trial["config"], folder, running=running)
             lines += failure_details(failure, folder, then)
     return lines
+
+
+def absent_lines(document: dict[str, Any]) -> list[str]:
+    """What could not be measured, and why; a reason that several trials share is said once."""
+    found: dict[tuple[str, str], int] = {}
+    for trial in document["trials"]:
+        for part, reason in trial["evaluations_absent"].items():
+            found[part, reason] = found.get((part, reason), 0) + 1
+    return [
+        f"{part} is missing for {count(trials, 'trial')}: {reason}"
+        for (part, reason), trials in found.items()
+    ]
 
 
 def _metric(trial: dict[str, Any], name: str) -> str:

@@ -7,7 +7,7 @@ from orchestration.console import Console
 from orchestration.ledger import Ledger
 from orchestration.pages import how_to_look
 from orchestration.status import status_document
-from orchestration.statusview import failure_lines
+from orchestration.statusview import absent_lines, failure_lines
 
 
 def say_summary(ledger: Ledger, console: Console, *, trained: bool) -> int:
@@ -22,7 +22,7 @@ def say_summary(ledger: Ledger, console: Console, *, trained: bool) -> int:
         f"{ledger.sweep.name}: {', '.join(parts)}" + ("" if trained else "; nothing left to do")
     )
     failures = failure_lines(document, ledger.folder)
-    for line in failures:
+    for line in [*failures, *absent_lines(document)]:
         console.line(line)
     console.line(f"results: {ledger.folder}")
     for line in how_to_look(ledger.sweep, ledger.folder.parent):

@@ -1,11 +1,12 @@
 """MLflow, boxed: it displays what the ledger says, and can be rebuilt from it at any time.
 
 ``bring_trial`` takes an MLflow run to what the ledger says of a trial, from whatever state it is
-in: it creates what is missing, logs only what is above the highest stored step, and never repeats.
+in: it creates what is missing, logs only the steps that are not stored, and never repeats.
 """
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
 from collections.abc import Mapping
@@ -18,10 +19,11 @@ import yaml
 from cvae_core.config import TrialConfig
 from orchestration.errors import UserError
 from orchestration.flatten import flat
-from orchestration.ledger import Epoch, Ledger, Sweep, Trial
+from orchestration.ledger import Epoch, Evaluated, Ledger, Sweep, Trial
 from orchestration.mlflow_config import MlflowConfig, artifact_root
 from orchestration.plan import relevant
 from orchestration.redact import without_secrets
+from orchestration.wanted import split_entry
 
 # Read by MLflow when it is imported. Its client would wait for minutes, and calls home.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
@@ -36,7 +38,7 @@ from mlflow.exceptions import MlflowException
 BATCH = 1000
 SWEEP_TAG = "cvae_sweep.sweep_id"
 KEY_TAG = "trial_key"
-PACKAGES = ("cvae-sweep", "torch", "ray", "mlflow", "numpy", "scikit-learn")
+PACKAGES = ("cvae-sweep", "torch", "ray", "mlflow", "numpy", "scikit-learn", "umap-learn")
 
 
 class Tracker:
@@ -175,46 +177,76 @@ class Tracker:
             known.params.update(params)
 
     def _log_metrics(self, known: _Known, trial: Trial) -> None:
-        if known.steps is None:
-            known.steps = self._stored_steps(known, trial)
+        if known.points is None:
+            known.points = self._stored_points(known)
         metrics = [
             Metric(name, value, int(epoch.at * 1000), epoch.epoch)
             for epoch in trial.epochs
             for name, value in _shown(epoch).items()
-            if epoch.epoch > known.steps.get(name, 0)
+            if epoch.epoch not in known.points.get(name, {})
         ]
-        ended = int((trial.attempts[-1].ended or trial.attempts[-1].began) * 1000)
-        for part in trial.evaluations.values():
+        trained = trial.attempts[-1].ended or trial.attempts[-1].began
+        for entry, part in trial.evaluations.items():
+            _, epoch = split_entry(entry)
+            step = trial.epoch if epoch is None else epoch
+            ended = int((part.ended or trained) * 1000)
             metrics += [
-                Metric(name, value, ended, trial.epoch)
+                Metric(name, value, ended, step)
                 for name, value in part.metrics.items()
-                if name not in known.steps
+                if known.points.get(name, {}).get(step) != value
             ]
         for start in range(0, len(metrics), BATCH):
             batch = metrics[start : start + BATCH]
             self._client.log_batch(known.run_id, metrics=batch)
-            known.steps.update({metric.key: metric.step for metric in batch})
+            for metric in batch:
+                known.points.setdefault(metric.key, {})[metric.step] = metric.value
 
-    def _stored_steps(self, known: _Known, trial: Trial) -> dict[str, int]:
-        """Highest stored step of every metric that an existing run has."""
-        steps = {}
+    def _stored_points(self, known: _Known) -> dict[str, dict[int, float]]:
+        """Steps and values of every metric that an existing run has."""
+        points = {}
         for name in known.metric_names:
             history = self._client.get_metric_history(known.run_id, name)
-            steps[name] = max((metric.step for metric in history), default=0)
-        return steps
+            points[name] = {metric.step: metric.value for metric in history}
+        return points
 
     def _log_artifacts(self, known: _Known, trial: Trial, folder: Path) -> None:
-        if known.artifacts is None:
+        if known.checkpoints is None:
             listed = self._client.list_artifacts(known.run_id, "checkpoints")
-            known.artifacts = {Path(item.path).name for item in listed}
+            known.checkpoints = {Path(item.path).name for item in listed}
         for ref in trial.checkpoints:
             path = folder / ref.path
-            if path.name not in known.artifacts and path.exists():
+            if path.name not in known.checkpoints and path.exists():
                 self._client.log_artifact(known.run_id, str(path), "checkpoints")
-                known.artifacts.add(path.name)
+                known.checkpoints.add(path.name)
+        for entry, part in trial.evaluations.items():
+            self._log_evaluation(known, entry, part, folder)
         if trial.error is not None and "error" not in known.tags:
             text = f"{trial.error.message}\n\n{trial.error.traceback}"
             self._client.log_text(known.run_id, text, "error.txt")
+
+    def _log_evaluation(self, known: _Known, entry: str, part: Evaluated, folder: Path) -> None:
+        """Pictures, tables and how they were made, of one part; again where they have changed."""
+        name, epoch = split_entry(entry)
+        place = name if epoch is None else f"epoch_{epoch:05d}/{name}"
+        # One tag says which files are there, so that nothing has to be listed or sent twice.
+        digest = hashlib.sha256("".join(ref.sha256 for ref in part.artifacts).encode()).hexdigest()
+        wanted = {f"artifacts.{place}": digest[:16]} if part.artifacts else {}
+        if part.artifacts and known.tags.get(f"artifacts.{place}") != digest[:16]:
+            for ref in part.artifacts:
+                if (folder / ref.path).exists():
+                    self._client.log_artifact(known.run_id, str(folder / ref.path), place)
+        if epoch is None:
+            wanted |= {f"{name}.{fact}": str(value) for fact, value in part.facts.items()}
+            wanted |= {f"{name}.warning": " ".join(part.warnings)} if part.warnings else {}
+            reason = "" if part.error is None else part.error.message
+            wanted |= {f"{name}.{part.state}": reason} if reason else {}
+        self._tag(known, {tag: text[:500] for tag, text in wanted.items()})
+
+    def _tag(self, known: _Known, wanted: Mapping[str, str]) -> None:
+        for name, value in wanted.items():
+            if known.tags.get(name) != value:
+                self._client.set_tag(known.run_id, name, value)
+                known.tags[name] = value
 
     def _log_outcome(self, known: _Known, trial: Trial) -> None:
         wanted = {"state": trial.state, "attempts": str(len(trial.attempts))}
@@ -223,10 +255,7 @@ class Tracker:
         elif "error" in known.tags:
             self._client.delete_tag(known.run_id, "error")
             del known.tags["error"]
-        for name, value in wanted.items():
-            if known.tags.get(name) != value:
-                self._client.set_tag(known.run_id, name, value)
-                known.tags[name] = value
+        self._tag(known, wanted)
         statuses = {"running": "RUNNING", "pending": "KILLED", "failed": "FAILED"}
         self._set_status(known, statuses.get(trial.state, "FINISHED"), trial.attempts[-1].ended)
 
@@ -250,8 +279,8 @@ class _Known:
         self.params: dict[str, str] = dict(run.data.params)
         self.tags: dict[str, str] = dict(run.data.tags)
         self.metric_names: list[str] = list(run.data.metrics)
-        self.steps: dict[str, int] | None = {} if new else None
-        self.artifacts: set[str] | None = set() if new else None
+        self.points: dict[str, dict[int, float]] | None = {} if new else None
+        self.checkpoints: set[str] | None = set() if new else None
 
 
 def _trial_tags(trial: Trial, config: TrialConfig) -> dict[str, str]:

@@ -87,7 +87,9 @@ class TrackingThread:
 
 def trial_signature(trial: Trial) -> str:
     """Changes whenever there is something to tell MLflow about a trial."""
-    parts = ",".join(f"{name}={part.state}" for name, part in sorted(trial.evaluations.items()))
+    parts = ",".join(
+        f"{name}={part.state}{part.ended or ''}" for name, part in sorted(trial.evaluations.items())
+    )
     return f"{trial.state} {len(trial.attempts)} {trial.epoch} {len(trial.checkpoints)} {parts}"
 
 

@@ -7,7 +7,7 @@ import platform
 import socket
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,23 +15,20 @@ import torch
 
 from cvae_core.config import TrialConfig
 from cvae_core.data import Dataset
-from cvae_core.errors import CheckpointError, NonFiniteLossError
-from cvae_core.evaluation.test_metrics import evaluate_probe
+from cvae_core.errors import AbsentError, CheckpointError, EvaluationError, NonFiniteLossError
+from cvae_core.evaluation.parts import Outcome, measure
+from cvae_core.evaluation.subject import Subject
 from cvae_core.training.checkpoint import Checkpoint, read_checkpoint, sha256
-from cvae_core.training.fit import Training
+from cvae_core.training.fit import Judge, Training
 from orchestration import store
+from orchestration.datasets import cache_folder
+from orchestration.evaluation import part_settings
 from orchestration.jobs import Job, Report
 from orchestration.threads import limit_threads
 
 FIRST_WORD_S = 1.0
 EVERY_S = 5.0
 """Seconds of an epoch between two words of how far it is; a word costs the worker milliseconds."""
-
-PARTS: dict[str, Callable[[TrialConfig, Dataset, Checkpoint], dict[str, float]]] = {
-    "probe": lambda config, data, checkpoint: evaluate_probe(
-        config, data, checkpoint.selected_weights
-    ),
-}
 
 
 class _Epoch:
@@ -83,15 +80,23 @@ class Worker:
         self._job: Job | None = None
         self._training: Training | None = None
         self._epoch: _Epoch | None = None
+        self._measuring: _Measuring | None = None
+        self._judged: tuple[tuple[str, str], Subject] | None = None
+        self._cache = cache_folder() / "evaluation"
+        self._kept = folder / "extractors"
         self._from_epoch = 0
         self._notes: list[str] = []
         self._saved_at = 0.0
 
     def start(self, job: Job) -> None:
-        """Take a job up; nothing is done yet, and nothing of the job before it stays."""
+        """Take a job up; nothing is done yet.
+
+        Of the job before it nothing stays but a model that is being evaluated part by part.
+        """
         self._job = job
-        self._training = None
-        self._epoch = None
+        self._drop()
+        if job.kind == "train":
+            self._judged = None
         self._from_epoch = 0
         self._notes = []
         self._saved_at = time.monotonic()
@@ -104,12 +109,13 @@ class Worker:
         try:
             return self._train(job) if job.kind == "train" else self._evaluate(job)
         except Exception as error:  # reported to the driver, which decides what follows
-            self._training = None
-            self._epoch = None
-            kind = "loss not finite" if isinstance(error, NonFiniteLossError) else "error"
-            message = f"{type(error).__name__}: {error}" if kind == "error" else str(error)
-            failure = {"kind": kind, "message": message, "traceback": traceback.format_exc()}
-            return Report(kind="failed", final=True, failure=failure, worker=self._about)
+            self._drop()
+            return _failed(error, self._about)
+
+    def _drop(self) -> None:
+        self._training = None
+        self._epoch = None
+        self._measuring = None
 
     def _train(self, job: Job) -> Report:
         if self._training is None:
@@ -152,8 +158,23 @@ class Worker:
             self._datasets[config.data.dataset],
             start=start,
             probe_every=job.probe_every,
+            judges=self._judges(job, config),
             device=self._device,
         )
+
+    def _judges(self, job: Job, config: TrialConfig) -> list[Judge]:
+        if not job.fd_every:
+            return []
+        from cvae_core.evaluation.fd import validation_judge
+
+        data = self._datasets[config.data.dataset]
+        settings = part_settings("fd", job.settings)
+        try:
+            judge = validation_judge(config, data, settings, self._cache, self._kept)
+        except AbsentError as error:
+            self._notes.append(f"no val/fd: {error}")
+            return []
+        return [(job.fd_every, judge)]
 
     def _newest_good(self, job: Job, config: TrialConfig) -> Checkpoint | None:
         for ref in job.checkpoints:
@@ -183,16 +204,91 @@ class Worker:
         }
 
     def _evaluate(self, job: Job) -> Report:
-        began = time.perf_counter()
-        config = TrialConfig.from_settings(job.config)
-        if not job.checkpoints:
-            raise CheckpointError("there is no checkpoint to evaluate")
-        checkpoint = self._read(job.checkpoints[0], config)
-        metrics = PARTS[job.part](config, self._datasets[config.data.dataset], checkpoint)
+        if self._measuring is None:
+            self._measuring = _Measuring(job, self._subject(job))
+        done = self._measuring.go_on()
+        if not isinstance(done, Outcome):
+            return Report(kind="progress", final=False, epoch={"share": done}, worker=self._about)
+        artifacts = []
+        for name, content in done.files.items():
+            path = f"artifacts/{job.key}/{job.entry}/{name}"
+            store.write_bytes(self._folder / path, content)
+            artifacts.append({"path": path, "sha256": sha256(content), "bytes": len(content)})
+        for name, content in done.keep.items():
+            if not (self._kept / name).exists():
+                store.write_bytes(self._kept / name, content)
         return Report(
             kind="evaluated",
             final=True,
-            metrics=metrics,
-            seconds=time.perf_counter() - began,
+            metrics=done.metrics,
+            artifacts=artifacts,
+            facts=done.facts,
+            notes=done.warnings,
+            seconds=self._measuring.seconds,
             worker=self._about,
         )
+
+    def _subject(self, job: Job) -> Subject:
+        """The model that a job is about; the same one as before where that is what it is about."""
+        if not job.checkpoints:
+            raise CheckpointError("there is no checkpoint to evaluate")
+        ref, split = job.checkpoints[0], job.settings["split"]
+        which = (ref["sha256"], split)
+        if self._judged is None or self._judged[0] != which:
+            self._judged = None  # before another one takes as much memory
+            config = TrialConfig.from_settings(job.config)
+            checkpoint = self._read(ref, config)
+            # Convergence over epochs is about each epoch's own weights.
+            own = "@" in job.entry
+            subject = Subject(
+                config,
+                self._datasets[config.data.dataset],
+                checkpoint.model if own else checkpoint.selected_weights,
+                split=split,
+                epoch=checkpoint.epoch if own else checkpoint.selected_epoch,
+                label=job.label,
+                cache=self._cache,
+                kept=self._kept,
+                device=self._device,
+            )
+            self._judged = (which, subject)
+        self._judged[1].epochs = job.epochs
+        return self._judged[1]
+
+
+class _Measuring:
+    """A part of an evaluation under way, that stops now and then to tell how far it is."""
+
+    def __init__(self, job: Job, subject: Subject) -> None:
+        self._began = time.perf_counter()
+        self._steps = measure(job.part, subject, part_settings(job.part, job.settings))
+
+    @property
+    def seconds(self) -> float:
+        """Since it began."""
+        return time.perf_counter() - self._began
+
+    def go_on(self) -> float | Outcome:
+        """The outcome, or after some seconds how far it is."""
+        until = time.monotonic() + EVERY_S
+        for done in self._steps:
+            if isinstance(done, Outcome) or time.monotonic() >= until:
+                return done
+        raise AssertionError("an evaluation ends with its outcome")
+
+
+def _failed(error: Exception, worker: dict[str, Any]) -> Report:
+    """What is reported of an error; of those that name their cause no traceback is needed."""
+    kinds: dict[type[Exception], str] = {
+        NonFiniteLossError: "loss not finite",
+        EvaluationError: "evaluation",
+    }
+    if isinstance(error, AbsentError):
+        failure = {"kind": "absent", "message": str(error)}
+        return Report(kind="absent", final=True, failure=failure, worker=worker)
+    kind = kinds.get(type(error), "error")
+    message = f"{type(error).__name__}: {error}" if kind == "error" else str(error)
+    failure = {"kind": kind, "message": message}
+    if kind != "evaluation":
+        failure["traceback"] = traceback.format_exc()
+    return Report(kind="failed", final=True, failure=failure, worker=worker)

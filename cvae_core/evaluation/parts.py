@@ -52,6 +52,8 @@ class Part:
     title: str
     prepares: bool = False
     """Whether the first one of a data set does work that all others then find done."""
+    curves: bool = False
+    """Whether it looks at the records of the trial's epochs."""
 
 
 PARTS: dict[str, Part] = {
@@ -72,6 +74,7 @@ PARTS: dict[str, Part] = {
         PicturesConfig,
         on=True,
         title="reconstructions, samples and training curves",
+        curves=True,
     ),
     "umap": Part("cvae_core.evaluation.umap_map", UmapConfig, on=True, title="map of the latents"),
     "fd": Part(

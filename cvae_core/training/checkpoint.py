@@ -41,6 +41,12 @@ class Checkpoint:
         best: dict[str, Tensor] | None = self.selection["best_weights"]
         return self.model if best is None else best
 
+    @property
+    def selected_epoch(self) -> int:
+        """The epoch that those weights are of."""
+        best: int = self.selection["best_epoch"]
+        return self.epoch if self.selection["best_weights"] is None else best
+
 
 def sha256(content: bytes) -> str:
     """Hexadecimal SHA-256."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -26,6 +26,8 @@ from cvae_core.training.streams import TRAINING, VALIDATION, Streams
 from cvae_core.training.terms import batch_terms
 
 CHECK_EVERY_STEPS = 50
+Judge = tuple[int, Callable[[VAE], dict[str, float]]]
+"""Epochs between two looks at the model, and what looks at it: metrics on validation."""
 COLUMNS = ("loss", "reconstruction", "kl", "contrastive")
 
 
@@ -84,12 +86,14 @@ class Training:
         *,
         start: Checkpoint | None = None,
         probe_every: int = 0,
+        judges: Sequence[Judge] = (),
         device: str = "cpu",
     ) -> None:
         self.config = config
         self.epoch = 0
         self._device = torch.device(device)
         self._probe_every = probe_every
+        self._judges = judges
         self._pixels = shared(data.train.pixels).to(self._device)
         self._labels = torch.from_numpy(data.train.labels)
         self._train, self._val = split_indices(
@@ -148,16 +152,22 @@ class Training:
             self.epoch += 1
             metrics |= self._validate()
         self._selection.update(self.epoch, metrics, self.model.state_dict())
-        if self._probe_every and (self.epoch % self._probe_every == 0 or self.finished):
+        if self._is_due(self._probe_every):
             metrics["val/probe_accuracy"] = validation_probe(
                 self.model, self._pixels, self._labels, self._train, self._val, self.config.data
             )
+        for every, judge in self._judges:
+            if self._is_due(every):
+                metrics |= judge(self.model)
         yield {
             "epoch": self.epoch,
             "metrics": metrics,
             "images_per_s": len(self._train) / (trained - began),
             "epoch_s": time.perf_counter() - began,
         }
+
+    def _is_due(self, every: int) -> bool:
+        return bool(every) and (self.epoch % every == 0 or self.finished)
 
     def checkpoint(self) -> Checkpoint:
         """The state at the end of the last epoch."""

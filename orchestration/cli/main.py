@@ -18,6 +18,7 @@ COMMANDS = {
     "run": "Run or continue a sweep.",
     "resume": "Continue a sweep by its name, with its stored plan and flags.",
     "retry": "Run the failed trials of a sweep again.",
+    "evaluate": "Add evaluations to the trained trials of a sweep.",
     "plan": "List the trials that a sweep file means; run nothing.",
     "validate": "Check sweep files: every error, with its line.",
     "status": "Show the state of a sweep's trials, also while it runs.",

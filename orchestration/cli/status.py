@@ -20,7 +20,7 @@ def command(name: str | None, storage: Path | None, as_json: bool) -> None:
     """Show the state of sweep NAME, also while it runs; without NAME, of the only one there is."""
     from orchestration.console import Console
     from orchestration.status import load_sweep
-    from orchestration.statusview import failure_lines, next_lines, status_table
+    from orchestration.statusview import absent_lines, failure_lines, next_lines, status_table
 
     if name is None:
         names = sweep_names(storage_folder(storage))
@@ -40,5 +40,9 @@ def command(name: str | None, storage: Path | None, as_json: bool) -> None:
         return
     console = Console()
     console.table(status_table(document))
-    for line in [*failure_lines(document, view.folder), *next_lines(document, view.folder)]:
+    for line in (
+        *failure_lines(document, view.folder),
+        *absent_lines(document),
+        *next_lines(document, view.folder),
+    ):
         console.line(line)

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from cvae_core.data import Dataset, Images, load_dataset
+from cvae_core.evaluation.parts import PARTS
 from orchestration.door import Door, Listener
 from orchestration.engine_local import run_in_process
 from orchestration.jobs import Report
@@ -25,6 +26,7 @@ BASE: dict[str, Any] = {
     "learning_rate": 1e-3,
     "architecture": {"channels": [4, 8], "latent_dim": 4},
 }
+ONLY_PROBE = {part: part == "probe" for part in PARTS}
 
 
 class LocalSweep:
@@ -32,7 +34,13 @@ class LocalSweep:
 
     def __init__(self, folder: Path, data: Dataset, sections: dict[str, Any]) -> None:
         base = {**BASE, **sections.pop("base", {})}
-        content = {"name": "small", "base": base, "checkpoints": {"min_interval_s": 0}, **sections}
+        content = {
+            "name": "small",
+            "base": base,
+            "checkpoints": {"min_interval_s": 0},
+            **sections,
+            "evaluation": ONLY_PROBE | sections.get("evaluation", {}),
+        }
         self.folder = folder
         self.spec: SweepSpec = parse_spec(Layers(Path("small.yaml"), content, {}))
         self.plan: Plan = make_plan(self.spec)

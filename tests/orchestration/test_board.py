@@ -10,6 +10,7 @@ import pytest
 
 from orchestration.board import Board
 from orchestration.engine_local import run_in_process
+from orchestration.evaluation import Evaluation
 from orchestration.jobs import Job, Report
 from orchestration.ledger import Ledger, Trial
 from orchestration.worker import Worker
@@ -19,7 +20,7 @@ def test_states_and_numbers_of_a_whole_sweep(local_sweep: Callable[..., Any], sm
     sweep = local_sweep(base={"epochs": 2}, evaluation={"probe_every": 2})
     ledger = sweep.open()
     queue = sweep.queue(ledger)
-    board = Board(ledger, 1, queue.parts)
+    board = Board(ledger, 1, sweep.spec.evaluation)
     seen = []
 
     def listen(job: Job, report: Report | None, trial: Trial) -> None:
@@ -49,7 +50,7 @@ def board_of(
     sweep = local_sweep(**sections)
     ledger = sweep.open()
     queue = sweep.queue(ledger)
-    return Board(ledger, slots), ledger, queue
+    return Board(ledger, slots, sweep.spec.evaluation), ledger, queue
 
 
 def epoch(board: Board, ledger: Ledger, job: Job, number: int, seconds: float) -> None:
@@ -86,14 +87,16 @@ def test_time_left(local_sweep: Callable[..., Any]) -> None:
     at = rows[jobs[2].key].at
     left = board.sweep_left(at)
     assert left == pytest.approx((24 + 30 + 90 + 100) / 2, abs=0.5)
-    assert Board(ledger, 100).sweep_left(at) == pytest.approx(100), "the longest trial's time"
+    assert Board(ledger, 100, Evaluation()).sweep_left(at) == pytest.approx(100), (
+        "the longest trial's time"
+    )
 
 
 def test_a_continued_sweep_knows_what_was_done(local_sweep: Callable[..., Any]) -> None:
     sweep = local_sweep(grid={"beta": [1.0, 2.0]})
     sweep.run(stop_after=4)
     ledger = sweep.open()
-    board = Board(ledger, 1, ["probe"])
+    board = Board(ledger, 1, sweep.spec.evaluation)
     first, second = board.rows.values()
     assert [(row.state, row.epoch, row.at) for row in (first, second)] == [
         ("finished", 3, 0.0),

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
-from orchestration import worker
 from orchestration.ledger import Ledger, Trial
 
 LocalSweep = Callable[..., Any]
@@ -140,10 +139,11 @@ def test_a_diverging_trial_fails_alone(local_sweep: LocalSweep) -> None:
 def test_an_error_in_an_evaluation_is_reported_with_its_traceback(
     local_sweep: LocalSweep, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(*_: object) -> dict[str, float]:
+    def broken(*_: object) -> Iterator[float]:
+        yield 0.5
         raise KeyError("a mistake in the program")
 
-    monkeypatch.setitem(worker.PARTS, "probe", broken)
+    monkeypatch.setattr("cvae_core.evaluation.probes.evaluate", broken)
     (trial,) = local_sweep().run().values()
     assert trial.state == "finished"
     part = trial.evaluations["probe"]

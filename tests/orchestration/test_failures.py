@@ -117,7 +117,7 @@ def test_an_error_is_shown_while_it_runs_and_by_status(
     sweep = local_sweep(grid={"beta": [0.5, 1.0]}, base={"epochs": 1})
     ledger, out = sweep.open(), StringIO()
     queue = sweep.queue(ledger)
-    board = Board(ledger, 1, queue.parts)
+    board = Board(ledger, 1, sweep.spec.evaluation)
     door = sweep.door(ledger, queue, Progress(Console(out), board))
     run_in_process(queue, door, Worker({"digits": small}, sweep.folder, threads=1, gpu=False))
     first = sweep.keys[0]

@@ -13,6 +13,7 @@ from orchestration.board import Board
 from orchestration.console import Console
 from orchestration.door import Door
 from orchestration.engine_local import run_in_process
+from orchestration.evaluation import Evaluation
 from orchestration.interrupt import Interrupted
 from orchestration.jobs import Job, Report
 from orchestration.ledger import Trial
@@ -36,7 +37,7 @@ def work(
     assert console.live
     ledger = sweep.open()
     queue = sweep.queue(ledger)
-    view = LiveView(console, Board(ledger, 1, queue.parts), "small")
+    view = LiveView(console, Board(ledger, 1, sweep.spec.evaluation), "small")
     screens: list[list[str]] = []
 
     def listen(job: Job, report: Report | None, trial: Trial) -> None:
@@ -114,7 +115,7 @@ def test_stopping_is_shown(
 ) -> None:
     screen = make_screen(80)
     ledger = local_sweep().open()
-    view = LiveView(Console(screen.stream()), Board(ledger, 1), "small")
+    view = LiveView(Console(screen.stream()), Board(ledger, 1, Evaluation()), "small")
     with view.shown():
         time.sleep(0.1)
         assert "Ctrl-C stops" in screen.lines[-1]

@@ -49,7 +49,7 @@ def test_what_is_told(local_sweep: LocalSweep, small: Any) -> None:
     sweep = local_sweep(base={"epochs": 2})
     ledger = sweep.open()
     queue = sweep.queue(ledger)
-    board = Board(ledger, 1, queue.parts)
+    board = Board(ledger, 1, sweep.spec.evaluation)
     rows: list[tuple[str, Row]] = []
     written: list[bytes] = []
     document = sweep.folder / "trials" / f"{sweep.keys[0]}.json"
@@ -75,7 +75,7 @@ def test_a_first_epoch_has_a_time_left_before_it_ends(local_sweep: LocalSweep) -
     sweep = local_sweep(base={"epochs": 10})
     ledger = sweep.open()
     queue = sweep.queue(ledger)
-    board = Board(ledger, 1)
+    board = Board(ledger, 1, sweep.spec.evaluation)
     job = queue.next()
     queue.begun(job)
     trial = ledger.trials[job.key]
@@ -97,7 +97,7 @@ def test_plain_lines_are_few(
         ledger = sweep.open()
         queue = sweep.queue(ledger)
         output = io.StringIO()
-        listener = Progress(Console(output), Board(ledger, 1, queue.parts))
+        listener = Progress(Console(output), Board(ledger, 1, sweep.spec.evaluation))
         worker = Worker({"digits": small}, sweep.folder, threads=1, gpu=False)
         run_in_process(queue, sweep.door(ledger, queue, listener), worker)
         return [line for line in output.getvalue().splitlines() if "of it" in line]

@@ -1,0 +1,107 @@
+"""Which parts of which trials' evaluations are still to be done."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from cvae_core.errors import ConfigError
+from orchestration.errors import UserError
+from orchestration.evaluation import Evaluation, part_settings
+from orchestration.ledger import CheckpointRef, Evaluated, Ledger, Trial
+
+TRAINED = ("finished", "stopped")
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What ``evaluate`` is asked to add."""
+
+    only: tuple[str, ...] = ()
+    """Parts; empty: those of the sweep file."""
+    trials: tuple[str, ...] = ()
+    """Keys; empty: every trained trial."""
+    every_checkpoint: bool = False
+    """On validation, for every checkpoint that is kept."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """One part of one trial's evaluation, of its last checkpoint or of an earlier one."""
+
+    key: str
+    part: str
+    settings: dict[str, Any]
+    checkpoint: CheckpointRef | None = None
+    """None: the one that the trial ends with."""
+
+    @property
+    def entry(self) -> str:
+        """Its name among the trial's evaluations."""
+        return self.part if self.checkpoint is None else entry_at(self.part, self.checkpoint.epoch)
+
+
+def entry_at(part: str, epoch: int) -> str:
+    """The name of a part's entry for one of a trial's checkpoints."""
+    return f"{part}@{epoch}"
+
+
+def split_entry(entry: str) -> tuple[str, int | None]:
+    """Part and epoch of an entry; None: of what the trial ended with."""
+    part, _, epoch = entry.partition("@")
+    return part, int(epoch) if epoch else None
+
+
+def tasks_of(trial: Trial, evaluation: Evaluation, wish: Wish | None = None) -> list[Task]:
+    """All that a trained trial's evaluation consists of, done or not, in its order."""
+    if trial.state not in TRAINED:
+        return []
+    wish = wish or Wish()
+    if wish.trials and trial.key not in wish.trials:
+        return []
+    wanted = evaluation.wanted(wish.only)
+    if not wish.every_checkpoint:
+        return [Task(trial.key, part, settings) for part, settings in wanted.items()]
+    return [
+        Task(trial.key, part, settings | {"split": "validation"}, ref)
+        for ref in sorted(trial.checkpoints, key=lambda ref: ref.epoch)
+        for part, settings in wanted.items()
+    ]
+
+
+def is_open(task: Task, trial: Trial) -> bool:
+    """Whether a task was not done yet, or was done with other settings."""
+    done = trial.evaluations.get(task.entry, Evaluated())
+    return done.state == "pending" or not _same(task, done.settings)
+
+
+def _same(task: Task, noted: dict[str, Any]) -> bool:
+    """Whether settings that were noted say the same; those that joined later at their defaults."""
+    if noted.get("split") != task.settings["split"]:
+        return False
+    try:
+        return bool(part_settings(task.part, noted) == part_settings(task.part, task.settings))
+    except ConfigError:
+        return False
+
+
+def open_tasks(trial: Trial, evaluation: Evaluation, wish: Wish | None = None) -> list[Task]:
+    """Those of a trial's tasks that are to be done."""
+    return [task for task in tasks_of(trial, evaluation, wish) if is_open(task, trial)]
+
+
+def check_wish(wish: Wish, ledger: Ledger) -> None:
+    """Refuse a wish for trials that are not there or have nothing to be evaluated.
+
+    Raises:
+        UserError: it names the trial.
+    """
+    name = ledger.sweep.name
+    for key in wish.trials:
+        trial = ledger.trials.get(key)
+        if trial is None or key not in ledger.sweep.plan:
+            raise UserError(f"there is no trial {key!r} in {name}; see cvae-sweep status {name}")
+        if trial.state not in TRAINED:
+            raise UserError(
+                f"trial {key} of {name} is {trial.state}: only trained trials can be evaluated"
+            )
