@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from cvae_core.config import TrialConfig
+from orchestration.counting import count
+from orchestration.durations import duration
 from orchestration.evaluation import Evaluation
 from orchestration.failures import failure_details, failure_text, next_try, what_to_do
 from orchestration.jobs import Job, Report
@@ -133,6 +135,17 @@ class Board:
         new = [text for text in dict.fromkeys(texts) if text not in self._said]
         self._said.update(new)
         return new
+
+    def of_the_sweep(self, job: Job, report: Report | None) -> list[str]:
+        """What is said of a job about all trials together."""
+        what = f"{job.entry} of {count(len(job.trials), 'trial')}"
+        if report is None:
+            return [f"{what} begins"]
+        if report.kind == "evaluated":
+            return [f"{what}: done in {duration(report.seconds)}", *self.news(job, report)]
+        if report.failure is not None:
+            return [f"{what} failed: {failure_text(report.failure)}"]
+        return []
 
     def failure(self, job: Job, report: Report, trial: Trial) -> list[str]:
         """What is said of a failure; the first line goes behind the trial's name."""

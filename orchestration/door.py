@@ -22,7 +22,8 @@ from orchestration.ledger import (
 from orchestration.queue import Queue
 from orchestration.spec import Checkpoints
 
-Listener = Callable[[Job, Report | None, Trial], None]
+Listener = Callable[[Job, Report | None, Trial | None], None]
+"""Told of a job's start (no report) and of its reports; no trial: it is about the whole sweep."""
 
 
 class Door:
@@ -41,7 +42,7 @@ class Door:
     def begun(self, job: Job) -> None:
         """A worker has taken a job up."""
         self._queue.begun(job)
-        self._listener(job, None, self._ledger.trials[job.key])
+        self._listener(job, None, self._ledger.trials.get(job.key))
 
     def lost(self, job: Job, reason: str) -> None:
         """A worker died under a job."""
@@ -49,12 +50,12 @@ class Door:
         report = Report(
             kind="failed", final=True, failure={"kind": "worker lost", "message": reason}
         )
-        self._listener(job, report, self._ledger.trials[job.key])
+        self._listener(job, report, self._ledger.trials.get(job.key))
 
     def report(self, job: Job, report: Report) -> bool:
         """Take a report in; True where the job is to stop."""
         if report.kind == "progress":
-            self._listener(job, report, self._ledger.trials[job.key])
+            self._listener(job, report, self._ledger.trials.get(job.key))
             return False
         stopping = self.stopping  # read once: Ctrl-C may set it at any moment
         if report.kind == "epoch":
@@ -62,11 +63,11 @@ class Door:
         else:
             superfluous = []
             report = self._with_log(job, report)
-            self._ledger.change(job.key, lambda trial: _outcome(trial, job, report))
+            self._outcome(job, report)
         # Only what no document names any more is removed, and only afterwards.
         for path in superfluous:
             store.remove(self._ledger.folder / path)
-        self._listener(job, report, self._ledger.trials[job.key])
+        self._listener(job, report, self._ledger.trials.get(job.key))
         stop = report.final or stopping
         if stop:
             self._queue.ended(job)
@@ -83,6 +84,32 @@ class Door:
             self._ledger.folder / path, failure["traceback"].encode(errors="backslashreplace")
         )
         return dataclasses.replace(report, failure={**failure, "log": path})
+
+    def _outcome(self, job: Job, report: Report) -> None:
+        failure = None if report.failure is None else Failure.model_validate(report.failure)
+        if job.kind == "evaluate":
+            states: dict[str, Literal["failed", "absent"]]
+            states = {"failed": "failed", "absent": "absent"}
+            evaluated = Evaluated(
+                state=states.get(report.kind, "finished"),
+                settings=job.settings,
+                metrics=report.metrics,
+                artifacts=[ArtifactRef.model_validate(ref) for ref in report.artifacts],
+                facts=report.facts,
+                warnings=report.notes,
+                seconds=report.seconds,
+                ended=time.time(),
+                error=failure,
+            )
+            self._ledger.note_evaluation(job.key, job.entry, evaluated)
+            return
+
+        def fail(trial: Trial) -> None:
+            trial.attempts[-1].worker = report.worker
+            end_attempt(trial, "failed", "failed")
+            trial.error = failure
+
+        self._ledger.change(job.key, fail)
 
     def _epoch(self, job: Job, report: Report, *, stopping: bool) -> list[str]:
         superfluous: list[str] = []
@@ -118,25 +145,3 @@ class Door:
         before = {ref.path for ref in trial.checkpoints}
         trial.checkpoints = [*kept, newest]
         return sorted(before - {ref.path for ref in trial.checkpoints})
-
-
-def _outcome(trial: Trial, job: Job, report: Report) -> None:
-    failure = None if report.failure is None else Failure.model_validate(report.failure)
-    if job.kind == "evaluate":
-        states: dict[str, Literal["finished", "failed", "absent"]]
-        states = {"failed": "failed", "absent": "absent"}
-        trial.evaluations[job.entry] = Evaluated(
-            state=states.get(report.kind, "finished"),
-            settings=job.settings,
-            metrics=report.metrics,
-            artifacts=[ArtifactRef.model_validate(ref) for ref in report.artifacts],
-            facts=report.facts,
-            warnings=report.notes,
-            seconds=report.seconds,
-            ended=time.time(),
-            error=failure,
-        )
-    else:
-        trial.attempts[-1].worker = report.worker
-        end_attempt(trial, "failed", "failed")
-        trial.error = failure

@@ -12,6 +12,8 @@ from cvae_core.evaluation.parts import PARTS
 from orchestration.settings import FORBID
 
 Count = Annotated[int, Strict(), Field(ge=0)]
+BESIDES = ("split", "checkpoints")
+"""What is noted of a measurement besides its part's settings."""
 Switch = Annotated[bool, Strict()] | dict[str, Any]
 """Off, on with defaults, or on with these settings."""
 
@@ -62,4 +64,5 @@ class Evaluation(BaseModel):
 
 def part_settings(part: str, settings: dict[str, Any]) -> Any:
     """A part's settings as its function takes them."""
-    return build(PARTS[part].settings, {k: v for k, v in settings.items() if k != "split"})
+    own = {name: value for name, value in settings.items() if name not in BESIDES}
+    return build(PARTS[part].settings, own)

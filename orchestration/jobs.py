@@ -24,6 +24,8 @@ class Job:
     """Of the part, and its split."""
     label: str = ""
     """What people call the trial."""
+    trials: list[dict[str, Any]] = field(default_factory=list)
+    """Of a job about the whole sweep, whose key is empty: label, config and checkpoint of each."""
     epochs: list[dict[str, Any]] = field(default_factory=list)
     """Records of the trial's epochs, for curves."""
     probe_every: int = 0

@@ -151,6 +151,8 @@ class Sweep(Document):
     parent_run_id: str | None = None
     outcome: Literal["running", "finished", "failed", "interrupted"] = "running"
     code: dict[str, str] = {}
+    evaluations: dict[str, Evaluated] = {}
+    """Of all trials together."""
 
 
 class Ledger:
@@ -212,6 +214,15 @@ class Ledger:
             change(trial)
             self.save(trial)
             return trial
+
+    def note_evaluation(self, key: str, entry: str, evaluated: Evaluated) -> None:
+        """Write down what an evaluation found, of a trial or (empty key) of the whole sweep."""
+        if key:
+            self.change(key, lambda trial: trial.evaluations.update({entry: evaluated}))
+        else:
+            with self._guard:
+                self.sweep.evaluations[entry] = evaluated
+                self.save_sweep()
 
     def snapshot(self, key: str) -> Trial:
         """A copy that another thread may read at leisure."""

@@ -37,8 +37,12 @@ class LiveView:
         self._began = time.monotonic()
         self._stopping = False
 
-    def __call__(self, job: Job, report: Report | None, trial: Trial) -> None:
+    def __call__(self, job: Job, report: Report | None, trial: Trial | None) -> None:
         """Take notice of a job's start (no report) or of a report."""
+        if trial is None:
+            for line in self._board.of_the_sweep(job, report):
+                self._console.line(line)
+            return
         row = self._board.note(job, report, trial)
         if report is None:
             if job.kind == "train" and job.attempt > 1:

@@ -30,8 +30,12 @@ class Progress:
         self._board = board
         self._printed: dict[str, float] = {}
 
-    def __call__(self, job: Job, report: Report | None, trial: Trial) -> None:
+    def __call__(self, job: Job, report: Report | None, trial: Trial | None) -> None:
         """Take notice of a job's start (no report) or of a report."""
+        if trial is None:
+            for line in self._board.of_the_sweep(job, report):
+                self._console.line(line)
+            return
         row = self._board.note(job, report, trial)
         if report is None:
             if job.kind == "train":

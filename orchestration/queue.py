@@ -11,6 +11,7 @@ from orchestration.jobs import Job
 from orchestration.ledger import Attempt, Evaluated, Failure, Ledger, Trial, end_attempt
 from orchestration.naming import Names
 from orchestration.plan import Plan
+from orchestration.shared import newest, shared_tasks
 from orchestration.spec import SweepSpec
 from orchestration.wanted import Task, Wish, open_tasks, tasks_of
 
@@ -59,7 +60,12 @@ class Queue:
     @property
     def done(self) -> bool:
         """Whether nothing is left and nothing is under way."""
-        return not self._out and (self.closed or not (self._train or self._evaluate))
+        if self._out:
+            return False
+        left = self._train or self._evaluate
+        return self.closed or not (
+            left or shared_tasks(self._ledger, self._spec.evaluation, self._wish)
+        )
 
     @property
     def waiting(self) -> int:
@@ -81,9 +87,36 @@ class Queue:
             job = self._evaluation(task)
         elif self._train:
             job = self._training(self._train.popleft())
+        elif not self._evaluate and not self._out:
+            job = self._of_the_sweep()
         if job is not None:
             self._out.append(job)
         return job
+
+    def _of_the_sweep(self) -> Job | None:
+        """A job about all trials, once each has been evaluated alone."""
+        tasks = shared_tasks(self._ledger, self._spec.evaluation, self._wish)
+        if not tasks:
+            return None
+        trials = [
+            {
+                "label": self._names.name(TrialConfig.from_settings(trial.config)),
+                "config": trial.config,
+                "checkpoint": newest(trial),
+            }
+            for trial in tasks[0].trials
+        ]
+        return Job(
+            kind="evaluate",
+            key="",
+            config={},
+            attempt=1,
+            checkpoints=[],
+            part="umap",
+            entry=tasks[0].entry,
+            settings=tasks[0].settings,
+            trials=trials,
+        )
 
     def _next_task(self) -> Task | None:
         """The first evaluation that need not wait for what another one prepares right now."""
@@ -120,6 +153,8 @@ class Queue:
     def ended(self, job: Job) -> None:
         """A job has come to its end, well or not; what follows from it is put in line."""
         self._out.remove(job)
+        if not job.key:
+            return
         trial = self._ledger.trials[job.key]
         shared = self._shares(job.key, job.part) if job.kind == "evaluate" else None
         if shared is not None:
@@ -134,20 +169,18 @@ class Queue:
     def lost(self, job: Job, reason: str) -> None:
         """The worker died under a job: try again, as often as ``retries`` allows."""
         failure = Failure(kind="worker lost", message=reason)
-        if job.kind == "evaluate":
-            lost = next(
-                task
-                for task in tasks_of(
-                    self._ledger.trials[job.key], self._spec.evaluation, self._wish
-                )
-                if task.entry == job.entry
-            )
+        if not job.key:
+            evaluated = Evaluated(state="failed", settings=job.settings, error=failure)
+            self._ledger.note_evaluation("", job.entry, evaluated)
+        elif job.kind == "evaluate":
+            tasks = tasks_of(self._ledger.trials[job.key], self._spec.evaluation, self._wish)
+            lost = next(task for task in tasks if task.entry == job.entry)
             self._lost_evaluations[lost.key, lost.entry] += 1
             if self._lost_evaluations[lost.key, lost.entry] <= self._spec.retries:
                 self._evaluate.append(lost)
             else:
                 evaluated = Evaluated(state="failed", settings=job.settings, error=failure)
-                self._ledger.change(job.key, lambda t: t.evaluations.update({job.entry: evaluated}))
+                self._ledger.note_evaluation(job.key, job.entry, evaluated)
         else:
             trial = self._ledger.trials[job.key]
             if trial.state == "running":

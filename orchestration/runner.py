@@ -32,6 +32,7 @@ from orchestration.processes import ProcessRecord, end_left_behind, recorded
 from orchestration.progress import Progress
 from orchestration.queue import Queue
 from orchestration.resume import check_stored_plan, say_what_changed
+from orchestration.shared import shared_tasks
 from orchestration.summary import say_summary
 from orchestration.wanted import Wish, is_open, open_tasks, tasks_of
 
@@ -86,7 +87,8 @@ def _complete(request: Request, plan: Plan, ledger: Ledger, uri: str) -> bool:
     from orchestration.tracking_thread import up_to_date
 
     if request.wish is not None:
-        return not any(_wished(request.wish, request, ledger))
+        missing = any(_wished(request.wish, request, ledger))
+        return not missing and not shared_tasks(ledger, request.spec.evaluation, request.wish)
     if ledger.sweep.outcome not in ("finished", "failed"):
         return False
     if request.retry is not None:
@@ -99,7 +101,7 @@ def _complete(request: Request, plan: Plan, ledger: Ledger, uri: str) -> bool:
             return False
         if open_tasks(trial, request.spec.evaluation):
             return False
-    return True
+    return not shared_tasks(ledger, request.spec.evaluation)
 
 
 def _wished(wish: Wish, request: Request, ledger: Ledger) -> Iterator[tuple[str, str]]:

@@ -112,6 +112,8 @@ class Tracker:
         if sweep.parent_run_id != known.run_id:
             sweep.parent_run_id = known.run_id
             ledger.save_sweep()
+        for entry, part in list(sweep.evaluations.items()):
+            self._log_evaluation(known, entry, part, ledger.folder)
         statuses = {"finished": "FINISHED", "failed": "FAILED", "interrupted": "KILLED"}
         self._set_status(known, statuses.get(sweep.outcome, "RUNNING"), None)
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestration import store
 from orchestration.errors import UserError
-from orchestration.ledger import Ledger, Trial
+from orchestration.ledger import Evaluated, Ledger, Sweep, Trial
 from orchestration.redact import without_secrets
 
 if TYPE_CHECKING:
@@ -61,9 +61,9 @@ class TrackingThread:
     def _bring(self) -> None:
         try:
             before = dict(self._done)
-            outcome = self._ledger.sweep.outcome
+            parent = sweep_signature(self._ledger.sweep)
             self._tracker.bring_parent(self._ledger)
-            self._done[PARENT] = outcome
+            self._done[PARENT] = parent
             for trial in list(self._ledger.trials.values()):
                 signature = trial_signature(trial)
                 if self._done.get(trial.key) != signature:
@@ -87,10 +87,19 @@ class TrackingThread:
 
 def trial_signature(trial: Trial) -> str:
     """Changes whenever there is something to tell MLflow about a trial."""
-    parts = ",".join(
-        f"{name}={part.state}{part.ended or ''}" for name, part in sorted(trial.evaluations.items())
-    )
+    parts = _parts(trial.evaluations)
     return f"{trial.state} {len(trial.attempts)} {trial.epoch} {len(trial.checkpoints)} {parts}"
+
+
+def sweep_signature(sweep: Sweep) -> str:
+    """Changes whenever there is something to tell MLflow about the sweep itself."""
+    return f"{sweep.outcome} {_parts(sweep.evaluations)}".strip()
+
+
+def _parts(evaluations: Mapping[str, Evaluated]) -> str:
+    return ",".join(
+        f"{name}={part.state}{part.ended or ''}" for name, part in sorted(evaluations.items())
+    )
 
 
 def read_signatures(folder: Path) -> dict[str, str]:
@@ -111,4 +120,4 @@ def up_to_date(ledger: Ledger) -> bool:
     """Whether MLflow has been told everything, how the sweep ended included, without asking it."""
     brought = read_signatures(ledger.folder)
     told = all(brought.get(trial.key) == trial_signature(trial) for trial in ledger.trials.values())
-    return told and brought.get(PARENT) == ledger.sweep.outcome
+    return told and brought.get(PARENT) == sweep_signature(ledger.sweep)

@@ -7,9 +7,9 @@ import platform
 import socket
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
@@ -205,13 +205,13 @@ class Worker:
 
     def _evaluate(self, job: Job) -> Report:
         if self._measuring is None:
-            self._measuring = _Measuring(job, self._subject(job))
+            self._measuring = _Measuring(self._steps(job))
         done = self._measuring.go_on()
         if not isinstance(done, Outcome):
             return Report(kind="progress", final=False, epoch={"share": done}, worker=self._about)
         artifacts = []
         for name, content in done.files.items():
-            path = f"artifacts/{job.key}/{job.entry}/{name}"
+            path = "/".join(filter(None, ("artifacts", job.key, job.entry, name)))
             store.write_bytes(self._folder / path, content)
             artifacts.append({"path": path, "sha256": sha256(content), "bytes": len(content)})
         for name, content in done.keep.items():
@@ -226,6 +226,34 @@ class Worker:
             notes=done.warnings,
             seconds=self._measuring.seconds,
             worker=self._about,
+        )
+
+    def _steps(self, job: Job) -> Iterator[float | Outcome]:
+        settings = part_settings(job.part, job.settings)
+        if job.key:
+            return measure(job.part, self._subject(job), settings)
+        from cvae_core.evaluation.shared_map import shared_map
+
+        subjects = [self._loaded(each, job.settings["split"]) for each in job.trials]
+        return shared_map(
+            [subject.posterior("judged")[0] for subject in subjects],
+            subjects[0].labels("judged"),
+            [subject.label for subject in subjects],
+            subjects[0].data.classes,
+            settings,
+        )
+
+    def _loaded(self, trial: dict[str, Any], split: Literal["test", "validation"]) -> Subject:
+        config = TrialConfig.from_settings(trial["config"])
+        checkpoint = self._read(trial["checkpoint"], config)
+        return Subject(
+            config,
+            self._datasets[config.data.dataset],
+            checkpoint.selected_weights,
+            split=split,
+            label=trial["label"],
+            cache=self._cache,
+            device=self._device,
         )
 
     def _subject(self, job: Job) -> Subject:
@@ -259,9 +287,9 @@ class Worker:
 class _Measuring:
     """A part of an evaluation under way, that stops now and then to tell how far it is."""
 
-    def __init__(self, job: Job, subject: Subject) -> None:
+    def __init__(self, steps: Iterator[float | Outcome]) -> None:
         self._began = time.perf_counter()
-        self._steps = measure(job.part, subject, part_settings(job.part, job.settings))
+        self._steps = steps
 
     @property
     def seconds(self) -> float:

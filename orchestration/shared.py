@@ -1,0 +1,57 @@
+"""Evaluations of a whole sweep: one map of all its trials, after each has been evaluated alone."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+from cvae_core.config import TrialConfig
+from orchestration.evaluation import Evaluation
+from orchestration.ledger import Evaluated, Ledger, Trial
+from orchestration.wanted import TRAINED, Wish
+
+MAP = "shared_umap"
+
+
+@dataclass(frozen=True)
+class SharedTask:
+    """One map of the trials of one data set."""
+
+    entry: str
+    """Its name among the sweep's evaluations."""
+    settings: dict[str, Any]
+    """Of the map, and a hash of the checkpoints that it shows."""
+    trials: list[Trial]
+
+
+def shared_tasks(
+    ledger: Ledger, evaluation: Evaluation, wish: Wish | None = None
+) -> list[SharedTask]:
+    """The maps of a sweep that are to be made now; none while a trial is still to be trained."""
+    wish = wish or Wish()
+    settings = evaluation.wanted(wish.only).get("umap", {})
+    planned = ledger.planned()
+    waiting = any(trial.state in ("pending", "running") for trial in planned)
+    if not settings.get("shared") or wish.trials or wish.every_checkpoint or waiting:
+        return []
+    groups: dict[str, list[Trial]] = {}
+    for trial in planned:
+        if trial.state in TRAINED and trial.checkpoints:
+            dataset = TrialConfig.from_settings(trial.config).data.dataset
+            groups.setdefault(dataset, []).append(trial)
+    tasks = []
+    for dataset, trials in groups.items():
+        shown = "".join(newest(trial)["sha256"] for trial in trials)
+        digest = hashlib.sha256(shown.encode()).hexdigest()
+        entry = MAP if len(groups) == 1 else f"{MAP}_{dataset}"
+        task = SharedTask(entry, {**settings, "checkpoints": digest}, trials)
+        done = ledger.sweep.evaluations.get(entry, Evaluated())
+        if len(trials) > 1 and (done.state == "pending" or done.settings != task.settings):
+            tasks.append(task)
+    return tasks
+
+
+def newest(trial: Trial) -> dict[str, Any]:
+    """Reference to a trial's last checkpoint."""
+    return max(trial.checkpoints, key=lambda ref: ref.epoch).model_dump(mode="json")
