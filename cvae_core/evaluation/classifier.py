@@ -161,7 +161,7 @@ def _train(network: nn.Sequential, images: Images) -> Iterator[float]:
                 for indices in chosen[start : start + STEPS_A_YIELD]:
                     loss = F.cross_entropy(network(prepared(pixels[indices])), labels[indices])
                     optimizer.zero_grad(set_to_none=True)
-                    loss.backward()  # type: ignore[no-untyped-call]
+                    loss.backward()
                     optimizer.step()
                     schedule.step()
                     done += 1
