@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,7 +47,11 @@ class Dataset:
         return channels, height, width
 
     def fingerprint(self) -> str:
-        """SHA-256 over pixels and labels of both splits, hexadecimal."""
+        """SHA-256 over pixels and labels of both splits, hexadecimal; computed once."""
+        return self._fingerprint
+
+    @cached_property
+    def _fingerprint(self) -> str:
         digest = hashlib.sha256()
         for part in (self.train, self.test):
             for array in (part.pixels, part.labels):

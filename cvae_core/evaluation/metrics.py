@@ -269,7 +269,7 @@ METRICS = [
 ]
 
 _PLACES = {
-    "<extractor>": r"[A-Za-z0-9-]+?(_n\d+)?",
+    "<extractor>": r"([A-Za-z0-9_-]+-cnn|inception(-[0-9a-f]{8})?)(_n\d+)?",
     "<variant>": r"(-[0-9a-f]{8})?(_n\d+)?",
     "<representation>": "(sample|projection)",
     "<threshold>": r"[0-9.e-]+",

@@ -1,0 +1,73 @@
+"""Distances on the features of a small classifier, trained here on the data set itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from cvae_core.config import TrialConfig
+from cvae_core.data.dataset import Dataset
+from cvae_core.evaluation.classifier import file_name, obtain
+from cvae_core.evaluation.distances import judge
+from cvae_core.evaluation.metrics import on_validation
+from cvae_core.evaluation.parts import Outcome
+from cvae_core.evaluation.settings import FdConfig
+from cvae_core.evaluation.shares import within
+from cvae_core.evaluation.subject import Subject
+from cvae_core.models import VAE
+
+TRAINING_SHARE = 0.8
+"""Of the time, where the classifier is not there yet."""
+
+
+def evaluate(subject: Subject, settings: FdConfig) -> Iterator[float | Outcome]:
+    """Fréchet and kernel distance of generated images, and the classifier's accuracy.
+
+    Yields:
+        The share that is done, in (0, 1), and at last the outcome.
+
+    Raises:
+        AbsentError: there is one class only.
+        EvaluationError: there are too few images, or some are not finite.
+    """
+    name = f"{subject.config.data.dataset}-cnn"
+    finding = obtain(subject.data, name, subject.cache, subject.kept)
+    classifier = yield from within(0, TRAINING_SHARE, finding)
+    outcome = yield from within(
+        TRAINING_SHARE, 1, judge(subject, classifier, settings.n, family="fd")
+    )
+    yield replace(
+        outcome,
+        metrics={**outcome.metrics, f"extractor/{name}_accuracy": classifier.accuracy},
+        warnings=[*outcome.warnings, *classifier.warnings],
+        keep={file_name(name, subject.data): classifier.to_bytes()},
+    )
+
+
+def validation_judge(
+    config: TrialConfig, data: Dataset, settings: FdConfig, cache: Path, kept: Path | None
+) -> Callable[[VAE], dict[str, float]]:
+    """For searches: ``val/fd_<dataset>-cnn`` of a model in training, as this part has it.
+
+    The classifier is trained here where it is not there yet. The model and all random streams
+    stay as they are.
+
+    Raises:
+        AbsentError, EvaluationError: as ``evaluate``; the last also when a model is judged.
+    """
+    name = f"{config.data.dataset}-cnn"
+    for found in obtain(data, name, cache, kept):
+        if not isinstance(found, float):
+            classifier = found
+
+    def measure(model: VAE) -> dict[str, float]:
+        subject = Subject(
+            config, data, model.state_dict(), split="validation", cache=cache, kept=kept
+        )
+        *_, outcome = judge(subject, classifier, settings.n, family="fd")
+        assert isinstance(outcome, Outcome)  # noqa: S101 - judge ends with it
+        scores = {n: v for n, v in outcome.metrics.items() if n.startswith("fd/")}
+        return {on_validation(n): v for n, v in scores.items() if "_floor" not in n}
+
+    return measure
