@@ -58,7 +58,7 @@ def confusion_png(matrix: NDArray[np.int64], classes: Sequence[str], title: Sequ
     from matplotlib.figure import Figure
 
     count = len(classes)
-    size = min(max(0.5 * count, 3.2), 12)
+    size = min(max(0.5 * count, 4), 12)
     figure = Figure(figsize=(size + 2.6, size + 2.0), dpi=120, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
@@ -71,7 +71,9 @@ def confusion_png(matrix: NDArray[np.int64], classes: Sequence[str], title: Sequ
     _name_axes(axes, classes)
     if count <= WRITTEN:
         _write_cells(axes, shares)
-    axes.set_title("\n".join(short(line, TITLE_LENGTH) for line in title), parse_math=False)
+    axes.set_title(
+        "\n".join(short(line, TITLE_LENGTH) for line in title), fontsize=11, parse_math=False
+    )
     buffer = io.BytesIO()
     with warnings.catch_warnings():
         # Of scripts that the font lacks; the names are in the table as well.
