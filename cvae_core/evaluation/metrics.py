@@ -116,8 +116,8 @@ METRICS = [
     Metric(
         "probe/knn_accuracy<k><representation>",
         "k-NN",
-        "vote of the k = 20 nearest training latents (Euclidean); another k and another "
-        "representation than the mean are in the name",
+        "vote of the k = 20 nearest training latents (Euclidean), of equal votes the smallest "
+        "class; another k and another representation than the mean are in the name",
         "higher",
         "share of images",
     ),

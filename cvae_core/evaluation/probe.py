@@ -13,7 +13,32 @@ from cvae_core.evaluation.latents import latent_means
 from cvae_core.models import VAE
 
 VALIDATION_FIT = 10_000
+"""Training images that classifiers are fitted on where validation is what they are scored on."""
 PAPER_TRAIN_SHARE = 0.8
+
+
+def probe_predictions(
+    fit_latents: NDArray[np.float32],
+    fit_labels: NDArray[np.int64],
+    score_latents: NDArray[np.float32],
+) -> NDArray[np.int64]:
+    """Classes (M,) by a logistic regression (lbfgs, C = 1, 1,000 iterations, no scaling).
+
+    Args:
+        fit_latents: (N, D).
+        fit_labels: (N,), of two classes or more.
+        score_latents: (M, D).
+    """
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression
+    from threadpoolctl import threadpool_limits
+
+    # One thread: sums in another order would let lbfgs stop at another iteration.
+    with warnings.catch_warnings(), threadpool_limits(1):
+        # At small β latents are large, and the protocol's 1,000 iterations may not converge.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        probe = LogisticRegression(max_iter=1000).fit(fit_latents, fit_labels)
+        return np.asarray(probe.predict(score_latents), dtype=np.int64)
 
 
 def probe_accuracy(
@@ -22,7 +47,7 @@ def probe_accuracy(
     score_latents: NDArray[np.float32],
     score_labels: NDArray[np.int64],
 ) -> float:
-    """Accuracy in [0, 1] of a logistic regression (lbfgs, C = 1, 1,000 iterations, no scaling).
+    """Accuracy in [0, 1] of the classes that ``probe_predictions`` finds.
 
     Args:
         fit_latents: (N, D).
@@ -30,23 +55,27 @@ def probe_accuracy(
         score_latents: (M, D).
         score_labels: (M,).
     """
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.linear_model import LogisticRegression
-
-    with warnings.catch_warnings():
-        # At small β latents are large, and the protocol's 1,000 iterations may not converge.
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        probe = LogisticRegression(max_iter=1000).fit(fit_latents, fit_labels)
-    return float((probe.predict(score_latents) == score_labels).mean())
+    return accuracy(probe_predictions(fit_latents, fit_labels, score_latents), score_labels)
 
 
-def paper_probe_accuracy(latents: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
-    """The paper's protocol: fitted on 80 % of the test latents, scored on the other 20 %.
+def accuracy(predicted: NDArray[np.int64], labels: NDArray[np.int64]) -> float:
+    """Share of (M,) classes that are the labels, in [0, 1]."""
+    return float((predicted == labels).mean())
+
+
+def paper_split(count: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Indices of the 80 % that the paper's protocol fits on, and of the 20 % that it scores.
 
     The split is random with a fixed seed, the same for every trial.
     """
-    order = np.random.default_rng(0).permutation(len(latents))
-    fit, score = np.split(order, [round(PAPER_TRAIN_SHARE * len(latents))])
+    order = np.random.default_rng(0).permutation(count)
+    fit, score = np.split(order, [round(PAPER_TRAIN_SHARE * count)])
+    return fit, score
+
+
+def paper_probe_accuracy(latents: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
+    """The paper's protocol: fitted on 80 % of the test latents, scored on the other 20 %."""
+    fit, score = paper_split(len(latents))
     return probe_accuracy(latents[fit], labels[fit], latents[score], labels[score])
 
 

@@ -16,14 +16,13 @@ from cvae_core.data.dataset import Dataset
 from cvae_core.data.scaling import shared, to_model_range, to_stored, to_unit
 from cvae_core.data.splits import split_indices
 from cvae_core.errors import EvaluationError
+from cvae_core.evaluation.probe import VALIDATION_FIT
 from cvae_core.evaluation.settings import Representation
 from cvae_core.models import build_model
 from cvae_core.models.contrastive import ContrastiveVAE
 from cvae_core.training.streams import stream
 
 BATCH = 512
-VALIDATION_FIT = 10_000
-"""Training images that classifiers are fitted on where validation is what they are scored on."""
 SHARED_SEED = 0
 """Of every random number of an evaluation: the same for all trials, whatever their seed."""
 

@@ -10,7 +10,6 @@ from cvae_core.config import TrialConfig
 from cvae_core.data import Dataset, split_indices
 from cvae_core.data.scaling import to_stored
 from cvae_core.errors import EvaluationError
-from cvae_core.evaluation.neighbours import nearest
 from cvae_core.evaluation.subject import Subject
 from cvae_core.training.fit import FitResult
 
@@ -87,19 +86,3 @@ def test_latents_that_are_not_finite_are_named(
         subject.posterior("judged")
     with pytest.raises(EvaluationError, match="decoded images are not finite"):
         subject.generated(3)
-
-
-def test_nearest_neighbours_are_those_of_a_loop(monkeypatch: pytest.MonkeyPatch) -> None:
-    from cvae_core.evaluation import neighbours
-
-    monkeypatch.setattr(neighbours, "BLOCK_BYTES", 4 * 200 * 7)
-    rng = np.random.default_rng(0)
-    points = (rng.normal(size=(200, 5)) * 3 + 1000).astype(np.float32)
-    queries = np.concatenate([points[:10], points[10:43] + np.float32(0.5)])
-    distances, indices = nearest(points, queries, 4)
-    for row, query in enumerate(queries):
-        all_distances = np.linalg.norm(points.astype(float) - query, axis=1)
-        expected = np.sort(all_distances)[:4]
-        np.testing.assert_allclose(distances[row], expected, atol=1e-3)
-        np.testing.assert_allclose(all_distances[indices[row]], expected, atol=1e-3)
-    assert (indices[:10, 0] == np.arange(10)).all()
