@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -18,9 +19,12 @@ from cvae_core.evaluation.parts import Outcome
 from cvae_core.evaluation.settings import PicturesConfig
 from cvae_core.evaluation.subject import Subject
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 MARGIN = 16
 NARROWEST = 900
-LABELS = 100
+LABELS = 124
 """Pixels left of reconstructions."""
 NAMES = 18
 """Pixels above originals."""
