@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -45,7 +45,7 @@ def heading(figure: Figure, what: str, subject: Subject, seen: str | None = None
     place(figure, label, 16, 37)
 
 
-def place(figure: Figure, text: str, x: float, y: float, **look: object) -> None:
+def place(figure: Figure, text: str, x: float, y: float, **look: Any) -> None:
     """Write text that begins so many pixels right of and below the figure's upper left corner."""
     width, height = figure.bbox.width, figure.bbox.height
     look = {"size": 10, "va": "top", "color": "black", "parse_math": False} | look
