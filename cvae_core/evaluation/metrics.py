@@ -132,7 +132,9 @@ METRICS = [
         "test/elbo",
         "ELBO",
         "evidence lower bound with a Gaussian decoder on pixels in [0, 1], whose one variance is "
-        "the squared error on validation; posterior samples with fixed noise, mean over test",
+        "the mean squared error on the first 10,000 images of the training part, also where "
+        "validation is judged; of decoded posterior samples with fixed noise, without β and λ; "
+        "mean over test",
         "higher",
         "nats per image",
         "arXiv:2006.13202, section 3",
@@ -164,7 +166,8 @@ METRICS = [
         "projection/alignment",
         "alignment",
         "squared distance of the normalised projections of an image's mean and its view's; mean "
-        "over test, views fixed (CVAE)",
+        "over test (CVAE). Views have fixed parameters, but are made by the trial's own settings: "
+        "to be compared between trials of equal views alone",
         "lower",
         "",
         "arXiv:2005.10242, equation 7",

@@ -7,11 +7,12 @@ from torch import Tensor
 
 from cvae_core.config import TrialConfig
 from cvae_core.data.dataset import Dataset
-from cvae_core.data.scaling import shared, to_model_range, to_unit
+from cvae_core.data.scaling import shared
 from cvae_core.data.splits import split_indices
-from cvae_core.evaluation.latents import BATCH, latent_means
+from cvae_core.evaluation.latents import latent_means
 from cvae_core.evaluation.probe import paper_probe_accuracy, probe_accuracy
-from cvae_core.models import VAE, build_model
+from cvae_core.evaluation.reconstruction import reconstruction_mse
+from cvae_core.models import build_model
 
 
 def evaluate_probe(
@@ -42,15 +43,3 @@ def evaluate_probe(
         "probe/accuracy_paper": paper_probe_accuracy(test_latents, data.test.labels),
         "test/reconstruction_mse": reconstruction_mse(model, test, config),
     }
-
-
-@torch.no_grad()
-def reconstruction_mse(model: VAE, pixels: Tensor, config: TrialConfig) -> float:
-    """Mean squared error per pixel of images (uint8, (N, C, H, W)) decoded from latent means."""
-    model.eval()
-    total = 0.0
-    for batch in pixels.split(BATCH):
-        images = to_model_range(to_unit(batch, config.data), config.data)
-        difference = model.decode(model.encode(images)[0]) - images
-        total += float(difference.to(torch.float64).square().sum())
-    return total / pixels.numel()

@@ -8,10 +8,11 @@ import torch
 
 from cvae_core.config import TrialConfig
 from cvae_core.data import Dataset, Images, split_indices
-from cvae_core.evaluation import test_metrics
+from cvae_core.evaluation import reconstruction
 from cvae_core.evaluation.latents import latent_means
 from cvae_core.evaluation.probe import paper_probe_accuracy, probe_accuracy
-from cvae_core.evaluation.test_metrics import evaluate_probe, reconstruction_mse
+from cvae_core.evaluation.reconstruction import reconstruction_mse
+from cvae_core.evaluation.test_metrics import evaluate_probe
 from cvae_core.models import build_model
 from cvae_core.training.fit import FitResult
 
@@ -22,7 +23,7 @@ def test_reconstruction_equals_a_loop_over_images(
 ) -> None:
     config = TrialConfig.from_settings({"data": {"value_range": value_range}})
     model = build_model(config, small.image_shape)
-    monkeypatch.setattr(test_metrics, "BATCH", 16)  # the last of 60 is ragged
+    monkeypatch.setattr(reconstruction, "BATCH", 16)  # the last of 60 is ragged
     ours = reconstruction_mse(model, torch.from_numpy(small.test.pixels), config)
 
     total = 0.0

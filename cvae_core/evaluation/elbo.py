@@ -1,0 +1,35 @@
+"""The evidence lower bound, with one variance for all pixels."""
+
+from __future__ import annotations
+
+import math
+
+from cvae_core.config import DataConfig
+
+FIT_IMAGES = 10_000
+"""Training images, the first of the split, that the decoder's variance is taken from."""
+
+
+def gaussian_elbo(squared_error: float, pixels: int, variance: float, kl: float) -> float:
+    """E[log N(x; x̂, σ²)] - KL of an image, in nats (arXiv:1312.6114, equation 3).
+
+    The objective's β and λ have no part in it. That σ² is one number, the mean squared error, is
+    the optimal σ of Rybkin et al. (arXiv:2006.13202, section 3).
+
+    Args:
+        squared_error: of a posterior sample's decoded image, summed over pixels; mean over images.
+        pixels: of an image, times channels.
+        variance: σ², above 0.
+        kl: of the posterior from the prior, mean over images.
+    """
+    likelihood = -0.5 * (pixels * math.log(2 * math.pi * variance) + squared_error / variance)
+    return likelihood - kl
+
+
+def unit_scale(config: DataConfig) -> float:
+    """What squared errors in the model's range are multiplied by to be those of [0, 1].
+
+    Black is 0 and white is 1, whatever the range and the divisor: a density depends on the unit.
+    """
+    span = 1 if config.value_range == "unit" else 2
+    return (config.divisor / 255 / span) ** 2

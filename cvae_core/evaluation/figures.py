@@ -1,0 +1,60 @@
+"""Figures as PNG files: no pyplot, no state that outlives them, the same bytes every time."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from cvae_core.evaluation.subject import Subject
+
+DPI = 100
+HEADING = 62
+"""Pixels at a figure's top that its heading takes."""
+LONGEST = 130
+"""Letters of a trial's label that a figure has room for."""
+
+
+def new_figure(width: int, height: int) -> Figure:
+    """An empty white figure of so many pixels."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI, facecolor="white")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def heading(figure: Figure, what: str, subject: Subject, seen: str | None = None) -> None:
+    """Write at the top what is shown, of which trial, and on which images.
+
+    Args:
+        figure: written on.
+        what: is shown.
+        subject: the trial.
+        seen: which images; without it those that are judged.
+    """
+    label = subject.label
+    if len(label) > LONGEST:
+        label = label[: LONGEST - 1] + "…"
+    place(figure, what, 16, 10, size=14, weight="bold")
+    seen = seen or f"{subject.split} images"
+    place(figure, f"epoch {subject.epoch}, {seen}", figure.bbox.width - 16, 13, ha="right")
+    place(figure, label, 16, 37)
+
+
+def place(figure: Figure, text: str, x: float, y: float, **look: Any) -> None:
+    """Write text that begins so many pixels right of and below the figure's upper left corner."""
+    width, height = figure.bbox.width, figure.bbox.height
+    look = {"size": 10, "va": "top", "color": "black", "parse_math": False} | look
+    figure.text(x / width, 1 - y / height, text, **look)
+
+
+def png(figure: Figure) -> bytes:
+    """The figure as a PNG file."""
+    buffer = io.BytesIO()
+    # Not savefig: a user's matplotlibrc would change its size.
+    figure.canvas.print_png(buffer, metadata={"Software": None})  # type: ignore[attr-defined]
+    return buffer.getvalue()
