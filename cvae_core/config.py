@@ -14,7 +14,7 @@ from typing import Any, Literal, TypeVar, get_type_hints
 
 from cvae_core.errors import ConfigError
 
-NUMERICS = 1
+NUMERICS = 2
 """Raised whenever a change of this project's arithmetic changes results for equal settings."""
 
 ModelName = Literal["vae", "cvae"]

@@ -33,7 +33,7 @@ def test_a_sweep_from_beginning_to_end(local_sweep: LocalSweep) -> None:
         assert [e.epoch for e in trial.epochs] == [1, 2, 3]
         assert ["val/probe_accuracy" in e.metrics for e in trial.epochs] == [False, True, True]
         assert trial.evaluations["probe"].state == "finished"
-        assert {"probe/accuracy", "probe/accuracy_paper", "test/reconstruction_mse"} <= set(
+        assert {"probe/accuracy", "probe/accuracy_paper", "probe/knn_accuracy"} <= set(
             trial.metrics
         )
         (attempt,) = trial.attempts

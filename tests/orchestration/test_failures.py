@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from orchestration import worker
 from orchestration.board import Board
 from orchestration.console import Console
 from orchestration.engine_local import run_in_process
@@ -113,7 +112,7 @@ def test_advice_is_that_of_the_failure(tmp_path: Path, monkeypatch: pytest.Monke
 def test_an_error_is_shown_while_it_runs_and_by_status(
     local_sweep: Callable[..., Any], small: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(worker.PARTS, "probe", lambda *_: deep(4))
+    monkeypatch.setattr("cvae_core.evaluation.probes.evaluate", lambda *_: deep(4))
     sweep = local_sweep(grid={"beta": [0.5, 1.0]}, base={"epochs": 1})
     ledger, out = sweep.open(), StringIO()
     queue = sweep.queue(ledger)

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from orchestration import worker
 from orchestration.board import Board
 from orchestration.console import Console
 from orchestration.door import Door
@@ -62,7 +61,9 @@ def test_a_sweep_with_a_failure(
     local_sweep: Callable[..., Any], small: Any, make_screen: Callable[..., Any], width: int
 ) -> None:
     grid = [{"model": ["vae", "cvae"]}, {"learning_rate": [1e30]}]
-    sweep = local_sweep(grid=grid, base={"epochs": 2, "clip_norm": None})
+    sweep = local_sweep(
+        grid=grid, base={"epochs": 2, "clip_norm": None}, evaluation={"diagnostics": True}
+    )
     screen = make_screen(width)
     screens = work(sweep, small, screen)
     first, second, third = sweep.keys
@@ -97,7 +98,7 @@ def test_an_error_with_its_traceback(
     def broken(*_: object) -> dict[str, float]:
         raise ValueError("[bold]no\x1b[2J")
 
-    monkeypatch.setitem(worker.PARTS, "probe", broken)
+    monkeypatch.setattr("cvae_core.evaluation.probes.evaluate", broken)
     sweep = local_sweep(base={"epochs": 1})
     screen = make_screen(120)
     work(sweep, small, screen)

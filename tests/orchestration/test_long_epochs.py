@@ -100,7 +100,9 @@ def test_plain_lines_are_few(
         listener = Progress(Console(output), Board(ledger, 1, sweep.spec.evaluation))
         worker = Worker({"digits": small}, sweep.folder, threads=1, gpu=False)
         run_in_process(queue, sweep.door(ledger, queue, listener), worker)
-        return [line for line in output.getvalue().splitlines() if "of it" in line]
+        return [
+            line for line in output.getvalue().splitlines() if "of it" in line and "epoch" in line
+        ]
 
     assert lines(30.0) == []
     told = lines(0.0)

@@ -43,9 +43,40 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
 @pytest.mark.parametrize("spread", [0.5, 1.0, 3.0])
 def test_equals_scikit_learns_logistic_regression(spread: float) -> None:
     fit, score = clusters(400, spread, 1), clusters(200, spread, 2)
-    reference = LogisticRegression(C=1.0, solver="lbfgs", max_iter=1000).fit(*fit).score(*score)
+    exact = fit[0].astype(np.float64), fit[1]
+    reference = LogisticRegression(C=1.0, solver="lbfgs", max_iter=1000).fit(*exact).score(*score)
     assert probe_accuracy(*fit, *score) == reference
     assert 0.1 < reference < 1.0
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 1e3])
+@pytest.mark.parametrize("newton_dims", [0, 32])
+def test_the_optimum_is_found_at_any_scale_by_either_solver(
+    scale: float, newton_dims: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Checked by the gradient of the penalised loss, written out."""
+    monkeypatch.setattr(probe, "NEWTON_DIMS", newton_dims)
+    latents, labels = clusters(400, 1.0, 1)
+    latents *= np.float32(scale)
+    seen: list[LogisticRegression] = []
+    fitted = LogisticRegression.fit
+
+    def fit(self: LogisticRegression, *arguments: Any) -> LogisticRegression:
+        seen.append(self)
+        return fitted(self, *arguments)
+
+    monkeypatch.setattr(LogisticRegression, "fit", fit)
+    probe.probe_predictions(latents, labels, latents[:1])
+    (model,) = seen
+    latents = latents - latents.mean(axis=0, dtype=np.float64)
+    logits = latents @ model.coef_.T + model.intercept_
+    shares = np.exp(logits - logits.max(axis=1, keepdims=True))
+    shares /= shares.sum(axis=1, keepdims=True)
+    wrong = shares - np.eye(10)[labels]
+    gradient = wrong.T @ latents + model.coef_
+    # lbfgs also stops where the loss decreases no more.
+    limit = 2e-6 if newton_dims else 1e-4
+    assert np.abs(gradient / len(latents)).max() < limit * max(scale, 1.0)
 
 
 def test_of_separable_classes_is_perfect_and_of_noise_is_chance() -> None:

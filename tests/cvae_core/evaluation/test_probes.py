@@ -81,9 +81,9 @@ def test_every_representation_is_classified_by_everything(contrastive: Subject) 
     first, rest = order[:48], order[48:]
     expected = {}
     for kind, suffix in (("mean", ""), ("sample", "_sample"), ("projection", "_projection")):
-        x = contrastive.representation(kind, "fit")  # type: ignore[arg-type]
-        y = contrastive.representation(kind, "judged")  # type: ignore[arg-type]
-        linear = LogisticRegression(max_iter=1000)
+        x = contrastive.representation(kind, "fit").astype(float)  # type: ignore[arg-type]
+        y = contrastive.representation(kind, "judged").astype(float)  # type: ignore[arg-type]
+        linear = LogisticRegression(max_iter=5000, tol=1e-9)
         expected[f"probe/accuracy{suffix}"] = linear.fit(x, labels).score(y, judged)
         knn = KNeighborsClassifier(5, algorithm="brute").fit(x, labels)
         expected[f"probe/knn_accuracy_k5{suffix}"] = knn.score(y, judged)
