@@ -53,7 +53,12 @@ PANELS = (
 def curves_png(subject: Subject) -> bytes:
     """What training recorded after each epoch, at least one, as a picture."""
     figure = new_figure(WIDTH, HEIGHT)
-    heading(figure, "Training curves", subject, "training and validation images")
+    heading(
+        figure,
+        "Training curves",
+        subject,
+        "training and validation; dotted: the judged weights",
+    )
     axes = figure.subplots(2, 3)
     figure.subplots_adjust(0.05, 0.07, 0.985, 1 - (HEADING + 34) / HEIGHT, 0.17, 0.32)
     end = max(subject.config.epochs, *(record["epoch"] for record in subject.epochs), 1)
