@@ -130,4 +130,4 @@ def _scale(ax: Axes, panel: Panel, values: list[float]) -> None:
     ax.set_ylim(0, top * margin)
     if top > panel.top:
         words = f"axis widened: usually ends at {panel.top:g}"
-        ax.set_title(words, fontsize=9, loc="right", color=ORANGE)
+        ax.text(0.98, 0.03, words, transform=ax.transAxes, ha="right", color=ORANGE, size=9)
