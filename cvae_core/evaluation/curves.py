@@ -53,7 +53,12 @@ PANELS = (
 def curves_png(subject: Subject) -> bytes:
     """What training recorded after each epoch, at least one, as a picture."""
     figure = new_figure(WIDTH, HEIGHT)
-    heading(figure, "Training curves", subject, "training and validation images")
+    heading(
+        figure,
+        "Training curves",
+        subject,
+        "training and validation; dotted: the judged weights",
+    )
     axes = figure.subplots(2, 3)
     figure.subplots_adjust(0.05, 0.07, 0.985, 1 - (HEADING + 34) / HEIGHT, 0.17, 0.32)
     end = max(subject.config.epochs, *(record["epoch"] for record in subject.epochs), 1)
@@ -125,4 +130,4 @@ def _scale(ax: Axes, panel: Panel, values: list[float]) -> None:
     ax.set_ylim(0, top * margin)
     if top > panel.top:
         words = f"axis widened: usually ends at {panel.top:g}"
-        ax.set_title(words, fontsize=9, loc="right", color=ORANGE)
+        ax.text(0.98, 0.03, words, transform=ax.transAxes, ha="right", color=ORANGE, size=9)

@@ -41,15 +41,15 @@ def heading(figure: Figure, what: str, subject: Subject, seen: str | None = None
         label = label[: LONGEST - 1] + "…"
     place(figure, what, 16, 10, size=14, weight="bold")
     seen = seen or f"{subject.split} images"
-    place(figure, f"epoch {subject.epoch}, {seen}", figure.bbox.width - 16, 13, ha="right")
+    place(figure, f"{seen}, epoch {subject.epoch}", figure.bbox.width - 16, 13, ha="right")
     place(figure, label, 16, 37)
 
 
 def place(figure: Figure, text: str, x: float, y: float, **look: Any) -> None:
     """Write text that begins so many pixels right of and below the figure's upper left corner."""
     width, height = figure.bbox.width, figure.bbox.height
-    look = {"size": 10, "va": "top", "color": "black", "parse_math": False} | look
-    figure.text(x / width, 1 - y / height, text, **look)
+    whole: dict[str, Any] = {"size": 10, "va": "top", "parse_math": False} | look
+    figure.text(x / width, 1 - y / height, text, None, **whole)
 
 
 def png(figure: Figure) -> bytes:

@@ -19,14 +19,19 @@ ACTIVE, INACTIVE = "#0072b2", "#e69f00"
 
 def kl_bars_png(subject: Subject, use: LatentUse, threshold: float) -> bytes:
     """Bars from the largest to the smallest, on an axis that is the same for every trial."""
+    from matplotlib.patches import Patch
+
     figure = new_figure(WIDTH, HEIGHT)
     heading(figure, "KL divergence of each latent dimension", subject)
     ax = figure.add_axes((0.075, 0.115, 0.91, 1 - 0.115 - (HEADING + 24) / HEIGHT))
     order = np.argsort(-use.kl, kind="stable")
     active = use.active(threshold)[order]
+    legend = []
     for chosen, colour, words in ((active, ACTIVE, "active"), (~active, INACTIVE, "not active")):
+        ax.bar(np.flatnonzero(chosen), use.kl[order][chosen], 0.8, color=colour)
+        # Of no bars at all matplotlib would show another colour.
         label = f"{words}: {int(chosen.sum())} of {len(order)}"
-        ax.bar(np.flatnonzero(chosen), use.kl[order][chosen], 0.8, color=colour, label=label)
+        legend.append(Patch(color=colour, label=label))
     top = HIGHEST
     if use.kl.max() > HIGHEST:
         top = 10.0 ** math.ceil(math.log10(use.kl.max()))
@@ -43,6 +48,7 @@ def kl_bars_png(subject: Subject, use: LatentUse, threshold: float) -> bytes:
     else:
         ax.set_xlabel("latent dimensions, sorted by their KL divergence", fontsize=10)
     ax.legend(
+        handles=legend,
         title=f"active: variance of the mean over images above {threshold:g}",
         title_fontsize=9,
         fontsize=9,
