@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import warnings
 from collections.abc import Iterator
+from contextlib import suppress
 from importlib.metadata import version
 from typing import Any
 
@@ -77,11 +78,16 @@ def load() -> Any:
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Tensorflow not installed", ImportWarning)
-            return importlib.import_module("umap.umap_")
+            umap = importlib.import_module("umap.umap_")
     except ImportError as error:
         raise AbsentError(
             f"umap-learn is not installed ({error}): pip install umap-learn, or switch umap off"
         ) from error
+    # Compiling these two takes a process seconds; numba can keep what comes out.
+    for name in ("smooth_knn_dist", "compute_membership_strengths"):
+        with suppress(AttributeError, RuntimeError):  # no such function, or no folder for it
+            getattr(umap, name).enable_caching()
+    return umap
 
 
 def umap_version() -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numba
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -36,11 +39,23 @@ def trustworthiness(points: NDArray[np.float32], embedded: NDArray[np.float32], 
         # Squared distances, less a query's own norm, which does not change the order.
         partial = torch.addmm(squares, base[own], base.T, alpha=-2)
         partial[torch.arange(len(own)), own] = torch.inf
-        thresholds = partial.gather(1, neighbours[own])
-        for column in thresholds.split(1, dim=1):
-            closer = (partial < column).sum(dim=1)
-            cost += int((closer + 1 - k).clamp(min=0).sum())
+        cost += _ranks_too_far(partial.numpy(), neighbours[own].numpy())
     return 1 - 2 * cost / (count * k * (2 * count - 3 * k - 1))
+
+
+@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _ranks_too_far(distances: Any, neighbours: Any) -> Any:
+    """Summed over rows: how far beyond the k nearest (ranks) each of the k ``neighbours`` is."""
+    cost = 0
+    k = neighbours.shape[1]
+    for row in range(len(distances)):
+        for neighbour in neighbours[row]:
+            threshold = distances[row, neighbour]
+            closer = np.int32(0)
+            for column in range(distances.shape[1]):
+                closer += np.int32(distances[row, column] < threshold)
+            cost += max(0, closer + 1 - k)
+    return cost
 
 
 def _others(embedded: NDArray[np.float32], k: int) -> Tensor:
