@@ -190,6 +190,14 @@ METRICS = [
         "Venna and Kaski, ICANN 2001",
     ),
     Metric(
+        "umap/shared_trustworthiness",
+        "trustworthiness",
+        "umap/trustworthiness of the map that all trials share, over their aligned latents together",
+        "higher",
+        "",
+        "Venna and Kaski, ICANN 2001",
+    ),
+    Metric(
         "fd/<extractor>",
         "FD",
         "Fréchet distance of generated images from test images on the features of a classifier "

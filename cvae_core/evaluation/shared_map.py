@@ -1,0 +1,107 @@
+"""One map of several trials, so that their latents can be looked at side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cvae_core.errors import AbsentError, EvaluationError
+from cvae_core.evaluation import reducer
+from cvae_core.evaluation.map_picture import PANELS, limits, many_maps
+from cvae_core.evaluation.map_table import table
+from cvae_core.evaluation.parts import Outcome
+from cvae_core.evaluation.procrustes import align
+from cvae_core.evaluation.settings import UmapConfig
+from cvae_core.evaluation.umap_map import subset, trusted
+
+MOST_POINTS = 20_000
+"""Of all trials together."""
+
+
+def shared_map(
+    latents: Sequence[NDArray[np.float32]],
+    labels: NDArray[np.int64],
+    names: Sequence[str],
+    classes: Sequence[str],
+    settings: UmapConfig,
+) -> Iterator[float | Outcome]:
+    """Latents of all trials, aligned to the first one's, on one UMAP fitted on them together.
+
+    Args:
+        latents: each trial's latent means (N, D_i) of the same N images in the same order.
+        labels: of the images (N,).
+        names: of the trials.
+        classes: names of the classes.
+        settings: of the map; at most ``MOST_POINTS`` points in all.
+
+    Yields:
+        The share that is done, and at last the outcome: a panel for each trial, on several pages
+        where they are many, the coordinates, and the trustworthiness of each trial's points.
+
+    Raises:
+        AbsentError: umap-learn is not installed, or there are no trials or too few images.
+        EvaluationError: latents that are all equal, not finite, or of other images.
+    """
+    if not latents:
+        raise AbsentError("a shared map needs at least one trial")
+    for each, name in zip(latents, names, strict=True):
+        if len(each) != len(labels):
+            raise EvaluationError(f"{name} has {len(each)} latents for {len(labels)} images")
+        if not np.isfinite(each).all():
+            raise EvaluationError(f"latent means of {name} are not finite")
+    chosen = subset(len(labels), min(settings.n, max(MOST_POINTS // len(latents), reducer.FEWEST)))
+    own, labels = [each[chosen] for each in latents], labels[chosen]
+    aligned = np.concatenate(align(own, names))
+    yield 0.01
+    warnings: list[str] = []
+    embedded = np.empty((0, 2), dtype=np.float32)
+    for done in reducer.reduce(aligned, settings.neighbours, settings.min_dist, warnings):
+        if isinstance(done, float):
+            yield 0.01 + 0.7 * done
+        else:
+            embedded = done
+    panels = np.split(embedded, len(own))
+    metrics, trusts = {}, []
+    trust = trusted(aligned, embedded, warnings)
+    if trust is not None:
+        metrics["umap/shared_trustworthiness"] = trust
+    yield 0.8
+    for points, panel, name in zip(own, panels, names, strict=True):
+        value = trusted(points, panel, [])
+        trusts.append((name, len(panel), "" if value is None else value))
+    yield 0.85
+    files = {
+        "shared_umap.csv": table(
+            ["trial", "index", "label", "x", "y"],
+            (
+                (name, index, label, x, y)
+                for name, panel in zip(names, panels, strict=True)
+                for index, label, (x, y) in zip(
+                    chosen.tolist(), labels.tolist(), panel.astype(float).tolist(), strict=True
+                )
+            ),
+        ),
+        "shared_umap_trustworthiness.csv": table(["trial", "n", "trustworthiness"], trusts),
+    }
+    pages = range(0, len(panels), PANELS)
+    for number, first in enumerate(pages, start=1):
+        page = slice(first, first + PANELS)
+        title = "One UMAP of the latent means of all trials, aligned to the first"
+        title += f" (page {number} of {len(pages)})" if len(pages) > 1 else ""
+        files[f"shared_umap_{number}.png" if number > 1 else "shared_umap.png"] = many_maps(
+            panels[page], labels, classes, names[page], title, limits(embedded)
+        )
+        yield 0.85 + 0.14 * number / len(pages)
+    yield Outcome(
+        metrics=metrics,
+        files=files,
+        facts={
+            "n": len(chosen),
+            "trials": len(panels),
+            "aligned_to": names[0],
+            "umap_learn": reducer.umap_version(),
+        },
+        warnings=warnings,
+    )

@@ -1,0 +1,87 @@
+"""A map of the latent means in two dimensions, and how far it can be trusted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from cvae_core.evaluation import reducer
+from cvae_core.evaluation.map_picture import one_map
+from cvae_core.evaluation.map_table import table
+from cvae_core.evaluation.parts import Outcome
+from cvae_core.evaluation.settings import UmapConfig
+from cvae_core.evaluation.subject import SHARED_SEED, Subject
+from cvae_core.training.streams import stream
+
+TRUSTED_NEIGHBOURS = 15
+"""k of the trustworthiness."""
+
+
+def evaluate(subject: Subject, settings: UmapConfig) -> Iterator[float | Outcome]:
+    """``umap/trustworthiness``, ``umap.png`` and ``umap.csv`` of the judged images' means.
+
+    Yields:
+        The share that is done, and at last the outcome.
+
+    Raises:
+        AbsentError: umap-learn is not installed, or there are fewer than 4 images.
+        EvaluationError: the means are all equal, or not finite.
+    """
+    means, labels = subject.posterior("judged")[0], subject.labels("judged")
+    chosen = subset(len(means), settings.n)
+    points, labels = means[chosen], labels[chosen]
+    warnings: list[str] = []
+    embedded = np.empty((0, 2), dtype=np.float32)
+    for done in reducer.reduce(points, settings.neighbours, settings.min_dist, warnings):
+        if isinstance(done, float):
+            yield 0.9 * done
+        else:
+            embedded = done
+    metrics = {}
+    trust = trusted(points, embedded, warnings)
+    if trust is not None:
+        metrics["umap/trustworthiness"] = trust
+    yield 0.95
+    classes = subject.data.classes
+    title = f"{subject.label or subject.config.model}: UMAP of the latent means, {subject.split}"
+    rows = zip(
+        chosen.tolist(),
+        labels.tolist(),
+        [classes[label] for label in labels],
+        *embedded.T.astype(float).tolist(),
+        strict=True,
+    )
+    yield Outcome(
+        metrics=metrics,
+        files={
+            "umap.png": one_map(embedded, labels, classes, title),
+            "umap.csv": table(["index", "label", "class", "x", "y"], rows),
+        },
+        facts={"n": len(points), "umap_learn": reducer.umap_version()},
+        warnings=warnings,
+    )
+
+
+def subset(count: int, wanted: int) -> NDArray[np.int64]:
+    """Indices, in order, of the images on a map: the same ones for every trial."""
+    order = torch.randperm(count, generator=stream(SHARED_SEED, "evaluation/umap"))
+    chosen: NDArray[np.int64] = order[:wanted].sort().values.numpy()
+    return chosen
+
+
+def trusted(
+    points: NDArray[np.float32], embedded: NDArray[np.float32], warnings: list[str]
+) -> float | None:
+    """The trustworthiness of a map; None, with a warning, where there are too few images."""
+    from cvae_core.evaluation.trustworthiness import trustworthiness
+
+    if len(points) <= 2 * TRUSTED_NEIGHBOURS:
+        warnings.append(
+            f"no trustworthiness: it needs more than {2 * TRUSTED_NEIGHBOURS} images, and there "
+            f"are {len(points)}"
+        )
+        return None
+    return trustworthiness(points, embedded, TRUSTED_NEIGHBOURS)
