@@ -27,7 +27,5 @@ def evaluate(subject: Subject, settings: FidConfig) -> Iterator[float | Outcome]
         EvaluationError: other weights than expected, too few images, or some are not finite.
     """
     inception = yield from within(0, LOADED, load_inception(settings))
-    outcome = yield from within(
-        LOADED, 1, judge(subject, inception, settings.n, family="fid")
-    )
+    outcome = yield from within(LOADED, 1, judge(subject, inception, settings.n, family="fid"))
     yield replace(outcome, facts={**outcome.facts, "weights_sha256": inception.sha256})

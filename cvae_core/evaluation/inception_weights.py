@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import tempfile
 import time
 from collections.abc import Iterator
@@ -36,13 +37,12 @@ def pytorch_fid_inception() -> Any:
         AbsentError: it is not installed.
     """
     try:
-        from cvae_core.data import vision  # noqa: F401  (before pytorch-fid imports torchvision)
-        from pytorch_fid import inception
+        importlib.import_module("cvae_core.data.vision")  # before pytorch-fid imports torchvision
+        return importlib.import_module("pytorch_fid.inception")
     except ImportError as error:
         raise AbsentError(
             f"FID needs pytorch-fid ({last_line(error)}); install it: pip install pytorch-fid"
         ) from error
-    return inception
 
 
 def weights_file(settings: FidConfig) -> Iterator[float | Path]:
