@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from http.client import HTTPException
 from pathlib import Path
 
 from cvae_core.data.sources.archives import Archive
 from cvae_core.data.sources.problems import last_line
 from cvae_core.data.sources.progress import OnProgress
+from cvae_core.data.sources.transfer import no_empty_folders, transfer
 from cvae_core.errors import DataError
 
 DOWNLOAD_TIMEOUT_S = 20.0
-BLOCK = 1 << 16
 
 
 def fetch_missing(
@@ -36,7 +33,7 @@ def fetch_missing(
     ]
     try:
         for archive in missing:
-            with _no_empty_folders((root / archive.path).parent):
+            with no_empty_folders((root / archive.path).parent):
                 _fetch(root, archive, on_progress)
     except (OSError, HTTPException, DataError) as error:
         bases = dict.fromkeys(
@@ -82,31 +79,10 @@ def _download(archive: Archive, target: Path, on_progress: OnProgress | None) ->
 
 
 def _download_from(url: str, md5: str, target: Path, on_progress: OnProgress | None) -> None:
-    request = urllib.request.Request(url, headers={"User-Agent": "cvae-sweep"})  # noqa: S310
-    digest, done = hashlib.md5(usedforsecurity=False), 0
-    with (
-        urllib.request.urlopen(request, timeout=DOWNLOAD_TIMEOUT_S) as answer,  # noqa: S310
-        target.open("wb") as file,
-    ):
-        total = answer.length or 0
-        while block := answer.read(BLOCK):
-            file.write(block)
-            digest.update(block)
-            done += len(block)
-            if on_progress is not None:
-                on_progress(f"downloading {target.name} (kB)", done // 1000, total // 1000)
+    digest = hashlib.md5(usedforsecurity=False)
+    patience = DOWNLOAD_TIMEOUT_S
+    for done, total in transfer(url, target, digest, timeout_s=patience, answer_s=patience):
+        if on_progress is not None:
+            on_progress(f"downloading {target.name} (kB)", done // 1000, total // 1000)
     if digest.hexdigest() != md5:
         raise DataError(f"{url} answered with MD5 {digest.hexdigest()}, expected {md5}")
-
-
-@contextmanager
-def _no_empty_folders(folder: Path) -> Iterator[None]:
-    """Take away again, after a failure, the empty folders that were made."""
-    missing = [path for path in (folder, *folder.parents) if not path.exists()]
-    try:
-        yield
-    except BaseException:
-        for path in missing:
-            with suppress(OSError):
-                path.rmdir()
-        raise

@@ -1,10 +1,6 @@
 from __future__ import annotations
 
-import functools
 import struct
-import threading
-from collections.abc import Callable, Iterator
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -42,45 +38,6 @@ def unpinned(monkeypatch: pytest.MonkeyPatch) -> None:
     """Made-up files are not the published ones, nor as many images."""
     monkeypatch.setattr(integrity, "RAW_SHA256", {})
     monkeypatch.setattr(integrity, "IDX_COUNTS", {"train": 30, "t10k": 20})
-
-
-class Server(ThreadingHTTPServer):
-    """Files of one folder; notes what was asked for."""
-
-    requested: list[str]
-    address: str
-
-
-class Handler(SimpleHTTPRequestHandler):
-    def do_GET(self) -> None:
-        assert isinstance(self.server, Server)
-        self.server.requested.append(self.path)
-        super().do_GET()
-
-    def log_message(self, *args: object) -> None:
-        pass
-
-
-@pytest.fixture
-def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Path], Server]]:
-    """``serve(folder)`` over HTTP on this machine until the test ends."""
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
-    running: list[tuple[Server, threading.Thread]] = []
-
-    def begin(folder: Path) -> Server:
-        server = Server(("127.0.0.1", 0), functools.partial(Handler, directory=str(folder)))
-        server.requested = []
-        server.address = f"http://127.0.0.1:{server.server_address[1]}/"
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        running.append((server, thread))
-        return server
-
-    yield begin
-    for server, thread in running:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 class Album:
