@@ -1,4 +1,7 @@
-"""Writes docs/sweep-files.md from the settings' own descriptions; ``--check`` compares instead."""
+"""Writes docs/sweep-files.md and docs/metrics.md from the descriptions in the code.
+
+``--check`` compares instead.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +15,12 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from cvae_core.config import PRESETS, TrialConfig, setting_name
+from cvae_core.evaluation.metrics import METRICS
+from cvae_core.evaluation.parts import PARTS
 from orchestration.flatten import flat
 from orchestration.spec import SweepSpec
 
-TARGET = Path(__file__).with_name("sweep-files.md")
+HERE = Path(__file__).parent
 HEAD = """\
 # Sweep files
 
@@ -47,21 +52,58 @@ them, run the file again, and finished trials stay finished.
 This page is written by `docs/generate.py`.
 """
 
+PARTS_HEAD = """
+### The parts' own settings
+
+A part is `true`, `false`, or on with settings: `umap: {neighbours: 30, shared: true}`. Each part of
+each trial has its own state. One whose settings are changed is measured again by the next `run`;
+`cvae-sweep evaluate NAME` adds what is missing, on the checkpoints that are there.
+"""
+METRICS_HEAD = """\
+# Metrics
+
+Names are the same in MLflow, in `status --json` and in tables. Test images are looked at once, by
+the evaluation after training; what is measured on validation is named `val/…`: `fd/mnist-cnn`
+becomes `val/fd_mnist-cnn`, `test/elbo` becomes `val/elbo`. Figures of another extractor, another
+number of images or another protocol have other names, so that what has one name can be compared.
+Random numbers of an evaluation (prior samples, posterior noise, which images are drawn) are the
+same for every trial.
+
+This page is written by `docs/generate.py` from `cvae_core/evaluation/metrics.py`.
+"""
+
 
 def main() -> int:
-    """Write or check the page; the exit code."""
-    text = "\n".join(page()) + "\n"
-    if sys.argv[1:] == ["--check"]:
-        if TARGET.read_text() != text:
-            print(f"{TARGET} is not what the settings say; run python docs/generate.py")
-            return 1
-        return 0
-    TARGET.write_text(text)
-    return 0
+    """Write or check the pages; the exit code."""
+    code = 0
+    for target, page in (("sweep-files.md", sweep_files()), ("metrics.md", metrics())):
+        text = "\n".join(page) + "\n"
+        if sys.argv[1:] != ["--check"]:
+            (HERE / target).write_text(text)
+        elif not (HERE / target).exists() or (HERE / target).read_text() != text:
+            print(f"docs/{target} is not what the code says; run python docs/generate.py")
+            code = 1
+    return code
 
 
-def page() -> Iterator[str]:
-    """The page, a line or a table at a time."""
+def metrics() -> Iterator[str]:
+    """The page of metrics, a line or a table at a time."""
+    yield METRICS_HEAD
+    rows = (
+        (
+            code(metric.name),
+            metric.definition,
+            {"higher": "↑", "lower": "↓", None: ""}[metric.better],
+            metric.unit,
+            metric.source,
+        )
+        for metric in METRICS
+    )
+    yield from table(("metric", "what it is", "better", "unit", "source"), rows)
+
+
+def sweep_files() -> Iterator[str]:
+    """The page of sweep files, a line or a table at a time."""
     yield HEAD
     yield "## Sections\n"
     yield from table(("section", "default", "meaning"), sections(SweepSpec))
@@ -69,6 +111,9 @@ def page() -> Iterator[str]:
         model = SweepSpec.model_fields[name].annotation
         yield f"\n## `{name}`: {SweepSpec.model_fields[name].description}\n"
         yield from table(("setting", "values", "default", "meaning"), fields(model))
+    yield PARTS_HEAD
+    rows = (row for name, part in PARTS.items() for row in settings(part.settings, f"{name}."))
+    yield from table(("setting", "values", "default", "meaning"), rows)
     yield "\n## A trial's settings, in `base` and `grid`\n"
     yield from table(("setting", "values", "default", "meaning"), settings(TrialConfig))
     yield "\n## What a data set changes in these defaults\n"
@@ -150,8 +195,12 @@ def kind_of(hint: Any) -> str:
         return ", ".join(code(argument) for argument in arguments)
     if origin is Union or origin is type(int | None):
         return " or ".join(kind_of(argument) for argument in arguments)
+    if origin is dict:
+        return "settings"
     if origin is tuple:
-        return "list of " + kind_of(arguments[0]) + ("s" if ... in arguments else "s, two")
+        several = kind_of(arguments[0])
+        several += "" if get_origin(arguments[0]) is Literal else "s"
+        return f"list of {several}" + ("" if ... in arguments else ", two")
     if hasattr(hint, "__metadata__"):
         limits = [limits_of(getattr(item, "metadata", [])) for item in hint.__metadata__]
         return values(arguments[0], {k: v for found in limits for k, v in found.items()})
