@@ -173,6 +173,19 @@ def _run_locked(
     return code
 
 
+def _what(request: Request, plan: Plan) -> str:
+    """What is to be done, in a few words."""
+    if request.wish is None:
+        return count(len(plan.trials), "trial")
+    ledger = Ledger.open(request.folder)
+    keys = [key for key, _ in _wished(request.wish, request, ledger)]
+    adding = f"{count(len(keys), 'evaluation')} of {count(len(set(keys)), 'trial')}"
+    untrained = sum(trial.state in ("pending", "running") for trial in ledger.planned())
+    if not untrained:
+        return adding
+    return f"{adding} ({count(untrained, 'trial')} not trained yet, see cvae-sweep resume)"
+
+
 @contextmanager
 def _ray(
     request: Request,
@@ -186,7 +199,7 @@ def _ray(
 
     address = request.flags.address
     where = f"the cluster at {address}" if address else "Ray on this machine"
-    starting = f"{request.spec.name}: {count(len(plan.trials), 'trial')}; starting {where}"
+    starting = f"{request.spec.name}: {_what(request, plan)}; starting {where}"
     session = RaySession(
         request.flags.address,
         request.spec.resources,
