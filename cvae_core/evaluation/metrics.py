@@ -189,7 +189,7 @@ METRICS = [
     Metric(
         "umap/shared_trustworthiness",
         "trustworthiness",
-        "umap/trustworthiness of the map that all trials share, over their aligned latents together",
+        "umap/trustworthiness of the map that all trials share, over all their aligned latents",
         "higher",
         "",
         "Venna and Kaski, ICANN 2001",

@@ -43,7 +43,7 @@ def trustworthiness(points: NDArray[np.float32], embedded: NDArray[np.float32], 
     return 1 - 2 * cost / (count * k * (2 * count - 3 * k - 1))
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@numba.njit(cache=True, nogil=True)
 def _ranks_too_far(distances: Any, neighbours: Any) -> Any:
     """Summed over rows: how far beyond the k nearest (ranks) each of the k ``neighbours`` is."""
     cost = 0

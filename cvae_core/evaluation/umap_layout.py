@@ -8,6 +8,7 @@ it runs; this one looks the gradients up in tables, stays compiled on disk, and 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import numba
@@ -49,9 +50,20 @@ def optimise(
     state = np.array([seed], dtype=np.uint64)
     pull, push = gradients(*curve)
     bounds = np.linspace(0, epochs, min(STEPS, epochs) + 1).astype(int)
-    for first, last in zip(bounds[:-1], bounds[1:], strict=True):
+    for first, last in pairwise(bounds):
         _run(
-            points, graph.row, graph.col, period, due, pushed, pull, push, state, first, last, epochs
+            points,
+            graph.row,
+            graph.col,
+            period,
+            due,
+            pushed,
+            pull,
+            push,
+            state,
+            first,
+            last,
+            epochs,
         )
         yield float(last / epochs)
 
@@ -73,7 +85,7 @@ def gradients(a: float, b: float) -> tuple[NDArray[np.float32], NDArray[np.float
     return pull.astype(np.float32), push.astype(np.float32)
 
 
-@numba.njit(cache=True, fastmath=True, inline="always")  # type: ignore[untyped-decorator]
+@numba.njit(cache=True, fastmath=True, inline="always")
 def look_up(table: Any, square: Any) -> Any:
     """A table's value at a squared distance (float32), between its two nearest entries."""
     # The bits of a float32 without its sign are its logarithm, linear within each doubling.
@@ -84,7 +96,7 @@ def look_up(table: Any, square: Any) -> Any:
     return table[entry] + within * (table[entry + 1] - table[entry])
 
 
-@numba.njit(cache=True, fastmath=True, nogil=True)  # type: ignore[untyped-decorator]
+@numba.njit(cache=True, fastmath=True, nogil=True)
 def _run(
     points: Any,
     heads: Any,
