@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -100,21 +102,16 @@ def test_a_map_is_as_good_as_that_of_umap_learn(pixels: NDArray[np.float32]) -> 
 @pytest.mark.parametrize(("a", "b"), [(1.577, 0.8951), (0.3, 1.3)])
 def test_the_gradients_are_those_of_the_cross_entropy(a: float, b: float) -> None:
     pull, push = umap_layout.gradients(a, b)
-    for d in np.geomspace(1e-4, 900, 300):
-        square = np.float32(d * d)
-        # Derivatives of -log s and -log(1 - s) by the squared distance, times -2.
-        h = float(square) * 1e-4
-
-        def s(v: float) -> float:
-            return 1 / (1 + a * v**b)
-
-        slope = (np.log(s(square + h)) - np.log(s(square - h))) / h
-        assert umap_layout.look_up(pull, square) == pytest.approx(slope, rel=3e-4, abs=1e-7)
-        if d > 0.3:  # below, umap-learn's 0.001 matters
-            slope = (np.log(1 - s(square + h)) - np.log(1 - s(square - h))) / h
-            near = slope * square / (0.001 + square)
-            assert umap_layout.look_up(push, square) == pytest.approx(near, rel=3e-3, abs=1e-7)
-    assert umap_layout.look_up(push, np.float32(0)) == pytest.approx(2000 * b, rel=0.01)
+    squares = np.geomspace(1e-8, 1e5, 500).astype(np.float32)
+    v = torch.tensor(squares, dtype=torch.float64, requires_grad=True)
+    similar = 1 / (1 + a * v**b)
+    (near,) = torch.autograd.grad(similar.log().sum(), v, retain_graph=True)
+    (far,) = torch.autograd.grad((1 - similar).log().sum(), v)
+    far = far * v / (v + 0.001)  # umap-learn's, so that it stays finite
+    found = np.array([[umap_layout.look_up(t, x) for t in (pull, push)] for x in squares])
+    np.testing.assert_allclose(found[:, 0], 2 * near.detach(), rtol=1e-4)
+    np.testing.assert_allclose(found[:, 1], 2 * far.detach(), rtol=1e-3)
+    assert umap_layout.look_up(push, np.float32(0)) == pytest.approx(push[0])
 
 
 def test_trustworthiness_is_scikit_learns(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -175,8 +172,6 @@ def test_the_same_bytes_again_and_in_a_fresh_process(
 
 
 def test_no_warning_reaches_the_terminal(pixels: NDArray[np.float32]) -> None:
-    import warnings
-
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         reduced(pixels[:100])
@@ -185,10 +180,13 @@ def test_no_warning_reaches_the_terminal(pixels: NDArray[np.float32]) -> None:
 def test_validation_has_a_name_of_its_own(
     make_subject: Make, config: TrialConfig, small: Dataset, trained: FitResult
 ) -> None:
-    on_validation = make_subject(config, small, trained, split="validation")
+    half = dataclasses.replace(
+        config, data=dataclasses.replace(config.data, validation_fraction=0.5)
+    )
+    on_validation = make_subject(half, small, trained, split="validation")
     found = outcome(measure("umap", on_validation, UmapConfig()))
-    assert found.metrics == {} or list(found.metrics) == ["val/umap_trustworthiness"]
-    assert bool(found.metrics) != bool(found.warnings)
+    assert list(found.metrics) == ["val/umap_trustworthiness"]
+    assert len(rows(found.files["umap.csv"])) == 150
 
 
 def test_the_same_images_for_every_trial() -> None:
@@ -262,10 +260,9 @@ def test_classes_differ_in_colour(count: int) -> None:
     names = [f"$class_{index}^" for index in range(count)]
     picture = one_map(points, np.arange(count), names, "a $title$")
     shown = np.asarray(Image.open(io.BytesIO(picture)).convert("RGB")).reshape(-1, 3)
-    strong, times = np.unique(shown[np.ptp(shown, axis=1) > 20], axis=0, return_counts=True)
+    times = np.unique(shown[np.ptp(shown, axis=1) > 20], axis=0, return_counts=True)[1]
     # In the legend each class is a disc of its own colour; tab10 and tab20 have greys.
     assert (times > 15).sum() >= 0.9 * count - 1
-    assert len(strong) > 0
 
 
 def test_procrustes_undoes_turning_scaling_and_moving() -> None:
