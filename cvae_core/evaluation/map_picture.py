@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +34,7 @@ def one_map(
     figure = Figure(figsize=(6.2 + _legend_width(classes), 6.4), dpi=DPI, layout="constrained")
     axes = figure.add_subplot()
     _scatter(axes, points, colours[labels], limits(points), 4.0)
-    figure.suptitle(_plain(title), fontsize=11)
+    figure.suptitle(_plain(textwrap.fill(title, 80)), fontsize=11)
     _legend(figure, classes, colours)
     return _png(figure)
 
