@@ -19,7 +19,7 @@ HEADLINES = {
     "latent/kl": 7,
     "latent/active_units": 9,
     "test/elbo": 8,
-    "umap/trustworthiness": 10,
+    "umap/trustworthiness<count>": 10,
 }
 """Families of metrics, and when their column goes where there is little room, the highest first."""
 ARROWS = {"higher": " ↑", "lower": " ↓", None: ""}

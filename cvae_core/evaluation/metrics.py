@@ -182,9 +182,10 @@ METRICS = [
         "arXiv:2005.10242, equation 8",
     ),
     Metric(
-        "umap/trustworthiness",
+        "umap/trustworthiness<count>",
         "trustworthiness",
-        "how far neighbours on the map (k = 15) are neighbours among the latents, in [0, 1]",
+        "how far neighbours on the map (k = 15) are neighbours among the latents, in [0, 1]; over "
+        "all test images up to 10,000, another N is in the name",
         "higher",
         "",
         "Venna and Kaski, ICANN 2001",
@@ -285,6 +286,7 @@ _PLACES = {
     "<representation>": "(sample|projection)",
     "<threshold>": r"[0-9.e-]+",
     "<k>": r"(_k\d+)?",
+    "<count>": r"(_n\d+)?",
 }
 
 

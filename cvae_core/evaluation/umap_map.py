@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 from cvae_core.evaluation import reducer
 from cvae_core.evaluation.map_picture import one_map
 from cvae_core.evaluation.map_table import table
+from cvae_core.evaluation.metrics import variant
 from cvae_core.evaluation.parts import Outcome
 from cvae_core.evaluation.settings import UmapConfig
 from cvae_core.evaluation.subject import SHARED_SEED, Subject
 from cvae_core.training.streams import stream
 
+USUAL = UmapConfig().n
 TRUSTED_NEIGHBOURS = 15
 """k of the trustworthiness."""
 
@@ -43,7 +45,8 @@ def evaluate(subject: Subject, settings: UmapConfig) -> Iterator[float | Outcome
     metrics = {}
     trust = trusted(points, embedded, warnings)
     if trust is not None:
-        metrics["umap/trustworthiness"] = trust
+        everything = min(len(means), USUAL)
+        metrics[variant("umap/trustworthiness", len(points), everything)] = trust
     yield 0.95
     classes = subject.data.classes
     title = f"{subject.label or subject.config.model}: UMAP of the latent means, {subject.split}"

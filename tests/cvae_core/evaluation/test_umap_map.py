@@ -146,7 +146,7 @@ def test_the_part_of_a_trial(subject: Subject) -> None:
     assert [row["class"] for row in table] == [subject.data.classes[label] for label in labels]
     embedded = np.array([[float(row["x"]), float(row["y"])] for row in table])
     expected = reference_trustworthiness(means[indices], embedded, n_neighbors=15)
-    assert found.metrics["umap/trustworthiness"] == pytest.approx(expected, abs=2e-3)
+    assert found.metrics["umap/trustworthiness_n40"] == pytest.approx(expected, abs=2e-3)
     picture = Image.open(io.BytesIO(found.files["umap.png"]))
     assert picture.format == "PNG"
     assert min(picture.size) > 500
