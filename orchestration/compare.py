@@ -107,4 +107,4 @@ def _mean_text(value: tuple[float, float | None] | None) -> str:
     if value is None:
         return "-"
     mean, spread = value
-    return f"{mean:.4g}" if spread is None else f"{mean:.4g} ± {spread:.2g}"
+    return f"{mean:.4g} ± {spread:.2g}" if spread else f"{mean:.4g}"
