@@ -129,9 +129,10 @@ class Board:
 
     def news(self, job: Job, report: Report) -> list[str]:
         """What an evaluation says beside its figures; what holds for many trials is said once."""
-        texts = [f"{job.part}: {note}" for note in report.notes]
+        what = job.part if job.key else job.entry
+        texts = [f"{what}: {note}" for note in report.notes]
         if report.kind == "absent":
-            texts = [f"{job.part} is left out: {(report.failure or {})['message']}"]
+            texts = [f"{what} is left out: {(report.failure or {})['message']}"]
         new = [text for text in dict.fromkeys(texts) if text not in self._said]
         self._said.update(new)
         return new
@@ -143,6 +144,8 @@ class Board:
             return [f"{what} begins"]
         if report.kind == "evaluated":
             return [f"{what}: done in {duration(report.seconds)}", *self.news(job, report)]
+        if report.kind == "absent":
+            return self.news(job, report)
         if report.failure is not None:
             return [f"{what} failed: {failure_text(report.failure)}"]
         return []
@@ -161,7 +164,7 @@ class Board:
         elif again:
             then = "it is tried again"
         else:
-            then = what_to_do(failure, trial.config, folder, running=True)
+            then = what_to_do(failure, trial.config, folder, running=True, entry=job.entry)
         return [f"{what}: {failure_text(failure)}", *failure_details(failure, folder, then)]
 
     def _in_an_epoch(self, trial: Trial, report: Report) -> Row:

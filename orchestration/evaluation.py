@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, Strict
 
 from cvae_core.config import build
+from cvae_core.errors import ConfigError
 from cvae_core.evaluation.parts import PARTS
 from orchestration.settings import FORBID
 
@@ -52,6 +54,18 @@ class Evaluation(BaseModel):
         parts = only or tuple(part for part in PARTS if getattr(self, part) is not False)
         return {part: self._settings(part) for part in PARTS if part in parts}
 
+    def located(self, directory: Path) -> Evaluation:
+        """The same, its files to be found from every working directory.
+
+        Args:
+            directory: where the sweep was started; absolute.
+        """
+        weights = self.fid.get("weights") if isinstance(self.fid, dict) else None
+        if not isinstance(self.fid, dict) or weights is None or weights.startswith("~"):
+            return self
+        fid = self.fid | {"weights": str(directory / weights)}
+        return self.model_copy(update={"fid": fid})
+
     def _settings(self, part: str) -> dict[str, Any]:
         given = getattr(self, part)
         made: Any = build(PARTS[part].settings, given if isinstance(given, dict) else {})
@@ -66,3 +80,27 @@ def part_settings(part: str, settings: dict[str, Any]) -> Any:
     """A part's settings as its function takes them."""
     own = {name: value for name, value in settings.items() if name not in BESIDES}
     return build(PARTS[part].settings, own)
+
+
+def same_settings(
+    part: str, one: dict[str, Any], other: dict[str, Any], *, results: bool = False
+) -> bool:
+    """Whether two notes of a part's settings say the same; what is not noted is at its default.
+
+    Args:
+        part: that they are of.
+        one: its settings, and what is noted besides.
+        other: those to be compared with them.
+        results: leave out settings that change nothing of what is found.
+    """
+    if any(one.get(name) != other.get(name) for name in BESIDES):
+        return False
+    try:
+        a, b = part_settings(part, one), part_settings(part, other)
+    except ConfigError:
+        return False
+    return all(
+        getattr(a, field.name) == getattr(b, field.name)
+        for field in dataclasses.fields(a)
+        if field.metadata["identity"] or not results
+    )

@@ -11,13 +11,15 @@ from typing import Any
 from orchestration.ledger import Trial
 from orchestration.programs import program
 from orchestration.queue import losses_in_a_row
+from orchestration.shared import MAP
 from orchestration.storage import storage_flags
+from orchestration.wanted import split_entry
 
 FRAMES = 3
 DIVERGED = "loss not finite"
-NAMED = ("error", "evaluation", "absent", DIVERGED)
-"""Kinds whose messages need no word before them."""
 """The kind of failure of which the place in the code says nothing."""
+NAMED = ("error", "evaluation", "checkpoint", "absent", DIVERGED)
+"""Kinds whose messages need no word before them."""
 BEGINNING = "Traceback (most recent call last):"
 FRAME = re.compile(r'^  File "(?P<file>.+)", line (?P<line>\d+)(?:, in (?P<function>.+))?$')
 FOREIGN = re.compile(r"/site-packages/ray/|/ray/_private/|/ray/tune/")
@@ -27,11 +29,7 @@ ROOT = re.compile(r".*/site-packages/|.*/(?=(?:cvae_core|orchestration)/)|.*/(?=
 def failure_text(failure: Mapping[str, Any]) -> str:
     """Kind and message on one line."""
     kind, message = failure["kind"], failure["message"]
-    return (
-        str(message)
-        if kind in ("error", "evaluation", "absent", DIVERGED)
-        else f"{kind}: {message}"
-    )
+    return str(message) if kind in NAMED else f"{kind}: {message}"
 
 
 def failure_details(failure: Mapping[str, Any], folder: Path, then: str) -> list[str]:
@@ -77,7 +75,12 @@ def next_try(trial: Trial, retries: int) -> str:
 
 
 def what_to_do(
-    failure: Mapping[str, Any], config: Mapping[str, Any], folder: Path, *, running: bool
+    failure: Mapping[str, Any],
+    config: Mapping[str, Any],
+    folder: Path,
+    *,
+    running: bool,
+    entry: str = "",
 ) -> str:
     """What is said of a trial or an evaluation that stays failed.
 
@@ -86,10 +89,12 @@ def what_to_do(
         config: the trial's settings.
         folder: the sweep's.
         running: whether the sweep is at work.
+        entry: of the evaluation; empty: it is the training that has failed.
     """
     stays = "it stays failed, the other trials go on" if running else "it stays failed"
     if failure["kind"] != DIVERGED:
-        return f"{stays}; when the cause is mended: {retry_command(folder)}"
+        again = evaluate_command(folder, entry) if entry else retry_command(folder)
+        return f"{stays}; when the cause is mended: {again}"
     clip = config["clip_norm"]
     norm = "set clip_norm: 1.0 (now off)" if clip is None else f"lower clip_norm (now {clip:g})"
     return (
@@ -102,3 +107,12 @@ def retry_command(folder: Path) -> str:
     """The command that tries a sweep's failed trials again."""
     flags = storage_flags(folder.parent)
     return shlex.join([program("cvae-sweep"), "retry", folder.name, *flags])
+
+
+def evaluate_command(folder: Path, entry: str) -> str:
+    """The command that tries one part of an evaluation again, where it has failed."""
+    part, epoch = split_entry(entry)
+    part = "umap" if part.startswith(MAP) else part
+    earlier = [] if epoch is None else ["--every-checkpoint"]
+    command = [program("cvae-sweep"), "evaluate", folder.name, "--only", part, *earlier]
+    return shlex.join([*command, *storage_flags(folder.parent)])

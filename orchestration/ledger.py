@@ -229,26 +229,46 @@ class Ledger:
         with self._guard:
             return self.trials[key].model_copy(deep=True)
 
-    def put_back_failed(self, keys: tuple[str, ...]) -> None:
+    @property
+    def has_failures(self) -> bool:
+        """Whether anything of the plan has failed."""
+        shared = [part.state for part in self.sweep.evaluations.values()]
+        return "failed" in shared or any(trial.has_failures for trial in self.planned())
+
+    def put_back_failed(self, keys: tuple[str, ...], parts: Iterable[str]) -> None:
         """Put failed trials and failed evaluations of the plan back in line.
 
         Args:
             keys: of trials; empty: all that have failed.
+            parts: that the sweep wants by itself: others would be forgotten and not come again.
         """
         for trial in self.planned():
             if (not keys or trial.key in keys) and trial.has_failures:
-                self.change(trial.key, _put_back)
+                self.change(trial.key, partial(_put_back, frozenset(parts)))
+        if not keys:
+            self.forget_missing(
+                ("", entry)
+                for entry, part in list(self.sweep.evaluations.items())
+                if part.state == "failed"
+            )
 
     def forget_missing(self, entries: Iterable[tuple[str, str]]) -> None:
         """Let evaluations that failed, or could not be had, be tried again.
 
         Args:
-            entries: keys of trials, and names among their evaluations.
+            entries: keys of trials (empty: the whole sweep), and names among their evaluations.
         """
         for key, entry in entries:
-            done = self.trials[key].evaluations.get(entry)
-            if done is not None and done.state in ("failed", "absent"):
+            evaluations = self.trials[key].evaluations if key else self.sweep.evaluations
+            done = evaluations.get(entry)
+            if done is None or done.state not in ("failed", "absent"):
+                continue
+            if key:
                 self.change(key, partial(_forget, entry))
+            else:
+                with self._guard:
+                    del self.sweep.evaluations[entry]
+                    self.save_sweep()
 
     def recover(self) -> list[str]:
         """Put trials that a dead driver left running back in line; their keys.
@@ -282,14 +302,17 @@ def _forget(entry: str, trial: Trial) -> None:
     del trial.evaluations[entry]
 
 
-def _put_back(trial: Trial) -> None:
+def _put_back(parts: frozenset[str], trial: Trial) -> None:
     if trial.state == "failed":
         trial.state = "pending"
         if trial.attempts:
             # Workers lost so far do not count against the retries of the new attempt.
             trial.attempts[-1].outcome = "failed"
-    kept = {name: part for name, part in trial.evaluations.items() if part.state != "failed"}
-    trial.evaluations = kept
+    trial.evaluations = {
+        entry: part
+        for entry, part in trial.evaluations.items()
+        if part.state != "failed" or entry not in parts
+    }
 
 
 @contextmanager

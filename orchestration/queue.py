@@ -159,7 +159,9 @@ class Queue:
         shared = self._shares(job.key, job.part) if job.kind == "evaluate" else None
         if shared is not None:
             self._preparing.discard(shared)
-            if job.entry in trial.evaluations:
+            # An older outcome may still stand there when the worker was lost.
+            done = trial.evaluations.get(job.entry)
+            if done is not None and done.settings == job.settings:
                 self._prepared.add(shared)
         if job.kind == "train" and trial.state in ("finished", "stopped"):
             self._enlist_evaluations(trial)

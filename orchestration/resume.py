@@ -9,8 +9,10 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from cvae_core.config import NUMERICS
+from cvae_core.errors import ConfigError
 from orchestration import __version__
 from orchestration.console import Console
+from orchestration.counting import count
 from orchestration.entry import git_commit
 from orchestration.errors import UserError
 from orchestration.ledger import Ledger, Sweep
@@ -54,11 +56,13 @@ def stored_request(
         )
     try:
         spec = SweepSpec.model_validate(sweep.spec)
-    except ValidationError as error:
+        spec.evaluation.wanted()
+    except (ValidationError, ConfigError) as error:
+        many = count(error.error_count() if isinstance(error, ValidationError) else 1, "setting")
         raise UserError(
             f"{ledger.folder}: its plan was noted by cvae-sweep {sweep.code.get('version')}, and "
-            f"this one ({__version__}) cannot read it ({error.error_count()} settings are not "
-            "known or not valid here); run its sweep file again, or use that version"
+            f"this one ({__version__}) cannot read it ({many} not known or not valid here); "
+            "run its sweep file again, or use that version"
         ) from None
     _check_numerics(sweep)
     for key in retry or ():
@@ -81,7 +85,7 @@ def stored_request(
         command=command,
         flags=flags.over(stored),
         stored_plan=True,
-        retry=retry if any(trial.has_failures for trial in ledger.planned()) else None,
+        retry=retry if ledger.has_failures else None,
         wish=wish,
     )
 

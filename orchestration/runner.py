@@ -34,7 +34,7 @@ from orchestration.queue import Queue
 from orchestration.resume import check_stored_plan, say_what_changed
 from orchestration.shared import shared_tasks
 from orchestration.summary import say_summary
-from orchestration.wanted import Wish, is_open, open_tasks, tasks_of
+from orchestration.wanted import is_open, open_tasks, tasks_of
 
 if TYPE_CHECKING:
     from cvae_core.data import Dataset
@@ -54,6 +54,9 @@ def run_sweep(request: Request, console: Console) -> int:
     Raises:
         UserError: the request is wrong; nothing was created.
     """
+    evaluation = request.spec.evaluation.located(request.flags.directory)
+    spec = request.spec.model_copy(update={"evaluation": evaluation})
+    request = replace(request, spec=spec)
     plan = plan_of(request, console)
     config = load_mlflow_config(request.flags.tracking_uri)
     uri = resolved_uri(config, request.storage)
@@ -71,7 +74,8 @@ def run_sweep(request: Request, console: Console) -> int:
             end_left_behind(request.folder)
             enter_plan(Ledger.open(request.folder), request, plan, {}, console)
         console.quiet = False
-        return say_summary(Ledger.open(request.folder), console, trained=False)
+        nothing = "nothing left to do" if request.wish is None else "no evaluation is missing"
+        return say_summary(Ledger.open(request.folder), console, nothing)
 
     datasets, fingerprints = prepare(request, plan, ledger, console)
     check_tracking(uri, first=ledger is None, console=console)
@@ -86,14 +90,11 @@ def _complete(request: Request, plan: Plan, ledger: Ledger, uri: str) -> bool:
     """Whether every trial has ended and been evaluated, and MLflow has been told so."""
     from orchestration.tracking_thread import up_to_date
 
-    if request.wish is not None:
-        missing = any(_wished(request.wish, request, ledger))
-        return not missing and not shared_tasks(ledger, request.spec.evaluation, request.wish)
-    if ledger.sweep.outcome not in ("finished", "failed"):
-        return False
-    if request.retry is not None:
-        return False
     if ledger.sweep.tracking_uri != without_credentials(uri) or not up_to_date(ledger):
+        return False
+    if request.wish is not None:
+        return ledger.sweep.outcome != "running" and not any(_wished(request, ledger))
+    if ledger.sweep.outcome not in ("finished", "failed") or request.retry is not None:
         return False
     for key in plan.trials:
         trial = ledger.trials.get(key)
@@ -104,10 +105,13 @@ def _complete(request: Request, plan: Plan, ledger: Ledger, uri: str) -> bool:
     return not shared_tasks(ledger, request.spec.evaluation)
 
 
-def _wished(wish: Wish, request: Request, ledger: Ledger) -> Iterator[tuple[str, str]]:
-    """Keys and entries of all that a wish asks for and that is not there."""
+def _wished(request: Request, ledger: Ledger) -> Iterator[tuple[str, str]]:
+    """Keys (empty: all trials together) and entries of what is asked for and is not there."""
+    evaluation, wish = request.spec.evaluation, request.wish
+    for shared in shared_tasks(ledger, evaluation, wish, missing=True):
+        yield "", shared.entry
     for trial in ledger.planned():
-        for task in tasks_of(trial, request.spec.evaluation, wish):
+        for task in tasks_of(trial, evaluation, wish):
             done = trial.evaluations.get(task.entry, Evaluated())
             if is_open(task, trial) or done.state in ("failed", "absent"):
                 yield trial.key, task.entry
@@ -150,12 +154,13 @@ def _run_locked(
         ledger = open_ledger(request, fingerprints)
         enter_plan(ledger, request, plan, fingerprints, console)
         if request.retry is not None:
-            ledger.put_back_failed(request.retry)
+            ledger.put_back_failed(request.retry, request.spec.evaluation.wanted())
         if request.wish is not None:
-            ledger.forget_missing(list(_wished(request.wish, request, ledger)))
+            ledger.forget_missing(list(_wished(request, ledger)))
         lost = ledger.recover()
         if lost:
-            console.line(f"{len(lost)} trials were cut off and continue")
+            then = "continue" if request.wish is None else "stay so: resume continues them"
+            console.line(f"{len(lost)} trials were cut off and {then}")
         note_tracking(ledger, uri, connected and connected[1:])
         thread = _follow(connected, ledger, console)
         interrupted = _work(request, console, plan, cluster, datasets, ledger, processes)
@@ -165,7 +170,7 @@ def _run_locked(
         if not up_to_date:
             console.warning("MLflow is not up to date; run the same command again later")
     console.quiet = False
-    code = say_summary(ledger, console, trained=True)
+    code = say_summary(ledger, console)
     if interrupted:
         console.line("interrupted; nothing is lost. To continue:")
         console.line(request.command)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cvae_core.config import TrialConfig
-from orchestration.evaluation import Evaluation
+from orchestration.evaluation import Evaluation, same_settings
 from orchestration.ledger import Evaluated, Ledger, Trial
 from orchestration.wanted import TRAINED, Wish
 
@@ -26,9 +26,16 @@ class SharedTask:
 
 
 def shared_tasks(
-    ledger: Ledger, evaluation: Evaluation, wish: Wish | None = None
+    ledger: Ledger, evaluation: Evaluation, wish: Wish | None = None, *, missing: bool = False
 ) -> list[SharedTask]:
-    """The maps of a sweep that are to be made now; none while a trial is still to be trained."""
+    """The maps of a sweep that are to be made now; none while a trial is still to be trained.
+
+    Args:
+        ledger: what was done.
+        evaluation: of the sweep file.
+        wish: evaluations to be added; None: the sweep itself.
+        missing: also those that have failed, or could not be had.
+    """
     wish = wish or Wish()
     settings = evaluation.wanted(wish.only).get("umap", {})
     planned = ledger.planned()
@@ -47,7 +54,9 @@ def shared_tasks(
         entry = MAP if len(groups) == 1 else f"{MAP}_{dataset}"
         task = SharedTask(entry, {**settings, "checkpoints": digest}, trials)
         done = ledger.sweep.evaluations.get(entry, Evaluated())
-        if len(trials) > 1 and (done.state == "pending" or done.settings != task.settings):
+        again = missing and done.state in ("failed", "absent")
+        same = same_settings("umap", done.settings, task.settings)
+        if len(trials) > 1 and (done.state == "pending" or again or not same):
             tasks.append(task)
     return tasks
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,11 +12,13 @@ from typing import Any
 from pydantic import ValidationError
 
 from cvae_core.config import TrialConfig
+from cvae_core.errors import ConfigError
 from orchestration import store
 from orchestration.errors import UserError
 from orchestration.evaluation import Evaluation
-from orchestration.ledger import Ledger, Sweep, Trial
+from orchestration.ledger import Evaluated, Ledger, Sweep, Trial
 from orchestration.processes import driver_alive
+from orchestration.shared import shared_tasks
 from orchestration.storage import storage_folder as storage_folder
 from orchestration.storage import sweep_names as sweep_names
 from orchestration.wanted import open_tasks
@@ -101,6 +104,10 @@ def status_document(ledger: Ledger) -> dict[str, Any]:
         "parent_run_id": sweep.parent_run_id,
         "counts": {state: counts.get(state, 0) for state in STATES},
         "left_the_plan": len(ledger.trials) - len(trials),
+        **_evaluations(sweep.evaluations),
+        "evaluations_open": [
+            task.entry for task in (shared_tasks(ledger, evaluation) if evaluation else [])
+        ],
         "trials": trials,
     }
 
@@ -121,9 +128,11 @@ def trial_fields(config: TrialConfig) -> dict[str, Any]:
 def _evaluation(sweep: Sweep) -> Evaluation | None:
     """What a sweep wants to be measured; None where another version wrote it down."""
     try:
-        return Evaluation.model_validate(sweep.spec.get("evaluation", {}))
-    except ValidationError:
+        evaluation = Evaluation.model_validate(sweep.spec.get("evaluation", {}))
+        evaluation.wanted()
+    except (ValidationError, ConfigError):
         return None
+    return evaluation
 
 
 def trial_document(
@@ -143,24 +152,29 @@ def trial_document(
         "train_s": trial.train_s,
         "images_per_s": trial.epochs[-1].images_per_s if trial.epochs else None,
         "metrics": trial.metrics,
-        "evaluations": {name: part.state for name, part in trial.evaluations.items()},
+        **_evaluations(trial.evaluations),
+        "evaluations_open": [
+            task.entry for task in (open_tasks(trial, evaluation) if evaluation else [])
+        ],
+        "notes": trial.notes,
+    }
+
+
+def _evaluations(evaluations: Mapping[str, Evaluated]) -> dict[str, Any]:
+    """What is said of evaluations, of a trial or of the whole sweep, by their names."""
+    return {
+        "evaluations": {name: part.state for name, part in evaluations.items()},
         "evaluation_errors": {
             name: part.error.model_dump(mode="json")
-            for name, part in trial.evaluations.items()
+            for name, part in evaluations.items()
             if part.error is not None and part.state == "failed"
         },
         "evaluations_absent": {
             name: part.error.message
-            for name, part in trial.evaluations.items()
+            for name, part in evaluations.items()
             if part.error is not None and part.state == "absent"
         },
-        "evaluations_open": [
-            task.entry for task in (open_tasks(trial, evaluation) if evaluation else [])
-        ],
-        "warnings": {
-            name: part.warnings for name, part in trial.evaluations.items() if part.warnings
-        },
-        "notes": trial.notes,
+        "warnings": {name: part.warnings for name, part in evaluations.items() if part.warnings},
     }
 
 

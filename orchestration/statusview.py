@@ -45,7 +45,7 @@ def status_table(document: dict[str, Any]) -> Sheet:
 
 def next_lines(document: dict[str, Any], folder: Path) -> list[str]:
     """What is left to be done, and the command that does it."""
-    missing = sum(len(trial["evaluations_open"]) for trial in document["trials"])
+    missing = sum(len(each["evaluations_open"]) for each in (*document["trials"], document))
     if document["state"] != "interrupted":
         if not missing or document["state"] == "running":
             return []
@@ -66,6 +66,7 @@ def failure_lines(document: dict[str, Any], folder: Path) -> list[str]:
     """
     trials = document["trials"]
     names = trial_names(trials, names_of(trials))
+    running = document["state"] == "running"
     lines = []
     for trial, name in zip(trials, names, strict=True):
         failures = dict(trial["evaluation_errors"])
@@ -74,9 +75,13 @@ def failure_lines(document: dict[str, Any], folder: Path) -> list[str]:
         for part, failure in failures.items():
             what = f"evaluation ({part}) failed" if part else "failed"
             lines.append(f"{trial['key']}  {name}  {what}: {failure_text(failure)}")
-            running = document["state"] == "running"
-            then = what_to_do(failure, trial["config"], folder, running=running)
+            config = trial["config"]
+            then = what_to_do(failure, config, folder, running=running, entry=part)
             lines += failure_details(failure, folder, then)
+    for entry, failure in document["evaluation_errors"].items():
+        lines.append(f"evaluation of all trials ({entry}) failed: {failure_text(failure)}")
+        then = what_to_do(failure, {}, folder, running=running, entry=entry)
+        lines += failure_details(failure, folder, then)
     return lines
 
 
@@ -89,7 +94,7 @@ def absent_lines(document: dict[str, Any]) -> list[str]:
     return [
         f"{part} is missing for {count(trials, 'trial')}: {reason}"
         for (part, reason), trials in found.items()
-    ]
+    ] + [f"{entry} is missing: {why}" for entry, why in document["evaluations_absent"].items()]
 
 
 def _metric(trial: dict[str, Any], name: str) -> str:

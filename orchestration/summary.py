@@ -10,17 +10,21 @@ from orchestration.status import status_document
 from orchestration.statusview import absent_lines, failure_lines
 
 
-def say_summary(ledger: Ledger, console: Console, *, trained: bool) -> int:
-    """Print how it stands; the exit code."""
+def say_summary(ledger: Ledger, console: Console, nothing: str = "") -> int:
+    """Print how it stands; the exit code.
+
+    Args:
+        ledger: of the sweep.
+        console: where it goes.
+        nothing: what is said where there was nothing to do.
+    """
     document = status_document(ledger)
     counts = document["counts"]
     console.line()
     if any(trial["state"] in ("finished", "stopped") for trial in document["trials"]):
         console.table(comparison_table(document["trials"]))
     parts = [f"{count} {state}" for state, count in counts.items() if count]
-    console.line(
-        f"{ledger.sweep.name}: {', '.join(parts)}" + ("" if trained else "; nothing left to do")
-    )
+    console.line(f"{ledger.sweep.name}: {', '.join(parts)}" + (f"; {nothing}" if nothing else ""))
     failures = failure_lines(document, ledger.folder)
     for line in [*failures, *absent_lines(document)]:
         console.line(line)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -208,6 +208,8 @@ class Tracker:
         points = {}
         for name in known.metric_names:
             history = self._client.get_metric_history(known.run_id, name)
+            # A part that was measured again has two values at one step: the later one counts.
+            history.sort(key=lambda metric: metric.timestamp)
             points[name] = {metric.step: metric.value for metric in history}
         return points
 
@@ -242,6 +244,8 @@ class Tracker:
             wanted |= {f"{name}.warning": " ".join(part.warnings)} if part.warnings else {}
             reason = "" if part.error is None else part.error.message
             wanted |= {f"{name}.{part.state}": reason} if reason else {}
+            for note in ("warning", "failed", "absent"):
+                self._untag(known, {f"{name}.{note}"} - wanted.keys())
         self._tag(known, {tag: text[:500] for tag, text in wanted.items()})
 
     def _tag(self, known: _Known, wanted: Mapping[str, str]) -> None:
@@ -250,13 +254,17 @@ class Tracker:
                 self._client.set_tag(known.run_id, name, value)
                 known.tags[name] = value
 
+    def _untag(self, known: _Known, names: Iterable[str]) -> None:
+        for name in known.tags.keys() & set(names):
+            self._client.delete_tag(known.run_id, name)
+            del known.tags[name]
+
     def _log_outcome(self, known: _Known, trial: Trial) -> None:
         wanted = {"state": trial.state, "attempts": str(len(trial.attempts))}
         if trial.error is not None:
             wanted["error"] = trial.error.message[:500]
-        elif "error" in known.tags:
-            self._client.delete_tag(known.run_id, "error")
-            del known.tags["error"]
+        else:
+            self._untag(known, ["error"])
         self._tag(known, wanted)
         statuses = {"running": "RUNNING", "pending": "KILLED", "failed": "FAILED"}
         self._set_status(known, statuses.get(trial.state, "FINISHED"), trial.attempts[-1].ended)

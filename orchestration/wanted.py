@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from cvae_core.errors import ConfigError
 from orchestration.errors import UserError
-from orchestration.evaluation import Evaluation, part_settings
+from orchestration.evaluation import Evaluation, same_settings
 from orchestration.ledger import CheckpointRef, Evaluated, Ledger, Trial
 
 TRAINED = ("finished", "stopped")
@@ -72,17 +71,11 @@ def tasks_of(trial: Trial, evaluation: Evaluation, wish: Wish | None = None) -> 
 def is_open(task: Task, trial: Trial) -> bool:
     """Whether a task was not done yet, or was done with other settings."""
     done = trial.evaluations.get(task.entry, Evaluated())
-    return done.state == "pending" or not _same(task, done.settings)
-
-
-def _same(task: Task, noted: dict[str, Any]) -> bool:
-    """Whether settings that were noted say the same; those that joined later at their defaults."""
-    if noted.get("split") != task.settings["split"]:
-        return False
-    try:
-        return bool(part_settings(task.part, noted) == part_settings(task.part, task.settings))
-    except ConfigError:
-        return False
+    if done.state == "pending":
+        return True
+    # Where a file lies changes no result, but may be why there is none yet.
+    results = done.state == "finished"
+    return not same_settings(task.part, done.settings, task.settings, results=results)
 
 
 def open_tasks(trial: Trial, evaluation: Evaluation, wish: Wish | None = None) -> list[Task]:

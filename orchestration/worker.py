@@ -81,7 +81,7 @@ class Worker:
         self._training: Training | None = None
         self._epoch: _Epoch | None = None
         self._measuring: _Measuring | None = None
-        self._judged: tuple[tuple[str, str], Subject] | None = None
+        self._judged: tuple[tuple[str, str, bool], Subject] | None = None
         self._cache = cache_folder() / "evaluation"
         self._kept = folder / "extractors"
         self._from_epoch = 0
@@ -180,12 +180,16 @@ class Worker:
         for ref in job.checkpoints:
             try:
                 return self._read(ref, config)
-            except (CheckpointError, OSError) as error:
+            except CheckpointError as error:
                 self._notes.append(f"checkpoint of epoch {ref['epoch']} was not used: {error}")
         return None
 
     def _read(self, ref: dict[str, Any], config: TrialConfig) -> Checkpoint:
-        content = (self._folder / ref["path"]).read_bytes()
+        try:
+            content = (self._folder / ref["path"]).read_bytes()
+        except OSError as error:
+            reason = error.strerror or type(error).__name__
+            raise CheckpointError(f"{ref['path']} cannot be read ({reason})") from error
         return read_checkpoint(
             content, config=config, expected_sha256=ref["sha256"], name=ref["path"]
         )
@@ -236,7 +240,7 @@ class Worker:
 
         subjects = [self._loaded(each, job.settings["split"]) for each in job.trials]
         return shared_map(
-            [subject.posterior("judged")[0] for subject in subjects],
+            [_means(subject) for subject in subjects],
             subjects[0].labels("judged"),
             [subject.label for subject in subjects],
             subjects[0].data.classes,
@@ -261,13 +265,13 @@ class Worker:
         if not job.checkpoints:
             raise CheckpointError("there is no checkpoint to evaluate")
         ref, split = job.checkpoints[0], job.settings["split"]
-        which = (ref["sha256"], split)
+        # Convergence over epochs is about each epoch's own weights.
+        own = "@" in job.entry
+        which = (ref["sha256"], split, own)
         if self._judged is None or self._judged[0] != which:
             self._judged = None  # before another one takes as much memory
             config = TrialConfig.from_settings(job.config)
             checkpoint = self._read(ref, config)
-            # Convergence over epochs is about each epoch's own weights.
-            own = "@" in job.entry
             subject = Subject(
                 config,
                 self._datasets[config.data.dataset],
@@ -305,11 +309,20 @@ class _Measuring:
         raise AssertionError("an evaluation ends with its outcome")
 
 
+def _means(subject: Subject) -> Any:
+    """Latent means (N, D) of the judged images; an error says of which trial."""
+    try:
+        return subject.posterior("judged")[0]
+    except EvaluationError as error:
+        raise EvaluationError(f"{subject.label}: {error}") from error
+
+
 def _failed(error: Exception, worker: dict[str, Any]) -> Report:
     """What is reported of an error; of those that name their cause no traceback is needed."""
     kinds: dict[type[Exception], str] = {
         NonFiniteLossError: "loss not finite",
         EvaluationError: "evaluation",
+        CheckpointError: "checkpoint",
     }
     if isinstance(error, AbsentError):
         failure = {"kind": "absent", "message": str(error)}
@@ -317,6 +330,6 @@ def _failed(error: Exception, worker: dict[str, Any]) -> Report:
     kind = kinds.get(type(error), "error")
     message = f"{type(error).__name__}: {error}" if kind == "error" else str(error)
     failure = {"kind": kind, "message": message}
-    if kind != "evaluation":
+    if kind not in ("evaluation", "checkpoint"):
         failure["traceback"] = traceback.format_exc()
     return Report(kind="failed", final=True, failure=failure, worker=worker)

@@ -1,4 +1,7 @@
-"""Settings of an evaluation: a group for each of its parts. They are not part of a trial's key."""
+"""Settings of an evaluation: a group for each of its parts. They are not part of a trial's key.
+
+A setting with ``identity=False`` changes nothing of what a part finds of one trial.
+"""
 
 from __future__ import annotations
 
@@ -58,7 +61,9 @@ class UmapConfig(Checked):
     min_dist: float = setting(0.1, "min_dist", ge=0, le=1)
     n: int = setting(10_000, "images on the map, at most", ge=10)
     shared: bool = setting(
-        False, "also one map of all trials, their latents aligned to the first one's"
+        False,
+        "also one map of all trials, their latents aligned to the first one's",
+        identity=False,
     )
 
 
@@ -79,6 +84,8 @@ class FidConfig(Checked):
         10_000, "generated and real images; never more than there are, and then in the name", ge=2
     )
     weights: str | None = setting(
-        None, "file of Inception's weights; null: torch's cache, else pytorch-fid's own download"
+        None,
+        "file of Inception's weights; null: torch's cache, else pytorch-fid's own download",
+        identity=False,
     )
     sha256: str = setting(INCEPTION_SHA256, "hash that the weights must have")

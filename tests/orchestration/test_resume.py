@@ -166,7 +166,7 @@ def test_a_retried_trial_is_pending_again_with_all_its_retries(
     key, other = begun.sweep.plan[:2]
     fail(begun, key, losses=3)
     fail(begun, other, losses=1)
-    begun.put_back_failed((key,) if named else ())
+    begun.put_back_failed((key,) if named else (), ["probe"])
     assert begun.trials[key].state == "pending"
     assert begun.trials[other].state == ("failed" if named else "pending")
     queue = Queue(spec, Plan({key: make_plan(spec).trials[key]}), begun)
@@ -189,7 +189,7 @@ def test_failed_evaluations_are_put_back_alone(begun: Ledger) -> None:
         }
 
     begun.change(key, change)
-    begun.put_back_failed(())
+    begun.put_back_failed((), ["probe"])
     assert begun.trials[key].state == "finished"
     assert list(begun.trials[key].evaluations) == ["other"]
 
