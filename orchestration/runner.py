@@ -183,8 +183,8 @@ def _what(request: Request, plan: Plan) -> str:
     if request.wish is None:
         return count(len(plan.trials), "trial")
     ledger = Ledger.open(request.folder)
-    keys = [key for key, _ in _wished(request.wish, request, ledger)]
-    adding = f"{count(len(keys), 'evaluation')} of {count(len(set(keys)), 'trial')}"
+    keys = [key for key, _ in _wished(request, ledger)]
+    adding = f"{count(len(keys), 'evaluation')} of {count(len(set(keys) - {''}), 'trial')}"
     untrained = sum(trial.state in ("pending", "running") for trial in ledger.planned())
     if not untrained:
         return adding

@@ -7,22 +7,20 @@ import platform
 import socket
 import time
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 
 from cvae_core.config import TrialConfig
 from cvae_core.data import Dataset
 from cvae_core.errors import AbsentError, CheckpointError, EvaluationError, NonFiniteLossError
-from cvae_core.evaluation.parts import Outcome, measure
-from cvae_core.evaluation.subject import Subject
-from cvae_core.training.checkpoint import Checkpoint, read_checkpoint, sha256
+from cvae_core.training.checkpoint import Checkpoint, sha256
 from cvae_core.training.fit import Judge, Training
 from orchestration import store
-from orchestration.datasets import cache_folder
 from orchestration.evaluation import part_settings
+from orchestration.evaluator import Evaluator, read_reference
 from orchestration.jobs import Job, Report
 from orchestration.threads import limit_threads
 
@@ -80,10 +78,7 @@ class Worker:
         self._job: Job | None = None
         self._training: Training | None = None
         self._epoch: _Epoch | None = None
-        self._measuring: _Measuring | None = None
-        self._judged: tuple[tuple[str, str, bool], Subject] | None = None
-        self._cache = cache_folder() / "evaluation"
-        self._kept = folder / "extractors"
+        self._evaluator = Evaluator(datasets, folder, self._device, self._about)
         self._from_epoch = 0
         self._notes: list[str] = []
         self._saved_at = 0.0
@@ -96,7 +91,7 @@ class Worker:
         self._job = job
         self._drop()
         if job.kind == "train":
-            self._judged = None
+            self._evaluator.forget()
         self._from_epoch = 0
         self._notes = []
         self._saved_at = time.monotonic()
@@ -107,7 +102,7 @@ class Worker:
         if job is None:
             raise RuntimeError("a worker was asked to step without a job")
         try:
-            return self._train(job) if job.kind == "train" else self._evaluate(job)
+            return self._train(job) if job.kind == "train" else self._evaluator.step(job)
         except Exception as error:  # reported to the driver, which decides what follows
             self._drop()
             return _failed(error, self._about)
@@ -115,7 +110,7 @@ class Worker:
     def _drop(self) -> None:
         self._training = None
         self._epoch = None
-        self._measuring = None
+        self._evaluator.drop()
 
     def _train(self, job: Job) -> Report:
         if self._training is None:
@@ -170,7 +165,8 @@ class Worker:
         data = self._datasets[config.data.dataset]
         settings = part_settings("fd", job.settings)
         try:
-            judge = validation_judge(config, data, settings, self._cache, self._kept)
+            shared = self._evaluator
+            judge = validation_judge(config, data, settings, shared.cache, shared.kept)
         except AbsentError as error:
             self._notes.append(f"no val/fd: {error}")
             return []
@@ -179,20 +175,10 @@ class Worker:
     def _newest_good(self, job: Job, config: TrialConfig) -> Checkpoint | None:
         for ref in job.checkpoints:
             try:
-                return self._read(ref, config)
+                return read_reference(self._folder, ref, config)
             except CheckpointError as error:
                 self._notes.append(f"checkpoint of epoch {ref['epoch']} was not used: {error}")
         return None
-
-    def _read(self, ref: dict[str, Any], config: TrialConfig) -> Checkpoint:
-        try:
-            content = (self._folder / ref["path"]).read_bytes()
-        except OSError as error:
-            reason = error.strerror or type(error).__name__
-            raise CheckpointError(f"{ref['path']} cannot be read ({reason})") from error
-        return read_checkpoint(
-            content, config=config, expected_sha256=ref["sha256"], name=ref["path"]
-        )
 
     def _save(self, job: Job, training: Training) -> dict[str, Any]:
         content = training.checkpoint().to_bytes()
@@ -206,115 +192,6 @@ class Worker:
             "sha256": sha256(content),
             "bytes": len(content),
         }
-
-    def _evaluate(self, job: Job) -> Report:
-        if self._measuring is None:
-            self._measuring = _Measuring(self._steps(job))
-        done = self._measuring.go_on()
-        if not isinstance(done, Outcome):
-            return Report(kind="progress", final=False, epoch={"share": done}, worker=self._about)
-        artifacts = []
-        for name, content in done.files.items():
-            path = "/".join(filter(None, ("artifacts", job.key, job.entry, name)))
-            store.write_bytes(self._folder / path, content)
-            artifacts.append({"path": path, "sha256": sha256(content), "bytes": len(content)})
-        for name, content in done.keep.items():
-            if not (self._kept / name).exists():
-                store.write_bytes(self._kept / name, content)
-        return Report(
-            kind="evaluated",
-            final=True,
-            metrics=done.metrics,
-            artifacts=artifacts,
-            facts=done.facts,
-            notes=done.warnings,
-            seconds=self._measuring.seconds,
-            worker=self._about,
-        )
-
-    def _steps(self, job: Job) -> Iterator[float | Outcome]:
-        settings = part_settings(job.part, job.settings)
-        if job.key:
-            return measure(job.part, self._subject(job), settings)
-        from cvae_core.evaluation.shared_map import shared_map
-
-        subjects = [self._loaded(each, job.settings["split"]) for each in job.trials]
-        return shared_map(
-            [_means(subject) for subject in subjects],
-            subjects[0].labels("judged"),
-            [subject.label for subject in subjects],
-            subjects[0].data.classes,
-            settings,
-        )
-
-    def _loaded(self, trial: dict[str, Any], split: Literal["test", "validation"]) -> Subject:
-        config = TrialConfig.from_settings(trial["config"])
-        checkpoint = self._read(trial["checkpoint"], config)
-        return Subject(
-            config,
-            self._datasets[config.data.dataset],
-            checkpoint.selected_weights,
-            split=split,
-            label=trial["label"],
-            cache=self._cache,
-            device=self._device,
-        )
-
-    def _subject(self, job: Job) -> Subject:
-        """The model that a job is about; the same one as before where that is what it is about."""
-        if not job.checkpoints:
-            raise CheckpointError("there is no checkpoint to evaluate")
-        ref, split = job.checkpoints[0], job.settings["split"]
-        # Convergence over epochs is about each epoch's own weights.
-        own = "@" in job.entry
-        which = (ref["sha256"], split, own)
-        if self._judged is None or self._judged[0] != which:
-            self._judged = None  # before another one takes as much memory
-            config = TrialConfig.from_settings(job.config)
-            checkpoint = self._read(ref, config)
-            subject = Subject(
-                config,
-                self._datasets[config.data.dataset],
-                checkpoint.model if own else checkpoint.selected_weights,
-                split=split,
-                epoch=checkpoint.epoch if own else checkpoint.selected_epoch,
-                label=job.label,
-                cache=self._cache,
-                kept=self._kept,
-                device=self._device,
-            )
-            self._judged = (which, subject)
-        self._judged[1].epochs = job.epochs
-        return self._judged[1]
-
-
-class _Measuring:
-    """A part of an evaluation under way, that stops now and then to tell how far it is."""
-
-    def __init__(self, steps: Iterator[float | Outcome]) -> None:
-        self._began = time.perf_counter()
-        self._steps = steps
-
-    @property
-    def seconds(self) -> float:
-        """Since it began."""
-        return time.perf_counter() - self._began
-
-    def go_on(self) -> float | Outcome:
-        """The outcome, or after some seconds how far it is."""
-        until = time.monotonic() + EVERY_S
-        for done in self._steps:
-            if isinstance(done, Outcome) or time.monotonic() >= until:
-                return done
-        raise AssertionError("an evaluation ends with its outcome")
-
-
-def _means(subject: Subject) -> Any:
-    """Latent means (N, D) of the judged images; an error says of which trial."""
-    try:
-        return subject.posterior("judged")[0]
-    except EvaluationError as error:
-        raise EvaluationError(f"{subject.label}: {error}") from error
 
 
 def _failed(error: Exception, worker: dict[str, Any]) -> Report:
