@@ -84,9 +84,9 @@ def test_a_good_file(load: Load) -> None:
         ("name: a\nretries: -1", "2: retries", ""),
         ("name: a\nresources: {cpu: 0}", "2: resources.cpu", ""),
         ("name: a\ncheckpoints: {keep: some}", "2: checkpoints.keep", "'all'"),
-        ("name: a\nevaluation: {probe: 1}", "2: evaluation.probe", "boolean"),
-        ("name: a\nevaluation:\n  umap: 3", "3: evaluation.umap", "not 3"),
-        ("name: a\nevaluation: {umap: 'yes'}", "2: evaluation.umap", "boolean"),
+        ("name: a\nevaluation: {probe: 1}", "2: evaluation.probe", "true, false or a mapping"),
+        ("name: a\nevaluation:\n  umap: 3", "3: evaluation.umap", "its settings, not 3"),
+        ("name: a\nevaluation: {umap: 'yes'}", "2: evaluation.umap", "true, false"),
         ("name: a\nevaluation: {umap: }", "2: evaluation.umap", "nothing is given"),
         ("name: a\nevaluation: {umap: [1]}", "2: evaluation.umap", "not [1]"),
         ("name: a\nevaluation: {umpa: true}", "2: evaluation.umpa", 'did you mean "umap"?'),
@@ -120,13 +120,23 @@ def test_a_good_file(load: Load) -> None:
             "2: evaluation.probe.protocols[0]",
             'did you mean "paper"?',
         ),
-        ("name: a\nevaluation: {probe: {protocols: []}}", "2: evaluation.probe.protocols", ""),
+        (
+            "name: a\nevaluation: {probe: {protocols: []}}",
+            "2: evaluation.probe.protocols",
+            "at least 1 item, not []",
+        ),
+        ("name: a\nevaluation: {fid: {sha256: abc}}", "2: evaluation.fid", "64 hexadecimal digits"),
+        ("name: a\nevaluation: {fid: {weights: ''}}", "2: evaluation.fid", "must name a file"),
         (
             "name: a\nevaluation: {probe: {representations: []}}",
             "2: evaluation.probe.representations",
             "",
         ),
-        ("name: a\nevaluation: {diagnostics: {active_threshold: 0}}", "2: evaluation", "than 0"),
+        (
+            "name: a\nevaluation: {diagnostics: {active_threshold: 0}}",
+            "2: evaluation.diagnostics.active_threshold",
+            "than 0",
+        ),
         ("name: a\nevaluation: [probe]", "2: evaluation", "mapping of settings"),
         ("name: a\nevaluation: null", "2: evaluation", ""),
         ("name: a/b", "1: name", ""),
@@ -154,6 +164,13 @@ def test_all_errors_at_once(load: Load) -> None:
         ["6", "grid.tau[0]"],
         ["6", "grid.tau[1]"],
     ]
+
+
+@pytest.mark.parametrize(
+    "part", ["umap: 3", "probe: {protocols: [papre]}", "probe: {protocols: []}", "umap: "]
+)
+def test_one_error_is_said_once(load: Load, part: str) -> None:
+    assert len(errors(load, f"name: a\nevaluation:\n  {part}\n")) == 1
 
 
 def test_all_errors_of_an_evaluation_at_once(load: Load) -> None:
