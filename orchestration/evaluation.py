@@ -6,7 +6,8 @@ import dataclasses
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, Strict
+from pydantic import BaseModel, BeforeValidator, Field, Strict
+from pydantic_core import PydanticCustomError
 
 from cvae_core.config import build
 from cvae_core.errors import ConfigError
@@ -16,7 +17,15 @@ from orchestration.settings import FORBID
 Count = Annotated[int, Strict(), Field(ge=0)]
 BESIDES = ("split", "checkpoints")
 """What is noted of a measurement besides its part's settings."""
-Switch = Annotated[bool, Strict()] | dict[str, Any]
+
+
+def _switch_alone(value: Any) -> Any:
+    if isinstance(value, bool | dict):
+        return value
+    raise PydanticCustomError("switch", "must be true, false or a mapping of its settings")
+
+
+Switch = Annotated[bool | dict[str, Any], BeforeValidator(_switch_alone)]
 """Off, on with defaults, or on with these settings."""
 
 

@@ -18,7 +18,7 @@ from orchestration.door import Door
 from orchestration.entry import enter_plan, note_tracking, open_ledger
 from orchestration.errors import UserError
 from orchestration.interrupt import InterruptHandler
-from orchestration.ledger import Evaluated, Ledger, end_attempt, locked
+from orchestration.ledger import Ledger, end_attempt, locked
 from orchestration.live import LiveView
 from orchestration.mlflow_config import (
     MlflowConfig,
@@ -32,9 +32,9 @@ from orchestration.processes import ProcessRecord, end_left_behind, recorded
 from orchestration.progress import Progress
 from orchestration.queue import Queue
 from orchestration.resume import check_stored_plan, say_what_changed
-from orchestration.shared import shared_tasks
+from orchestration.shared import missing, shared_tasks
 from orchestration.summary import say_summary
-from orchestration.wanted import is_open, open_tasks, tasks_of
+from orchestration.wanted import open_tasks
 
 if TYPE_CHECKING:
     from cvae_core.data import Dataset
@@ -93,7 +93,8 @@ def _complete(request: Request, plan: Plan, ledger: Ledger, uri: str) -> bool:
     if ledger.sweep.tracking_uri != without_credentials(uri) or not up_to_date(ledger):
         return False
     if request.wish is not None:
-        return ledger.sweep.outcome != "running" and not any(_wished(request, ledger))
+        left = missing(ledger, request.spec.evaluation, request.wish)
+        return ledger.sweep.outcome != "running" and not left
     if ledger.sweep.outcome not in ("finished", "failed") or request.retry is not None:
         return False
     for key in plan.trials:
@@ -103,18 +104,6 @@ def _complete(request: Request, plan: Plan, ledger: Ledger, uri: str) -> bool:
         if open_tasks(trial, request.spec.evaluation):
             return False
     return not shared_tasks(ledger, request.spec.evaluation)
-
-
-def _wished(request: Request, ledger: Ledger) -> Iterator[tuple[str, str]]:
-    """Keys (empty: all trials together) and entries of what is asked for and is not there."""
-    evaluation, wish = request.spec.evaluation, request.wish
-    for shared in shared_tasks(ledger, evaluation, wish, missing=True):
-        yield "", shared.entry
-    for trial in ledger.planned():
-        for task in tasks_of(trial, evaluation, wish):
-            done = trial.evaluations.get(task.entry, Evaluated())
-            if is_open(task, trial) or done.state in ("failed", "absent"):
-                yield trial.key, task.entry
 
 
 @contextmanager
@@ -156,7 +145,7 @@ def _run_locked(
         if request.retry is not None:
             ledger.put_back_failed(request.retry, request.spec.evaluation.wanted())
         if request.wish is not None:
-            ledger.forget_missing(list(_wished(request, ledger)))
+            ledger.forget_missing(missing(ledger, request.spec.evaluation, request.wish))
         lost = ledger.recover()
         if lost:
             then = "continue" if request.wish is None else "stay so: resume continues them"

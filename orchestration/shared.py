@@ -9,7 +9,7 @@ from typing import Any
 from cvae_core.config import TrialConfig
 from orchestration.evaluation import Evaluation, same_settings
 from orchestration.ledger import Evaluated, Ledger, Trial
-from orchestration.wanted import TRAINED, Wish
+from orchestration.wanted import TRAINED, Wish, is_open, tasks_of
 
 MAP = "shared_umap"
 
@@ -64,3 +64,18 @@ def shared_tasks(
 def newest(trial: Trial) -> dict[str, Any]:
     """Reference to a trial's last checkpoint."""
     return max(trial.checkpoints, key=lambda ref: ref.epoch).model_dump(mode="json")
+
+
+def missing(ledger: Ledger, evaluation: Evaluation, wish: Wish) -> list[tuple[str, str]]:
+    """All that a wish asks for and that is not there, what has failed or was absent included.
+
+    Returns:
+        Keys (empty: all trials together) and names among the evaluations.
+    """
+    found = [("", task.entry) for task in shared_tasks(ledger, evaluation, wish, missing=True)]
+    for trial in ledger.planned():
+        for task in tasks_of(trial, evaluation, wish):
+            done = trial.evaluations.get(task.entry, Evaluated())
+            if is_open(task, trial) or done.state in ("failed", "absent"):
+                found.append((trial.key, task.entry))
+    return found

@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field, Strict
 from cvae_core.config import TrialConfig, merge
 from cvae_core.errors import ConfigError
 from cvae_core.evaluation.parts import PARTS
-from orchestration.evaluation import Evaluation
+from orchestration.evaluation import Evaluation, part_settings
 from orchestration.layers import Layers, nested, read_layers
 from orchestration.settings import FORBID, field_annotation, setting_names, settings_model
 from orchestration.spec_errors import SpecErrors, short
@@ -139,7 +139,12 @@ def _check_parts(errors: SpecErrors, evaluation: Any) -> None:
     """The settings of an evaluation's parts, where the section itself is in order."""
     for part, value in evaluation.items() if isinstance(evaluation, dict) else ():
         if part in PARTS and isinstance(value, dict):
-            errors.check(("evaluation", part), settings_model(PARTS[part].settings), value)
+            place = ("evaluation", part)
+            if errors.check(place, settings_model(PARTS[part].settings), value) is not None:
+                try:
+                    part_settings(part, value)
+                except ConfigError as error:
+                    errors.add(place, str(error))
 
 
 def _section_names(section: str) -> list[str]:

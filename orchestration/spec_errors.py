@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from orchestration.counting import count
 from orchestration.errors import UserError
 from orchestration.layers import Layers
 from orchestration.yamlfile import Location
@@ -57,6 +58,8 @@ class SpecErrors:
             return None
 
     def _add_detail(self, location: Location, detail: Any, value: Any) -> None:
+        if detail["type"] == "too_short" and len(detail["input"]) >= detail["ctx"]["min_length"]:
+            return  # its items are wrong, as other errors say
         # pydantic also names the branch of a union it tried: keep what stands in the file.
         inner: Location = ()
         for step in detail["loc"]:
@@ -86,6 +89,8 @@ def _must_be(detail: Any, place: Location) -> str:
         return f"must be a mapping of settings, such as {place[-1]}: {{name: value}}"
     if kind in ("list_type", "tuple_type"):
         return "must be a list, such as [1, 2]"
+    if kind == "too_short":
+        return f"must have at least {count(detail['ctx']['min_length'], 'item')}"
     return str(detail["msg"]).replace("Input should be", "must be")
 
 

@@ -34,6 +34,13 @@ def limit_threads(count: int) -> dict[str, Any]:
     if "numba" in sys.modules:
         import numba
 
+        config: Any = numba.config
+        try:
+            config.reload_config()
+        except RuntimeError:
+            # Its threads run already: they can be held, and whatever it compiles next would
+            # refuse another number in the environment.
+            os.environ["NUMBA_NUM_THREADS"] = str(config.NUMBA_NUM_THREADS)
         # First: starting its thread pool changes what OpenMP, and with it PyTorch, was set to.
         numba.set_num_threads(count)
     torch.set_num_threads(count)

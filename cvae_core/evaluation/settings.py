@@ -5,10 +5,12 @@ A setting with ``identity=False`` changes nothing of what a part finds of one tr
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
 from cvae_core.config import Checked, setting
+from cvae_core.errors import ConfigError
 
 INCEPTION_SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
 """Of the weights that pytorch-fid downloads."""
@@ -89,3 +91,13 @@ class FidConfig(Checked):
         identity=False,
     )
     sha256: str = setting(INCEPTION_SHA256, "hash that the weights must have")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.weights == "":
+            raise ConfigError("weights must name a file, or be null")
+        if not re.fullmatch("[0-9a-fA-F]{64}", self.sha256):
+            raise ConfigError(
+                f"sha256 must be 64 hexadecimal digits, as sha256sum prints them, "
+                f"not {self.sha256!r}"
+            )

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,9 @@ from orchestration.layers import Layers
 from orchestration.ledger import Ledger, Sweep, Trial
 from orchestration.plan import Plan, make_plan
 from orchestration.queue import Queue
+from orchestration.shared import missing
 from orchestration.spec import SweepSpec, load_spec, parse_spec
+from orchestration.wanted import Wish
 from orchestration.worker import Worker
 
 BASE: dict[str, Any] = {
@@ -52,13 +55,20 @@ class LocalSweep:
         if Ledger.exists(self.folder):
             ledger = Ledger.open(self.folder)
         else:
-            sweep = Sweep(name="small", sweep_id="1", created=0.0, spec={}, plan=self.keys)
+            sweep = Sweep(name="small", sweep_id="1", created=0.0, spec={}, plan=[])
             ledger = Ledger.create(self.folder, sweep)
+        if ledger.sweep.plan != self.keys or ledger.sweep.spec != self.spec.model_dump(mode="json"):
+            ledger.sweep.plan = self.keys
+            ledger.sweep.spec = self.spec.model_dump(mode="json")
+            ledger.save_sweep()
         ledger.recover()
         return ledger
 
-    def queue(self, ledger: Ledger) -> Queue:
-        return Queue(self.spec, self.plan, ledger)
+    def queue(self, ledger: Ledger, wish: Wish | None = None) -> Queue:
+        return Queue(self.spec, self.plan, ledger, wish)
+
+    def worker(self) -> Worker:
+        return Worker({"digits": self._data}, self.folder, threads=1, gpu=False)
 
     def door(self, ledger: Ledger, queue: Queue, listener: Listener = lambda *_: None) -> Door:
         return Door(ledger, queue, self.spec.checkpoints, listener)
@@ -83,6 +93,25 @@ class LocalSweep:
         run_in_process(queue, door, worker)
         return Ledger.open(self.folder).trials
 
+    def evaluate(self, wish: Wish | None = None) -> dict[str, Trial]:
+        """Add the evaluations that are wished for; train nothing."""
+        wish = wish or Wish()
+        ledger = self.open()
+        evaluation = self.spec.evaluation
+        ledger.forget_missing(missing(ledger, evaluation, wish))
+        queue = self.queue(ledger, wish)
+        run_in_process(queue, self.door(ledger, queue), self.worker())
+        return Ledger.open(self.folder).trials
+
+
+@pytest.fixture(autouse=True, scope="session")
+def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """What workers share lies in a folder of the tests: small classifiers are trained once."""
+    folder = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CVAE_SWEEP_CACHE", str(folder))
+        yield folder
+
 
 @pytest.fixture(autouse=True, scope="module")
 def threads_as_before() -> Iterator[None]:
@@ -93,6 +122,9 @@ def threads_as_before() -> Iterator[None]:
     torch.set_num_threads(threads)
     os.environ.clear()
     os.environ.update(environment)
+    if "numba" in sys.modules:
+        # Once its threads run, it compiles nothing more under another number.
+        os.environ["NUMBA_NUM_THREADS"] = str(sys.modules["numba"].config.NUMBA_NUM_THREADS)
 
 
 @pytest.fixture(scope="session")
@@ -107,12 +139,22 @@ def small() -> Dataset:
     )
 
 
+@pytest.fixture(scope="session")
+def sweep_in(small: Dataset) -> Callable[..., LocalSweep]:
+    """``sweep_in(folder, grid=…)``: sections of the sweep file by name."""
+
+    def make(folder: Path, *, data: Dataset | None = None, **sections: Any) -> LocalSweep:
+        return LocalSweep(folder, data or small, sections)
+
+    return make
+
+
 @pytest.fixture
-def local_sweep(tmp_path: Path, small: Dataset) -> Callable[..., LocalSweep]:
-    """``local_sweep("folder", grid=…)``: sections of the sweep file by name."""
+def local_sweep(tmp_path: Path, sweep_in: Callable[..., LocalSweep]) -> Callable[..., LocalSweep]:
+    """``local_sweep("folder", grid=…)``: the same in a folder of the test's own."""
 
     def make(folder: str = "sweep", **sections: Any) -> LocalSweep:
-        return LocalSweep(tmp_path / folder, small, sections)
+        return sweep_in(tmp_path / folder, **sections)
 
     return make
 

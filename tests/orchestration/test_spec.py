@@ -84,7 +84,61 @@ def test_a_good_file(load: Load) -> None:
         ("name: a\nretries: -1", "2: retries", ""),
         ("name: a\nresources: {cpu: 0}", "2: resources.cpu", ""),
         ("name: a\ncheckpoints: {keep: some}", "2: checkpoints.keep", "'all'"),
-        ("name: a\nevaluation: {probe: 1}", "2: evaluation.probe", "boolean"),
+        ("name: a\nevaluation: {probe: 1}", "2: evaluation.probe", "true, false or a mapping"),
+        ("name: a\nevaluation:\n  umap: 3", "3: evaluation.umap", "its settings, not 3"),
+        ("name: a\nevaluation: {umap: 'yes'}", "2: evaluation.umap", "true, false"),
+        ("name: a\nevaluation: {umap: }", "2: evaluation.umap", "nothing is given"),
+        ("name: a\nevaluation: {umap: [1]}", "2: evaluation.umap", "not [1]"),
+        ("name: a\nevaluation: {umpa: true}", "2: evaluation.umpa", 'did you mean "umap"?'),
+        ("name: a\nevaluation: {tsne: true}", "2: evaluation.tsne", "known here: probe_every"),
+        (
+            "name: a\nevaluation:\n  probe: {neighbors: 5}",
+            "3: evaluation.probe.neighbors",
+            'did you mean "neighbours"?',
+        ),
+        (
+            "name: a\nevaluation: {pictures: {zzz: 5}}",
+            "2: evaluation.pictures.zzz",
+            "known here: reconstructions, samples",
+        ),
+        ("name: a\nevaluation: {fid: {n: 1}}", "2: evaluation.fid.n", "greater than or equal to 2"),
+        ("name: a\nevaluation: {fid: {n: '9'}}", "2: evaluation.fid.n", "without quotes"),
+        ("name: a\nevaluation: {fid: {n: 1e4}}", "2: evaluation.fid.n", "valid integer"),
+        ("name: a\nevaluation: {fid: {weights: 3}}", "2: evaluation.fid.weights", "string"),
+        ("name: a\nevaluation: {split: train}", "2: evaluation.split", "'test' or 'validation'"),
+        ("name: a\nevaluation: {split: Test}", "2: evaluation.split", 'did you mean "test"?'),
+        ("name: a\nevaluation: {probe_every: -1}", "2: evaluation.probe_every", "equal to 0"),
+        ("name: a\nevaluation: {umap: {min_dist: 2}}", "2: evaluation.umap.min_dist", "equal to 1"),
+        ("name: a\nevaluation: {umap: {shared: 1}}", "2: evaluation.umap.shared", "boolean"),
+        (
+            "name: a\nevaluation: {probe: {protocols: paper}}",
+            "2: evaluation.probe.protocols",
+            "such as [1, 2]",
+        ),
+        (
+            "name: a\nevaluation: {probe: {protocols: [papre]}}",
+            "2: evaluation.probe.protocols[0]",
+            'did you mean "paper"?',
+        ),
+        (
+            "name: a\nevaluation: {probe: {protocols: []}}",
+            "2: evaluation.probe.protocols",
+            "at least 1 item, not []",
+        ),
+        ("name: a\nevaluation: {fid: {sha256: abc}}", "2: evaluation.fid", "64 hexadecimal digits"),
+        ("name: a\nevaluation: {fid: {weights: ''}}", "2: evaluation.fid", "must name a file"),
+        (
+            "name: a\nevaluation: {probe: {representations: []}}",
+            "2: evaluation.probe.representations",
+            "",
+        ),
+        (
+            "name: a\nevaluation: {diagnostics: {active_threshold: 0}}",
+            "2: evaluation.diagnostics.active_threshold",
+            "than 0",
+        ),
+        ("name: a\nevaluation: [probe]", "2: evaluation", "mapping of settings"),
+        ("name: a\nevaluation: null", "2: evaluation", ""),
         ("name: a/b", "1: name", ""),
         ("name: a..b", "1: name", ""),
         ("name: ../a", "1: name", ""),
@@ -110,6 +164,35 @@ def test_all_errors_at_once(load: Load) -> None:
         ["6", "grid.tau[0]"],
         ["6", "grid.tau[1]"],
     ]
+
+
+@pytest.mark.parametrize(
+    "part", ["umap: 3", "probe: {protocols: [papre]}", "probe: {protocols: []}", "umap: "]
+)
+def test_one_error_is_said_once(load: Load, part: str) -> None:
+    assert len(errors(load, f"name: a\nevaluation:\n  {part}\n")) == 1
+
+
+def test_all_errors_of_an_evaluation_at_once(load: Load) -> None:
+    found = errors(
+        load,
+        "name: a\nevaluation:\n  split: train\n  umap: 3\n  fid: {n: 1, wieghts: x}\n  tsne: {}\n",
+    )
+    places = [line.split("sweep.yaml:")[1].split(": ")[:2] for line in found]
+    assert places == [
+        ["3", "evaluation.split"],
+        ["4", "evaluation.umap"],
+        ["5", "evaluation.fid.n"],
+        ["5", "evaluation.fid.wieghts"],
+        ["6", "evaluation.tsne"],
+    ]
+
+
+def test_settings_of_parts_from_the_command_line(load: Load) -> None:
+    spec = load("name: a\n", "evaluation.umap=false", "evaluation.fid.n=50")
+    assert (spec.evaluation.umap, spec.evaluation.fid) == (False, {"n": 50})
+    with pytest.raises(UserError, match=r"--set.*evaluation\.fid\.m"):
+        load("name: a\n", "evaluation.fid.m=50")
 
 
 def test_settings_that_contradict_each_other(load: Load) -> None:

@@ -49,3 +49,20 @@ def test_libraries_that_were_there_before_obey_too() -> None:
     assert isinstance(recorded, dict)
     assert set(recorded.values()) == {1}
     assert found["numba"] == found["torch"] == 1
+
+
+@pytest.mark.parametrize("launched", [True, False])
+def test_numba_still_compiles_after_it_was_held(launched: bool) -> None:
+    launch = "; numba.set_num_threads(2)" if launched else ""
+    after = "numba.njit(lambda x: x + 1)(1)"
+    script = f"""
+import os
+os.environ["NUMBA_NUM_THREADS"] = "2"
+import numba{launch}
+from orchestration.threads import limit_threads
+limit_threads(1)
+{after}
+print(numba.get_num_threads())
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert (done.stdout.strip(), done.returncode) == ("1", 0), done.stderr
