@@ -172,7 +172,7 @@ def _what(request: Request, plan: Plan) -> str:
     if request.wish is None:
         return count(len(plan.trials), "trial")
     ledger = Ledger.open(request.folder)
-    keys = [key for key, _ in _wished(request, ledger)]
+    keys = [key for key, _ in missing(ledger, request.spec.evaluation, request.wish)]
     adding = f"{count(len(keys), 'evaluation')} of {count(len(set(keys) - {''}), 'trial')}"
     untrained = sum(trial.state in ("pending", "running") for trial in ledger.planned())
     if not untrained:
