@@ -148,7 +148,7 @@ class Worker:
         config = TrialConfig.from_settings(job.config)
         start = self._newest_good(job, config)
         self._from_epoch = 0 if start is None else start.epoch
-        return Training(
+        training = Training(
             config,
             self._datasets[config.data.dataset],
             start=start,
@@ -156,6 +156,9 @@ class Worker:
             judges=self._judges(job, config),
             device=self._device,
         )
+        if job.probe_every and not training.has_classes:
+            self._notes.append("no val/probe_accuracy: the training images are all of one class")
+        return training
 
     def _judges(self, job: Job, config: TrialConfig) -> list[Judge]:
         if not job.fd_every:

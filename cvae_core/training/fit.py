@@ -16,7 +16,7 @@ from cvae_core.data.dataset import Dataset
 from cvae_core.data.scaling import shared, to_unit
 from cvae_core.data.splits import split_indices
 from cvae_core.errors import NonFiniteLossError
-from cvae_core.evaluation.probe import validation_probe
+from cvae_core.evaluation.probe import VALIDATION_FIT, validation_probe
 from cvae_core.losses import Terms
 from cvae_core.models import VAE, build_model
 from cvae_core.training.checkpoint import Checkpoint
@@ -99,6 +99,8 @@ class Training:
         self._train, self._val = split_indices(
             len(data.train), config.data.validation_fraction, config.data.split_seed
         )
+        self.has_classes = len(self._labels[self._train[:VALIDATION_FIT]].unique()) > 1
+        """Whether there is anything to classify; without it no probe is made."""
         self.model = build_model(config, data.image_shape).to(self._device)
         self._parameters = list(self.model.parameters())
         self._optimizer = torch.optim.Adam(
@@ -152,7 +154,7 @@ class Training:
             self.epoch += 1
             metrics |= self._validate()
         self._selection.update(self.epoch, metrics, self.model.state_dict())
-        if self._is_due(self._probe_every):
+        if self.has_classes and self._is_due(self._probe_every):
             metrics["val/probe_accuracy"] = validation_probe(
                 self.model, self._pixels, self._labels, self._train, self._val, self.config.data
             )

@@ -32,7 +32,17 @@ base:
 grid:
   model: [vae, cvae]
 checkpoints: {{min_interval_s: 0}}
-evaluation: {{probe_every: 10}}
+evaluation: {{probe_every: 10, umap: false, fd: false}}
+"""
+EVALUATED = """\
+name: digits
+base: {data: {name: digits}, epochs: 6, batch_size: 64, learning_rate: 1e-3}
+grid:
+  model: [vae, cvae]
+checkpoints: {min_interval_s: 0, every_epochs: 1}
+evaluation:
+  umap: {n: 100, shared: true}
+  pictures: {samples: 9}
 """
 COMMAND = Path(sys.executable).with_name("cvae-sweep")
 PATIENCE_S = 90.0
@@ -60,7 +70,11 @@ class Place:
         driver = subprocess.Popen(
             [str(COMMAND), *arguments],
             cwd=self.folder,
-            env={**environment, "TMPDIR": str(self.temporary)},
+            env={
+                **environment,
+                "TMPDIR": str(self.temporary),
+                "CVAE_SWEEP_CACHE": str(self.temporary.parent / "cache"),
+            },
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -302,3 +316,116 @@ def test_a_killed_worker_is_replaced_in_the_same_run(
     assert disturbed["error"] is None
     assert numbers(place) == numbers(whole)
     check_mlflow(place)
+
+
+@pytest.fixture(scope="module")
+def evaluated(make_place: Callable[[str], Place]) -> Place:
+    """An undisturbed run with every part but FID, and six checkpoints a trial."""
+    place = make_place("e")
+    (place.folder / "sweep.yaml").write_text(EVALUATED)
+    place.finish()
+    return place
+
+
+def artifacts(client: Any, run_id: str, folder: str | None = None) -> set[str]:
+    found: set[str] = set()
+    for item in client.list_artifacts(run_id, folder):
+        found |= artifacts(client, run_id, item.path) if item.is_dir else {item.path}
+    return found
+
+
+def entries(place: Place) -> dict[tuple[str, str], Any]:
+    """Every part of every trial's evaluation."""
+    return {
+        (trial["key"], entry): part
+        for trial in place.documents()
+        for entry, part in trial["evaluations"].items()
+    }
+
+
+def test_every_trials_run_holds_its_pictures_and_tables(evaluated: Place) -> None:
+    from mlflow import MlflowClient
+
+    parts = entries(evaluated)
+    assert {part["state"] for part in parts.values()} == {"finished"}
+    client = MlflowClient(f"sqlite:///{evaluated.folder}/runs/mlflow.db")
+    for trial in evaluated.documents():
+        noted = {
+            ref["path"].removeprefix(f"artifacts/{trial['key']}/")
+            for part in trial["evaluations"].values()
+            for ref in part["artifacts"]
+        }
+        assert {
+            *("probe/confusion_matrix.png", "probe/confusion_matrix.csv", "umap/umap.png"),
+            *("umap/umap.csv", "pictures/reconstructions.png", "pictures/samples.png"),
+            *("pictures/curves.png", "diagnostics/latent_dimensions.csv"),
+        } <= noted
+        assert noted <= artifacts(client, trial["run_id"])
+    sweep = json.loads((evaluated.sweep / "sweep.json").read_text())["content"]
+    assert sweep["evaluations"]["shared_umap"]["state"] == "finished"
+    assert "shared_umap/shared_umap.png" in artifacts(client, sweep["parent_run_id"])
+
+
+def test_evaluating_what_is_there_does_nothing(evaluated: Place) -> None:
+    before = evaluated.documents()
+    began = time.monotonic()
+    for only in (["--only", "diagnostics,umap"], []):
+        code, out = evaluated.run("evaluate", "digits", *only)
+        assert code == 0
+        assert "no evaluation is missing" in out
+    assert time.monotonic() - began < 30
+    assert evaluated.documents() == before
+
+
+def test_a_killed_evaluation_is_completed(evaluated: Place) -> None:
+    from mlflow import MlflowClient
+
+    command = ["evaluate", "digits", "--every-checkpoint", "--only", "probe,diagnostics"]
+    expected = {f"{part}@{n}" for part in ("probe", "diagnostics") for n in range(1, 7)}
+    wanted = {(trial["key"], entry) for trial in evaluated.documents() for entry in expected}
+    driver = evaluated.start(*command)
+    until = time.monotonic() + PATIENCE_S
+    while time.monotonic() < until and driver.poll() is None:
+        if len(wanted & entries(evaluated).keys()) >= 4:
+            break
+        time.sleep(0.01)
+    os.killpg(driver.pid, signal.SIGKILL)
+    driver.communicate()
+    before = entries(evaluated)
+    assert 4 <= len(wanted & before.keys()) < len(wanted), "it was to be killed half-way"
+    code, out = evaluated.run(*command)
+    assert code == 0, out
+    after = entries(evaluated)
+    assert wanted <= after.keys()
+    assert {after[which]["state"] for which in wanted} == {"finished"}
+    assert {which: after[which] for which in before} == before, "nothing is done again"
+    assert evaluated.left_behind() == []
+    client = MlflowClient(f"sqlite:///{evaluated.folder}/runs/mlflow.db")
+    for trial in evaluated.documents():
+        assert len(trial["attempts"]) == 1
+        history = client.get_metric_history(trial["run_id"], "val/reconstruction_mse")
+        assert sorted((metric.step, metric.value) for metric in history) == [
+            (n, after[trial["key"], f"diagnostics@{n}"]["metrics"]["val/reconstruction_mse"])
+            for n in range(1, 7)
+        ]
+        assert client.get_run(trial["run_id"]).info.status == "FINISHED"
+
+
+def test_files_of_weights_lie_below_the_working_directory(evaluated: Place) -> None:
+    """A worker works in another one."""
+    weights = evaluated.folder / "weights" / "inception.pth"
+    weights.parent.mkdir()
+    weights.write_bytes(b"not what is expected")
+    fid = "  fid: {n: 50, weights: weights/inception.pth}\n"
+    (evaluated.folder / "sweep.yaml").write_text(EVALUATED + fid)
+    before = entries(evaluated)
+    code, out = evaluated.run("run", "sweep.yaml")
+    assert code == 1
+    assert "evaluation (fid) failed: " in out
+    after = entries(evaluated)
+    assert {which: after[which] for which in before} == before
+    for trial in evaluated.documents():
+        part = trial["evaluations"]["fid"]
+        assert trial["state"] == "finished"
+        assert f"{weights} has SHA-256 " in part["error"]["message"]
+        assert part["settings"]["weights"] == str(weights)

@@ -16,12 +16,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import psutil
 import pytest
 
 from cvae_core.config import TrialConfig
+from cvae_core.evaluation.map_picture import one_map
+from cvae_core.training.checkpoint import sha256
+from orchestration import store
 from orchestration.addresses import check_can_listen
-from orchestration.ledger import Attempt, Epoch, Ledger, Sweep, Trial
+from orchestration.ledger import ArtifactRef, Attempt, Epoch, Evaluated, Ledger, Sweep, Trial
 from orchestration.mlflow_config import MlflowConfig
 
 if TYPE_CHECKING:
@@ -39,6 +43,7 @@ localStorage.setItem("mlflow.workflowType_v1", '"machine_learning"');
 localStorage.setItem("mlflow.assistant.fab.autoOpenedOnFirstLoad_v1", "true");
 localStorage.setItem("mlflow.assistant.panelOpen_v1", "false");
 """
+PICTURES = (("umap", "umap.png"), ("pictures", "reconstructions.png"))
 PATIENCE_S = 90.0
 NAMES = ("vae β=0.001 seed=0", "cvae β=0.001 λ=0.1 τ=0.5 seed=0")
 
@@ -117,6 +122,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ledger = Ledger.create(storage / "two", sweep)
     tracker = Tracker(uri, MlflowConfig(), storage)
     sweep.experiment, sweep.experiment_id = tracker.connect("two")
+    points = np.random.default_rng(0).normal(size=(50, 2)).astype(np.float32)
+    picture = one_map(points, np.arange(50) % 10, [str(n) for n in range(10)], "a map")
     tracker.bring_parent(ledger)
     for key, model in (("a", "vae"), ("b", "cvae")):
         config = TrialConfig.from_settings({"model": model, "beta": 1e-3, "epochs": 1})
@@ -125,6 +132,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         trial.epochs = [
             Epoch(epoch=1, metrics={"val/loss": 0.5}, images_per_s=9, epoch_s=1, at=1e9)
         ]
+        for entry, name in PICTURES:
+            path = f"artifacts/{key}/{entry}/{name}"
+            store.write_bytes(ledger.folder / path, picture)
+            ref = ArtifactRef(path=path, sha256=sha256(picture), bytes=len(picture))
+            trial.evaluations[entry] = Evaluated(state="finished", artifacts=[ref])
         ledger.save(trial)
         tracker.bring_trial(ledger, key)
     ledger.save_sweep()
@@ -204,6 +216,23 @@ def test_the_printed_page_shows_the_runs(served: tuple[Ui, int, str], page: Page
     table.get_by_text("two", exact=True).first.wait_for(timeout=60_000)
     for name in NAMES:
         table.get_by_text(name, exact=True).first.wait_for(timeout=20_000)
+
+
+@pytest.mark.parametrize(("entry", "name"), PICTURES)
+def test_a_trials_page_shows_its_pictures(
+    served: tuple[Ui, int, str], page: Page, folder: Path, entry: str, name: str
+) -> None:
+    _, port, _ = served
+    ledger = Ledger.open(folder / "runs" / "two")
+    run = f"experiments/{ledger.sweep.experiment_id}/runs/{ledger.trials['a'].run_id}"
+    page.goto(
+        f"http://127.0.0.1:{port}/#/{run}/artifacts/{entry}/{name}", wait_until="domcontentloaded"
+    )
+    picture = page.locator("img[src^='blob:']").first
+    picture.wait_for(timeout=60_000)
+    page.wait_for_function(
+        "document.querySelector(\"img[src^='blob:']\").naturalWidth > 100", timeout=20_000
+    )
 
 
 def test_ctrl_c_ends_it_and_all_its_processes(served: tuple[Ui, int, str]) -> None:

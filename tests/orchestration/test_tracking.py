@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from mlflow import MlflowClient
 
 from cvae_core.config import TrialConfig
 from orchestration import store
 from orchestration.ledger import (
+    ArtifactRef,
     Attempt,
     CheckpointRef,
     Epoch,
@@ -276,3 +279,143 @@ def test_the_parent_ends_as_the_sweep(place: Place, outcome: Any, status: str) -
     place.tracker().bring_parent(place.ledger)
     assert parent().info.status == "RUNNING"
     assert len(place.client.search_runs([place.ledger.sweep.experiment_id])) == 1
+
+
+def measured(place: Place, entry: str, content: str = "1", **more: Any) -> Evaluated:
+    """A part of a trial's evaluation with two files."""
+    refs = []
+    for name in ("picture.png", "table.csv"):
+        path = f"artifacts/a1/{entry}/{name}"
+        store.write_bytes(place.ledger.folder / path, f"{name} {content}".encode())
+        digest = hashlib.sha256(f"{name} {content}".encode()).hexdigest()
+        refs.append(ArtifactRef(path=path, sha256=digest, bytes=len(name) + 2))
+    return Evaluated(state="finished", artifacts=refs, ended=2e9, **more)
+
+
+def paths(place: Place, run_id: str, folder: str = "") -> set[str]:
+    found = set()
+    for item in place.client.list_artifacts(run_id, folder or None):
+        found |= paths(place, run_id, item.path) if item.is_dir else {item.path}
+    return found
+
+
+@pytest.fixture
+def uploads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Everything that is sent; it is sent all the same."""
+    sent: list[str] = []
+    real = MlflowClient.log_artifact
+
+    def log(self: Any, run_id: str, local_path: str, artifact_path: str | None = None) -> None:
+        sent.append(f"{artifact_path}/{Path(local_path).name}")
+        real(self, run_id, local_path, artifact_path)
+
+    monkeypatch.setattr(MlflowClient, "log_artifact", log)
+    return sent
+
+
+def test_pictures_and_tables_of_every_part(place: Place, uploads: list[str]) -> None:
+    trial = place.add()
+    place.end(trial)
+    for entry in ("probe", "umap", "probe@2", "umap@4"):
+        trial.evaluations[entry] = measured(place, entry)
+    place.ledger.save(trial)
+    for _ in range(3):
+        place.tracker().bring_trial(place.ledger, "a1")
+    (run,) = place.runs()
+    names = ("picture.png", "table.csv")
+    folders = ("probe", "umap", "epoch_00002/probe", "epoch_00004/umap")
+    expected = {f"{folder}/{name}" for folder in folders for name in names}
+    assert paths(place, run.info.run_id) == expected | {
+        "config.yaml",
+        "checkpoints/a001-e00006.pt",
+    }
+    others = {"None/config.yaml", "checkpoints/a001-e00006.pt"}
+    assert sorted(uploads) == sorted(expected | others), "nothing is sent twice"
+    trial.evaluations["umap"] = measured(place, "umap", "2")
+    place.ledger.save(trial)
+    place.tracker().bring_trial(place.ledger, "a1")
+    assert uploads[-2:] == ["umap/picture.png", "umap/table.csv"]
+    assert len(uploads) == len(expected | others) + 2
+    file = Path(place.client.download_artifacts(run.info.run_id, "umap/picture.png"))
+    assert file.read_text() == "picture.png 2"
+
+
+@pytest.mark.parametrize("same_driver", [True, False])
+def test_metrics_of_every_checkpoint_at_their_epochs(place: Place, same_driver: bool) -> None:
+    trial = place.add()
+    place.end(trial)
+    for epoch in (2, 4):
+        trial.evaluations[f"probe@{epoch}"] = Evaluated(
+            state="finished", metrics={"val/knn_accuracy": epoch / 10}, ended=2e9 + epoch
+        )
+    place.ledger.save(trial)
+    tracker = place.tracker()
+    for _ in range(3):
+        tracker.bring_trial(place.ledger, "a1")
+        tracker = tracker if same_driver else place.tracker()
+    assert place.steps("val/knn_accuracy") == [(2, 0.2), (4, 0.4)]
+    assert place.steps("probe/accuracy") == [(6, 0.9)]
+
+
+def test_a_part_that_was_measured_again_shows_its_newer_value(place: Place) -> None:
+    """MLflow keeps both values; the newer is the one it shows, and no third is ever added."""
+    trial = place.add()
+    place.end(trial)
+    place.tracker().bring_trial(place.ledger, "a1")
+    for value, ended in ((0.8, 2e9), (0.85, 3e9)):
+        again = Evaluated(state="finished", metrics={"probe/accuracy": value}, ended=ended)
+        place.ledger.note_evaluation("a1", "probe", again)
+        for _ in range(3):
+            place.tracker().bring_trial(place.ledger, "a1")
+    assert place.steps("probe/accuracy") == [(6, 0.8), (6, 0.85), (6, 0.9)]
+    (run,) = place.runs()
+    assert run.data.metrics["probe/accuracy"] == 0.85
+
+
+def notes_of(place: Place) -> dict[str, str]:
+    (run,) = place.runs()
+    return {name: text for name, text in run.data.tags.items() if name.startswith(("fid.", "fd."))}
+
+
+def test_facts_warnings_and_reasons_are_tags(place: Place) -> None:
+    trial = place.add()
+    place.end(trial)
+    trial.evaluations["fd"] = Evaluated(
+        state="finished", facts={"n": 50, "extractor": "cnn"}, warnings=["N is 50.", "And so on."]
+    )
+    reason = Failure(kind="absent", message="no weights " + "x" * 600)
+    trial.evaluations["fid"] = Evaluated(state="absent", error=reason, ended=1e9)
+    place.ledger.save(trial)
+    tracker = place.tracker()
+    tracker.bring_trial(place.ledger, "a1")
+    assert notes_of(place) == {
+        "fd.n": "50",
+        "fd.extractor": "cnn",
+        "fd.warning": "N is 50. And so on.",
+        "fid.absent": reason.message[:500],
+    }
+    # Each goes when it does not hold any more, whichever driver sees to it.
+    failure = Failure(kind="error", message="broken")
+    failed = Evaluated(state="failed", error=failure, ended=2e9)
+    place.ledger.note_evaluation("a1", "fid", failed)
+    tracker.bring_trial(place.ledger, "a1")
+    assert {n: t for n, t in notes_of(place).items() if n[:4] == "fid."} == {"fid.failed": "broken"}
+    for entry in ("fid", "fd"):
+        done = Evaluated(state="finished", facts={"n": 60}, ended=3e9)
+        place.ledger.note_evaluation("a1", entry, done)
+    place.tracker().bring_trial(place.ledger, "a1")
+    assert notes_of(place) == {"fid.n": "60", "fd.n": "60", "fd.extractor": "cnn"}
+
+
+def test_the_sweeps_run_holds_the_map_of_all_trials(place: Place, uploads: list[str]) -> None:
+    parent = place.ledger.sweep.parent_run_id
+    assert parent is not None
+    made = measured(place, "shared_umap", facts={"trials": 2})
+    place.ledger.note_evaluation("", "shared_umap", made)
+    for _ in range(2):
+        place.tracker().bring_parent(place.ledger)
+    names = {"shared_umap/picture.png", "shared_umap/table.csv"}
+    assert paths(place, parent) == {"sweep.yaml", *names}
+    assert sorted(uploads) == sorted(names)
+    tags = place.client.get_run(parent).data.tags
+    assert tags["shared_umap.trials"] == "2"
