@@ -33,6 +33,7 @@ check: $(VENV)/installed-test
 
 bench: $(VENV)/installed-test
 	$(BIN)/python benchmarks/train_step.py --check
+	$(BIN)/python benchmarks/evaluate.py
 
 clean:
 	rm -rf $(VENV) runs
