@@ -18,6 +18,7 @@ from cvae_core.evaluation.latent_use import dimensions_csv, latent_use
 from cvae_core.evaluation.parts import Outcome
 from cvae_core.evaluation.reconstruction import squared_errors
 from cvae_core.evaluation.settings import DiagnosticsConfig
+from cvae_core.evaluation.shares import within
 from cvae_core.evaluation.subject import BATCH, SHARED_SEED, Subject
 from cvae_core.models.contrastive import ContrastiveVAE
 from cvae_core.training.streams import stream
@@ -37,7 +38,7 @@ def evaluate(subject: Subject, settings: DiagnosticsConfig) -> Iterator[float | 
     pixels = subject.pixels("judged")
     if len(pixels) < 2:
         raise EvaluationError("there is one image to judge, and diagnostics need two at least")
-    mu, log_var = subject.posterior("judged")
+    mu, log_var = yield from within(0, 0.1, subject.encoded("judged"))
     yield 0.1
     use = latent_use(mu, log_var)
     kl = float(use.kl.sum())
@@ -49,7 +50,7 @@ def evaluate(subject: Subject, settings: DiagnosticsConfig) -> Iterator[float | 
         "latent_dimensions.csv": dimensions_csv(use, threshold),
         "kl_per_dimension.png": kl_bars_png(subject, use, threshold),
     }
-    error = yield from _mean_error(subject, torch.from_numpy(mu), pixels, 0.2)
+    error = yield from _mean_error(subject, torch.from_numpy(mu), pixels, 0.3)
     metrics["test/reconstruction_mse"] = error
     warnings = []
     elbo = yield from _elbo(subject, pixels, kl)
@@ -79,12 +80,13 @@ def _elbo(subject: Subject, pixels: Tensor, kl: float) -> Generator[float, None,
     The variance comes from training images whatever is judged: no bound is then better for having
     seen the images that it is of, and test and validation have the same one.
     """
+    yield from within(0.4, 0.6, subject.encoded("fit"))
     fitted = torch.from_numpy(subject.representation("sample", "fit")[:FIT_IMAGES])
-    known = subject.pixels("fit")[:FIT_IMAGES]
+    known = subject.pixels("fit", FIT_IMAGES)
     scale = unit_scale(subject.config.data)
-    variance = scale * (yield from _mean_error(subject, fitted, known, 0.4))
+    variance = scale * (yield from _mean_error(subject, fitted, known, 0.6))
     sampled = torch.from_numpy(subject.representation("sample", "judged"))
-    error = scale * (yield from _mean_error(subject, sampled, pixels, 0.6))
+    error = scale * (yield from _mean_error(subject, sampled, pixels, 0.7))
     if variance == 0:
         return None
     size = pixels[0].numel()
@@ -94,11 +96,11 @@ def _elbo(subject: Subject, pixels: Tensor, kl: float) -> Generator[float, None,
 def _mean_error(
     subject: Subject, latents: Tensor, pixels: Tensor, done: float
 ) -> Generator[float, None, float]:
-    """Mean squared error per pixel; yields shares done, from ``done`` to 0.2 more."""
+    """Mean squared error per pixel; yields shares done, from ``done`` to 0.1 more."""
     total = 0.0
     for batch, error in enumerate(squared_errors(subject, latents, pixels)):
         total += error
-        yield done + 0.2 * batch * BATCH / len(pixels)
+        yield done + 0.1 * batch * BATCH / len(pixels)
     return total / pixels.numel()
 
 

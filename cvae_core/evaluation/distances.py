@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 from cvae_core.errors import EvaluationError
 from cvae_core.evaluation.extractor import Extractor, extract
@@ -14,12 +18,13 @@ from cvae_core.evaluation.parts import Outcome
 from cvae_core.evaluation.real_side import LEAST, RealSide, real_side
 from cvae_core.evaluation.shares import within
 from cvae_core.evaluation.subject import Subject
+from cvae_core.evaluation.waiting import beating
 
 USUAL = 10_000
 SMALL = 2048
 """Below so many images the Fréchet distance's bias is large beside differences of models."""
-REAL_SHARE = 0.75
-"""Of the images, where the real side is not there yet: three of four sets and the floors."""
+DECODED, REAL, EXTRACTED = 0.02, 0.75, 0.97
+"""Shares done after each stage, where the real side is not there yet: it is three of four sets."""
 
 Family = Literal["fd", "fid"]
 
@@ -47,16 +52,16 @@ def judge(
         raise EvaluationError(
             f"{count} image is too few for a distance: {LEAST} {subject.split} images are needed"
         )
-    generated = subject.generated(count)
-    real = yield from within(0, REAL_SHARE, real_side(subject, extractor, count))
-    features = yield from within(REAL_SHARE, 1, extract(extractor, generated))
+    generated = yield from within(0, DECODED, subject.decoded(count))
+    real = yield from within(DECODED, REAL, real_side(subject, extractor, count))
+    features = yield from within(REAL, EXTRACTED, extract(extractor, generated))
     usual = USUAL if subject.split == "test" else judged
     named = variant(extractor.name, count, usual)
-    own = statistics(features)
+    frechet, kernel = yield from beating(partial(_distances, features, real), EXTRACTED)
     yield Outcome(
         metrics={
-            f"{family}/{named}": frechet_distance(own, real.statistics),
-            f"kid/{named}": kid(features, real.features, within_y=real.within),
+            f"{family}/{named}": frechet,
+            f"kid/{named}": kernel,
             **_floors(real, family, named),
         },
         facts={
@@ -66,7 +71,7 @@ def judge(
             "floor_n": real.floor_count,
             "floor_halves_n": real.half_count,
         },
-        warnings=[*_warnings(count, n, family), *real.warnings],
+        warnings=[*_warnings(subject, count, n, family), *real.warnings],
     )
 
 
@@ -80,8 +85,18 @@ def _floors(real: RealSide, family: Family, named: str) -> dict[str, float]:
     return {names[kind]: value for kind, value in real.floors.items()}
 
 
-def _warnings(count: int, wanted: int, family: Family) -> list[str]:
+def _distances(features: NDArray[np.float32], real: RealSide) -> tuple[float, float]:
+    frechet = frechet_distance(statistics(features), real.statistics)
+    return frechet, kid(features, real.features, within_y=real.within)
+
+
+def _warnings(subject: Subject, count: int, wanted: int, family: Family) -> list[str]:
     advice = f"{family.upper()} is biased at small N; compare only with the same N"
-    if count < wanted:
+    if count >= SMALL and subject.split == "validation":
+        # All images of its part are what is meant, unless a sweep asks for fewer.
+        judged = len(subject.labels("judged"))
+        what = f"N is {count}, not {judged}: fewer than the validation part has. {advice}"
+        return [what] if count < judged else []
+    if count < wanted and subject.split == "test":
         return [f"N is {count}, not {wanted}: there are no more images. {advice}"]
     return [f"N is {count}. {advice}"] if count < SMALL else []

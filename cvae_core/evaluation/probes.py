@@ -14,6 +14,7 @@ from cvae_core.evaluation.knn import knn_predictions
 from cvae_core.evaluation.parts import Outcome
 from cvae_core.evaluation.probe import accuracy, paper_split, probe_predictions
 from cvae_core.evaluation.settings import ProbeConfig, Representation
+from cvae_core.evaluation.shares import within
 from cvae_core.evaluation.subject import Subject
 from cvae_core.evaluation.waiting import beating
 from cvae_core.models import ContrastiveVAE
@@ -46,6 +47,8 @@ def evaluate(subject: Subject, settings: ProbeConfig) -> Iterator[float | Outcom
         facts={"fit_images": len(fit_labels), "judged_images": len(labels)},
         warnings=_unseen(fit_labels, labels, subject),
     )
+    yield from within(0, 0.08 / steps, subject.encoded("fit"))
+    yield from within(0.08 / steps, 0.1 / steps, subject.encoded("judged"))
     for representation in representations:
         fit = subject.representation(representation, "fit")
         yield (len(outcome.metrics) + 0.1) / steps

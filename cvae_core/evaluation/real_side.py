@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,12 +21,15 @@ from cvae_core.evaluation.kernel_distance import kid, mean_within
 from cvae_core.evaluation.shared_files import content_key, write_shared
 from cvae_core.evaluation.shares import within
 from cvae_core.evaluation.subject import SHARED_SEED, Subject
+from cvae_core.evaluation.waiting import beating
 from cvae_core.training.streams import stream
 
 FORMAT = 1
 """Raised when the files' content or its meaning changes."""
 LEAST = 2
 """Images that a covariance, and a mean over pairs, needs."""
+EXTRACTED = 0.95
+"""Share of the work once the features are there."""
 
 
 @dataclass(frozen=True)
@@ -85,9 +89,13 @@ def _compute(subject: Subject, extractor: Extractor, count: int) -> Iterator[flo
     judged = subject.pixels("judged")
     judged = judged[_order(len(judged), "judged")[:count]]
     training = shared(subject.data.train.pixels)[drawn]
-    share = len(judged) / (len(judged) + len(training))
+    share = EXTRACTED * len(judged) / (len(judged) + len(training))
     features = yield from within(0, share, extract(extractor, judged))
-    others = yield from within(share, 1, extract(extractor, training))
+    others = yield from within(share, EXTRACTED, extract(extractor, training))
+    yield (yield from beating(partial(_measured, features, others, count), EXTRACTED))
+
+
+def _measured(features: NDArray[np.float32], others: NDArray[np.float32], count: int) -> RealSide:
     own, own_within = statistics(features), mean_within(features)
     floors = {}
     floor_count, half_count = min(count, len(others)), len(others) // 2
@@ -99,7 +107,7 @@ def _compute(subject: Subject, extractor: Extractor, count: int) -> Iterator[flo
     if half_count >= LEAST:
         floors["frechet_halves"] = frechet_distance(statistics(first), statistics(second))
         floors["kernel_halves"] = kid(first, second)
-    yield RealSide(features, own, own_within, floors, floor_count, half_count)
+    return RealSide(features, own, own_within, floors, floor_count, half_count)
 
 
 def _order(count: int, purpose: str) -> Tensor:

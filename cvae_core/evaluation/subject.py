@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -27,6 +27,8 @@ SHARED_SEED = 0
 """Of every random number of an evaluation: the same for all trials, whatever their seed."""
 
 Which = Literal["fit", "judged"]
+Posterior = tuple[NDArray[np.float32], NDArray[np.float32]]
+"""Means and log-variances, each (N, D)."""
 
 
 class Subject:
@@ -85,29 +87,57 @@ class Subject:
                 self._labels["fit"],
             )
             self._indices = {"fit": train[:VALIDATION_FIT], "judged": val}
-        self._posteriors: dict[str, tuple[NDArray[np.float32], NDArray[np.float32]]] = {}
+        self._posteriors: dict[str, Posterior] = {}
         self._generated: Tensor | None = None
 
-    def pixels(self, which: Which) -> Tensor:
-        """uint8 (N, C, H, W) of the images that classifiers are fitted on, or of those judged."""
+    def pixels(self, which: Which, count: int | None = None) -> Tensor:
+        """uint8 (N, C, H, W) of the images that classifiers are fitted on, or of those judged.
+
+        ``count``: the first ones alone.
+        """
         if which == "judged" and self.split == "test":
-            return self._pixels["judged"]
-        return self._pixels[which].index_select(0, self._indices[which])
+            return self._pixels["judged"][:count]
+        return self._pixels[which].index_select(0, self._indices[which][:count])
 
     def labels(self, which: Which) -> NDArray[np.int64]:
         """Classes (N,) of the same images."""
         labels: NDArray[np.int64] = self._labels[which][self._indices[which].numpy()]
         return labels
 
-    def posterior(self, which: Which) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def posterior(self, which: Which) -> Posterior:
         """Means and log-variances, each float32 (N, D), of the same images.
 
         Raises:
             EvaluationError: some are not finite.
         """
-        if which not in self._posteriors:
-            self._posteriors[which] = self._encode(self._pixels[which], self._indices[which])
+        for _ in self.encoded(which):
+            pass
         return self._posteriors[which]
+
+    @torch.no_grad()
+    def encoded(self, which: Which) -> Iterator[float | Posterior]:
+        """``posterior`` with signs of life: it is at hand once this is done.
+
+        Yields:
+            The share that is done, in (0, 1), after each batch, and at last the posterior.
+
+        Raises:
+            EvaluationError: some are not finite.
+        """
+        if which not in self._posteriors:
+            pixels, indices = self._pixels[which], self._indices[which]
+            means, log_variances = [], []
+            for chunk in indices.split(BATCH):
+                batch = pixels.index_select(0, chunk).to(self.device)
+                mu, log_var = self.model.encode(self.real(batch))
+                means.append(mu.cpu())
+                log_variances.append(log_var.cpu())
+                yield len(means) * BATCH / (len(indices) + BATCH)
+            self._posteriors[which] = (
+                _finite(torch.cat(means).numpy(), "latent means"),
+                _finite(torch.cat(log_variances).numpy(), "latent log-variances"),
+            )
+        yield self._posteriors[which]
 
     def representation(self, kind: Representation, which: Which) -> NDArray[np.float32]:
         """What a classifier gets, float32 (N, D): means, samples, or projections of the means.
@@ -133,17 +163,33 @@ class Subject:
         """Standard normal latents (count, D), the same for every trial of as many dimensions."""
         return self._prior(count)[:count]
 
-    @torch.no_grad()
     def generated(self, count: int) -> Tensor:
         """Images decoded from the prior, uint8 (count, C, H, W): stored as the real ones are.
 
         Raises:
             EvaluationError: some are not finite.
         """
+        *_, images = self.decoded(count)
+        assert isinstance(images, Tensor)  # noqa: S101 - decoded ends with it
+        return images
+
+    @torch.no_grad()
+    def decoded(self, count: int) -> Iterator[float | Tensor]:
+        """``generated`` with signs of life.
+
+        Yields:
+            The share that is done, in (0, 1), after each batch, and at last the images.
+
+        Raises:
+            EvaluationError: some are not finite.
+        """
         if self._generated is None or len(self._generated) < count:
-            parts = [self.decode(z) for z in self._prior(count).split(BATCH)]
-            self._generated = torch.cat([to_stored(part, self.config.data) for part in parts])
-        return self._generated[:count]
+            images: list[Tensor] = []
+            for z in self._prior(count).split(BATCH):
+                images.append(to_stored(self.decode(z), self.config.data))
+                yield len(images) * BATCH / (count + 2 * BATCH)
+            self._generated = torch.cat(images)
+        yield self._generated[:count]
 
     @torch.no_grad()
     def decode(self, z: Tensor) -> Tensor:
@@ -166,21 +212,6 @@ class Subject:
     def real(self, pixels: Tensor) -> Tensor:
         """Stored images (uint8) as the model reads them."""
         return to_model_range(to_unit(pixels, self.config.data), self.config.data)
-
-    @torch.no_grad()
-    def _encode(
-        self, pixels: Tensor, indices: Tensor
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        means, log_variances = [], []
-        for chunk in indices.split(BATCH):
-            batch = pixels.index_select(0, chunk).to(self.device)
-            mu, log_var = self.model.encode(self.real(batch))
-            means.append(mu.cpu())
-            log_variances.append(log_var.cpu())
-        return (
-            _finite(torch.cat(means).numpy(), "latent means"),
-            _finite(torch.cat(log_variances).numpy(), "latent log-variances"),
-        )
 
 
 def _finite(values: NDArray[np.float32], what: str) -> NDArray[np.float32]:

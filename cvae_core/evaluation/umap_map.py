@@ -14,6 +14,7 @@ from cvae_core.evaluation.map_table import table
 from cvae_core.evaluation.metrics import variant
 from cvae_core.evaluation.parts import Outcome
 from cvae_core.evaluation.settings import UmapConfig
+from cvae_core.evaluation.shares import within
 from cvae_core.evaluation.subject import SHARED_SEED, Subject
 from cvae_core.training.streams import stream
 
@@ -32,14 +33,15 @@ def evaluate(subject: Subject, settings: UmapConfig) -> Iterator[float | Outcome
         AbsentError: umap-learn is not installed, or there are fewer than 4 images.
         EvaluationError: the means are all equal, or not finite.
     """
-    means, labels = subject.posterior("judged")[0], subject.labels("judged")
+    means, _ = yield from within(0, 0.05, subject.encoded("judged"))
+    labels = subject.labels("judged")
     chosen = subset(len(means), settings.n)
     points, labels = means[chosen], labels[chosen]
     warnings: list[str] = []
     embedded = np.empty((0, 2), dtype=np.float32)
     for done in reducer.reduce(points, settings.neighbours, settings.min_dist, warnings):
         if isinstance(done, float):
-            yield 0.9 * done
+            yield 0.05 + 0.85 * done
         else:
             embedded = done
     metrics = {}

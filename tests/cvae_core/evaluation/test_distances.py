@@ -17,6 +17,7 @@ from cvae_core import fit
 from cvae_core.config import TrialConfig
 from cvae_core.data import Dataset, Images, split_indices
 from cvae_core.errors import EvaluationError
+from cvae_core.evaluation import distances
 from cvae_core.evaluation.distances import judge
 from cvae_core.evaluation.frechet import frechet_distance, statistics
 from cvae_core.evaluation.kernel_distance import kid
@@ -127,9 +128,24 @@ def test_names_and_warnings_on_test(make: Make) -> None:
 
 def test_names_on_validation(make: Make) -> None:
     subject = make(split="validation")
-    assert "fd/digits-cnn" in judged(subject, Pooled()).metrics
-    assert judged(subject, Pooled()).facts["n"] == 30
-    assert "fd/digits-cnn_n20" in judged(subject, Pooled(), 20).metrics
+    whole = judged(subject, Pooled())
+    assert "fd/digits-cnn" in whole.metrics
+    assert whole.facts["n"] == 30
+    assert whole.warnings == ["N is 30. FD is biased at small N; compare only with the same N"]
+    fewer = judged(subject, Pooled(), 20)
+    assert "fd/digits-cnn_n20" in fewer.metrics
+    assert fewer.warnings == ["N is 20. FD is biased at small N; compare only with the same N"]
+
+
+def test_no_warning_for_the_whole_of_a_large_validation_part(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(distances, "SMALL", 25)
+    assert judged(make(split="validation"), Pooled()).warnings == []
+    assert judged(make(split="validation"), Pooled(), 28).warnings == [
+        "N is 28, not 30: fewer than the validation part has. FD is biased at small N; compare "
+        "only with the same N"
+    ]
 
 
 def test_all_trials_share_the_real_side(

@@ -86,3 +86,21 @@ def test_latents_that_are_not_finite_are_named(
         subject.posterior("judged")
     with pytest.raises(EvaluationError, match="decoded images are not finite"):
         subject.generated(3)
+
+
+def test_what_is_computed_in_steps_is_then_at_hand(
+    make_subject: Callable[..., Subject], config: TrialConfig, small: Dataset, trained: FitResult
+) -> None:
+    subject = make_subject(config, small, trained)
+    for work in (subject.encoded("fit"), subject.encoded("judged"), subject.decoded(1500)):
+        *shares, found = work
+        assert shares and all(0 < share < 1 for share in shares if isinstance(share, float))
+        assert not isinstance(found, float)
+    assert next(iter(subject.encoded("fit"))) is subject.posterior("fit")
+    assert torch.equal(next(iter(subject.decoded(1500))), subject.generated(1500))
+    assert len(subject.generated(1500)) == 1500
+
+
+def test_the_first_pixels_alone(subject: Subject) -> None:
+    for which in ("fit", "judged"):
+        assert torch.equal(subject.pixels(which, 7), subject.pixels(which)[:7])
