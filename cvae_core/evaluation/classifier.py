@@ -31,9 +31,9 @@ LARGEST = 32
 """Pixels of a side; larger images are averaged down to it."""
 SEEN = {1: 180_000, 3: 300_000}
 """Training images that are looked at, by channels: 3 epochs of MNIST, 6 of CIFAR-10."""
-LEAST_SEEN = 9_000
+LEAST_SEEN = 8_000
 MOST_EPOCHS = 30
-"""Few images are looked at more often: 6 times (digits), and 9,000 images at least."""
+"""Few images are looked at more often: 6 times (digits), and 8,000 images at least."""
 FEW = 10_000
 BATCH, BATCH_OF_FEW = 128, 32
 LEARNING_RATE = 0.01

@@ -112,6 +112,8 @@ def test_halves_of_what_there_is(make: Make, small: Dataset) -> None:
     outcome = judged(make(few), Pooled())
     assert outcome.facts["floor_n"] == 60
     assert outcome.facts["floor_halves_n"] == 36
+    # Of one set with itself it would be zero but for rounding.
+    assert outcome.metrics["fd/digits-cnn_n60_floor_halves"] > 1e-4
 
 
 def test_names_and_warnings_on_test(make: Make) -> None:
@@ -176,6 +178,7 @@ def test_the_real_side_is_found_by_what_it_depends_on(make: Make, small: Dataset
     pixels = small.test.pixels.copy()
     pixels[0, 0, 0, 0] ^= 1
     assert new(make(dataclasses.replace(small, test=Images(pixels, small.test.labels))))
+    assert new(make(), 30)
     assert new(make(split="validation"), 30)
     assert new(make(settings={"data": {"validation_fraction": 0.2}}))
     assert new(make(settings={"data": {"split_seed": 1}}))
