@@ -20,8 +20,16 @@ FEWEST = 4
 """Images that a map needs."""
 
 
+Neighbours = tuple[NDArray[np.float32], NDArray[np.int64]]
+"""Distances and indices, each (N, k), nearest first, each point its own first neighbour."""
+
+
 def reduce(
-    points: NDArray[np.float32], neighbours: int, min_dist: float, notes: list[str]
+    points: NDArray[np.float32],
+    neighbours: int,
+    min_dist: float,
+    notes: list[str],
+    known: Neighbours | None = None,
 ) -> Iterator[float | NDArray[np.float32]]:
     """Coordinates in two dimensions, as ``UMAP(n_neighbors, min_dist)`` has them, seeded.
 
@@ -30,6 +38,7 @@ def reduce(
         neighbours: of each point, itself counted; fewer where there are not as many points.
         min_dist: how close points may lie on the map.
         notes: gets what a reader of the map should know.
+        known: the neighbours, where they are not the nearest of all points.
 
     Yields:
         The share that is done, and at last float32 (N, 2).
@@ -49,7 +58,8 @@ def reduce(
     yield 0.01
     umap = load()
     yield 0.1
-    distances, indices = nearest(points, points, neighbours)
+    distances, indices = known or nearest(points, points, neighbours)
+    neighbours = indices.shape[1]
     generator = np.random.RandomState(SEED)
     graph = umap.fuzzy_simplicial_set(
         points, neighbours, generator, "euclidean", {}, indices, distances

@@ -11,6 +11,7 @@ from cvae_core.errors import AbsentError, EvaluationError
 from cvae_core.evaluation import reducer
 from cvae_core.evaluation.map_picture import PANELS, limits, many_maps
 from cvae_core.evaluation.map_table import table
+from cvae_core.evaluation.neighbours import nearest
 from cvae_core.evaluation.parts import Outcome
 from cvae_core.evaluation.procrustes import align
 from cvae_core.evaluation.settings import UmapConfig
@@ -53,11 +54,13 @@ def shared_map(
             raise EvaluationError(f"latent means of {name} are not finite")
     chosen = subset(len(labels), min(settings.n, max(MOST_POINTS // len(latents), reducer.FEWEST)))
     own, labels = [each[chosen] for each in latents], labels[chosen]
-    aligned = np.concatenate(align(own, names))
+    each_aligned = align(own, names)
+    aligned = np.concatenate(each_aligned)
     yield 0.01
     warnings: list[str] = []
     embedded = np.empty((0, 2), dtype=np.float32)
-    for done in reducer.reduce(aligned, settings.neighbours, settings.min_dist, warnings):
+    known = joint_neighbours(each_aligned, settings.neighbours)
+    for done in reducer.reduce(aligned, settings.neighbours, settings.min_dist, warnings, known):
         if isinstance(done, float):
             yield 0.01 + 0.7 * done
         else:
@@ -105,3 +108,41 @@ def shared_map(
         },
         warnings=warnings,
     )
+
+
+def joint_neighbours(aligned: Sequence[NDArray[np.float32]], k: int) -> reducer.Neighbours | None:
+    """Neighbours on a shared map: two thirds of a point's own trial, one third of all others.
+
+    An image's points in other trials are left out: its nearest points by far, they would make a
+    map of copies, whose panels are alike whatever the trials have learnt.
+
+    Args:
+        aligned: each trial's points (N, D) of the same images in the same order.
+        k: neighbours of each point, itself counted.
+
+    Returns:
+        None where there are too few images or trials: then the nearest of all are taken.
+    """
+    trials, count = len(aligned), len(aligned[0])
+    abroad = k // 3
+    if trials < 2 or abroad < 1 or count <= k:
+        return None
+    everything = np.concatenate(aligned)
+    image = np.tile(np.arange(count), trials)
+    distances, indices = [], []
+    for number, own in enumerate(aligned):
+        near, at = nearest(own, own, k - abroad)
+        others = np.flatnonzero(np.arange(trials * count) // count != number)
+        # As many more as an image has points there.
+        far, there = nearest(everything[others], own, abroad + trials - 1)
+        there = others[there]
+        copies = image[there] == np.arange(count)[:, None]
+        kept = np.argsort(copies, axis=1, kind="stable")[:, :abroad]
+        distances.append(np.hstack([near, np.take_along_axis(far, kept, axis=1)]))
+        indices.append(np.hstack([at + number * count, np.take_along_axis(there, kept, axis=1)]))
+    far, at = np.concatenate(distances), np.concatenate(indices)
+    # A point stays its own first neighbour, also beside others at no distance.
+    far[np.arange(len(far)), np.argmax(at == np.arange(len(at))[:, None], axis=1)] = -1.0
+    order = np.argsort(far, axis=1, kind="stable")
+    sorted_far = np.maximum(np.take_along_axis(far, order, axis=1), 0.0).astype(np.float32)
+    return sorted_far, np.take_along_axis(at, order, axis=1)
