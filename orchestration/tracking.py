@@ -208,8 +208,6 @@ class Tracker:
         points = {}
         for name in known.metric_names:
             history = self._client.get_metric_history(known.run_id, name)
-            # A part that was measured again has two values at one step: the later one counts.
-            history.sort(key=lambda metric: metric.timestamp)
             points[name] = {metric.step: metric.value for metric in history}
         return points
 
