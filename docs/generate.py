@@ -64,7 +64,8 @@ METRICS_HEAD = """\
 
 Names are the same in MLflow, in `status --json` and in tables. Test images are looked at once, by
 the evaluation after training; what is measured on validation is named `val/…`: `fd/mnist-cnn`
-becomes `val/fd_mnist-cnn`, `test/elbo` becomes `val/elbo`. Figures of another extractor, another
+becomes `val/fd_mnist-cnn`, `test/elbo` becomes `val/elbo`; there N is all images of the validation
+part unless its name says another. Figures of another extractor, another
 number of images or another protocol have other names, so that what has one name can be compared.
 Random numbers of an evaluation (prior samples, posterior noise, which images are drawn) are the
 same for every trial.
@@ -92,6 +93,7 @@ def metrics() -> Iterator[str]:
     rows = (
         (
             code(metric.name),
+            metric.title,
             metric.definition,
             {"higher": "↑", "lower": "↓", None: ""}[metric.better],
             metric.unit,
@@ -99,7 +101,7 @@ def metrics() -> Iterator[str]:
         )
         for metric in METRICS
     )
-    yield from table(("metric", "what it is", "better", "unit", "source"), rows)
+    yield from table(("metric", "in tables", "what it is", "better", "unit", "source"), rows)
 
 
 def sweep_files() -> Iterator[str]:

@@ -6,6 +6,7 @@ import dataclasses
 import math
 import os
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import torch
 from cvae_core.config import SelectionConfig, TrialConfig
 from cvae_core.data import Dataset, Images
 from cvae_core.data.scaling import shared
+from cvae_core.errors import AbsentError, EvaluationError
 from cvae_core.evaluation.parts import measure
 from cvae_core.evaluation.probe import VALIDATION_FIT, validation_probe
 from cvae_core.evaluation.settings import ProbeConfig
@@ -85,11 +87,13 @@ def calibrate(config: TrialConfig, data: Dataset, *, threads: int, gpu: bool) ->
     record = training.run_epoch()
     sample = _some(data, max(least, SAMPLE))
     began = time.perf_counter()
-    _validation_probe(training, sample, device)
+    if training.has_classes:
+        _validation_probe(training, sample, device)
     probed = time.perf_counter()
     subject = Subject(config, sample, training.checkpoint().model, cache=Path(os.devnull))
-    for _ in measure("probe", subject, ProbeConfig()):
-        pass
+    with suppress(AbsentError, EvaluationError):  # it will cost nothing then
+        for _ in measure("probe", subject, ProbeConfig()):
+            pass
     evaluated = time.perf_counter()
     # Fitting a probe takes as much longer as there are more images.
     probe_share = min(VALIDATION_FIT, len(data.train)) / min(VALIDATION_FIT, len(sample.train))

@@ -9,6 +9,7 @@ from cvae_core.evaluation.metrics import METRICS, describe
 
 HEADLINES = {
     "probe/accuracy": 0,
+    "probe/accuracy_<representation>": 4,
     "fid/inception<variant>": 2,
     "fid/inception<variant>_floor": 3,
     "fd/<extractor>": 2,
@@ -19,7 +20,7 @@ HEADLINES = {
     "latent/kl": 7,
     "latent/active_units": 9,
     "test/elbo": 8,
-    "umap/trustworthiness<count>": 10,
+    "umap/trustworthiness<count><map>": 10,
 }
 """Families of metrics, and when their column goes where there is little room, the highest first."""
 ARROWS = {"higher": " ↑", "lower": " ↓", None: ""}
@@ -35,16 +36,27 @@ def headlines(names: Iterable[str]) -> dict[str, tuple[str, int]]:
     found = {}
     for family, rank in HEADLINES.items():
         metric = next(metric for metric in METRICS if metric.name == family)
-        for name in there:
-            if describe(name) is metric and not name.startswith("val/"):
-                found[name] = (head(name), rank)
-    return found
+        own = [name for name in there if describe(name) is metric]
+        # Figures of validation stand in for those of test where there are none.
+        test = [name for name in own if not name.startswith("val/")]
+        for name in test or own:
+            found[name] = (head(name), rank)
+    heads = [title for title, _ in found.values()]
+    return {
+        # Two extractors, or two data sets: the whole name tells them apart.
+        name: (title if heads.count(title) == 1 else f"{title} {name}", rank)
+        for name, (title, rank) in found.items()
+    }
 
 
 def head(name: str) -> str:
-    """A metric's name for the head of a column: short, with N and the better direction."""
+    """A metric's name for the head of a column: short, with what tells it from its likes."""
     metric = describe(name)
     if metric is None:
         return name
-    number = re.search(r"_n(\d+)", name)
-    return metric.title + (f" n={number[1]}" if number else "") + ARROWS[metric.better]
+    words = [f"{key}={value}" for key, value in re.findall(r"_([nk])(\d+)", name)]
+    words += [kind for kind in ("sample", "projection") if name.endswith(f"_{kind}")]
+    title = metric.title
+    if name.startswith("val/") and not title.startswith("val"):
+        title = f"val {title}"
+    return " ".join([title, *words]) + ARROWS[metric.better]

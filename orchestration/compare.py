@@ -21,7 +21,7 @@ def comparison_rows(trials: list[dict[str, Any]]) -> list[dict[str, Any]]:
     Returns:
         Rows with ``name``, ``model``, ``settings`` (those that differ within the sweep),
         ``trials`` (how many), ``train_s`` (mean), and ``metrics``: for each a mean and, over more
-        than one seed, a standard deviation.
+        than one seed, a standard deviation; ``counts`` says how many trials have each.
     """
     names = names_of(trials)
     done = [_Done(trial, names) for trial in trials if trial["state"] in ("finished", "stopped")]
@@ -45,7 +45,7 @@ def comparison_table(trials: list[dict[str, Any]]) -> Sheet:
     metrics = [
         Column(
             title,
-            [_mean_text(row["metrics"].get(name)) for row in rows],
+            [_cell(row, name) for row in rows],
             rank=rank,
             right=True,
         )
@@ -87,12 +87,13 @@ class _Done:
 
 def _row(group: list[_Done], names: Names) -> dict[str, Any]:
     first, documents = group[0], [trial.document for trial in group]
-    metrics = {}
+    metrics, counts = {}, {}
     for name in dict.fromkeys(name for each in documents for name in each["metrics"]):
         values = [each["metrics"][name] for each in documents if name in each["metrics"]]
         if values:
             spread = statistics.stdev(values) if len(values) > 1 else None
             metrics[name] = (statistics.fmean(values), spread)
+            counts[name] = len(values)
     return {
         "name": first.name,
         "model": first.model,
@@ -100,11 +101,15 @@ def _row(group: list[_Done], names: Names) -> dict[str, Any]:
         "trials": len(group),
         "train_s": statistics.fmean(each["train_s"] for each in documents),
         "metrics": metrics,
+        "counts": counts,
     }
 
 
-def _mean_text(value: tuple[float, float | None] | None) -> str:
-    if value is None:
+def _cell(row: Mapping[str, Any], name: str) -> str:
+    """Mean and spread; how many trials have the figure, where not all have."""
+    if name not in row["metrics"]:
         return "-"
-    mean, spread = value
-    return f"{mean:.4g} ± {spread:.2g}" if spread else f"{mean:.4g}"
+    mean, spread = row["metrics"][name]
+    text = f"{mean:.4g} ± {spread:.2g}" if spread else f"{mean:.4g}"
+    count = row["counts"][name]
+    return text if count == row["trials"] else f"{text} ({count} of {row['trials']})"

@@ -56,7 +56,11 @@ class Door:
         """Take a report in; True where the job is to stop."""
         if report.kind == "progress":
             self._listener(job, report, self._ledger.trials.get(job.key))
-            return False
+            # A part of an evaluation is begun anew another time; an epoch is awaited.
+            if job.kind == "train" or not self.stopping:
+                return False
+            self._queue.ended(job)
+            return True
         stopping = self.stopping  # read once: Ctrl-C may set it at any moment
         if report.kind == "epoch":
             superfluous = self._epoch(job, report, stopping=stopping)

@@ -15,7 +15,7 @@ from cvae_core.evaluation.parts import PARTS
 from orchestration.settings import FORBID
 
 Count = Annotated[int, Strict(), Field(ge=0)]
-BESIDES = ("split", "checkpoints")
+BESIDES = ("split", "version", "checkpoints")
 """What is noted of a measurement besides its part's settings."""
 
 
@@ -82,7 +82,7 @@ class Evaluation(BaseModel):
             name: list(value) if isinstance(value, tuple) else value
             for name, value in dataclasses.asdict(made).items()
         }
-        return {"split": self.split, **settings}
+        return {"split": self.split, "version": PARTS[part].version, **settings}
 
 
 def part_settings(part: str, settings: dict[str, Any]) -> Any:

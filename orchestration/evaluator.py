@@ -54,6 +54,13 @@ class Evaluator:
         """Leave the model as well."""
         self._judged = None
 
+    def keep(self, files: Mapping[str, bytes]) -> None:
+        """Write what the sweep's trials share, where it is not there or is damaged."""
+        for name, content in files.items():
+            path = self.kept / name
+            if not path.is_file() or path.read_bytes() != content:
+                store.write_bytes(path, content)
+
     def step(self, job: Job) -> Report:
         """Some seconds of a part; with the last of them its outcome, its files written."""
         if self._measuring is None:
@@ -66,9 +73,7 @@ class Evaluator:
             path = "/".join(filter(None, ("artifacts", job.key, job.entry, name)))
             store.write_bytes(self._folder / path, content)
             artifacts.append({"path": path, "sha256": sha256(content), "bytes": len(content)})
-        for name, content in done.keep.items():
-            if not (self.kept / name).exists():
-                store.write_bytes(self.kept / name, content)
+        self.keep(done.keep)
         return Report(
             kind="evaluated",
             final=True,
@@ -91,7 +96,7 @@ class Evaluator:
             [_means(subject) for subject in subjects],
             subjects[0].labels("judged"),
             [subject.label for subject in subjects],
-            subjects[0].data.classes,
+            subjects[0].classes,
             settings,
         )
 

@@ -216,7 +216,16 @@ class Ledger:
             return trial
 
     def note_evaluation(self, key: str, entry: str, evaluated: Evaluated) -> None:
-        """Write down what an evaluation found, of a trial or (empty key) of the whole sweep."""
+        """Write down what an evaluation found, of a trial or (empty key) of the whole sweep.
+
+        Where it failed, or could not be had, the figures and files found before stay beside that.
+        """
+        evaluations = self.trials[key].evaluations if key else self.sweep.evaluations
+        before = evaluations.get(entry)
+        if before is not None and evaluated.state in ("failed", "absent"):
+            evaluated = evaluated.model_copy(
+                update={name: getattr(before, name) for name in ("metrics", "artifacts", "facts")}
+            )
         if key:
             self.change(key, lambda trial: trial.evaluations.update({entry: evaluated}))
         else:
@@ -299,7 +308,9 @@ def end_attempt(
 
 
 def _forget(entry: str, trial: Trial) -> None:
-    del trial.evaluations[entry]
+    # What was found before stays until something new is.
+    trial.evaluations[entry].state = "pending"
+    trial.evaluations[entry].error = None
 
 
 def _put_back(parts: frozenset[str], trial: Trial) -> None:

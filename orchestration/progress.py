@@ -61,7 +61,9 @@ class Progress:
 
     def stopping(self) -> None:
         """Say that the sweep is being stopped."""
-        self._console.line("stopping after the epochs under way; press Ctrl-C again to end at once")
+        self._console.line(
+            "stopping after the epochs and evaluations under way; press Ctrl-C again to end at once"
+        )
 
     def _in_an_epoch(self, row: Row) -> None:
         now = time.monotonic()
@@ -101,6 +103,9 @@ class Progress:
         )
         if "val/probe_accuracy" in last.metrics:
             text += f"  val probe {last.metrics['val/probe_accuracy']:.3f}"
+        for name, value in last.metrics.items():
+            if name.startswith("val/fd_"):
+                text += f"  val FD {value:.4g}"
         text += f"  {last.images_per_s:,.0f} images/s"
         if report.final:
             text += f"  trained in {duration(trial.train_s)}"

@@ -174,6 +174,12 @@ def _what(request: Request, plan: Plan) -> str:
     ledger = Ledger.open(request.folder)
     keys = [key for key, _ in missing(ledger, request.spec.evaluation, request.wish)]
     adding = f"{count(len(keys), 'evaluation')} of {count(len(set(keys) - {''}), 'trial')}"
+    kept = max((len(trial.checkpoints) for trial in ledger.planned()), default=0)
+    if request.wish.every_checkpoint and kept <= 1:
+        adding += (
+            "; one checkpoint of each trial was kept, so there is no convergence to be seen "
+            "(set checkpoints.every_epochs before training)"
+        )
     untrained = sum(trial.state in ("pending", "running") for trial in ledger.planned())
     if not untrained:
         return adding

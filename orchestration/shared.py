@@ -45,8 +45,11 @@ def shared_tasks(
     groups: dict[str, list[Trial]] = {}
     for trial in planned:
         if trial.state in TRAINED and trial.checkpoints:
-            dataset = TrialConfig.from_settings(trial.config).data.dataset
-            groups.setdefault(dataset, []).append(trial)
+            data = TrialConfig.from_settings(trial.config).data
+            group = data.dataset
+            if settings["split"] == "validation":  # whose images depend on how it was split
+                group += f"-{data.validation_fraction:g}-{data.split_seed}"
+            groups.setdefault(group, []).append(trial)
     tasks = []
     for dataset, trials in groups.items():
         shown = "".join(newest(trial)["sha256"] for trial in trials)

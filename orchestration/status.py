@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from cvae_core.config import TrialConfig
+from cvae_core.config import NUMERICS, TrialConfig
 from cvae_core.errors import ConfigError
 from orchestration import store
 from orchestration.errors import UserError
@@ -21,7 +21,7 @@ from orchestration.processes import driver_alive
 from orchestration.shared import shared_tasks
 from orchestration.storage import storage_folder as storage_folder
 from orchestration.storage import sweep_names as sweep_names
-from orchestration.wanted import open_tasks
+from orchestration.wanted import open_tasks, split_entry
 
 STATES = ("pending", "running", "finished", "stopped", "failed")
 
@@ -127,6 +127,8 @@ def trial_fields(config: TrialConfig) -> dict[str, Any]:
 
 def _evaluation(sweep: Sweep) -> Evaluation | None:
     """What a sweep wants to be measured; None where another version wrote it down."""
+    if sweep.code.get("numerics", str(NUMERICS)) != str(NUMERICS):
+        return None
     try:
         evaluation = Evaluation.model_validate(sweep.spec.get("evaluation", {}))
         evaluation.wanted()
@@ -152,12 +154,23 @@ def trial_document(
         "train_s": trial.train_s,
         "images_per_s": trial.epochs[-1].images_per_s if trial.epochs else None,
         "metrics": trial.metrics,
+        "checkpoint_metrics": checkpoint_metrics(trial),
         **_evaluations(trial.evaluations),
         "evaluations_open": [
             task.entry for task in (open_tasks(trial, evaluation) if evaluation else [])
         ],
         "notes": trial.notes,
     }
+
+
+def checkpoint_metrics(trial: Trial) -> dict[str, dict[str, float]]:
+    """What ``evaluate --every-checkpoint`` has found, by epoch and name."""
+    found: dict[int, dict[str, float]] = {}
+    for entry, part in trial.evaluations.items():
+        _, epoch = split_entry(entry)
+        if epoch is not None and part.metrics:
+            found.setdefault(epoch, {}).update(part.metrics)
+    return {str(epoch): found[epoch] for epoch in sorted(found)}
 
 
 def _evaluations(evaluations: Mapping[str, Evaluated]) -> dict[str, Any]:

@@ -112,6 +112,12 @@ class Tracker:
         if sweep.parent_run_id != known.run_id:
             sweep.parent_run_id = known.run_id
             ledger.save_sweep()
+        metrics = [
+            Metric(name, value, int((part.ended or sweep.created) * 1000), 0)
+            for part in sweep.evaluations.values()
+            for name, value in part.metrics.items()
+        ]
+        self._log_new(known, metrics)
         for entry, part in list(sweep.evaluations.items()):
             self._log_evaluation(known, entry, part, ledger.folder)
         statuses = {"finished": "FINISHED", "failed": "FAILED", "interrupted": "KILLED"}
@@ -192,11 +198,14 @@ class Tracker:
             _, epoch = split_entry(entry)
             step = trial.epoch if epoch is None else epoch
             ended = int((part.ended or trained) * 1000)
-            metrics += [
-                Metric(name, value, ended, step)
-                for name, value in part.metrics.items()
-                if known.points.get(name, {}).get(step) != value
-            ]
+            metrics += [Metric(name, value, ended, step) for name, value in part.metrics.items()]
+        self._log_new(known, metrics)
+
+    def _log_new(self, known: _Known, metrics: list[Metric]) -> None:
+        """Log the points that are not stored, or are stored with another value."""
+        if known.points is None:
+            known.points = self._stored_points(known)
+        metrics = [m for m in metrics if known.points.get(m.key, {}).get(m.step) != m.value]
         for start in range(0, len(metrics), BATCH):
             batch = metrics[start : start + BATCH]
             self._client.log_batch(known.run_id, metrics=batch)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from cvae_core.evaluation.parts import PARTS
 from orchestration.errors import UserError
 from orchestration.evaluation import Evaluation, same_settings
 from orchestration.ledger import CheckpointRef, Evaluated, Ledger, Trial
@@ -55,10 +56,14 @@ def tasks_of(trial: Trial, evaluation: Evaluation, wish: Wish | None = None) -> 
     """All that a trained trial's evaluation consists of, done or not, in its order."""
     if trial.state not in TRAINED:
         return []
-    wish = wish or Wish()
+    adding, wish = wish is not None, wish or Wish()
     if wish.trials and trial.key not in wish.trials:
         return []
     wanted = evaluation.wanted(wish.only)
+    if adding and not wish.only:
+        # What was asked for by name, and could not be had then, is still wanted.
+        tried = {entry for entry, done in trial.evaluations.items() if done.state != "finished"}
+        wanted |= evaluation.wanted(tuple(tried & set(PARTS))) if tried & set(PARTS) else {}
     if not wish.every_checkpoint:
         return [Task(trial.key, part, settings) for part, settings in wanted.items()]
     return [

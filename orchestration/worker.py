@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from numpy.linalg import LinAlgError
 
 from cvae_core.config import TrialConfig
 from cvae_core.data import Dataset
 from cvae_core.errors import AbsentError, CheckpointError, EvaluationError, NonFiniteLossError
+from cvae_core.models import VAE
 from cvae_core.training.checkpoint import Checkpoint, sha256
 from cvae_core.training.fit import Judge, Training
 from orchestration import store
@@ -169,11 +171,20 @@ class Worker:
         settings = part_settings("fd", job.settings)
         try:
             shared = self._evaluator
-            judge = validation_judge(config, data, settings, shared.cache, shared.kept)
+            judge, keep = validation_judge(config, data, settings, shared.cache, shared.kept)
+            shared.keep(keep)
         except AbsentError as error:
             self._notes.append(f"no val/fd: {error}")
             return []
-        return [(job.fd_every, judge)]
+
+        def measured(model: VAE) -> dict[str, float]:
+            try:
+                return judge(model)
+            except (EvaluationError, LinAlgError) as error:  # the training is none the worse
+                self._notes.append(f"no val/fd: {error}")
+                return {}
+
+        return [(job.fd_every, measured)]
 
     def _newest_good(self, job: Job, config: TrialConfig) -> Checkpoint | None:
         for ref in job.checkpoints:

@@ -55,14 +55,14 @@ def judge(
     generated = yield from within(0, DECODED, subject.decoded(count))
     real = yield from within(DECODED, REAL, real_side(subject, extractor, count))
     features = yield from within(REAL, EXTRACTED, extract(extractor, generated))
-    usual = USUAL if subject.split == "test" else judged
+    usual = USUAL if subject.split == "test" else min(USUAL, judged)
     named = variant(extractor.name, count, usual)
     frechet, kernel = yield from beating(partial(_distances, features, real), EXTRACTED)
     yield Outcome(
         metrics={
             f"{family}/{named}": frechet,
             f"kid/{named}": kernel,
-            **_floors(real, family, named),
+            **_floors(real, family, extractor.name, usual),
         },
         facts={
             "n": count,
@@ -75,12 +75,15 @@ def judge(
     )
 
 
-def _floors(real: RealSide, family: Family, named: str) -> dict[str, float]:
+def _floors(real: RealSide, family: Family, extractor: str, usual: int) -> dict[str, float]:
+    """Each floor under the N that it was measured with."""
+    own = variant(extractor, real.floor_count, usual)
+    halves = variant(extractor, real.half_count, usual)
     names = {
-        "frechet": f"{family}/{named}_floor",
-        "kernel": f"kid/{named}_floor",
-        "frechet_halves": f"{family}/{named}_floor_halves",
-        "kernel_halves": f"kid/{named}_floor_halves",
+        "frechet": f"{family}/{own}_floor",
+        "kernel": f"kid/{own}_floor",
+        "frechet_halves": f"{family}/{halves}_floor_halves",
+        "kernel_halves": f"kid/{halves}_floor_halves",
     }
     return {names[kind]: value for kind, value in real.floors.items()}
 

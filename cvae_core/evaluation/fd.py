@@ -37,9 +37,11 @@ def evaluate(subject: Subject, settings: FdConfig) -> Iterator[float | Outcome]:
     outcome = yield from within(
         TRAINING_SHARE, 1, judge(subject, classifier, settings.n, family="fd")
     )
+    # It is measured on test, and does not belong under val/.
+    own = {f"extractor/{name}_accuracy": classifier.accuracy} if subject.split == "test" else {}
     yield replace(
         outcome,
-        metrics={**outcome.metrics, f"extractor/{name}_accuracy": classifier.accuracy},
+        metrics=outcome.metrics | own,
         warnings=[*outcome.warnings, *classifier.warnings],
         keep={file_name(name, subject.data): classifier.to_bytes()},
     )
@@ -47,11 +49,14 @@ def evaluate(subject: Subject, settings: FdConfig) -> Iterator[float | Outcome]:
 
 def validation_judge(
     config: TrialConfig, data: Dataset, settings: FdConfig, cache: Path, kept: Path | None
-) -> Callable[[VAE], dict[str, float]]:
+) -> tuple[Callable[[VAE], dict[str, float]], dict[str, bytes]]:
     """For searches: ``val/fd_<dataset>-cnn`` of a model in training, as this part has it.
 
     The classifier is trained here where it is not there yet. The model and all random streams
     stay as they are.
+
+    Returns:
+        What judges, and the files that all trials share, as in ``Outcome.keep``.
 
     Raises:
         AbsentError, EvaluationError: as ``evaluate``; the last also when a model is judged.
@@ -70,4 +75,4 @@ def validation_judge(
         scores = {n: v for n, v in outcome.metrics.items() if n.startswith("fd/")}
         return {on_validation(n): v for n, v in scores.items() if "_floor" not in n}
 
-    return measure
+    return measure, {file_name(name, data): classifier.to_bytes()}

@@ -55,7 +55,8 @@ METRICS = [
     Metric(
         "train/contrastive",
         "train NT-Xent",
-        "NT-Xent of an image and its view; mean over the 2B anchors of a batch",
+        "NT-Xent of an image and its view; mean over the 2B anchors of a batch. It grows with "
+        "log(2B - 1), so a ragged last batch sets training and validation slightly apart",
         "lower",
         "nats",
         "arXiv:2002.05709, equation 1",
@@ -182,10 +183,10 @@ METRICS = [
         "arXiv:2005.10242, equation 8",
     ),
     Metric(
-        "umap/trustworthiness<count>",
+        "umap/trustworthiness<count><map>",
         "trustworthiness",
         "how far neighbours on the map (k = 15) are neighbours among the latents, in [0, 1]; over "
-        "all test images up to 10,000, another N is in the name",
+        "all test images up to 10,000, another N and other settings of the map are in the name",
         "higher",
         "",
         "Venna and Kaski, ICANN 2001",
@@ -210,8 +211,8 @@ METRICS = [
     Metric(
         "fd/<extractor>_floor",
         "FD floor",
-        "the same distance of N training images from the test images: what a perfect generator "
-        "can hope for",
+        "the same distance of N training images from the test images: about what another draw "
+        "of real images scores (the classifier has seen the training images)",
         "lower",
         "squared feature",
     ),
@@ -287,6 +288,7 @@ _PLACES = {
     "<threshold>": r"[0-9.e-]+",
     "<k>": r"(_k\d+)?",
     "<count>": r"(_n\d+)?",
+    "<map>": r"(_k\d+)?(_d[0-9.e-]+)?",
 }
 
 

@@ -52,6 +52,8 @@ class Part:
     title: str
     prepares: bool = False
     """Whether the first one of a data set does work that all others then find done."""
+    version: int = 1
+    """Raised whenever its arithmetic changes: it is then measured again."""
     curves: bool = False
     """Whether it looks at the records of the trial's epochs."""
 

@@ -77,7 +77,7 @@ def reconstructions_png(subject: Subject, count: int) -> bytes:
         these = slice(start, start + layout.columns)
         y = HEADING + number * pair
         for column, label in enumerate(subject.labels("judged")[chosen[these]]):
-            name = _short(subject.data.classes[label], layout.width)
+            name = _short(subject.classes[label], layout.width)
             place(figure, name, LABELS + layout.left(column) + layout.width / 2, y, ha="center")
         for row, (words, images) in enumerate(
             [("original", originals[these]), ("reconstruction", decoded[these])]

@@ -15,7 +15,8 @@ from cvae_core.models import VAE
 VALIDATION_FIT = 10_000
 """Training images that classifiers are fitted on where validation is what they are scored on."""
 PAPER_TRAIN_SHARE = 0.8
-NEWTON_DIMS = 32
+NEWTON_SIZE = 320
+"""Coefficients up to which Newton's method is the faster one."""
 TOLERANCE = 1e-6
 """Largest gradient, per image, at which a solver stops."""
 
@@ -41,8 +42,9 @@ def probe_predictions(
     from sklearn.linear_model import LogisticRegression
     from threadpoolctl import threadpool_limits
 
-    # Newton's method needs a few steps at any scale of the latents, each of (10·D)³ and more.
-    few = fit_latents.shape[1] <= NEWTON_DIMS
+    # Newton's method needs few steps at any scale of the latents, and each costs the square of
+    # the number of coefficients.
+    few = fit_latents.shape[1] * len(np.unique(fit_labels)) <= NEWTON_SIZE
     solver = "newton-cholesky" if few else "lbfgs"
     # One thread: sums in another order would let a solver stop at another iteration.
     with warnings.catch_warnings(), threadpool_limits(1):

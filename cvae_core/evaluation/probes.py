@@ -59,7 +59,7 @@ def evaluate(subject: Subject, settings: ProbeConfig) -> Iterator[float | Outcom
             predicted = yield from beating(predict, (len(outcome.metrics) + 0.5) / steps)
             outcome.metrics[name] = accuracy(predicted, truth)
             if name == charted:
-                matrix = confusion_matrix(truth, predicted, len(subject.data.classes))
+                matrix = confusion_matrix(truth, predicted, len(subject.classes))
                 outcome.files.update(_chart(matrix, name, subject))
     yield outcome
 
@@ -77,7 +77,7 @@ def _check(fit_labels: Labels, labels: Labels, subject: Subject, settings: Probe
     judged = f"{subject.split} images"
     for found, what in ((fit_labels, "training images to fit on"), (labels, judged)):
         if len(set(found.tolist())) == 1:
-            only = subject.data.classes[int(found[0])]
+            only = subject.classes[int(found[0])]
             raise AbsentError(
                 f"the {len(found)} {what} are all of class {only!r}: there is nothing to classify"
             )
@@ -94,7 +94,7 @@ def _unseen(fit_labels: Labels, labels: Labels, subject: Subject) -> list[str]:
     unseen = np.setdiff1d(labels, fit_labels).tolist()
     if not unseen:
         return []
-    names = ", ".join(repr(subject.data.classes[label]) for label in unseen[:5])
+    names = ", ".join(repr(subject.classes[label]) for label in unseen[:5])
     more = f" and {len(unseen) - 5} more" if len(unseen) > 5 else ""
     count = int(np.isin(labels, unseen).sum())
     return [
@@ -136,7 +136,7 @@ def _suffix(representation: Representation) -> str:
 def _chart(matrix: NDArray[np.int64], name: str, subject: Subject) -> dict[str, bytes]:
     share = 100 * np.trace(matrix) / matrix.sum()
     title = [subject.label, f"{name} {share:.2f} % of {matrix.sum():,} {subject.split} images"]
-    classes = subject.data.classes
+    classes = subject.classes
     return {
         "confusion_matrix.csv": confusion_csv(matrix, classes),
         "confusion_matrix.png": confusion_png(matrix, classes, [line for line in title if line]),

@@ -88,13 +88,16 @@ def shared_map(
         ),
         "shared_umap_trustworthiness.csv": table(["trial", "n", "trustworthiness"], trusts),
     }
+    titles = [
+        f"{name}\ntrustworthiness {value:.3f}" if value else name for name, _, value in trusts
+    ]
     pages = range(0, len(panels), PANELS)
     for number, first in enumerate(pages, start=1):
         page = slice(first, first + PANELS)
         title = "One UMAP of the latent means of all trials, aligned to the first"
         title += f" (page {number} of {len(pages)})" if len(pages) > 1 else ""
         files[f"shared_umap_{number}.png" if number > 1 else "shared_umap.png"] = many_maps(
-            panels[page], labels, classes, names[page], title, limits(embedded)
+            panels[page], labels, classes, titles[page], title, limits(embedded)
         )
         yield 0.85 + 0.14 * number / len(pages)
     yield Outcome(

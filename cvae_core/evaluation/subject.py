@@ -90,6 +90,12 @@ class Subject:
         self._posteriors: dict[str, Posterior] = {}
         self._generated: Tensor | None = None
 
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes as they can be written; folders may have others."""
+        names = self.data.classes
+        return tuple(name.encode(errors="backslashreplace").decode() for name in names)
+
     def pixels(self, which: Which, count: int | None = None) -> Tensor:
         """uint8 (N, C, H, W) of the images that classifiers are fitted on, or of those judged.
 

@@ -48,10 +48,13 @@ def evaluate(subject: Subject, settings: UmapConfig) -> Iterator[float | Outcome
     trust = trusted(points, embedded, warnings)
     if trust is not None:
         everything = min(len(means), USUAL)
-        metrics[variant("umap/trustworthiness", len(points), everything)] = trust
+        name = variant("umap/trustworthiness", len(points), everything)
+        metrics[name + _unusual(settings)] = trust
     yield 0.95
-    classes = subject.data.classes
-    title = f"{subject.label or subject.config.model}: UMAP of the latent means, {subject.split}"
+    classes = subject.classes
+    title = f"{subject.label or subject.config.model}: UMAP of the latent means\n"
+    title += f"{len(points):,} {subject.split} images, epoch {subject.epoch}"
+    title += "" if trust is None else f", trustworthiness {trust:.3f}"
     rows = zip(
         chosen.tolist(),
         labels.tolist(),
@@ -68,6 +71,13 @@ def evaluate(subject: Subject, settings: UmapConfig) -> Iterator[float | Outcome
         facts={"n": len(points), "umap_learn": reducer.umap_version()},
         warnings=warnings,
     )
+
+
+def _unusual(settings: UmapConfig) -> str:
+    """What a map's settings add to the name of its figure: another map is another figure."""
+    usual = UmapConfig()
+    text = f"_k{settings.neighbours}" if settings.neighbours != usual.neighbours else ""
+    return text + (f"_d{settings.min_dist:g}" if settings.min_dist != usual.min_dist else "")
 
 
 def subset(count: int, wanted: int) -> NDArray[np.int64]:

@@ -82,7 +82,8 @@ def test_every_part_has_a_record_of_its_own(whole: Path) -> None:
             check_files(whole, part, f"artifacts/{key}/{name}")
         names = [name for part in trial.evaluations.values() for name in part.metrics]
         assert len(names) == len(set(names))
-        assert {"probe/accuracy", "test/elbo", "umap/trustworthiness"} <= set(names)
+        assert {"probe/accuracy", "test/elbo"} <= set(names)
+        assert any(name.startswith("umap/trustworthiness") for name in names)
         assert trial.evaluations["fd"].facts["n"] == 100
         assert "N is 100, not 10000" in trial.evaluations["fd"].warnings[0]
         files = {Path(ref.path).name for ref in trial.evaluations["pictures"].artifacts}

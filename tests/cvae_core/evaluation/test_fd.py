@@ -175,7 +175,7 @@ def test_a_model_in_training_is_judged_as_the_part_does(
     subject = make_subject(config, small, trained, split="validation", cache=cache)
     *_, outcome = measure("fd", subject, FdConfig())
     assert isinstance(outcome, Outcome)
-    judge = validation_judge(config, small, FdConfig(), cache, None)
+    judge, _ = validation_judge(config, small, FdConfig(), cache, None)
     model = trained.model.train()
     weights = {name: values.clone() for name, values in model.state_dict().items()}
     before = torch.get_rng_state()

@@ -23,7 +23,7 @@ from cvae_core.evaluation.metrics import METRICS, describe, on_validation, varia
         ("val/elbo", "test/elbo"),
         ("val/latent_kl", "latent/kl"),
         ("val/loss", "val/loss"),
-        ("umap/trustworthiness_n40", "umap/trustworthiness<count>"),
+        ("umap/trustworthiness_n40", "umap/trustworthiness<count><map>"),
     ],
 )
 def test_a_name_finds_its_definition(name: str, family: str) -> None:

@@ -50,12 +50,12 @@ def test_equals_scikit_learns_logistic_regression(spread: float) -> None:
 
 
 @pytest.mark.parametrize("scale", [1e-3, 1.0, 1e3])
-@pytest.mark.parametrize("newton_dims", [0, 32])
+@pytest.mark.parametrize("newton_size", [0, 320])
 def test_the_optimum_is_found_at_any_scale_by_either_solver(
-    scale: float, newton_dims: int, monkeypatch: pytest.MonkeyPatch
+    scale: float, newton_size: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Checked by the gradient of the penalised loss, written out."""
-    monkeypatch.setattr(probe, "NEWTON_DIMS", newton_dims)
+    monkeypatch.setattr(probe, "NEWTON_SIZE", newton_size)
     latents, labels = clusters(400, 1.0, 1)
     latents *= np.float32(scale)
     seen: list[LogisticRegression] = []
@@ -75,7 +75,7 @@ def test_the_optimum_is_found_at_any_scale_by_either_solver(
     wrong = shares - np.eye(10)[labels]
     gradient = wrong.T @ latents + model.coef_
     # lbfgs also stops where the loss decreases no more.
-    limit = 2e-6 if newton_dims else 1e-4
+    limit = 2e-6 if newton_size else 1e-4
     assert np.abs(gradient / len(latents)).max() < limit * max(scale, 1.0)
 
 
