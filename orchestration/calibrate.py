@@ -44,15 +44,15 @@ class Cost:
 
 
 PART_S = {
-    "diagnostics": (0.3, 0.3),
-    "pictures": (1.5, 0.0),
-    "umap": (1.0, 1.2),
-    "fd": (0.5, 0.5),
-    "fid": (40.0, 130.0),
+    "diagnostics": (0.2, 0.3),
+    "pictures": (0.9, 0.0),
+    "umap": (0.8, 0.3),
+    "fd": (0.3, 0.2),
+    "fid": (15.0, 130.0),
 }
 """Seconds of a part, and for every 1,000 images judged, on one core of the machine that this was
 measured on. Only the probes, which depend most on the data, are measured anew."""
-ONCE_S = {"umap": (15.0, 0.0), "fd": (5.0, 1.2), "fid": (60.0, 64.0)}
+ONCE_S = {"umap": (8.0, 0.0), "fd": (4.0, 1.0), "fid": (60.0, 64.0)}
 """Seconds that the first trial of a data set needs besides: once, and for every 1,000 training
 images."""
 

@@ -159,3 +159,21 @@ def test_a_lost_worker_is_announced(local_sweep: LocalSweep) -> None:
     door.lost(job, "killed")
     assert heard[-1].failure == {"kind": "worker lost", "message": "killed"}
     assert Ledger.open(sweep.folder).trials[job.key].state == "failed"
+
+
+def test_a_stop_is_heard_in_the_midst_of_an_evaluation(local_sweep: LocalSweep) -> None:
+    sweep = local_sweep()
+    _, queue, door, training = begin(sweep)
+    assert door.report(training, epoch_report(sweep, training, 3, final=True))
+    job = queue.next()
+    assert job is not None and job.kind == "evaluate"
+    door.begun(job)
+    under_way = Report(kind="progress", final=False, epoch={"share": 0.3})
+    assert not door.report(job, under_way)
+    door.stopping = queue.closed = True
+    assert door.report(job, under_way)
+    assert queue.done
+    # Nothing is written down: the part is done anew another time.
+    assert Ledger.open(sweep.folder).trials[job.key].evaluations == {}
+    again = sweep.queue(sweep.open()).next()
+    assert again is not None and (again.part, again.entry) == (job.part, job.entry)

@@ -351,3 +351,23 @@ def test_limits_show_every_point() -> None:
 
 def test_a_worker_can_be_warmed_up() -> None:
     reducer.warm_up()
+
+
+def test_neighbours_on_a_shared_map_are_of_the_own_trial_and_of_others_but_no_copies() -> None:
+    first, second, third = noise(40, 3), noise(40, 3) + 0.1, noise(40, 3) * 1.2
+    found = shared_map.joint_neighbours([first, second, third], 9)
+    assert found is not None
+    distances, indices = found
+    points = np.concatenate([first, second, third]).astype(np.float64)
+    for row in range(120):
+        everywhere = np.linalg.norm(points - points[row], axis=1)
+        trial, image = np.divmod(np.arange(120), 40)
+        own = np.flatnonzero(trial == row // 40)
+        abroad = np.flatnonzero((trial != row // 40) & (image != row % 40))
+        expected = {*own[np.argsort(everywhere[own])[:6]]}
+        expected |= {*abroad[np.argsort(everywhere[abroad])[:3]]}
+        assert set(indices[row].tolist()) == {int(index) for index in expected}
+        assert indices[row, 0] == row
+        np.testing.assert_allclose(distances[row], everywhere[indices[row]], atol=1e-4)
+    assert shared_map.joint_neighbours([first], 9) is None
+    assert shared_map.joint_neighbours([first[:9], second[:9]], 9) is None
