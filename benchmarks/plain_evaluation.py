@@ -30,9 +30,9 @@ from sklearn.manifold import trustworthiness
 from sklearn.metrics import ConfusionMatrixDisplay
 from sklearn.metrics.pairwise import polynomial_kernel
 from sklearn.neighbors import KNeighborsClassifier
-from torchvision.utils import make_grid
 
 from cvae_core.data.splits import split_indices
+from cvae_core.data.vision import torchvision
 from cvae_core.evaluation.classifier import obtain
 from cvae_core.evaluation.probe import paper_split
 from cvae_core.evaluation.subject import SHARED_SEED
@@ -109,7 +109,7 @@ class PlainEvaluation:
             ("samples.png", self.decode(self.prior[:64]), 8),
         ):
             plt.figure(figsize=(10, 10))
-            plt.imshow(make_grid(shown, rows).permute(1, 2, 0).numpy())
+            plt.imshow(torchvision.utils.make_grid(shown, rows).permute(1, 2, 0).numpy())
             plt.axis("off")
             self.save(name)
         names = sorted(self.history[0]["metrics"])

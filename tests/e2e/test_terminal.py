@@ -22,6 +22,7 @@ SPEC = """\
 name: digits
 base: {data: {name: digits}, epochs: 300}
 grid: {model: [vae, cvae], beta: [0.1, 0.2]}
+evaluation: {umap: false, fd: false}
 """
 PATIENCE_S = 90.0
 

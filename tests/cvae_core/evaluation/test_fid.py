@@ -64,11 +64,12 @@ def outcome(tiny: Callable[..., Subject], settings: FidConfig) -> Outcome:
 
 
 def test_names_facts_and_warning(outcome: Outcome, inception_weights: Any) -> None:
-    name = f"inception-{inception_weights.sha256[:8]}_n{COUNT}"
+    name = f"inception-{inception_weights.sha256[:8]}"
+    halves = outcome.facts["floor_halves_n"]
     kinds = [
-        f"{family}/{name}{floor}"
+        f"{family}/{name}_n{count}{floor}"
         for family in ("fid", "kid")
-        for floor in ("", "_floor", "_floor_halves")
+        for count, floor in ((COUNT, ""), (COUNT, "_floor"), (halves, "_floor_halves"))
     ]
     assert sorted(outcome.metrics) == sorted(kinds)
     for kind in kinds:
