@@ -230,6 +230,7 @@ DEAF = """
 import sys, types
 sys.modules["numba"] = numba = types.ModuleType("numba")
 numba.set_num_threads, numba.get_num_threads = lambda count: None, lambda: 7
+numba.config = types.SimpleNamespace(reload_config=lambda: None, NUMBA_NUM_THREADS=7)
 """
 
 
