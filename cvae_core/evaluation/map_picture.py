@@ -34,7 +34,8 @@ def one_map(
     figure = Figure(figsize=(6.2 + _legend_width(classes), 6.4), dpi=DPI, layout="constrained")
     axes = figure.add_subplot()
     _scatter(axes, points, colours[labels], limits(points), 4.0)
-    figure.suptitle(_plain(textwrap.fill(title, 80)), fontsize=11)
+    folded = "\n".join(textwrap.fill(line, 80) for line in title.splitlines())
+    figure.suptitle(_plain(folded), fontsize=11)
     _legend(figure, classes, colours)
     return _png(figure)
 
@@ -68,7 +69,8 @@ def many_maps(
             axes.set_axis_off()
             continue
         _scatter(axes, panels[index], colours[labels], around, 2.0)
-        axes.set_title(_plain(_shortened(names[index], 42)), fontsize=8)
+        lines = [_shortened(line, 42) for line in names[index].splitlines()]
+        axes.set_title(_plain("\n".join(lines)), fontsize=8)
     figure.suptitle(_plain(title), fontsize=11)
     _legend(figure, classes, colours)
     return _png(figure)
