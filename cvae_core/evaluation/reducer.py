@@ -105,13 +105,6 @@ def umap_version() -> str:
     return version("umap-learn")
 
 
-def warm_up() -> None:
-    """Import and compile all that a map needs, so that a worker's first map is not slower."""
-    points = np.random.RandomState(0).normal(size=(32, 3)).astype(np.float32)
-    for _ in reduce(points, 5, 0.1, []):
-        pass
-
-
 def _start(
     umap: Any,
     points: NDArray[np.float32],

@@ -79,13 +79,9 @@ class Subject:
         self._pixels = {"fit": shared(data.train.pixels), "judged": shared(data.test.pixels)}
         self._labels = {"fit": data.train.labels, "judged": data.test.labels}
         self._indices = {"fit": train, "judged": torch.arange(len(data.test))}
-        self.validation = val
-        """Indices of the validation part among the training images."""
         if split == "validation":
-            self._pixels["judged"], self._labels["judged"] = (
-                self._pixels["fit"],
-                self._labels["fit"],
-            )
+            self._pixels["judged"] = self._pixels["fit"]
+            self._labels["judged"] = self._labels["fit"]
             self._indices = {"fit": train[:VALIDATION_FIT], "judged": val}
         self._posteriors: dict[str, Posterior] = {}
         self._generated: Tensor | None = None

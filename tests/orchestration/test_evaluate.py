@@ -13,7 +13,6 @@ import pytest
 
 from cvae_core.evaluation.metrics import METRICS
 from cvae_core.evaluation.parts import PARTS
-from cvae_core.evaluation.reducer import warm_up
 from orchestration.ledger import CheckpointRef, Evaluated, Ledger, Trial
 from orchestration.status import load_sweep, status_document
 from orchestration.statusview import absent_lines, failure_lines, next_lines
@@ -30,7 +29,6 @@ EVERY = {"every_epochs": 1, "min_interval_s": 0}
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory, sweep_in: LocalSweep) -> Path:
     """A sweep of two trials with three checkpoints each, all of its parts measured."""
-    warm_up()
     folder = tmp_path_factory.mktemp("whole") / "sweep"
     sweep_in(folder, grid=GRID, checkpoints=EVERY, evaluation=ALL).run()
     return folder

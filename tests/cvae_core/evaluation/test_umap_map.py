@@ -349,10 +349,6 @@ def test_limits_show_every_point() -> None:
     assert half < 0.6 * np.ptp(points, axis=0).max()
 
 
-def test_a_worker_can_be_warmed_up() -> None:
-    reducer.warm_up()
-
-
 def test_neighbours_on_a_shared_map_are_of_the_own_trial_and_of_others_but_no_copies() -> None:
     first, second, third = noise(40, 3), noise(40, 3) + 0.1, noise(40, 3) * 1.2
     found = shared_map.joint_neighbours([first, second, third], 9)
