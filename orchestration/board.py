@@ -9,11 +9,12 @@ from typing import Any, Literal
 
 from cvae_core.config import TrialConfig
 from orchestration.counting import count
+from orchestration.documents import Evaluated, Trial
 from orchestration.durations import duration
 from orchestration.evaluation import Evaluation
 from orchestration.failures import failure_details, failure_text, next_try, what_to_do
 from orchestration.jobs import Job, Report
-from orchestration.ledger import Evaluated, Ledger, Trial
+from orchestration.ledger import Ledger
 from orchestration.naming import Names
 from orchestration.wanted import Wish, open_tasks, split_entry, tasks_of
 

@@ -8,17 +8,17 @@ from collections.abc import Callable
 from typing import Literal
 
 from orchestration import store
-from orchestration.jobs import Job, Report
-from orchestration.ledger import (
+from orchestration.documents import (
     ArtifactRef,
     CheckpointRef,
     Epoch,
     Evaluated,
     Failure,
-    Ledger,
     Trial,
     end_attempt,
 )
+from orchestration.jobs import Job, Report
+from orchestration.ledger import Ledger
 from orchestration.queue import Queue
 from orchestration.spec import Checkpoints
 

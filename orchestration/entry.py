@@ -10,7 +10,8 @@ from pathlib import Path
 from cvae_core.config import NUMERICS
 from orchestration import __version__
 from orchestration.console import Console
-from orchestration.ledger import Ledger, Sweep, Trial
+from orchestration.documents import Sweep, Trial
+from orchestration.ledger import Ledger
 from orchestration.mlflow_config import without_credentials
 from orchestration.plan import Plan
 from orchestration.preparation import Request

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from orchestration.ledger import Trial
+from orchestration.documents import Trial
 from orchestration.programs import program
 from orchestration.queue import losses_in_a_row
 from orchestration.shared import MAP

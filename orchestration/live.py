@@ -8,9 +8,9 @@ from contextlib import contextmanager
 
 from orchestration.board import Board, Row
 from orchestration.console import Console
+from orchestration.documents import Trial
 from orchestration.durations import duration
 from orchestration.jobs import Job, Report
-from orchestration.ledger import Trial
 from orchestration.liveframe import Moment, frame
 from orchestration.progress import new_notes, start_text
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestration.addresses import base_url
+from orchestration.documents import Sweep
 from orchestration.errors import UserError
-from orchestration.ledger import Sweep
 from orchestration.mlflow_config import (
     MlflowConfig,
     is_server,

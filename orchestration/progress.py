@@ -8,9 +8,9 @@ from contextlib import contextmanager
 
 from orchestration.board import ENDED, Board, Row
 from orchestration.console import Console
+from orchestration.documents import Trial
 from orchestration.durations import duration
 from orchestration.jobs import Job, Report
-from orchestration.ledger import Trial
 
 QUIET_S = 2.0
 LONG_EPOCH_S = 30.0

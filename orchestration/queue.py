@@ -7,8 +7,9 @@ from collections import Counter, deque
 
 from cvae_core.config import TrialConfig
 from cvae_core.evaluation.parts import PARTS
+from orchestration.documents import Attempt, Evaluated, Failure, Trial, end_attempt
 from orchestration.jobs import Job
-from orchestration.ledger import Attempt, Evaluated, Failure, Ledger, Trial, end_attempt
+from orchestration.ledger import Ledger
 from orchestration.naming import Names
 from orchestration.plan import Plan
 from orchestration.shared import newest, shared_tasks

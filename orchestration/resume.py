@@ -13,9 +13,10 @@ from cvae_core.errors import ConfigError
 from orchestration import __version__
 from orchestration.console import Console
 from orchestration.counting import count
+from orchestration.documents import Sweep
 from orchestration.entry import git_commit
 from orchestration.errors import UserError
-from orchestration.ledger import Ledger, Sweep
+from orchestration.ledger import Ledger
 from orchestration.mlflow_config import load_mlflow_config, without_credentials
 from orchestration.plan import Plan
 from orchestration.preparation import Flags, Request

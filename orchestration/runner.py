@@ -14,11 +14,12 @@ from orchestration import store
 from orchestration.board import Board
 from orchestration.console import Console
 from orchestration.counting import count
+from orchestration.documents import end_attempt
 from orchestration.door import Door
 from orchestration.entry import enter_plan, note_tracking, open_ledger
 from orchestration.errors import UserError
 from orchestration.interrupt import InterruptHandler
-from orchestration.ledger import Ledger, end_attempt, locked
+from orchestration.ledger import Ledger, locked
 from orchestration.live import LiveView
 from orchestration.mlflow_config import (
     MlflowConfig,

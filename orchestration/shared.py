@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from cvae_core.config import TrialConfig
+from orchestration.documents import Evaluated, Trial
 from orchestration.evaluation import Evaluation, same_settings
-from orchestration.ledger import Evaluated, Ledger, Trial
+from orchestration.ledger import Ledger
 from orchestration.wanted import TRAINED, Wish, is_open, tasks_of
 
 MAP = "shared_umap"

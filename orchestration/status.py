@@ -14,9 +14,10 @@ from pydantic import ValidationError
 from cvae_core.config import NUMERICS, TrialConfig
 from cvae_core.errors import ConfigError
 from orchestration import store
+from orchestration.documents import Evaluated, Sweep, Trial
 from orchestration.errors import UserError
 from orchestration.evaluation import Evaluation
-from orchestration.ledger import Evaluated, Ledger, Sweep, Trial
+from orchestration.ledger import Ledger
 from orchestration.processes import driver_alive
 from orchestration.shared import shared_tasks
 from orchestration.storage import storage_folder as storage_folder

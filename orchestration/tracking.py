@@ -17,9 +17,10 @@ from typing import Any
 import yaml
 
 from cvae_core.config import TrialConfig
+from orchestration.documents import Epoch, Evaluated, Sweep, Trial
 from orchestration.errors import UserError
 from orchestration.flatten import flat
-from orchestration.ledger import Epoch, Evaluated, Ledger, Sweep, Trial
+from orchestration.ledger import Ledger
 from orchestration.mlflow_config import MlflowConfig, artifact_root
 from orchestration.plan import relevant
 from orchestration.redact import without_secrets

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestration import store
+from orchestration.documents import Evaluated, Sweep, Trial
 from orchestration.errors import UserError
-from orchestration.ledger import Evaluated, Ledger, Sweep, Trial
+from orchestration.ledger import Ledger
 from orchestration.redact import without_secrets
 
 if TYPE_CHECKING:

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from cvae_core.evaluation.parts import PARTS
+from orchestration.documents import CheckpointRef, Evaluated, Trial
 from orchestration.errors import UserError
 from orchestration.evaluation import Evaluation, same_settings
-from orchestration.ledger import CheckpointRef, Evaluated, Ledger, Trial
+from orchestration.ledger import Ledger
 
 TRAINED = ("finished", "stopped")
 

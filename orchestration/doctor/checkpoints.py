@@ -8,7 +8,8 @@ from pathlib import Path
 from cvae_core.config import TrialConfig
 from orchestration.doctor.datafiles import image_shape
 from orchestration.doctor.wanted import Wanted
-from orchestration.ledger import Ledger, Trial
+from orchestration.documents import Trial
+from orchestration.ledger import Ledger
 from orchestration.plan import trial_key
 from orchestration.spec import Checkpoints
 

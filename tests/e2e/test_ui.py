@@ -25,7 +25,8 @@ from cvae_core.evaluation.map_picture import one_map
 from cvae_core.training.checkpoint import sha256
 from orchestration import store
 from orchestration.addresses import check_can_listen
-from orchestration.ledger import ArtifactRef, Attempt, Epoch, Evaluated, Ledger, Sweep, Trial
+from orchestration.documents import ArtifactRef, Attempt, Epoch, Evaluated, Sweep, Trial
+from orchestration.ledger import Ledger
 from orchestration.mlflow_config import MlflowConfig
 
 if TYPE_CHECKING:

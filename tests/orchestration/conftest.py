@@ -11,11 +11,12 @@ import torch
 
 from cvae_core.data import Dataset, Images, load_dataset
 from cvae_core.evaluation.parts import PARTS
+from orchestration.documents import Sweep, Trial
 from orchestration.door import Door, Listener
 from orchestration.engine_local import run_in_process
 from orchestration.jobs import Report
 from orchestration.layers import Layers
-from orchestration.ledger import Ledger, Sweep, Trial
+from orchestration.ledger import Ledger
 from orchestration.plan import Plan, make_plan
 from orchestration.queue import Queue
 from orchestration.shared import missing

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from orchestration.board import Board
+from orchestration.documents import Trial
 from orchestration.engine_local import run_in_process
 from orchestration.evaluation import Evaluation
 from orchestration.jobs import Job, Report
-from orchestration.ledger import Ledger, Trial
+from orchestration.ledger import Ledger
 from orchestration.worker import Worker
 
 

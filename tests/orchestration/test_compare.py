@@ -12,7 +12,7 @@ from rich.cells import cell_len
 from cvae_core.config import TrialConfig
 from orchestration.compare import comparison_rows, comparison_table
 from orchestration.console import Console
-from orchestration.ledger import Trial
+from orchestration.documents import Trial
 from orchestration.status import trial_document
 
 

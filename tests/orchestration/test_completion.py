@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.ledger import Ledger, Sweep
+from orchestration.documents import Sweep
+from orchestration.ledger import Ledger
 
 COMMAND = Path(sys.executable).with_name("cvae-sweep")
 # What bash does on Tab: fill in COMP_WORDS, call the function, read COMPREPLY.

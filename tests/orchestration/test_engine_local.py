@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from orchestration.ledger import Ledger, Trial
+from orchestration.documents import Trial
+from orchestration.ledger import Ledger
 
 LocalSweep = Callable[..., Any]
 GRID = {"model": ["vae", "cvae"]}

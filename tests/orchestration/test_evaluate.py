@@ -13,7 +13,8 @@ import pytest
 
 from cvae_core.evaluation.metrics import METRICS
 from cvae_core.evaluation.parts import PARTS
-from orchestration.ledger import CheckpointRef, Evaluated, Ledger, Trial
+from orchestration.documents import CheckpointRef, Evaluated, Trial
+from orchestration.ledger import Ledger
 from orchestration.status import load_sweep, status_document
 from orchestration.statusview import absent_lines, failure_lines, next_lines
 from orchestration.wanted import Wish

@@ -15,7 +15,8 @@ import torch
 
 from cvae_core.data import Dataset, Images
 from orchestration.console import Console
-from orchestration.ledger import Ledger, Trial
+from orchestration.documents import Trial
+from orchestration.ledger import Ledger
 from orchestration.status import load_sweep
 from orchestration.statusview import failure_lines
 from orchestration.summary import say_summary

@@ -12,9 +12,10 @@ import pytest
 
 from orchestration.board import Board
 from orchestration.console import Console
+from orchestration.documents import Attempt, CheckpointRef, Trial
 from orchestration.engine_local import run_in_process
 from orchestration.failures import innermost, next_try, what_to_do
-from orchestration.ledger import Attempt, CheckpointRef, Ledger, Trial
+from orchestration.ledger import Ledger
 from orchestration.printable import printable
 from orchestration.progress import Progress
 from orchestration.status import load_sweep

@@ -11,18 +11,17 @@ from pathlib import Path
 import pytest
 
 from orchestration import store
-from orchestration.errors import UserError
-from orchestration.ledger import (
+from orchestration.documents import (
     Attempt,
     CheckpointRef,
     Epoch,
     Evaluated,
-    Ledger,
     Sweep,
     Trial,
     end_attempt,
-    locked,
 )
+from orchestration.errors import UserError
+from orchestration.ledger import Ledger, locked
 
 HOLD = """
 import sys, time

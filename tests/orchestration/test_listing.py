@@ -13,8 +13,9 @@ import pytest
 from click.testing import CliRunner
 
 from orchestration.cli.list import command
+from orchestration.documents import Attempt, Epoch, Evaluated, Sweep, Trial
 from orchestration.durations import rough_duration
-from orchestration.ledger import Attempt, Epoch, Evaluated, Ledger, Sweep, Trial
+from orchestration.ledger import Ledger
 from orchestration.listing import list_document
 from orchestration.processes import ProcessRecord
 from orchestration.status import load_sweep

@@ -10,12 +10,12 @@ import pytest
 
 from orchestration.board import Board
 from orchestration.console import Console
+from orchestration.documents import Trial
 from orchestration.door import Door
 from orchestration.engine_local import run_in_process
 from orchestration.evaluation import Evaluation
 from orchestration.interrupt import Interrupted
 from orchestration.jobs import Job, Report
-from orchestration.ledger import Trial
 from orchestration.live import LiveView
 from orchestration.worker import Worker
 

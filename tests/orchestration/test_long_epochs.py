@@ -12,9 +12,9 @@ from orchestration import progress as progress_module
 from orchestration import worker as worker_module
 from orchestration.board import Board, Row
 from orchestration.console import Console
+from orchestration.documents import Trial
 from orchestration.engine_local import run_in_process
 from orchestration.jobs import Job, Report
-from orchestration.ledger import Trial
 from orchestration.progress import Progress
 from orchestration.worker import Worker
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from orchestration.documents import CheckpointRef, Trial
 from orchestration.jobs import Job
-from orchestration.ledger import CheckpointRef, Ledger, Trial
+from orchestration.ledger import Ledger
 from orchestration.queue import Queue
 
 LocalSweep = Callable[..., Any]

@@ -10,9 +10,10 @@ import pytest
 
 from cvae_core.config import NUMERICS
 from orchestration.console import Console
+from orchestration.documents import Attempt, Evaluated, Failure, Trial
 from orchestration.entry import enter_plan, open_ledger
 from orchestration.errors import UserError
-from orchestration.ledger import Attempt, Evaluated, Failure, Ledger, Trial
+from orchestration.ledger import Ledger
 from orchestration.listing import list_document
 from orchestration.plan import Plan, make_plan
 from orchestration.preparation import Flags, Request

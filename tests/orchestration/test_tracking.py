@@ -13,17 +13,17 @@ from mlflow import MlflowClient
 
 from cvae_core.config import TrialConfig
 from orchestration import store
-from orchestration.ledger import (
+from orchestration.documents import (
     ArtifactRef,
     Attempt,
     CheckpointRef,
     Epoch,
     Evaluated,
     Failure,
-    Ledger,
     Sweep,
     Trial,
 )
+from orchestration.ledger import Ledger
 from orchestration.mlflow_config import MlflowConfig
 from orchestration.tracking import Tracker
 

@@ -9,7 +9,8 @@ import pytest
 from mlflow import MlflowClient
 
 from cvae_core.config import TrialConfig
-from orchestration.ledger import Attempt, Epoch, Ledger, Sweep, Trial
+from orchestration.documents import Attempt, Epoch, Sweep, Trial
+from orchestration.ledger import Ledger
 from orchestration.mlflow_config import MlflowConfig
 from orchestration.tracking import Tracker
 from orchestration.tracking_thread import TrackingThread, up_to_date

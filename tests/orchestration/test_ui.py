@@ -24,8 +24,9 @@ from orchestration.addresses import (
     names_of,
 )
 from orchestration.console import Console
+from orchestration.documents import Sweep
 from orchestration.errors import UserError
-from orchestration.ledger import Ledger, Sweep
+from orchestration.ledger import Ledger
 from orchestration.pages import SORTED, how_to_look, sweep_pages
 from orchestration.ui import UiRequest, run_ui
 

@@ -9,9 +9,10 @@ import pytest
 
 from cvae_core.config import TrialConfig
 from cvae_core.evaluation.parts import PARTS
+from orchestration.documents import CheckpointRef, Evaluated, Failure, Sweep, Trial
 from orchestration.errors import UserError
 from orchestration.evaluation import Evaluation
-from orchestration.ledger import CheckpointRef, Evaluated, Failure, Ledger, Sweep, Trial
+from orchestration.ledger import Ledger
 from orchestration.shared import missing, shared_tasks
 from orchestration.wanted import Task, Wish, check_wish, is_open, open_tasks, split_entry, tasks_of
 

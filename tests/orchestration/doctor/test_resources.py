@@ -15,7 +15,8 @@ from orchestration.doctor.memory import check_memory, check_shared_memory, memor
 from orchestration.doctor.processors import check_cpus, check_gpus, check_load
 from orchestration.doctor.threads import check_thread_variables, check_threads
 from orchestration.doctor.wanted import Wanted
-from orchestration.ledger import Ledger, Sweep, Trial
+from orchestration.documents import Sweep, Trial
+from orchestration.ledger import Ledger
 from orchestration.plan import make_plan
 from orchestration.spec import Checkpoints
 

@@ -1,0 +1,156 @@
+"""The ledger's documents: what is written down of a sweep and of each of its trials."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+State = Literal["pending", "running", "finished", "stopped", "failed"]
+
+
+class Document(BaseModel):
+    """Base of the ledger's documents; fields of other versions are kept as they are."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+class Attempt(Document):
+    """One go at training a trial."""
+
+    number: int
+    from_epoch: int
+    began: float
+    ended: float | None = None
+    outcome: Literal["finished", "stopped", "interrupted", "lost", "failed"] | None = None
+    worker: dict[str, Any] = {}
+
+
+class Epoch(Document):
+    """What an epoch reported; times apart from what has to be the same in every run."""
+
+    epoch: int
+    metrics: dict[str, float]
+    images_per_s: float
+    epoch_s: float
+    at: float
+    """When it ended, seconds since 1970."""
+
+
+class CheckpointRef(Document):
+    """A checkpoint in the sweep's folder."""
+
+    epoch: int
+    path: str
+    sha256: str
+    bytes: int
+
+
+class Failure(Document):
+    """Why something did not work."""
+
+    kind: str
+    message: str
+    traceback: str = ""
+    log: str | None = None
+    """File with the whole traceback, relative to the sweep's folder."""
+
+
+class ArtifactRef(Document):
+    """A picture or a table in the sweep's folder."""
+
+    path: str
+    sha256: str
+    bytes: int
+
+
+class Evaluated(Document):
+    """One part of a trial's evaluation."""
+
+    state: Literal["pending", "finished", "failed", "absent"] = "pending"
+    """absent: it cannot be had here; ``error`` says why, and nothing is wrong with the trial."""
+    settings: dict[str, Any] = {}
+    """How it was measured; with others it is measured again."""
+    metrics: dict[str, float] = {}
+    artifacts: list[ArtifactRef] = []
+    facts: dict[str, str | int | float] = {}
+    warnings: list[str] = []
+    seconds: float | None = None
+    ended: float | None = None
+    error: Failure | None = None
+
+
+class Trial(Document):
+    """All that is known of a trial."""
+
+    key: str
+    config: dict[str, Any]
+    state: State = "pending"
+    attempts: list[Attempt] = []
+    epochs: list[Epoch] = []
+    checkpoints: list[CheckpointRef] = []
+    evaluations: dict[str, Evaluated] = {}
+    """By part; those of an earlier checkpoint as ``part@epoch``."""
+    error: Failure | None = None
+    notes: list[str] = []
+    run_id: str | None = None
+
+    @property
+    def epoch(self) -> int:
+        """Epochs done, those after the last checkpoint included."""
+        return self.epochs[-1].epoch if self.epochs else 0
+
+    @property
+    def has_failures(self) -> bool:
+        """Whether its training or a part of its evaluation has failed."""
+        states = [self.state, *(part.state for part in self.evaluations.values())]
+        return "failed" in states
+
+    @property
+    def train_s(self) -> float:
+        """Seconds of training and validation behind the epochs on record."""
+        return sum(epoch.epoch_s for epoch in self.epochs)
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """The latest value of every metric."""
+        latest: dict[str, float] = {}
+        for epoch in self.epochs:
+            latest |= epoch.metrics
+        for entry, part in self.evaluations.items():
+            if "@" not in entry:
+                latest |= part.metrics
+        return latest
+
+
+class Sweep(Document):
+    """What a sweep was started with, and where MLflow shows it."""
+
+    name: str
+    sweep_id: str
+    created: float
+    spec: dict[str, Any]
+    plan: list[str]
+    flags: dict[str, Any] = {}
+    data: dict[str, str] = {}
+    tracking_uri: str | None = None
+    experiment: str | None = None
+    experiment_id: str | None = None
+    parent_run_id: str | None = None
+    outcome: Literal["running", "finished", "failed", "interrupted"] = "running"
+    code: dict[str, str] = {}
+    evaluations: dict[str, Evaluated] = {}
+    """Of all trials together."""
+
+
+def end_attempt(
+    trial: Trial,
+    outcome: Literal["finished", "stopped", "interrupted", "lost", "failed"],
+    state: State,
+) -> None:
+    """Close a trial's current attempt and set its state."""
+    if trial.attempts and trial.attempts[-1].outcome is None:
+        trial.attempts[-1].ended = time.time()
+        trial.attempts[-1].outcome = outcome
+    trial.state = state
