@@ -81,6 +81,21 @@ class Evaluated(Document):
     error: Failure | None = None
 
 
+class Decision(Document):
+    """What a scheduler said of a trial; it is never taken back."""
+
+    number: int
+    """Of all decisions of the sweep, in the order in which they were taken."""
+    epoch: int
+    rung: int
+    """The rung's epoch; that of the decision itself where a scheduler has no rungs."""
+    metric: str
+    value: float
+    stop: bool
+    scheduler: str
+    """Which one, with its settings, as ``early_stopping.identity`` gives it."""
+
+
 class Trial(Document):
     """All that is known of a trial."""
 
@@ -90,6 +105,7 @@ class Trial(Document):
     attempts: list[Attempt] = []
     epochs: list[Epoch] = []
     checkpoints: list[CheckpointRef] = []
+    decisions: list[Decision] = []
     evaluations: dict[str, Evaluated] = {}
     """By part; those of an earlier checkpoint as ``part@epoch``."""
     error: Failure | None = None
@@ -132,6 +148,9 @@ class Sweep(Document):
     created: float
     spec: dict[str, Any]
     plan: list[str]
+    """Keys of the trials that were planned beforehand; those of searches are in their studies."""
+    studies: list[str] = []
+    """Keys of the studies in force, in the plan's order."""
     flags: dict[str, Any] = {}
     data: dict[str, str] = {}
     tracking_uri: str | None = None
@@ -142,6 +161,42 @@ class Sweep(Document):
     code: dict[str, str] = {}
     evaluations: dict[str, Evaluated] = {}
     """Of all trials together."""
+
+
+class Ask(Document):
+    """One suggestion of a study: written down before anything is done with it."""
+
+    number: int
+    params: dict[str, Any]
+    """Suggested settings by their dotted names."""
+    key: str
+    """Of the trial that it means."""
+    origin: Literal["suggested", "enqueued"] = "suggested"
+    duplicate_of: int | None = None
+    """Number of the ask that meant the same trial before; None: it is the first."""
+
+
+class Study(Document):
+    """A search in one cell of the grid. What came of its asks stands with their trials."""
+
+    key: str
+    name: str
+    """The cell's settings, for people."""
+    fixed: dict[str, Any]
+    """Settings of every trial of it, nested; what is searched is not among them."""
+    space: dict[str, dict[str, Any]]
+    """Distributions by dotted name, in the order in which they are asked for."""
+    objectives: list[dict[str, Any]]
+    sampler: str
+    seed: int
+    startup: int
+    asks: list[Ask] = []
+    end: Literal["exhausted", "failing"] | None = None
+    """Why it ended before its number of trials; None: it has not."""
+    winner: str | None = None
+    """Key of the best trial, once it was chosen to be replicated."""
+    replicates: list[str] = []
+    """Keys of trials that repeat the winner with other seeds."""
 
 
 def end_attempt(

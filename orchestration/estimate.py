@@ -14,8 +14,9 @@ from joblib import Parallel, cpu_count, delayed
 from cvae_core.config import TrialConfig
 from cvae_core.data import Dataset
 from orchestration.calibrate import Cost, calibrate, mean, once_seconds, part_seconds
+from orchestration.identity import relevant
 from orchestration.ledger import Ledger
-from orchestration.plan import Plan, relevant
+from orchestration.plan import Plan
 from orchestration.spec import Resources, SweepSpec
 from orchestration.wanted import open_tasks
 

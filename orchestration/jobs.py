@@ -30,6 +30,8 @@ class Job:
     """Records of the trial's epochs, for curves."""
     probe_every: int = 0
     fd_every: int = 0
+    decision_epochs: list[int] = field(default_factory=list)
+    """After these a scheduler decides: there is a probe and a checkpoint then."""
     every_epochs: int | None = None
     min_interval_s: float = 5.0
 

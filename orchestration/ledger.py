@@ -12,7 +12,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from orchestration import store
-from orchestration.documents import Evaluated, Sweep, Trial, end_attempt
+from orchestration.documents import Evaluated, Study, Sweep, Trial, end_attempt
 from orchestration.errors import UserError
 from orchestration.storage import storage_flags
 
@@ -24,6 +24,7 @@ class Ledger:
         self.folder = folder
         self.sweep = sweep
         self.trials = trials
+        self.studies: dict[str, Study] = {}
         self._guard = threading.RLock()
 
     @classmethod
@@ -46,16 +47,32 @@ class Ledger:
             raise UserError(f"{folder}: there is no sweep here") from None
         paths = sorted((folder / "trials").glob("*.json"))
         trials = [Trial.model_validate(store.read_document(path)) for path in paths]
-        return cls(folder, sweep, {trial.key: trial for trial in trials})
+        ledger = cls(folder, sweep, {trial.key: trial for trial in trials})
+        for path in sorted((folder / "studies").glob("*.json")):
+            study = Study.model_validate(store.read_document(path))
+            ledger.studies[study.key] = study
+        return ledger
 
     @staticmethod
     def exists(folder: Path) -> bool:
         """Whether a sweep was begun in this folder."""
         return (folder / "sweep.json").is_file()
 
+    def planned_keys(self) -> list[str]:
+        """Keys of the present plan: of the grid's trials, then of what its studies asked for."""
+        keys = list(self.sweep.plan)
+        for study in self.planned_studies():
+            keys += [ask.key for ask in study.asks if ask.duplicate_of is None]
+            keys += study.replicates
+        return list(dict.fromkeys(keys))
+
+    def planned_studies(self) -> list[Study]:
+        """The studies of the present plan, in its order."""
+        return [self.studies[key] for key in self.sweep.studies if key in self.studies]
+
     def planned(self) -> list[Trial]:
         """The trials of the present plan, in its order."""
-        return [self.trials[key] for key in self.sweep.plan if key in self.trials]
+        return [self.trials[key] for key in self.planned_keys() if key in self.trials]
 
     def save_sweep(self) -> None:
         """Write the sweep's own document."""
@@ -68,6 +85,13 @@ class Ledger:
             self.trials[trial.key] = trial
             path = self.folder / "trials" / f"{trial.key}.json"
             store.write_document(path, trial.model_dump(mode="json"))
+
+    def save_study(self, study: Study) -> None:
+        """Write a study's document."""
+        with self._guard:
+            self.studies[study.key] = study
+            path = self.folder / "studies" / f"{study.key}.json"
+            store.write_document(path, study.model_dump(mode="json"))
 
     def change(self, key: str, change: Callable[[Trial], None]) -> Trial:
         """Change a trial and write it, as one step to other threads."""

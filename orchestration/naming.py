@@ -7,7 +7,7 @@ from typing import Any
 
 from cvae_core.config import TrialConfig
 from orchestration.flatten import flat
-from orchestration.plan import relevant
+from orchestration.identity import relevant
 
 LABELS = {"beta": "β", "lambda": "λ", "tau": "τ", "data.name": "data"}
 APART = ("model", "seed")
@@ -40,11 +40,14 @@ class Names:
         }
         """What the varied settings are called where there is little room."""
 
-    def name(self, config: TrialConfig, *, seed: bool = True) -> str:
+    def name(self, config: TrialConfig, *, seed: bool = True, model: bool = True) -> str:
         """Such as ``cvae β=0.001 λ=0.1 latent_dim=16 seed=1``; what does not vary is left out."""
         values = settings_of(config)
         given = [name for name in self.varied if name in values]
-        parts = [config.model, *(f"{self.labels[n]}={setting_text(values[n])}" for n in given)]
+        parts = [
+            *([config.model] if model else []),
+            *(f"{self.labels[n]}={setting_text(values[n])}" for n in given),
+        ]
         return " ".join([*parts, f"seed={config.seed}"] if seed and self.seeds else parts)
 
 

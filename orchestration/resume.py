@@ -50,7 +50,7 @@ def stored_request(
     """
     ledger = Ledger.open(sweep_folder(name, storage))
     sweep = ledger.sweep
-    if not sweep.plan:
+    if not sweep.plan and not sweep.studies:
         raise UserError(
             f"{ledger.folder}: the sweep was cut off before its plan was noted; "
             "run its sweep file again"
@@ -67,7 +67,7 @@ def stored_request(
         ) from None
     _check_numerics(sweep)
     for key in retry or ():
-        if key not in sweep.plan:
+        if key not in ledger.planned_keys():
             status = shlex.join(["cvae-sweep", "status", name, *storage_flags(storage)])
             raise UserError(f"there is no trial {key!r} in {name}; see {status}")
         trial = ledger.trials.get(key)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import types
+from collections.abc import Iterator
 from functools import cache
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -57,6 +58,32 @@ def field_annotation(path: tuple[str, ...]) -> Any:
             return None
         model = annotation
     return None
+
+
+def number_type(path: tuple[str, ...]) -> type[int] | type[float] | None:
+    """Whether a setting of a trial is an integer or a float; None where it is no number."""
+    annotation = field_annotation(path)
+    kinds = {annotation, *_inside(annotation)}
+    return int if int in kinds else float if float in kinds else None
+
+
+def _inside(annotation: Any) -> Iterator[Any]:
+    """What an annotation is made of, but not the items of a list."""
+    if get_origin(annotation) in (Annotated, Union, types.UnionType):
+        for part in get_args(annotation):
+            yield part
+            yield from _inside(part)
+
+
+def model_of(path: tuple[str, ...]) -> str | None:
+    """The only model that a setting of a trial means something to; None: every model."""
+    cls: Any = TrialConfig
+    only: str | None = None
+    for name in path:
+        declared = next(f for f in dataclasses.fields(cls) if setting_name(f) == name)
+        only = declared.metadata["only"] or only
+        cls = get_type_hints(cls)[declared.name]
+    return only
 
 
 def setting_names(path: tuple[str, ...] = ()) -> list[str]:

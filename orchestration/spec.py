@@ -9,22 +9,20 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, Strict
+from pydantic import BaseModel, Field
 
 from cvae_core.config import TrialConfig, merge
 from cvae_core.errors import ConfigError
 from cvae_core.evaluation.parts import PARTS
 from orchestration.evaluation import Evaluation, part_settings
 from orchestration.layers import Layers, nested, read_layers
+from orchestration.searchspec import Int, Number, Scheduler, Search
 from orchestration.settings import FORBID, field_annotation, setting_names, settings_model
 from orchestration.spec_errors import SpecErrors, short
 from orchestration.yamlfile import Location
 
 MAX_TRIALS = 100_000
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-
-Int = Annotated[int, Strict()]
-Number = Annotated[float, Strict(), Field(allow_inf_nan=False)]
 
 
 class Resources(BaseModel):
@@ -67,6 +65,10 @@ class SweepSpec(BaseModel):
         Checkpoints(), description="which checkpoints stay, besides the last"
     )
     evaluation: Evaluation = Field(Evaluation(), description="what is measured besides the losses")
+    search: Search | None = Field(
+        None, description="trials asked for one after another, in every cell of the grid"
+    )
+    scheduler: Scheduler | None = Field(None, description="stops trials early that do badly")
     retries: int = Field(2, description="how often a trial is tried again when its worker is lost")
 
     def cells(self) -> Iterator[dict[str, Any]]:
@@ -120,6 +122,9 @@ def parse_spec(layers: Layers) -> SweepSpec:
         ("evaluation", Evaluation),
     ):
         sections[name] = errors.check((name,), model, content.get(name, {}))
+    for name, optional in (("search", Search), ("scheduler", Scheduler)):
+        if content.get(name) is not None:
+            sections[name] = errors.check((name,), optional, content[name])
     _check_parts(errors, content.get("evaluation"))
     errors.raise_any()
     spec = SweepSpec(**sections)

@@ -95,7 +95,7 @@ def status_document(ledger: Ledger) -> dict[str, Any]:
         trial_document(trial, alive=alive, evaluation=evaluation) for trial in ledger.planned()
     ]
     counts = Counter(trial["state"] for trial in trials)
-    counts["pending"] += len(ledger.sweep.plan) - len(trials)
+    counts["pending"] += len(ledger.planned_keys()) - len(trials)
     sweep = ledger.sweep
     return {
         "name": sweep.name,

@@ -20,9 +20,9 @@ from cvae_core.config import TrialConfig
 from orchestration.documents import Epoch, Evaluated, Sweep, Trial
 from orchestration.errors import UserError
 from orchestration.flatten import flat
+from orchestration.identity import relevant
 from orchestration.ledger import Ledger
 from orchestration.mlflow_config import MlflowConfig, artifact_root
-from orchestration.plan import relevant
 from orchestration.redact import without_secrets
 from orchestration.wanted import split_entry
 

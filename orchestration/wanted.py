@@ -98,7 +98,7 @@ def check_wish(wish: Wish, ledger: Ledger) -> None:
     name = ledger.sweep.name
     for key in wish.trials:
         trial = ledger.trials.get(key)
-        if trial is None or key not in ledger.sweep.plan:
+        if trial is None or key not in ledger.planned_keys():
             raise UserError(f"there is no trial {key!r} in {name}; see cvae-sweep status {name}")
         if trial.state not in TRAINED:
             raise UserError(

@@ -9,8 +9,8 @@ from cvae_core.config import TrialConfig
 from orchestration.doctor.datafiles import image_shape
 from orchestration.doctor.wanted import Wanted
 from orchestration.documents import Trial
+from orchestration.identity import trial_key
 from orchestration.ledger import Ledger
-from orchestration.plan import trial_key
 from orchestration.spec import Checkpoints
 
 IMAGES = 4

@@ -10,7 +10,8 @@ import pytest
 
 from cvae_core.config import DataConfig, TrialConfig, ViewsConfig, setting
 from orchestration.errors import UserError
-from orchestration.plan import canonical, make_plan, relevant, trial_key
+from orchestration.identity import canonical, relevant, trial_key
+from orchestration.plan import make_plan
 from orchestration.spec import SweepSpec
 
 # A change here means that every ledger in the world forgets its finished trials. Only a raised

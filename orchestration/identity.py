@@ -1,0 +1,59 @@
+"""What makes a trial the trial that it is: all that decides what it computes, and its hash."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from typing import Any
+
+from cvae_core.config import NUMERICS, TrialConfig, setting_name
+
+KEY_LENGTH = 10
+
+
+def trial_key(config: TrialConfig) -> str:
+    """A short hash of all that decides what a trial computes, hexadecimal."""
+    return short_hash(canonical(config))
+
+
+def short_hash(content: dict[str, Any]) -> str:
+    """A hash of plain values, whatever the order of their names."""
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:KEY_LENGTH]
+
+
+def canonical(config: TrialConfig) -> dict[str, Any]:
+    """A configuration's identity: defaults filled in, irrelevant settings dropped.
+
+    Settings that joined later are left out at their default, so that old keys stay. ``numerics``
+    is raised whenever the project's arithmetic changes, and with it every key.
+    """
+    return {"numerics": NUMERICS, **relevant(config)}
+
+
+def relevant(config: TrialConfig, *, identity: bool = True, places: bool = True) -> dict[str, Any]:
+    """The settings that mean something to a trial's model, nested.
+
+    Args:
+        config: the trial's settings.
+        identity: also leave out settings that joined later and stand at their default, and places.
+        places: keep settings that say where something is and not what.
+    """
+    return _relevant(config, config.model, identity, places and not identity)
+
+
+def _relevant(group: Any, model: str, identity: bool, places: bool) -> dict[str, Any]:
+    result: dict[str, Any] = {}
+    for declared in dataclasses.fields(group):
+        value = getattr(group, declared.name)
+        if declared.metadata["only"] not in (None, model):
+            continue
+        if identity and declared.metadata["added"] and value == declared.default:
+            continue
+        if not places and not declared.metadata["identity"]:
+            continue
+        if dataclasses.is_dataclass(value):
+            value = _relevant(value, model, identity, places)
+        result[setting_name(declared)] = list(value) if isinstance(value, tuple) else value
+    return result
