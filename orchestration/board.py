@@ -15,7 +15,7 @@ from orchestration.evaluation import Evaluation
 from orchestration.failures import failure_details, failure_text, next_try, what_to_do
 from orchestration.jobs import Job, Report
 from orchestration.ledger import Ledger
-from orchestration.naming import Names
+from orchestration.naming import names_in
 from orchestration.wanted import Wish, open_tasks, split_entry, tasks_of
 
 RowState = Literal["waiting", "starting", "training", "trained", "evaluating", "finished", "failed"]
@@ -64,7 +64,7 @@ class Board:
         self._ledger = ledger
         self._evaluation = evaluation
         self._wish = wish
-        self.names = Names(TrialConfig.from_settings(t.config) for t in ledger.planned())
+        self.names = names_in(ledger)
         self._said: set[str] = set()
         self._spent: dict[str, tuple[float, int]] = {}
         self._evaluations: dict[str, tuple[float, int]] = {}
@@ -77,6 +77,8 @@ class Board:
             for entry, part in trial.evaluations.items():
                 self._evaluated(split_entry(entry)[0], part.seconds)
             self.rows[trial.key] = self._row(trial, self._resting(trial), 0.0)
+        self.to_come = 0 if wish is not None else ledger.to_come
+        """Trials that a search will still ask for."""
         self.width = max((len(row.name) for row in self.rows.values()), default=0)
 
     def note(self, job: Job, report: Report | None, trial: Trial) -> Row:
@@ -95,6 +97,8 @@ class Board:
             if report.kind == "evaluated":
                 self._evaluated(job.part, report.seconds)
             state = self._resting(trial)
+        if self._wish is None and job.kind == "train" and trial.state != "running" or report is None:
+            self.to_come = self._ledger.to_come
         row = self._row(trial, state, time.monotonic())
         self.rows[trial.key] = row
         return row
@@ -121,12 +125,19 @@ class Board:
         known = [seconds for seconds in left if seconds is not None]
         costs = {part: self._mean(spent) or 0.0 for part, spent in self._evaluations.items()}
         judging = sum(costs.get(part, 0.0) for parts in self._open.values() for part in parts)
+        asked = self.to_come
+        if asked:
+            whole = [row.epochs * (row.epoch_s or 0.0) for row in rows if row.epoch_s]
+            each = sum(whole) / len(whole) if whole else 0.0
+            parts = sum(costs.get(part, 0.0) for part in self._evaluation.wanted())
+            known.append(0.0)
+            judging += asked * (each + parts)
         return max((sum(known) + judging) / self.slots, *known, 0.0)
 
     def counts(self) -> tuple[int, int, int]:
         """Trials that are finished, failed, and all."""
         states = [row.state for row in list(self.rows.values())]
-        return states.count("finished"), states.count("failed"), len(states)
+        return states.count("finished"), states.count("failed"), len(states) + self.to_come
 
     def news(self, job: Job, report: Report) -> list[str]:
         """What an evaluation says beside its figures; what holds for many trials is said once."""

@@ -190,9 +190,11 @@ class Study(Document):
     sampler: str
     seed: int
     startup: int
+    trials: int
+    """How many trials there are to be in the end."""
     asks: list[Ask] = []
-    end: Literal["exhausted", "failing"] | None = None
-    """Why it ended before its number of trials; None: it has not."""
+    end: Literal["complete", "exhausted", "failing"] | None = None
+    """Why nothing more is asked for; None: something is, or its trials are under way."""
     winner: str | None = None
     """Key of the best trial, once it was chosen to be replicated."""
     replicates: list[str] = []

@@ -10,11 +10,13 @@ from pathlib import Path
 from cvae_core.config import NUMERICS
 from orchestration import __version__
 from orchestration.console import Console
-from orchestration.documents import Sweep, Trial
+from orchestration.documents import Study, Sweep, Trial
 from orchestration.ledger import Ledger
 from orchestration.mlflow_config import without_credentials
 from orchestration.plan import Plan
 from orchestration.preparation import Request
+from orchestration.spec import SweepSpec
+from orchestration.studyplan import StudyPlan
 
 
 def open_ledger(request: Request, fingerprints: dict[str, str]) -> Ledger:
@@ -41,10 +43,11 @@ def enter_plan(
 ) -> None:
     """Note the plan in force; say so where it is not the one before."""
     sweep = ledger.sweep
-    before, now = set(sweep.plan), set(plan.trials)
+    before, now = {*sweep.plan, *sweep.studies}, {*plan.trials, *plan.studies}
     if before and before != now:
+        what = "studies" if plan.studies else "trials"
         console.line(
-            f"the plan has changed: {len(now - before)} trials are new, "
+            f"the plan has changed: {len(now - before)} {what} are new, "
             f"{len(before - now)} have left it (their results stay); if that was not meant, press "
             "Ctrl-C and give the same file and --set as before"
         )
@@ -52,12 +55,40 @@ def enter_plan(
     for key, config in plan.trials.items():
         if key not in ledger.trials:
             ledger.save(Trial(key=key, config=config.to_settings()))
-    sweep.plan = list(plan.trials)
+    for study in plan.studies.values():
+        _enter_study(ledger, request.spec, study)
+    sweep.plan, sweep.studies = list(plan.trials), list(plan.studies)
     sweep.spec = request.spec.model_dump(mode="json")
     sweep.flags = request.flags.to_stored()
     sweep.data |= fingerprints
     sweep.code = {"version": __version__, "git_commit": git_commit(), "numerics": str(NUMERICS)}
     ledger.save_sweep()
+
+
+def _enter_study(ledger: Ledger, spec: SweepSpec, plan: StudyPlan) -> None:
+    """Note a study, or how many trials it is to have now."""
+    known = ledger.studies.get(plan.key)
+    if known is not None:
+        if known.trials != plan.trials or known.name != plan.name:
+            known.trials, known.name = plan.trials, plan.name
+            ledger.save_study(known)
+        return
+    search = spec.search
+    if search is None:
+        raise ValueError("a study comes from a search")
+    ledger.save_study(
+        Study(
+            key=plan.key,
+            name=plan.name,
+            fixed=plan.fixed,
+            space={dimension.name: dimension.to_json() for dimension in plan.dimensions},
+            objectives=[objective.model_dump(mode="json") for objective in plan.objectives],
+            sampler=search.sampler,
+            seed=search.seed,
+            startup=search.startup,
+            trials=plan.trials,
+        )
+    )
 
 
 def note_tracking(ledger: Ledger, uri: str, experiment: tuple[str, str] | None) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -15,6 +15,7 @@ from orchestration import store
 from orchestration.documents import Evaluated, Study, Sweep, Trial, end_attempt
 from orchestration.errors import UserError
 from orchestration.storage import storage_flags
+from orchestration.studystate import to_come
 
 
 class Ledger:
@@ -48,9 +49,7 @@ class Ledger:
         paths = sorted((folder / "trials").glob("*.json"))
         trials = [Trial.model_validate(store.read_document(path)) for path in paths]
         ledger = cls(folder, sweep, {trial.key: trial for trial in trials})
-        for path in sorted((folder / "studies").glob("*.json")):
-            study = Study.model_validate(store.read_document(path))
-            ledger.studies[study.key] = study
+        ledger.studies = read_studies(folder)
         return ledger
 
     @staticmethod
@@ -60,15 +59,17 @@ class Ledger:
 
     def planned_keys(self) -> list[str]:
         """Keys of the present plan: of the grid's trials, then of what its studies asked for."""
-        keys = list(self.sweep.plan)
-        for study in self.planned_studies():
-            keys += [ask.key for ask in study.asks if ask.duplicate_of is None]
-            keys += study.replicates
-        return list(dict.fromkeys(keys))
+        return planned_keys(self.sweep, self.studies)
 
     def planned_studies(self) -> list[Study]:
         """The studies of the present plan, in its order."""
         return [self.studies[key] for key in self.sweep.studies if key in self.studies]
+
+    @property
+    def to_come(self) -> int:
+        """Trials that the studies of the plan will still ask for, as far as it is known."""
+        replicates = (self.sweep.spec.get("search") or {}).get("replicates", 0)
+        return to_come(self.planned_studies(), self.trials, replicates)
 
     def planned(self) -> list[Trial]:
         """The trials of the present plan, in its order."""
@@ -179,6 +180,26 @@ class Ledger:
             if path.relative_to(self.folder).as_posix() not in named:
                 store.remove(path)
         return lost
+
+
+def read_studies(folder: Path) -> dict[str, Study]:
+    """A sweep's studies by key.
+
+    Raises:
+        UserError: a document is damaged or of a newer version.
+    """
+    paths = sorted((folder / "studies").glob("*.json"))
+    studies = [Study.model_validate(store.read_document(path)) for path in paths]
+    return {study.key: study for study in studies}
+
+
+def planned_keys(sweep: Sweep, studies: Mapping[str, Study]) -> list[str]:
+    """Keys of a sweep's trials: of those of the grid, then of those that its studies asked for."""
+    keys = list(sweep.plan)
+    for study in (studies[key] for key in sweep.studies if key in studies):
+        keys += [ask.key for ask in study.asks]
+        keys += study.replicates
+    return list(dict.fromkeys(keys))
 
 
 def _forget(entry: str, trial: Trial) -> None:

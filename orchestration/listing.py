@@ -14,7 +14,9 @@ from pydantic import BaseModel, Field, ValidationError
 
 from orchestration import store
 from orchestration.errors import UserError
+from orchestration.ledger import planned_keys, read_studies
 from orchestration.processes import driver_alive
+from orchestration.studystate import to_come
 from orchestration.status import STATES, last_change, read_sweep, sweep_names, sweep_state
 
 # Validation figures first: a best trial is not to be chosen by its test figures.
@@ -72,14 +74,20 @@ def _row(folder: Path) -> dict[str, Any]:
 
 def _summary(folder: Path) -> dict[str, Any]:
     sweep, alive = read_sweep(folder), driver_alive(folder)
-    trials = [trial for key in sweep.plan if (trial := _read(folder, key)) is not None]
+    studies = read_studies(folder) if sweep.studies else {}
+    keys = planned_keys(sweep, studies)
+    found = {key: trial for key in keys if (trial := _read(folder, key)) is not None}
+    trials = list(found.values())
+    replicates = (sweep.spec.get("search") or {}).get("replicates", 0)
+    asked = [studies[key] for key in sweep.studies if key in studies]
+    total = len(keys) + to_come(asked, found, replicates)
     states = [t.state if alive or t.state != "running" else "pending" for t in trials]
     counts = Counter(states)
-    counts["pending"] += len(sweep.plan) - len(trials)
+    counts["pending"] += total - len(trials)
     return {
         "state": sweep_state(counts, alive),
         "counts": {state: counts.get(state, 0) for state in STATES},
-        "trials": len(sweep.plan),
+        "trials": total,
         "best": _best(trials),
         "train_s": sum(epoch.epoch_s for trial in trials for epoch in trial.epochs),
         "data": sorted({name.partition("-")[0] for name in sweep.data}),

@@ -86,6 +86,7 @@ class LiveView:
             now=now,
             elapsed=now - self._began,
             stopping=self._stopping,
+            to_come=self._board.to_come,
         )
 
     def _say(self, row: Row, text: str, style: str = "") -> None:

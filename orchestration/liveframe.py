@@ -38,6 +38,8 @@ class Moment:
     now: float
     elapsed: float
     stopping: bool
+    to_come: int = 0
+    """Trials that a search will still ask for."""
 
 
 def frame(moment: Moment, width: int, height: int) -> list[Text]:
@@ -117,7 +119,9 @@ def _sweep(moment: Moment, width: int) -> Text:
     states = [row.state for row in moment.rows]
     finished, failed = states.count("finished"), states.count("failed")
     elapsed, left = duration(moment.elapsed), moment.sweep_left
-    counts = f"{finished}/{len(states)} finished" + (f", {failed} failed" if failed else "")
+    counts = f"{finished}/{len(states) + moment.to_come} finished" + (
+        f", {failed} failed" if failed else ""
+    )
     times = f"{elapsed} so far" + ("" if left is None else f", about {duration(left)} left")
     short = f"{elapsed}+{'?' if left is None else duration(left)}"
     return _first_fitting(

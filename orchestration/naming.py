@@ -8,6 +8,7 @@ from typing import Any
 from cvae_core.config import TrialConfig
 from orchestration.flatten import flat
 from orchestration.identity import relevant
+from orchestration.ledger import Ledger
 
 LABELS = {"beta": "β", "lambda": "λ", "tau": "τ", "data.name": "data"}
 APART = ("model", "seed")
@@ -22,14 +23,17 @@ class Names:
 
     Args:
         configs: of all trials of the sweep.
+        searched: settings that vary in any case, under dotted names.
     """
 
-    def __init__(self, configs: Iterable[TrialConfig]) -> None:
+    def __init__(self, configs: Iterable[TrialConfig], searched: Iterable[str] = ()) -> None:
         found: dict[str, set[str]] = {"beta": set(), "lambda": set(), "tau": set()}
         for config in configs:
             for name, value in settings_of(config).items():
                 found.setdefault(name, set()).add(repr(value))
-        several = [name for name, values in found.items() if len(values) > 1]
+        always = set(searched)
+        found |= {name: set() for name in always - found.keys()}
+        several = [name for name, values in found.items() if len(values) > 1 or name in always]
         self.varied = [name for name in several if name not in APART]
         """Names as in sweep files, nested ones with dots; β, λ, τ come first."""
         self.seeds = "seed" in several
@@ -62,6 +66,16 @@ def settings_of(config: TrialConfig) -> dict[str, Any]:
 def names_of(trials: Iterable[Mapping[str, Any]]) -> Names:
     """The names of trials that are documents, as in ``status --json``."""
     return Names(TrialConfig.from_settings(trial["config"]) for trial in trials)
+
+
+def names_in(ledger: Ledger) -> Names:
+    """The names of a sweep's trials, also of those that its studies have not asked for yet."""
+    studies = ledger.planned_studies()
+    settings = [trial.config for trial in ledger.planned()] + [study.fixed for study in studies]
+    searched = {name for study in studies for name in study.space}
+    if (ledger.sweep.spec.get("search") or {}).get("replicates"):
+        searched.add("seed")
+    return Names(map(TrialConfig.from_settings, settings), sorted(searched))
 
 
 def setting_text(value: Any) -> str:

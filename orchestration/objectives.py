@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from orchestration.documents import Trial
 from orchestration.searchspec import Objective
 
-TRAINED = ("finished", "stopped")
-
 
 def values_of(trial: Trial, objectives: Sequence[Objective]) -> tuple[float, ...] | None:
     """One value per objective; None where one of them was not measured."""

@@ -10,8 +10,9 @@ from cvae_core.evaluation.parts import PARTS
 from orchestration.documents import Attempt, Evaluated, Failure, Trial, end_attempt
 from orchestration.jobs import Job
 from orchestration.ledger import Ledger
-from orchestration.naming import Names
+from orchestration.naming import names_in
 from orchestration.plan import Plan
+from orchestration.searching import Searching
 from orchestration.shared import newest, shared_tasks
 from orchestration.spec import SweepSpec
 from orchestration.wanted import Task, Wish, open_tasks, tasks_of
@@ -33,7 +34,7 @@ class Queue:
         self._spec = spec
         self._ledger = ledger
         self._wish = wish
-        self._names = Names(plan.trials.values())
+        self._searching = Searching(spec, plan, ledger) if plan.studies and wish is None else None
         self._train: deque[str] = deque()
         self._evaluate: deque[Task] = deque()
         self._out: list[Job] = []
@@ -44,16 +45,13 @@ class Queue:
         self.closed = False
         """Set to hand out nothing more; jobs under way may end."""
         for key, config in plan.trials.items():
-            self._enlist(key, config)
-
-    def _enlist(self, key: str, config: TrialConfig) -> None:
-        trial = self._ledger.trials.get(key)
-        if trial is None:
-            trial = Trial(key=key, config=config.to_settings())
-            self._ledger.save(trial)
-        if trial.state == "pending" and self._wish is None:
-            self._train.append(key)
-        self._enlist_evaluations(trial)
+            if key not in ledger.trials:
+                ledger.save(Trial(key=key, config=config.to_settings()))
+        for trial in ledger.planned():
+            if trial.state == "pending" and wish is None:
+                self._train.append(trial.key)
+            self._enlist_evaluations(trial)
+        self._names = names_in(ledger)
 
     def _enlist_evaluations(self, trial: Trial) -> None:
         self._evaluate.extend(open_tasks(trial, self._spec.evaluation, self._wish))
@@ -63,10 +61,14 @@ class Queue:
         """Whether nothing is left and nothing is under way."""
         if self._out:
             return False
-        left = self._train or self._evaluate
+        left = self._train or self._evaluate or not self._asked_all
         return self.closed or not (
             left or shared_tasks(self._ledger, self._spec.evaluation, self._wish)
         )
+
+    @property
+    def _asked_all(self) -> bool:
+        return self._searching is None or self._searching.done
 
     @property
     def waiting(self) -> int:
@@ -86,13 +88,19 @@ class Queue:
         task = self._next_task()
         if task is not None:
             job = self._evaluation(task)
-        elif self._train:
-            job = self._training(self._train.popleft())
+        elif (key := self._next_trial()) is not None:
+            job = self._training(key)
         elif not self._evaluate and not self._out:
             job = self._of_the_sweep()
         if job is not None:
             self._out.append(job)
         return job
+
+    def _next_trial(self) -> str | None:
+        """A trial that waits; else one that a study asks for."""
+        if self._train:
+            return self._train.popleft()
+        return None if self._searching is None else self._searching.next()
 
     def _of_the_sweep(self) -> Job | None:
         """A job about all trials, once each has been evaluated alone."""
@@ -168,6 +176,8 @@ class Queue:
             self._enlist_evaluations(trial)
         elif job.kind == "train" and trial.state == "pending":
             self._train.appendleft(job.key)
+        if job.kind == "train" and trial.state != "pending" and self._searching is not None:
+            self._train.extend(self._searching.ended(job.key))
 
     def lost(self, job: Job, reason: str) -> None:
         """The worker died under a job: try again, as often as ``retries`` allows."""

@@ -109,11 +109,13 @@ def check_stored_plan(ledger: Ledger, plan: Plan) -> None:
         UserError: the images of a folder have changed, or this version reads the plan differently.
     """
     sweep = ledger.sweep
-    if set(sweep.plan) == set(plan.trials):
+    noted, now = {*sweep.plan, *sweep.studies}, {*plan.trials, *plan.studies}
+    if noted == now:
         return
     raise UserError(
-        f"{sweep.name}: its plan cannot be continued as it was noted: of {len(sweep.plan)} trials "
-        f"{len(set(sweep.plan) & set(plan.trials))} would be the same now. "
+        f"{sweep.name}: its plan cannot be continued as it was noted: of "
+        f"{count(len(noted), 'study' if sweep.studies else 'trial')} {len(noted & now)} would be "
+        "the same now. "
         + (
             "The images in the folder have changed since. Put them back, or train on the new ones: "
             if any(config.name == "folder" for config in plan.datasets.values())

@@ -98,13 +98,29 @@ def _complete(request: Request, plan: Plan, ledger: Ledger, uri: str) -> bool:
         return ledger.sweep.outcome != "running" and not left
     if ledger.sweep.outcome not in ("finished", "failed") or request.retry is not None:
         return False
-    for key in plan.trials:
+    if plan.studies and not _searched(request, plan, ledger):
+        return False
+    for key in ledger.planned_keys() if plan.studies else plan.trials:
         trial = ledger.trials.get(key)
         if trial is None or trial.state in ("pending", "running"):
             return False
         if open_tasks(trial, request.spec.evaluation):
             return False
     return not shared_tasks(ledger, request.spec.evaluation)
+
+
+def _searched(request: Request, plan: Plan, ledger: Ledger) -> bool:
+    """Whether every study has ended with as many trials and replicates as it is to have."""
+    if list(plan.studies) != ledger.sweep.studies or request.spec.search is None:
+        return False
+    for key, wanted in plan.studies.items():
+        study = ledger.studies[key]
+        replicated = len(study.replicates) == request.spec.search.replicates
+        if study.end is None or study.trials != wanted.trials:
+            return False
+        if study.winner is not None and not replicated:
+            return False
+    return True
 
 
 @contextmanager
@@ -171,7 +187,8 @@ def _run_locked(
 def _what(request: Request, plan: Plan) -> str:
     """What is to be done, in a few words."""
     if request.wish is None:
-        return count(len(plan.trials), "trial")
+        studies = f" in {count(len(plan.studies), 'study')}" if plan.studies else ""
+        return count(plan.size, "trial") + studies
     ledger = Ledger.open(request.folder)
     keys = [key for key, _ in missing(ledger, request.spec.evaluation, request.wish)]
     adding = f"{count(len(keys), 'evaluation')} of {count(len(set(keys) - {''}), 'trial')}"

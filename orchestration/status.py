@@ -14,14 +14,16 @@ from pydantic import ValidationError
 from cvae_core.config import NUMERICS, TrialConfig
 from cvae_core.errors import ConfigError
 from orchestration import store
-from orchestration.documents import Evaluated, Sweep, Trial
+from orchestration.documents import Evaluated, Study, Sweep, Trial
 from orchestration.errors import UserError
 from orchestration.evaluation import Evaluation
 from orchestration.ledger import Ledger
+from orchestration.objectives import values_of
 from orchestration.processes import driver_alive
 from orchestration.shared import shared_tasks
 from orchestration.storage import storage_folder as storage_folder
 from orchestration.storage import sweep_names as sweep_names
+from orchestration.studystate import best_of, distinct, objectives_of, progress
 from orchestration.wanted import open_tasks, split_entry
 
 STATES = ("pending", "running", "finished", "stopped", "failed")
@@ -95,7 +97,7 @@ def status_document(ledger: Ledger) -> dict[str, Any]:
         trial_document(trial, alive=alive, evaluation=evaluation) for trial in ledger.planned()
     ]
     counts = Counter(trial["state"] for trial in trials)
-    counts["pending"] += len(ledger.planned_keys()) - len(trials)
+    counts["pending"] += len(ledger.planned_keys()) - len(trials) + ledger.to_come
     sweep = ledger.sweep
     return {
         "name": sweep.name,
@@ -109,8 +111,46 @@ def status_document(ledger: Ledger) -> dict[str, Any]:
         "evaluations_open": [
             task.entry for task in (shared_tasks(ledger, evaluation) if evaluation else [])
         ],
-        "trials": trials,
+        "studies": [study_document(study, ledger.trials) for study in ledger.planned_studies()],
+        "trials": _with_studies(trials, ledger.planned_studies()),
     }
+
+
+def study_document(study: Study, trials: Mapping[str, Trial]) -> dict[str, Any]:
+    """A study as plain values: how far it is, and its best trial."""
+    done, best = progress(study, trials), best_of(study, trials)
+    objectives = objectives_of(study)
+    return {
+        "key": study.key,
+        "name": study.name,
+        "sampler": study.sampler,
+        "seed": study.seed,
+        "objectives": study.objectives,
+        "space": study.space,
+        "trials": study.trials,
+        "asked": done.asked,
+        "finished": done.finished,
+        "stopped": done.stopped,
+        "failed": done.failed,
+        "duplicates": done.duplicates,
+        "state": study.end or "searching",
+        "best": None
+        if best is None
+        else {"key": best.key, "values": list(values_of(trials[best.key], objectives) or ())},
+        "replicates": study.replicates,
+    }
+
+
+def _with_studies(trials: list[dict[str, Any]], studies: list[Study]) -> list[dict[str, Any]]:
+    """The trials, each with the study that asked for it, and the numbers of its asks."""
+    asked = {ask.key: (study, ask) for study in studies for ask in distinct(study)}
+    repeated = {key: study for study in studies for key in study.replicates}
+    for trial in trials:
+        study, ask = asked.get(trial["key"], (repeated.get(trial["key"]), None))
+        trial["study"] = None if study is None else study.key
+        trial["ask"] = None if ask is None else ask.number
+        trial["origin"] = "grid" if study is None else "replicate" if ask is None else ask.origin
+    return trials
 
 
 def trial_fields(config: TrialConfig) -> dict[str, Any]:
