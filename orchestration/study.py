@@ -1,0 +1,1 @@
+"""Optuna, boxed: suggestions, importances, fronts, and the way into its storages."""
