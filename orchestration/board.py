@@ -97,7 +97,8 @@ class Board:
             if report.kind == "evaluated":
                 self._evaluated(job.part, report.seconds)
             state = self._resting(trial)
-        if self._wish is None and job.kind == "train" and trial.state != "running" or report is None:
+        ended = report is not None and trial.state != "running"
+        if self._wish is None and job.kind == "train" and (report is None or ended):
             self.to_come = self._ledger.to_come
         row = self._row(trial, state, time.monotonic())
         self.rows[trial.key] = row

@@ -16,8 +16,8 @@ from orchestration import store
 from orchestration.errors import UserError
 from orchestration.ledger import planned_keys, read_studies
 from orchestration.processes import driver_alive
-from orchestration.studystate import to_come
 from orchestration.status import STATES, last_change, read_sweep, sweep_names, sweep_state
+from orchestration.studystate import to_come
 
 # Validation figures first: a best trial is not to be chosen by its test figures.
 BEST = ("val/probe_accuracy", "probe/accuracy")

@@ -8,6 +8,7 @@ from orchestration.ledger import Ledger
 from orchestration.pages import how_to_look
 from orchestration.status import status_document
 from orchestration.statusview import absent_lines, failure_lines
+from orchestration.studyview import study_lines
 
 
 def say_summary(ledger: Ledger, console: Console, nothing: str = "") -> int:
@@ -26,7 +27,7 @@ def say_summary(ledger: Ledger, console: Console, nothing: str = "") -> int:
     parts = [f"{count} {state}" for state, count in counts.items() if count]
     console.line(f"{ledger.sweep.name}: {', '.join(parts)}" + (f"; {nothing}" if nothing else ""))
     failures = failure_lines(document, ledger.folder)
-    for line in [*failures, *absent_lines(document)]:
+    for line in [*failures, *absent_lines(document), *study_lines(document)]:
         console.line(line)
     console.line(f"results: {ledger.folder}")
     for line in how_to_look(ledger.sweep, ledger.folder.parent):

@@ -133,6 +133,7 @@ class Tracker:
         known = self._runs.get(key) or self._find(sweep, trial.run_id, f"tags.{KEY_TAG} = '{key}'")
         if known is None:
             tags = {**self._common_tags(sweep), **_trial_tags(trial, config)}
+            tags |= _study_tags(ledger, key)
             tags["mlflow.parentRunId"] = str(sweep.parent_run_id)
             known = self._create(sweep, tags, trial.attempts[0].began)
             settings = yaml.safe_dump(trial.config, sort_keys=False, allow_unicode=True)
@@ -314,6 +315,17 @@ def _trial_tags(trial: Trial, config: TrialConfig) -> dict[str, str]:
         tags |= {"lambda": f"{config.lambda_:g}", "tau": f"{config.tau:g}"}
         name += f" λ={config.lambda_:g} τ={config.tau:g}"
     return tags | {"mlflow.runName": f"{name} seed={config.seed}"}
+
+
+def _study_tags(ledger: Ledger, key: str) -> dict[str, str]:
+    """Which study asked for a trial, and when; whose best it repeats."""
+    for study in ledger.planned_studies():
+        if key in study.replicates:
+            return {"study": study.name, "origin": "replicate", "replicate_of": str(study.winner)}
+        for ask in study.asks:
+            if ask.key == key:
+                return {"study": study.name, "origin": ask.origin, "ask": str(ask.number)}
+    return {}
 
 
 def _shown(epoch: Epoch) -> dict[str, float]:

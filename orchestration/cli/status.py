@@ -21,6 +21,7 @@ def command(name: str | None, storage: Path | None, as_json: bool) -> None:
     from orchestration.console import Console
     from orchestration.status import load_sweep
     from orchestration.statusview import absent_lines, failure_lines, next_lines, status_table
+    from orchestration.studyview import study_lines
 
     if name is None:
         names = sweep_names(storage_folder(storage))
@@ -43,6 +44,7 @@ def command(name: str | None, storage: Path | None, as_json: bool) -> None:
     for line in (
         *failure_lines(document, view.folder),
         *absent_lines(document),
+        *study_lines(document),
         *next_lines(document, view.folder),
     ):
         console.line(line)
