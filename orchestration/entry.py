@@ -56,7 +56,7 @@ def enter_plan(
         if key not in ledger.trials:
             ledger.save(Trial(key=key, config=config.to_settings()))
     for study in plan.studies.values():
-        _enter_study(ledger, request.spec, study)
+        enter_study(ledger, request.spec, study)
     sweep.plan, sweep.studies = list(plan.trials), list(plan.studies)
     sweep.spec = request.spec.model_dump(mode="json")
     sweep.flags = request.flags.to_stored()
@@ -65,7 +65,7 @@ def enter_plan(
     ledger.save_sweep()
 
 
-def _enter_study(ledger: Ledger, spec: SweepSpec, plan: StudyPlan) -> None:
+def enter_study(ledger: Ledger, spec: SweepSpec, plan: StudyPlan) -> None:
     """Note a study, or how many trials it is to have now."""
     known = ledger.studies.get(plan.key)
     if known is not None:

@@ -14,6 +14,7 @@ from cvae_core.evaluation.parts import PARTS
 from orchestration.documents import Sweep, Trial
 from orchestration.door import Door, Listener
 from orchestration.engine_local import run_in_process
+from orchestration.entry import enter_study
 from orchestration.jobs import Report
 from orchestration.layers import Layers
 from orchestration.ledger import Ledger
@@ -58,6 +59,9 @@ class LocalSweep:
         else:
             sweep = Sweep(name="small", sweep_id="1", created=0.0, spec={}, plan=[])
             ledger = Ledger.create(self.folder, sweep)
+        for study in self.plan.studies.values():
+            enter_study(ledger, self.spec, study)
+        ledger.sweep.studies = list(self.plan.studies)
         if ledger.sweep.plan != self.keys or ledger.sweep.spec != self.spec.model_dump(mode="json"):
             ledger.sweep.plan = self.keys
             ledger.sweep.spec = self.spec.model_dump(mode="json")
