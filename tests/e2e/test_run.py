@@ -9,17 +9,14 @@ import json
 import os
 import shlex
 import signal
-import subprocess
-import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
+
+from .conftest import PATIENCE_S, Family, Place, numbers
 
 EPOCHS = 20
 SPEC = f"""\
@@ -44,156 +41,12 @@ evaluation:
   umap: {n: 100, shared: true}
   pictures: {samples: 9}
 """
-COMMAND = Path(sys.executable).with_name("cvae-sweep")
-PATIENCE_S = 90.0
-
-
-@dataclass
-class Place:
-    """A folder with the sweep file, a storage folder and a folder for temporary files."""
-
-    folder: Path
-    temporary: Path
-    """Short: Ray's sockets lie below it."""
-    drivers: list[subprocess.Popen[str]] = field(default_factory=list)
-
-    @property
-    def sweep(self) -> Path:
-        return self.folder / "runs" / "digits"
-
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
-        """A command in a process group of its own."""
-        self.temporary.mkdir(exist_ok=True)
-        environment = {
-            k: v for k, v in os.environ.items() if not k.startswith(("MLFLOW", "RAY", "CVAE"))
-        }
-        driver = subprocess.Popen(
-            [str(COMMAND), *arguments],
-            cwd=self.folder,
-            env={
-                **environment,
-                "TMPDIR": str(self.temporary),
-                "CVAE_SWEEP_CACHE": str(self.temporary.parent / "cache"),
-            },
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
-        self.drivers.append(driver)
-        return driver
-
-    def run(self, *arguments: str) -> tuple[int, str]:
-        """Exit code and standard output; nobody the command started is to outlive it."""
-        driver = self.start(*arguments)
-        family = Family(driver.pid)
-        out, err = family.communicate(driver)
-        assert "Traceback" not in err, err
-        assert family.alive() == []
-        return driver.returncode, out
-
-    def finish(self) -> dict[str, Any]:
-        """Run to the end; the state afterwards."""
-        code, out = self.run("run", "sweep.yaml")
-        assert code == 0, out
-        assert not (self.sweep / "processes.json").exists()
-        return self.status()
-
-    def left_behind(self) -> list[Path]:
-        """Temporary folders of this program."""
-        return list(self.temporary.glob("cvae-*"))
-
-    def status(self) -> dict[str, Any]:
-        code, out = self.run("status", "digits", "--json")
-        assert code == 0
-        document: dict[str, Any] = json.loads(out)
-        return document
-
-    def documents(self) -> list[dict[str, Any]]:
-        paths = sorted((self.sweep / "trials").glob("*.json"))
-        return [json.loads(path.read_text())["content"] for path in paths]
-
-    def training(self, driver: subprocess.Popen[str], epoch: int = 2) -> dict[str, Any]:
-        """Wait for a trial in training that is so far, and far from its end."""
-        until = time.monotonic() + PATIENCE_S
-        while time.monotonic() < until and driver.poll() is None:
-            for trial in self.documents():
-                done = trial["epochs"][-1]["epoch"] if trial["epochs"] else 0
-                if trial["state"] == "running" and epoch <= done <= EPOCHS - 5:
-                    return trial
-            time.sleep(0.02)
-        raise AssertionError(f"no trial was seen in training; exit code {driver.poll()}")
-
-    def kill_all(self) -> None:
-        for driver in self.drivers:
-            for process in [*descendants(driver.pid), driver]:
-                process.kill()
-            driver.communicate()
-        file = self.sweep / "processes.json"
-        if file.exists():
-            from orchestration.processes import end_left_behind
-
-            end_left_behind(self.sweep)
-
-
-class Family:
-    """All descendants that a process ever had, as far as looking ten times a second shows."""
-
-    def __init__(self, pid: int) -> None:
-        self._pid = pid
-        self._seen: set[psutil.Process] = set()
-
-    def communicate(self, driver: subprocess.Popen[str]) -> tuple[str, str]:
-        until = time.monotonic() + 2 * PATIENCE_S
-        while True:
-            self._seen.update(descendants(self._pid))
-            try:
-                return driver.communicate(timeout=0.1)
-            except subprocess.TimeoutExpired:
-                assert time.monotonic() < until, "the command does not end"
-
-    def alive(self) -> list[psutil.Process]:
-        return psutil.wait_procs(list(self._seen), timeout=5)[1]
-
-
-def descendants(pid: int) -> list[psutil.Process]:
-    try:
-        return psutil.Process(pid).children(recursive=True)
-    except psutil.Error:
-        return []
-
-
-def numbers(place: Place) -> dict[str, Any]:
-    """Every metric of every trial and epoch, exactly."""
-    return {
-        trial["key"]: (
-            [(epoch["epoch"], epoch["metrics"]) for epoch in trial["epochs"]],
-            {name: part["metrics"] for name, part in trial["evaluations"].items()},
-        )
-        for trial in place.documents()
-    }
 
 
 @pytest.fixture(scope="module")
-def make_place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Place]]:
-    places: list[Place] = []
-    with tempfile.TemporaryDirectory(prefix="e2e", dir="/tmp") as short:
-
-        def make(name: str) -> Place:
-            place = Place(tmp_path_factory.mktemp(name), Path(short) / name)
-            (place.folder / "sweep.yaml").write_text(SPEC)
-            places.append(place)
-            return place
-
-        yield make
-        for place in places:
-            place.kill_all()
-
-
-@pytest.fixture(scope="module")
-def whole(make_place: Callable[[str], Place]) -> Place:
+def whole(make_place: Callable[..., Place]) -> Place:
     """An undisturbed run."""
-    place = make_place("a")
+    place = make_place("a", SPEC)
     status = place.finish()
     assert status["state"] == "finished"
     assert place.left_behind() == []
@@ -253,8 +106,8 @@ def test_a_second_run_trains_nothing(whole: Place) -> None:
     assert whole.documents() == before
 
 
-def test_killed_and_run_to_the_end(make_place: Callable[[str], Place], whole: Place) -> None:
-    place = make_place("b")
+def test_killed_and_run_to_the_end(make_place: Callable[..., Place], whole: Place) -> None:
+    place = make_place("b", SPEC)
     driver = place.start("run", "sweep.yaml")
     place.training(driver)
     os.killpg(driver.pid, signal.SIGKILL)
@@ -273,9 +126,9 @@ def test_killed_and_run_to_the_end(make_place: Callable[[str], Place], whole: Pl
 
 
 def test_interrupted_by_ctrl_c_and_resumed_without_its_file(
-    make_place: Callable[[str], Place], whole: Place
+    make_place: Callable[..., Place], whole: Place
 ) -> None:
-    place = make_place("c")
+    place = make_place("c", SPEC)
     driver = place.start("run", "sweep.yaml")
     family = Family(driver.pid)
     place.training(driver)
@@ -299,9 +152,9 @@ def test_interrupted_by_ctrl_c_and_resumed_without_its_file(
 
 
 def test_a_killed_worker_is_replaced_in_the_same_run(
-    make_place: Callable[[str], Place], whole: Place
+    make_place: Callable[..., Place], whole: Place
 ) -> None:
-    place = make_place("d")
+    place = make_place("d", SPEC)
     driver = place.start("run", "sweep.yaml")
     family = Family(driver.pid)
     trial = place.training(driver)
@@ -319,9 +172,9 @@ def test_a_killed_worker_is_replaced_in_the_same_run(
 
 
 @pytest.fixture(scope="module")
-def evaluated(make_place: Callable[[str], Place]) -> Place:
+def evaluated(make_place: Callable[..., Place]) -> Place:
     """An undisturbed run with every part but FID, and six checkpoints a trial."""
-    place = make_place("e")
+    place = make_place("e", SPEC)
     (place.folder / "sweep.yaml").write_text(EVALUATED)
     place.finish()
     return place

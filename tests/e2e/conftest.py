@@ -1,0 +1,172 @@
+"""A folder for real runs of the installed command, and what a test wants to know of them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+COMMAND = Path(sys.executable).with_name("cvae-sweep")
+PATIENCE_S = 90.0
+
+
+@dataclass
+class Place:
+    """A folder with the sweep file, a storage folder and a folder for temporary files."""
+
+    folder: Path
+    temporary: Path
+    """Short: Ray's sockets lie below it."""
+    name: str = "digits"
+    """Of the sweep."""
+    drivers: list[subprocess.Popen[str]] = field(default_factory=list)
+
+    @property
+    def sweep(self) -> Path:
+        return self.folder / "runs" / self.name
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """A command in a process group of its own."""
+        self.temporary.mkdir(exist_ok=True)
+        environment = {
+            k: v for k, v in os.environ.items() if not k.startswith(("MLFLOW", "RAY", "CVAE"))
+        }
+        driver = subprocess.Popen(
+            [str(COMMAND), *arguments],
+            cwd=self.folder,
+            env={
+                **environment,
+                "TMPDIR": str(self.temporary),
+                "CVAE_SWEEP_CACHE": str(self.temporary.parent / "cache"),
+            },
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        self.drivers.append(driver)
+        return driver
+
+    def run(self, *arguments: str) -> tuple[int, str]:
+        """Exit code and standard output; nobody the command started is to outlive it."""
+        driver = self.start(*arguments)
+        family = Family(driver.pid)
+        out, err = family.communicate(driver)
+        assert "Traceback" not in err, err
+        assert family.alive() == []
+        return driver.returncode, out
+
+    def finish(self, *arguments: str) -> dict[str, Any]:
+        """Run to the end; the state afterwards."""
+        code, out = self.run("run", "sweep.yaml", *arguments)
+        assert code == 0, out
+        assert not (self.sweep / "processes.json").exists()
+        return self.status()
+
+    def left_behind(self) -> list[Path]:
+        """Temporary folders of this program."""
+        return list(self.temporary.glob("cvae-*"))
+
+    def status(self) -> dict[str, Any]:
+        code, out = self.run("status", self.name, "--json")
+        assert code == 0
+        document: dict[str, Any] = json.loads(out)
+        return document
+
+    def documents(self) -> list[dict[str, Any]]:
+        paths = sorted((self.sweep / "trials").glob("*.json"))
+        return [json.loads(path.read_text())["content"] for path in paths]
+
+    def training(
+        self, driver: subprocess.Popen[str], epoch: int = 2, *, among: int = 0, before_end: int = 5
+    ) -> dict[str, Any]:
+        """Wait for a trial in training that is so far, and so far from its end.
+
+        ``among``: as many trials are to be in the ledger by then.
+        """
+        until = time.monotonic() + PATIENCE_S
+        while time.monotonic() < until and driver.poll() is None:
+            documents = self.documents()
+            for trial in documents if len(documents) >= among else ():
+                last = trial["config"]["epochs"] - before_end
+                done = trial["epochs"][-1]["epoch"] if trial["epochs"] else 0
+                if trial["state"] == "running" and epoch <= done <= last:
+                    return trial
+            time.sleep(0.02)
+        raise AssertionError(f"no trial was seen in training; exit code {driver.poll()}")
+
+    def kill_all(self) -> None:
+        for driver in self.drivers:
+            for process in [*descendants(driver.pid), driver]:
+                process.kill()
+            driver.communicate()
+        file = self.sweep / "processes.json"
+        if file.exists():
+            from orchestration.processes import end_left_behind
+
+            end_left_behind(self.sweep)
+
+
+class Family:
+    """All descendants that a process ever had, as far as looking ten times a second shows."""
+
+    def __init__(self, pid: int) -> None:
+        self._pid = pid
+        self._seen: set[psutil.Process] = set()
+
+    def communicate(self, driver: subprocess.Popen[str]) -> tuple[str, str]:
+        until = time.monotonic() + 2 * PATIENCE_S
+        while True:
+            self._seen.update(descendants(self._pid))
+            try:
+                return driver.communicate(timeout=0.1)
+            except subprocess.TimeoutExpired:
+                assert time.monotonic() < until, "the command does not end"
+
+    def alive(self) -> list[psutil.Process]:
+        return psutil.wait_procs(list(self._seen), timeout=5)[1]
+
+
+def descendants(pid: int) -> list[psutil.Process]:
+    try:
+        return psutil.Process(pid).children(recursive=True)
+    except psutil.Error:
+        return []
+
+
+def numbers(place: Place) -> dict[str, Any]:
+    """Every metric of every trial and epoch, exactly."""
+    return {
+        trial["key"]: (
+            [(epoch["epoch"], epoch["metrics"]) for epoch in trial["epochs"]],
+            {name: part["metrics"] for name, part in trial["evaluations"].items()},
+        )
+        for trial in place.documents()
+    }
+
+
+@pytest.fixture(scope="module")
+def make_place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Place]]:
+    """``make_place("a", text)``: a place with this sweep file, named ``digits`` unless told."""
+    places: list[Place] = []
+    with tempfile.TemporaryDirectory(prefix="e2e", dir="/tmp") as short:
+
+        def make(folder: str, text: str, name: str = "digits") -> Place:
+            place = Place(tmp_path_factory.mktemp(folder), Path(short) / folder, name)
+            (place.folder / "sweep.yaml").write_text(text)
+            places.append(place)
+            return place
+
+        yield make
+        for place in places:
+            place.kill_all()

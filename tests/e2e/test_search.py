@@ -1,0 +1,88 @@
+"""A search with real Ray: exact budgets, and the same questions after kills."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from .conftest import Place, numbers
+
+TRIALS = 12
+SPEC = f"""\
+name: search
+base: {{data: {{name: digits}}, epochs: 10, batch_size: 128, learning_rate: 1e-3}}
+grid:
+  model: [vae, cvae]
+search:
+  trials: {TRIALS}
+  startup: 4
+  space:
+    beta: {{log: [1.0e-8, 1.0e-1]}}
+    lambda: {{log: [1.0e-3, 10.0]}}
+    tau: {{range: [0.05, 1.0], step: 0.05}}
+  objectives: [{{metric: val/probe_accuracy, direction: maximize}}]
+checkpoints: {{min_interval_s: 0}}
+evaluation: {{umap: false, fd: false, pictures: false, probe: false, diagnostics: false}}
+"""
+ONE_WORKER = ("--max-concurrent", "1")
+
+
+def asks(status: dict[str, Any]) -> list[tuple[Any, ...]]:
+    """What was asked of each study, in its order, and what came of it."""
+    return [
+        (trial["study"], trial["ask"], trial["config"], trial["state"])
+        for trial in sorted(status["trials"], key=lambda t: (t["study"], t["ask"]))
+    ]
+
+
+@pytest.fixture(scope="module")
+def whole(make_place: Callable[..., Place]) -> Place:
+    """An undisturbed search with one worker."""
+    place = make_place("a", SPEC, "search")
+    place.finish(*ONE_WORKER)
+    return place
+
+
+def test_every_family_gets_its_budget(whole: Place) -> None:
+    status = whole.status()
+    assert status["counts"] | {"finished": 2 * TRIALS} == status["counts"]
+    assert sum(status["counts"].values()) == 2 * TRIALS
+    for study in status["studies"]:
+        assert (study["state"], study["finished"], study["asked"]) == ("complete", TRIALS, TRIALS)
+    for study in status["studies"]:
+        own = [trial for trial in status["trials"] if trial["study"] == study["key"]]
+        assert len({trial["key"] for trial in own}) == TRIALS
+        best = max(own, key=lambda trial: trial["metrics"]["val/probe_accuracy"])
+        assert study["best"]["values"] == [best["metrics"]["val/probe_accuracy"]]
+
+
+def test_killed_three_times_it_asks_the_very_same(
+    make_place: Callable[..., Place], whole: Place
+) -> None:
+    place = make_place("b", SPEC, "search")
+    for among in (3, 12, 20):  # in the random phase, and later with a model of the record
+        driver = place.start("run", "sweep.yaml", *ONE_WORKER)
+        place.training(driver, 2, among=among, before_end=2)
+        os.killpg(driver.pid, signal.SIGKILL)
+        driver.communicate()
+        assert place.status()["state"] == "interrupted"
+    status = place.finish(*ONE_WORKER)
+    assert asks(status) == asks(whole.status())
+    assert numbers(place) == numbers(whole)
+    lost = [a for t in place.documents() for a in t["attempts"] if a["outcome"] == "lost"]
+    assert len(lost) == 3
+
+
+def test_two_workers_and_more_trials(make_place: Callable[..., Place]) -> None:
+    place = make_place("c", SPEC, "search")
+    place.finish("--set", "search.trials=2", "--set", "epochs=2")
+    status = place.finish("--set", "search.trials=4", "--set", "epochs=2")
+    assert [study["finished"] for study in status["studies"]] == [4, 4]
+    assert len({trial["key"] for trial in status["trials"]}) == 8
+    assert {trial["attempts"] for trial in status["trials"]} == {1}
+    code, out = place.run("run", "sweep.yaml", "--set", "search.trials=4", "--set", "epochs=2")
+    assert (code, "nothing left to do" in out) == (0, True)
