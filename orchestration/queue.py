@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections import Counter, deque
 
 from cvae_core.config import TrialConfig
 from cvae_core.evaluation.parts import PARTS
 from orchestration.documents import Attempt, Evaluated, Failure, Trial, end_attempt
+from orchestration.early_stopping import decision_epochs_of
 from orchestration.jobs import Job
 from orchestration.ledger import Ledger
 from orchestration.naming import Names
@@ -19,6 +21,8 @@ from orchestration.wanted import Task, Wish, open_tasks, tasks_of
 
 class Queue:
     """Jobs of a sweep: evaluations of trained trials first, then trials in the plan's order.
+
+    Where a scheduler stops trials, those of a grid come in an order that is drawn.
 
     Args:
         spec: of the sweep.
@@ -45,6 +49,16 @@ class Queue:
         """Set to hand out nothing more; jobs under way may end."""
         for key, config in plan.trials.items():
             self._enlist(key, config)
+        self._train = deque(sorted(self._train, key=self._turn))
+
+    def _turn(self, key: str) -> tuple[bool, str]:
+        """Where a trial stands in line: begun ones first; with a scheduler the others shuffled."""
+        scheduler = self._spec.scheduler
+        if scheduler is None:
+            return True, ""
+        # From the worst to the best, hardly any would ever be stopped.
+        drawn = hashlib.sha256(f"{scheduler.seed} {key}".encode()).hexdigest()
+        return not self._ledger.trials[key].attempts, drawn
 
     def _enlist(self, key: str, config: TrialConfig) -> None:
         trial = self._ledger.trials.get(key)
@@ -210,6 +224,8 @@ class Queue:
             checkpoints=_newest_first(trial),
             probe_every=self._spec.evaluation.probe_every,
             fd_every=self._spec.evaluation.fd_every,
+            decision_epochs=decision_epochs_of(self._spec, self._ledger, trial),
+            decision_metric=self._spec.scheduler.metric if self._spec.scheduler else "",
             settings=self._spec.evaluation.wanted(("fd",))["fd"],
             every_epochs=self._spec.checkpoints.every_epochs,
             min_interval_s=self._spec.checkpoints.min_interval_s,
