@@ -21,7 +21,7 @@ from orchestration.wanted import Wish, open_tasks, split_entry, tasks_of
 RowState = Literal[
     "waiting", "starting", "training", "trained", "evaluating", "finished", "stopped", "failed"
 ]
-ENDED = ("finished", "stopped", "failed")
+ENDED: tuple[RowState, ...] = ("finished", "stopped", "failed")
 
 
 @dataclass(frozen=True)
