@@ -18,8 +18,10 @@ from orchestration.ledger import Ledger
 from orchestration.naming import names_in
 from orchestration.wanted import Wish, open_tasks, split_entry, tasks_of
 
-RowState = Literal["waiting", "starting", "training", "trained", "evaluating", "finished", "failed"]
-ENDED = ("finished", "failed")
+RowState = Literal[
+    "waiting", "starting", "training", "trained", "evaluating", "finished", "stopped", "failed"
+]
+ENDED: tuple[RowState, ...] = ("finished", "stopped", "failed")
 
 
 @dataclass(frozen=True)
@@ -135,10 +137,11 @@ class Board:
             judging += asked * (each + parts)
         return max((sum(known) + judging) / self.slots, *known, 0.0)
 
-    def counts(self) -> tuple[int, int, int]:
-        """Trials that are finished, failed, and all."""
+    def counts(self) -> tuple[int, int, int, int]:
+        """Trials that are finished, stopped early, failed, and all."""
         states = [row.state for row in list(self.rows.values())]
-        return states.count("finished"), states.count("failed"), len(states) + self.to_come
+        finished, stopped, failed = (states.count(state) for state in ENDED)
+        return finished, stopped, failed, len(states) + self.to_come
 
     def news(self, job: Job, report: Report) -> list[str]:
         """What an evaluation says beside its figures; what holds for many trials is said once."""
@@ -214,7 +217,9 @@ class Board:
             return "trained"
         tasks = tasks_of(trial, self._evaluation, self._wish)
         states = {trial.evaluations[task.entry].state for task in tasks}
-        return "failed" if "failed" in states else "finished"
+        if "failed" in states:
+            return "failed"
+        return "stopped" if trial.state == "stopped" else "finished"
 
     def _parts_left(self, trial: Trial) -> list[str]:
         if trial.state in ("pending", "running"):

@@ -20,8 +20,11 @@ def comparison_rows(trials: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
     Returns:
         Rows with ``name``, ``model``, ``settings`` (those that differ within the sweep),
-        ``trials`` (how many), ``train_s`` (mean), and ``metrics``: for each a mean and, over more
-        than one seed, a standard deviation; ``counts`` says how many trials have each.
+        ``trials`` (how many were trained to their end), ``stopped`` (how many a scheduler has
+        stopped), ``train_s`` (mean), and ``metrics``: for each a mean and, over more than one
+        seed, a standard deviation; ``counts`` says how many trials have each. What a stopped
+        trial had reached is in none of these figures; where all were stopped, ``train_s`` is
+        what they took.
     """
     names = names_of(trials)
     done = [_Done(trial, names) for trial in trials if trial["state"] in ("finished", "stopped")]
@@ -51,6 +54,9 @@ def comparison_table(trials: list[dict[str, Any]]) -> Sheet:
         )
         for name, (title, rank) in headlines(n for row in rows for n in row["metrics"]).items()
     ]
+    stopped = Column(
+        "stopped early", [str(row["stopped"] or "-") for row in rows], rank=4, right=True
+    )
     seeds = Column("seeds", [str(row["trials"]) for row in rows], rank=5, right=True)
     columns = [
         Column("model", [row["model"] for row in rows], setting=True),
@@ -63,7 +69,8 @@ def comparison_table(trials: list[dict[str, Any]]) -> Sheet:
             )
             for name in names.varied
         ),
-        *([seeds] if any(row["trials"] > 1 for row in rows) else []),
+        *([seeds] if any(row["trials"] + row["stopped"] > 1 for row in rows) else []),
+        *([stopped] if any(row["stopped"] for row in rows) else []),
         *metrics,
         Column("training", [f"{row['train_s']:.0f} s" for row in rows], rank=4, right=True),
     ]
@@ -86,7 +93,9 @@ class _Done:
 
 
 def _row(group: list[_Done], names: Names) -> dict[str, Any]:
-    first, documents = group[0], [trial.document for trial in group]
+    first = group[0]
+    documents = [t.document for t in group if t.document["state"] == "finished"]
+    stopped = [t.document for t in group if t.document["state"] == "stopped"]
     metrics, counts = {}, {}
     for name in dict.fromkeys(name for each in documents for name in each["metrics"]):
         values = [each["metrics"][name] for each in documents if name in each["metrics"]]
@@ -98,8 +107,9 @@ def _row(group: list[_Done], names: Names) -> dict[str, Any]:
         "name": first.name,
         "model": first.model,
         "settings": {name: first.values.get(name) for name in names.varied},
-        "trials": len(group),
-        "train_s": statistics.fmean(each["train_s"] for each in documents),
+        "trials": len(documents),
+        "stopped": len(stopped),
+        "train_s": statistics.fmean(each["train_s"] for each in documents or stopped),
         "metrics": metrics,
         "counts": counts,
     }

@@ -17,6 +17,7 @@ from orchestration.documents import (
     Trial,
     end_attempt,
 )
+from orchestration.early_stopping import EarlyStopping
 from orchestration.jobs import Job, Report
 from orchestration.ledger import Ledger
 from orchestration.queue import Queue
@@ -30,12 +31,18 @@ class Door:
     """Writes each report down, then says whether its job is to stop."""
 
     def __init__(
-        self, ledger: Ledger, queue: Queue, checkpoints: Checkpoints, listener: Listener
+        self,
+        ledger: Ledger,
+        queue: Queue,
+        checkpoints: Checkpoints,
+        listener: Listener,
+        early_stopping: EarlyStopping | None = None,
     ) -> None:
         self._ledger = ledger
         self._queue = queue
         self._checkpoints = checkpoints
         self._listener = listener
+        self._early_stopping = early_stopping
         self.stopping = False
         """Set to let every job end after its next report."""
 
@@ -72,10 +79,13 @@ class Door:
         for path in superfluous:
             store.remove(self._ledger.folder / path)
         self._listener(job, report, self._ledger.trials.get(job.key))
-        stop = report.final or stopping
+        stop = report.final or stopping or self._is_stopped(job)
         if stop:
             self._queue.ended(job)
         return stop
+
+    def _is_stopped(self, job: Job) -> bool:
+        return job.kind == "train" and self._ledger.trials[job.key].state == "stopped"
 
     def _with_log(self, job: Job, report: Report) -> Report:
         """The report of a failure, its traceback written to a file of its own."""
@@ -132,11 +142,25 @@ class Door:
                 )
             if report.final:
                 end_attempt(trial, "finished", "finished")
+            elif self._decides_to_stop(job, trial, report):
+                end_attempt(trial, "stopped", "stopped")
             elif stopping:
                 end_attempt(trial, "interrupted", "pending")
 
         self._ledger.change(job.key, enter)
         return superfluous
+
+    def _decides_to_stop(self, job: Job, trial: Trial, report: Report) -> bool:
+        """Whether a scheduler stops the trial after this epoch; what it decides is noted."""
+        epoch = (report.epoch or {}).get("epoch")
+        if self._early_stopping is None or epoch not in job.decision_epochs:
+            return False
+        decision = self._early_stopping.decide(trial, epoch, trial.epochs[-1].metrics)
+        if decision is None:
+            return False
+        if decision not in trial.decisions:
+            trial.decisions = [*trial.decisions, decision]
+        return decision.stop
 
     def _keep(self, trial: Trial, newest: CheckpointRef) -> list[str]:
         """Name the newest checkpoint; paths of those that need not stay."""

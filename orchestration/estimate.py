@@ -136,7 +136,8 @@ def estimate(
         slots=slots,
         sweep_s=work + START_S + once if work else 0.0,
         calibration_s=time.perf_counter() - began,
-        at_most=any(config.selection.patience for config in plan.trials.values()),
+        at_most=spec.scheduler is not None
+        or any(config.selection.patience for config in plan.trials.values()),
     )
 
 

@@ -31,7 +31,9 @@ class Job:
     probe_every: int = 0
     fd_every: int = 0
     decision_epochs: list[int] = field(default_factory=list)
-    """After these a scheduler decides: there is a probe and a checkpoint then."""
+    """After these a scheduler decides: there is a checkpoint then, and its metric."""
+    decision_metric: str = ""
+    """What it decides by."""
     every_epochs: int | None = None
     min_interval_s: float = 5.0
 

@@ -214,10 +214,12 @@ def _put_back(parts: frozenset[str], trial: Trial) -> None:
         if trial.attempts:
             # Workers lost so far do not count against the retries of the new attempt.
             trial.attempts[-1].outcome = "failed"
+    # Of a stopped trial the sweep wants none by itself.
+    wanted = frozenset() if trial.state == "stopped" else parts
     trial.evaluations = {
         entry: part
         for entry, part in trial.evaluations.items()
-        if part.state != "failed" or entry not in parts
+        if part.state != "failed" or entry not in wanted
     }
 
 

@@ -13,6 +13,7 @@ from orchestration.durations import duration
 from orchestration.jobs import Job, Report
 from orchestration.liveframe import Moment, frame
 from orchestration.progress import new_notes, start_text
+from orchestration.stopped import stop_of, stop_text
 
 RESULTS = {
     "probe/accuracy": "test probe",
@@ -58,7 +59,12 @@ class LiveView:
         elif report.kind in ("absent", "evaluated"):
             for text in self._board.news(job, report):
                 self._console.warning(text)
-        if report is not None and report.kind != "failed" and row.state == "finished":
+        stop = stop_of(trial)
+        if report is None or report.kind == "failed":
+            return
+        if stop is not None and report.kind == "epoch":
+            self._say(row, stop_text(trial, stop), "yellow")
+        elif row.state in ("finished", "stopped"):
             metrics = trial.metrics
             results = [f"{s} {metrics[n]:.4g}" for n, s in RESULTS.items() if n in metrics]
             trained = f"in {duration(trial.train_s)}"

@@ -15,12 +15,18 @@ from orchestration.tables import Column, cut, fitted, lines
 JUST_ENDED_S = 20.0
 BAR = 12
 UNDER_WAY = ("starting", "training", "trained", "evaluating")
-STYLES = {"training": "cyan", "evaluating": "cyan", "finished": "green", "failed": "red"}
+STYLES = {
+    **dict.fromkeys(("training", "evaluating"), "cyan"),
+    "finished": "green",
+    "stopped": "yellow",
+    "failed": "red",
+}
 KINDS = {
     **dict.fromkeys(("starting", "training", "evaluating"), "under way"),
     **dict.fromkeys(("waiting", "trained"), "waiting"),
     "failed": "failed",
     "finished": "finished",
+    "stopped": "stopped early",
 }
 AROUND = 4
 """Lines of a frame besides its rows: head, others, sweep, what is going on."""
@@ -60,7 +66,7 @@ def _chosen(moment: Moment, room: int, usual: int) -> list[Row]:
     recent = [
         row
         for row in rows
-        if row.state == "finished" and row.at and moment.now - row.at < JUST_ENDED_S
+        if row.state in ("finished", "stopped") and row.at and moment.now - row.at < JUST_ENDED_S
     ]
     shown = under_way[:room]
     shown += failed[::-1][: max(usual - len(shown), 0)]
@@ -68,7 +74,7 @@ def _chosen(moment: Moment, room: int, usual: int) -> list[Row]:
     seen = {row.key for row in shown}
     waiting = [r for r in rows if r.state in ("waiting", "trained") and r.key not in seen]
     shown += waiting[: max(usual - len(shown), 0)]
-    order = {"failed": 0, "finished": 1, "waiting": 3}
+    order = {"failed": 0, "stopped": 1, "finished": 1, "waiting": 3}
     return sorted(shown, key=lambda row: order.get(row.state, 2))
 
 
@@ -117,11 +123,10 @@ def _others(moment: Moment, shown: Sequence[Row]) -> Text:
 
 def _sweep(moment: Moment, width: int) -> Text:
     states = [row.state for row in moment.rows]
-    finished, failed = states.count("finished"), states.count("failed")
     elapsed, left = duration(moment.elapsed), moment.sweep_left
-    counts = f"{finished}/{len(states) + moment.to_come} finished" + (
-        f", {failed} failed" if failed else ""
-    )
+    counts = f"{states.count('finished')}/{len(states) + moment.to_come} finished"
+    for state, words in (("stopped", "stopped early"), ("failed", "failed")):
+        counts += f", {states.count(state)} {words}" if state in states else ""
     times = f"{elapsed} so far" + ("" if left is None else f", about {duration(left)} left")
     short = f"{elapsed}+{'?' if left is None else duration(left)}"
     return _first_fitting(

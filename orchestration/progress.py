@@ -11,6 +11,7 @@ from orchestration.console import Console
 from orchestration.documents import Trial
 from orchestration.durations import duration
 from orchestration.jobs import Job, Report
+from orchestration.stopped import stop_of, stop_text
 
 QUIET_S = 2.0
 LONG_EPOCH_S = 30.0
@@ -92,8 +93,9 @@ class Progress:
     def _epoch(self, report: Report, trial: Trial, row: Row) -> None:
         for note in new_notes(report, trial):
             self._say(row, note)
-        now = time.monotonic()
-        if not report.final and now - self._printed.get(trial.key, 0.0) < QUIET_S:
+        now, stop = time.monotonic(), stop_of(trial)
+        over = report.final or stop is not None
+        if not over and now - self._printed.get(trial.key, 0.0) < QUIET_S:
             return
         self._printed[trial.key] = now
         last = trial.epochs[-1]
@@ -107,13 +109,15 @@ class Progress:
             if name.startswith("val/fd_"):
                 text += f"  val FD {value:.4g}"
         text += f"  {last.images_per_s:,.0f} images/s"
-        if report.final:
+        if over:
             text += f"  trained in {duration(trial.train_s)}"
         else:
             left = self._board.trial_left(row, now) or 0.0
             sweep = self._board.sweep_left(now) or 0.0
             text += f"  {duration(left)} left, sweep {duration(sweep)}"
         self._say(row, text)
+        if stop is not None:
+            self._say(row, f"{stop_text(trial, stop)}  ({counts_text(self._board)})")
 
     def _say(self, row: Row, text: str) -> None:
         self._console.line(f"{row.key}  {row.name:<{self._board.width}}  {text}")
@@ -143,5 +147,6 @@ def metrics_text(report: Report) -> str:
 
 def counts_text(board: Board) -> str:
     """How many trials have come to an end."""
-    finished, failed, total = board.counts()
-    return f"{finished + failed} of {total} trials done"
+    finished, stopped, failed, total = board.counts()
+    early = f", {stopped} stopped early" if stopped else ""
+    return f"{finished + stopped + failed} of {total} trials done{early}"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections import Counter, deque
 
 from cvae_core.config import TrialConfig
 from cvae_core.evaluation.parts import PARTS
 from orchestration.documents import Attempt, Evaluated, Failure, Trial, end_attempt
+from orchestration.early_stopping import decision_epochs_of
 from orchestration.jobs import Job
 from orchestration.ledger import Ledger
 from orchestration.naming import names_in
@@ -20,6 +22,8 @@ from orchestration.wanted import Task, Wish, open_tasks, tasks_of
 
 class Queue:
     """Jobs of a sweep: evaluations of trained trials first, then trials in the plan's order.
+
+    Where a scheduler stops trials, those of a grid come in an order that is drawn.
 
     Args:
         spec: of the sweep.
@@ -52,6 +56,15 @@ class Queue:
                 self._train.append(trial.key)
             self._enlist_evaluations(trial)
         self._names = names_in(ledger)
+        self._train = deque(sorted(self._train, key=self._turn))
+
+    def _turn(self, key: str) -> tuple[bool, str]:
+        """Where a trial stands in line: begun ones first; with a scheduler the others shuffled."""
+        begun, scheduler = bool(self._ledger.trials[key].attempts), self._spec.scheduler
+        if scheduler is None or self._searching is not None:
+            return not begun, ""
+        # From the worst to the best, hardly any would ever be stopped.
+        return not begun, hashlib.sha256(f"{scheduler.seed} {key}".encode()).hexdigest()
 
     def _enlist_evaluations(self, trial: Trial) -> None:
         self._evaluate.extend(open_tasks(trial, self._spec.evaluation, self._wish))
@@ -220,6 +233,8 @@ class Queue:
             checkpoints=_newest_first(trial),
             probe_every=self._spec.evaluation.probe_every,
             fd_every=self._spec.evaluation.fd_every,
+            decision_epochs=decision_epochs_of(self._spec, self._ledger, trial),
+            decision_metric=self._spec.scheduler.metric if self._spec.scheduler else "",
             settings=self._spec.evaluation.wanted(("fd",))["fd"],
             every_epochs=self._spec.checkpoints.every_epochs,
             min_interval_s=self._spec.checkpoints.min_interval_s,

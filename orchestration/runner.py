@@ -16,6 +16,7 @@ from orchestration.console import Console
 from orchestration.counting import count
 from orchestration.documents import end_attempt
 from orchestration.door import Door
+from orchestration.early_stopping import EarlyStopping
 from orchestration.entry import enter_plan, note_tracking, open_ledger
 from orchestration.errors import UserError
 from orchestration.interrupt import InterruptHandler
@@ -284,7 +285,8 @@ def _work(
     board = Board(ledger, cluster.slots, spec.evaluation, request.wish)
     live = console.live
     view = LiveView(console, board, spec.name) if live else Progress(console, board)
-    door = Door(ledger, queue, spec.checkpoints, view)
+    early = EarlyStopping(spec.scheduler, ledger) if spec.scheduler else None
+    door = Door(ledger, queue, spec.checkpoints, view, early)
     if queue.done:
         return False
 

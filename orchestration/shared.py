@@ -10,7 +10,7 @@ from cvae_core.config import TrialConfig
 from orchestration.documents import Evaluated, Trial
 from orchestration.evaluation import Evaluation, same_settings
 from orchestration.ledger import Ledger
-from orchestration.wanted import TRAINED, Wish, is_open, tasks_of
+from orchestration.wanted import Wish, is_open, tasks_of
 
 MAP = "shared_umap"
 
@@ -46,7 +46,7 @@ def shared_tasks(
         return []
     groups: dict[str, list[Trial]] = {}
     for trial in planned:
-        if trial.state in TRAINED and trial.checkpoints:
+        if trial.state == "finished" and trial.checkpoints:
             data = TrialConfig.from_settings(trial.config).data
             group = data.dataset
             if settings["split"] == "validation":  # whose images depend on how it was split

@@ -21,6 +21,7 @@ from orchestration.ledger import Ledger
 from orchestration.objectives import values_of
 from orchestration.processes import driver_alive
 from orchestration.shared import shared_tasks
+from orchestration.stopped import stop_of, stop_text
 from orchestration.storage import storage_folder as storage_folder
 from orchestration.storage import sweep_names as sweep_names
 from orchestration.studystate import best_of, distinct, objectives_of, progress
@@ -192,6 +193,7 @@ def trial_document(
         "attempt_epochs": [attempt.from_epoch for attempt in trial.attempts],
         "run_id": trial.run_id,
         "error": None if trial.error is None else trial.error.model_dump(mode="json"),
+        "stopped": _stopped(trial),
         "train_s": trial.train_s,
         "images_per_s": trial.epochs[-1].images_per_s if trial.epochs else None,
         "metrics": trial.metrics,
@@ -201,6 +203,17 @@ def trial_document(
             task.entry for task in (open_tasks(trial, evaluation) if evaluation else [])
         ],
         "notes": trial.notes,
+    }
+
+
+def _stopped(trial: Trial) -> dict[str, Any] | None:
+    """Where and why a scheduler stopped a trial."""
+    stop = stop_of(trial)
+    if stop is None:
+        return None
+    return {
+        **stop.model_dump(mode="json", include={"epoch", "rung", "metric", "value", "scheduler"}),
+        "reason": stop_text(trial, stop),
     }
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestration.columns import head, headlines
-from orchestration.counting import count
+from orchestration.counting import count, states_text
 from orchestration.failures import failure_details, failure_text, what_to_do
 from orchestration.naming import names_of
 from orchestration.planview import setting_columns, trial_names
@@ -15,14 +15,14 @@ from orchestration.programs import program
 from orchestration.storage import storage_flags
 from orchestration.tables import Column, Sheet
 
-STYLES = {"running": "cyan", "finished": "green", "failed": "red"}
+STYLES = {"running": "cyan", "finished": "green", "stopped": "yellow", "failed": "red"}
 TRAINING = {"val/loss": 8, "val/probe_accuracy": 7}
 """Metrics of training that have a column beside those of the evaluation, and its rank."""
 
 
 def status_table(document: dict[str, Any]) -> Sheet:
     """One row a trial."""
-    counts = ", ".join(f"{n} {state}" for state, n in document["counts"].items() if n)
+    counts = states_text(document["counts"])
     trials = document["trials"]
     names = names_of(trials)
     states = [trial["state"] for trial in trials]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from orchestration.compare import comparison_table
 from orchestration.console import Console
+from orchestration.counting import states_text
 from orchestration.ledger import Ledger
 from orchestration.pages import how_to_look
 from orchestration.status import status_document
@@ -20,12 +21,11 @@ def say_summary(ledger: Ledger, console: Console, nothing: str = "") -> int:
         nothing: what is said where there was nothing to do.
     """
     document = status_document(ledger)
-    counts = document["counts"]
     console.line()
     if any(trial["state"] in ("finished", "stopped") for trial in document["trials"]):
         console.table(comparison_table(document["trials"]))
-    parts = [f"{count} {state}" for state, count in counts.items() if count]
-    console.line(f"{ledger.sweep.name}: {', '.join(parts)}" + (f"; {nothing}" if nothing else ""))
+    stands = f"{ledger.sweep.name}: {states_text(document['counts'])}"
+    console.line(f"{stands}; {nothing}" if nothing else stands)
     failures = failure_lines(document, ledger.folder)
     for line in [*failures, *absent_lines(document), *study_lines(document)]:
         console.line(line)

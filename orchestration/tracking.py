@@ -24,6 +24,7 @@ from orchestration.identity import relevant
 from orchestration.ledger import Ledger
 from orchestration.mlflow_config import MlflowConfig, artifact_root
 from orchestration.redact import without_secrets
+from orchestration.stopped import stop_of, stop_text
 from orchestration.wanted import split_entry
 
 # Read by MLflow when it is imported. Its client would wait for minutes, and calls home.
@@ -274,6 +275,10 @@ class Tracker:
             wanted["error"] = trial.error.message[:500]
         else:
             self._untag(known, ["error"])
+        stop = stop_of(trial)
+        if stop is not None:
+            wanted |= {"stopped.epoch": str(stop.epoch), "stopped.rung": str(stop.rung)}
+            wanted["stopped.reason"] = stop_text(trial, stop)
         self._tag(known, wanted)
         statuses = {"running": "RUNNING", "pending": "KILLED", "failed": "FAILED"}
         self._set_status(known, statuses.get(trial.state, "FINISHED"), trial.attempts[-1].ended)

@@ -21,7 +21,7 @@ class Wish:
     only: tuple[str, ...] = ()
     """Parts; empty: those of the sweep file."""
     trials: tuple[str, ...] = ()
-    """Keys; empty: every trained trial."""
+    """Keys; empty: every trial that was trained to its end."""
     every_checkpoint: bool = False
     """On validation, for every checkpoint that is kept."""
 
@@ -54,7 +54,10 @@ def split_entry(entry: str) -> tuple[str, int | None]:
 
 
 def tasks_of(trial: Trial, evaluation: Evaluation, wish: Wish | None = None) -> list[Task]:
-    """All that a trained trial's evaluation consists of, done or not, in its order."""
+    """All that a trained trial's evaluation consists of, done or not, in its order.
+
+    Of a trial that was stopped early it is what ``evaluate --trial`` has asked for.
+    """
     if trial.state not in TRAINED:
         return []
     adding, wish = wish is not None, wish or Wish()
@@ -65,13 +68,19 @@ def tasks_of(trial: Trial, evaluation: Evaluation, wish: Wish | None = None) -> 
         # What was asked for by name, and could not be had then, is still wanted.
         tried = {entry for entry, done in trial.evaluations.items() if done.state != "finished"}
         wanted |= evaluation.wanted(tuple(tried & set(PARTS))) if tried & set(PARTS) else {}
-    if not wish.every_checkpoint:
-        return [Task(trial.key, part, settings) for part, settings in wanted.items()]
-    return [
-        Task(trial.key, part, settings | {"split": "validation"}, ref)
-        for ref in sorted(trial.checkpoints, key=lambda ref: ref.epoch)
-        for part, settings in wanted.items()
-    ]
+    if wish.every_checkpoint:
+        tasks = [
+            Task(trial.key, part, settings | {"split": "validation"}, ref)
+            for ref in sorted(trial.checkpoints, key=lambda ref: ref.epoch)
+            for part, settings in wanted.items()
+        ]
+    else:
+        tasks = [Task(trial.key, part, settings) for part, settings in wanted.items()]
+    if trial.state == "stopped" and trial.key not in wish.trials:
+        # It was stopped to save time: of its own accord nothing is measured, but what was
+        # asked for once is kept up.
+        return [task for task in tasks if adding and task.entry in trial.evaluations]
+    return tasks
 
 
 def is_open(task: Task, trial: Trial) -> bool:

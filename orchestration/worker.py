@@ -19,7 +19,7 @@ from cvae_core.data import Dataset
 from cvae_core.errors import AbsentError, CheckpointError, EvaluationError, NonFiniteLossError
 from cvae_core.models import VAE
 from cvae_core.training.checkpoint import Checkpoint, sha256
-from cvae_core.training.fit import Judge, Training
+from cvae_core.training.fit import Judge, Training, When
 from orchestration import store
 from orchestration.evaluation import part_settings
 from orchestration.evaluator import Evaluator, read_reference
@@ -134,6 +134,8 @@ class Worker:
         due = (
             training.finished
             or bool(job.every_epochs and training.epoch % job.every_epochs == 0)
+            # Where a trial is stopped, its newest checkpoint is of that epoch.
+            or training.epoch in job.decision_epochs
             or time.monotonic() - self._saved_at >= job.min_interval_s
         )
         return Report(
@@ -155,15 +157,18 @@ class Worker:
             self._datasets[config.data.dataset],
             start=start,
             probe_every=job.probe_every,
+            probe_at=_decided_by(job, "val/probe_accuracy"),
             judges=self._judges(job, config),
             device=self._device,
         )
-        if job.probe_every and not training.has_classes:
+        probed = job.probe_every or _decided_by(job, "val/probe_accuracy")
+        if probed and not training.has_classes:
             self._notes.append("no val/probe_accuracy: the training images are all of one class")
         return training
 
     def _judges(self, job: Job, config: TrialConfig) -> list[Judge]:
-        if not job.fd_every:
+        when = When(job.fd_every, _decided_by(job, "val/fd_"))
+        if not when.every and not when.at:
             return []
         from cvae_core.evaluation.fd import validation_judge
 
@@ -184,7 +189,7 @@ class Worker:
                 self._notes.append(f"no val/fd: {error}")
                 return {}
 
-        return [(job.fd_every, measured)]
+        return [(when, measured)]
 
     def _newest_good(self, job: Job, config: TrialConfig) -> Checkpoint | None:
         for ref in job.checkpoints:
@@ -206,6 +211,11 @@ class Worker:
             "sha256": sha256(content),
             "bytes": len(content),
         }
+
+
+def _decided_by(job: Job, metrics: str) -> list[int]:
+    """Epochs after which a scheduler wants to know one of these metrics, named by their start."""
+    return job.decision_epochs if job.decision_metric.startswith(metrics) else []
 
 
 def _failed(error: Exception, worker: dict[str, Any]) -> Report:

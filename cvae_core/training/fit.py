@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -26,9 +26,19 @@ from cvae_core.training.streams import TRAINING, VALIDATION, Streams
 from cvae_core.training.terms import batch_terms
 
 CHECK_EVERY_STEPS = 50
-Judge = tuple[int, Callable[[VAE], dict[str, float]]]
-"""Epochs between two looks at the model, and what looks at it: metrics on validation."""
+Judge = tuple["When", Callable[[VAE], dict[str, float]]]
+"""When the model is looked at, and what looks at it: metrics on validation."""
 COLUMNS = ("loss", "reconstruction", "kl", "contrastive")
+
+
+@dataclass(frozen=True)
+class When:
+    """Epochs after which something is measured; that changes nothing of what is trained."""
+
+    every: int = 0
+    """Every so many, and after the last; 0: never."""
+    at: Collection[int] = ()
+    """After these as well."""
 
 
 @dataclass(frozen=True)
@@ -86,13 +96,14 @@ class Training:
         *,
         start: Checkpoint | None = None,
         probe_every: int = 0,
+        probe_at: Collection[int] = (),
         judges: Sequence[Judge] = (),
         device: str = "cpu",
     ) -> None:
         self.config = config
         self.epoch = 0
         self._device = torch.device(device)
-        self._probe_every = probe_every
+        self._probe = When(probe_every, probe_at)
         self._judges = judges
         self._pixels = shared(data.train.pixels).to(self._device)
         self._labels = torch.from_numpy(data.train.labels)
@@ -154,12 +165,12 @@ class Training:
             self.epoch += 1
             metrics |= self._validate()
         self._selection.update(self.epoch, metrics, self.model.state_dict())
-        if self.has_classes and self._is_due(self._probe_every):
+        if self.has_classes and self._is_due(self._probe):
             metrics["val/probe_accuracy"] = validation_probe(
                 self.model, self._pixels, self._labels, self._train, self._val, self.config.data
             )
-        for every, judge in self._judges:
-            if self._is_due(every):
+        for when, judge in self._judges:
+            if self._is_due(when):
                 metrics |= judge(self.model)
         yield {
             "epoch": self.epoch,
@@ -168,8 +179,9 @@ class Training:
             "epoch_s": time.perf_counter() - began,
         }
 
-    def _is_due(self, every: int) -> bool:
-        return bool(every) and (self.epoch % every == 0 or self.finished)
+    def _is_due(self, when: When) -> bool:
+        regular = bool(when.every) and (self.epoch % when.every == 0 or self.finished)
+        return regular or self.epoch in when.at
 
     def checkpoint(self) -> Checkpoint:
         """The state at the end of the last epoch."""

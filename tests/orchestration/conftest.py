@@ -13,6 +13,7 @@ from cvae_core.data import Dataset, Images, load_dataset
 from cvae_core.evaluation.parts import PARTS
 from orchestration.documents import Sweep, Trial
 from orchestration.door import Door, Listener
+from orchestration.early_stopping import EarlyStopping
 from orchestration.engine_local import run_in_process
 from orchestration.entry import enter_study
 from orchestration.jobs import Report
@@ -76,7 +77,9 @@ class LocalSweep:
         return Worker({"digits": self._data}, self.folder, threads=1, gpu=False)
 
     def door(self, ledger: Ledger, queue: Queue, listener: Listener = lambda *_: None) -> Door:
-        return Door(ledger, queue, self.spec.checkpoints, listener)
+        scheduler = self.spec.scheduler
+        early = EarlyStopping(scheduler, ledger) if scheduler else None
+        return Door(ledger, queue, self.spec.checkpoints, listener, early)
 
     def run(self, *, stop_after: int | None = None) -> dict[str, Trial]:
         """Run or continue; at the end of so many epochs in all, everything is told to stop."""

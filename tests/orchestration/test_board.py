@@ -42,7 +42,7 @@ def test_states_and_numbers_of_a_whole_sweep(local_sweep: Callable[..., Any], sm
     assert seen[1].loss == trial.epochs[0].metrics["train/loss"]
     assert seen[-1].probe == trial.epochs[1].metrics["val/probe_accuracy"]
     assert seen[-1].epoch_s == pytest.approx(sum(e.epoch_s for e in trial.epochs) / 2)
-    assert board.counts() == (1, 0, 1)
+    assert board.counts() == (1, 0, 0, 1)
 
 
 def board_of(

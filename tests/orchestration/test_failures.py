@@ -136,7 +136,7 @@ def test_an_error_is_shown_while_it_runs_and_by_status(
     assert shown.count("in deep") == 3
     assert f"whole traceback: {path}" in shown
     assert "the other trials go on" in shown
-    assert board.counts() == (0, 2, 2)
+    assert board.counts() == (0, 0, 2, 2)
     view = load_sweep("sweep", sweep.folder.parent)
     later = failure_lines(view.document, view.folder)
     assert list(map(printable, later[:8])) == lines[at : at + 8], "status says the same"
