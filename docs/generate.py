@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from cvae_core.config import PRESETS, TrialConfig, setting_name
-from cvae_core.evaluation.metrics import METRICS
+from cvae_core.evaluation.metrics import METRICS, Metric
 from cvae_core.evaluation.parts import PARTS
 from orchestration.flatten import flat
 from orchestration.spec import SweepSpec
@@ -68,7 +68,8 @@ becomes `val/fd_mnist-cnn`, `test/elbo` becomes `val/elbo`; there N is all image
 part unless its name says another. Figures of another extractor, another
 number of images or another protocol have other names, so that what has one name can be compared.
 Random numbers of an evaluation (prior samples, posterior noise, which images are drawn) are the
-same for every trial.
+same for every trial. *Not across* names settings that change what a figure measures: trials that
+differ in one of them are not to be compared by it, and a search or a scheduler does not do it.
 
 This page is written by `docs/generate.py` from `cvae_core/evaluation/metrics.py`.
 """
@@ -98,10 +99,20 @@ def metrics() -> Iterator[str]:
             {"higher": "↑", "lower": "↓", None: ""}[metric.better],
             metric.unit,
             metric.source,
+            changes(metric),
         )
         for metric in METRICS
     )
-    yield from table(("metric", "in tables", "what it is", "better", "unit", "source"), rows)
+    head = ("metric", "in tables", "what it is", "better", "unit", "source", "not across")
+    yield from table(head, rows)
+
+
+def changes(metric: Metric) -> str:
+    """The settings across which a metric compares nothing."""
+    words = [", ".join(map(code, metric.depends))] if metric.depends else []
+    if metric.depends_cvae:
+        words.append("of a CVAE " + ", ".join(map(code, metric.depends_cvae)))
+    return "; ".join(words)
 
 
 def sweep_files() -> Iterator[str]:

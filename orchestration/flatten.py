@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
+
+from orchestration.yamlfile import Location
 
 
 def flat(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -27,3 +29,25 @@ def nested_of(flat_settings: Mapping[str, Any]) -> dict[str, Any]:
             place = place.setdefault(group, {})
         place[last] = value
     return result
+
+
+def entries(
+    written: Mapping[str, Any],
+    location: Location,
+    is_entry: Callable[[tuple[str, ...]], bool] = lambda _: False,
+    group: tuple[str, ...] = (),
+) -> Iterator[tuple[tuple[str, ...], Location, Any]]:
+    """Entries of a mapping, written nested or with dots: path, place in the file, value.
+
+    Args:
+        written: the mapping.
+        location: where it stands.
+        is_entry: whether a mapping under a path is a value, and no group of further entries.
+        group: path of the mapping itself.
+    """
+    for key, item in written.items():
+        path, place = (*group, *str(key).split(".")), (*location, key)
+        if isinstance(item, Mapping) and not is_entry(path):
+            yield from entries(item, place, is_entry, path)
+        else:
+            yield path, place, item

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -15,8 +15,12 @@ from cvae_core.config import TrialConfig, merge
 from cvae_core.errors import ConfigError
 from cvae_core.evaluation.parts import PARTS
 from orchestration.evaluation import Evaluation, part_settings
+from orchestration.flatten import entries
 from orchestration.layers import Layers, nested, read_layers
-from orchestration.searchspec import Int, Number, Scheduler, Search
+from orchestration.metriccheck import Trials
+from orchestration.schedulercheck import check_scheduler, read_scheduler
+from orchestration.searchcheck import Written, check_search, read_search
+from orchestration.searchspec import Int, Number, Objective, Parameter, Scheduler, Search
 from orchestration.settings import FORBID, field_annotation, setting_names, settings_model
 from orchestration.spec_errors import SpecErrors, short
 from orchestration.yamlfile import Location
@@ -122,22 +126,44 @@ def parse_spec(layers: Layers) -> SweepSpec:
         ("evaluation", Evaluation),
     ):
         sections[name] = errors.check((name,), model, content.get(name, {}))
-    for name, optional in (("search", Search), ("scheduler", Scheduler)):
-        if content.get(name) is not None:
-            sections[name] = errors.check((name,), optional, content[name])
     _check_parts(errors, content.get("evaluation"))
-    errors.raise_any()
+    found = errors.found_in()
+    asked = content.get("search"), content.get("scheduler")
+    search = None if asked[0] is None else read_search(errors, asked[0])
+    scheduler = None if asked[1] is None else read_scheduler(errors, asked[1])
+    if found:
+        errors.raise_any()
     spec = SweepSpec(**sections)
     _check_size(spec, errors)
-    _check_cells(spec, errors)
+    configs = _configs(spec, errors)
+    if configs:
+        trials = Trials(configs, _models(configs, search), spec.evaluation)
+        if search is not None:
+            check_search(errors, search, spec.base, spec.grid, trials)
+        if scheduler is not None:
+            check_scheduler(errors, scheduler, search, trials)
     errors.raise_any()
-    return spec
+    made = {"search": search.search if search else None, "scheduler": scheduler}
+    return spec.model_copy(update=made)
 
 
 def _known_in(group: tuple[str, ...]) -> list[str]:
     if group[0] == "evaluation" and len(group) > 1:
         return list(settings_model(PARTS[group[1]].settings).model_fields)
+    if group[0] == "search":
+        model = Search if len(group) == 1 else Objective if group[1] == "objectives" else Parameter
+        return list(model.model_fields)
+    if group[0] == "scheduler":
+        return list(Scheduler.model_fields)
     return setting_names(group[1:]) if group[0] == "base" else _section_names(group[0])
+
+
+def _models(configs: Sequence[TrialConfig], search: Written | None) -> frozenset[str]:
+    """All models that occur, in the grid or in the space."""
+    searched = search.space.parameters.get("model") if search else None
+    if searched is not None and searched.choice:
+        return frozenset(searched.choice)
+    return frozenset(config.model for config in configs)
 
 
 def _check_parts(errors: SpecErrors, evaluation: Any) -> None:
@@ -199,7 +225,7 @@ def _grid(errors: SpecErrors, location: Location, value: Any) -> dict[str, list[
         errors.add(location, f"must be a mapping of settings to lists, not {short(value)}")
         return {}
     grid: dict[str, list[Any]] = {}
-    for path, place, values in _grid_entries(value, location):
+    for path, place, values in entries(value, location):
         annotation = field_annotation(path)
         group = path[:-1]
         if path == ("seed",):
@@ -220,18 +246,6 @@ def _grid(errors: SpecErrors, location: Location, value: Any) -> dict[str, list[
     return grid
 
 
-def _grid_entries(
-    value: Mapping[str, Any], location: Location, group: tuple[str, ...] = ()
-) -> Iterator[tuple[tuple[str, ...], Location, Any]]:
-    """Settings of a grid, written nested or with dots: path, place in the file, values."""
-    for key, item in value.items():
-        path = (*group, *str(key).split("."))
-        if isinstance(item, dict):
-            yield from _grid_entries(item, (*location, key), path)
-        else:
-            yield path, (*location, key), item
-
-
 def _check_size(spec: SweepSpec, errors: SpecErrors) -> None:
     count = len(spec.seeds) * sum(
         math.prod(len(values) for values in grid.values()) for grid in spec.grid
@@ -241,9 +255,13 @@ def _check_size(spec: SweepSpec, errors: SpecErrors) -> None:
         errors.raise_any()
 
 
-def _check_cells(spec: SweepSpec, errors: SpecErrors) -> None:
+def _configs(spec: SweepSpec, errors: SpecErrors) -> list[TrialConfig]:
+    """One of each cell; none where one of them is not allowed."""
+    configs = []
     for cell in spec.cells():
         try:
-            TrialConfig.from_settings(cell)
+            configs.append(TrialConfig.from_settings(cell))
         except ConfigError as error:
             errors.add(("base",), str(error))
+            return []
+    return configs

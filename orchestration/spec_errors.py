@@ -26,15 +26,16 @@ class SpecErrors:
     def __init__(self, layers: Layers, known_in: Callable[[tuple[str, ...]], list[str]]) -> None:
         self._layers = layers
         self._known_in = known_in
-        self._found: list[tuple[tuple[int, int], str]] = []
+        self._found: list[tuple[str, tuple[int, int], str]] = []
 
     def add(self, location: Location, message: str) -> None:
         """Note an error at a place in the content."""
         label, order = self._layers.place(location)
         path = _dotted(location)
         entry = f"{label}: {path}: {message}" if path else f"{label}: {message}"
-        if (order, entry) not in self._found:
-            self._found.append((order, entry))
+        found = (str(location[0]) if location else "", order, entry)
+        if found not in self._found:
+            self._found.append(found)
 
     def unknown(self, location: Location, known: list[str], *, in_base: bool = False) -> None:
         """Note a name that nothing has, with the one that was probably meant."""
@@ -45,7 +46,7 @@ class SpecErrors:
         elif close:
             message += f'; did you mean "{close[0]}"?'
         else:
-            message += f"; known here: {', '.join(known)}"
+            message += f"; known here: {', '.join(known)}" if known else ""
         self.add(location, message)
 
     def check(self, location: Location, annotation: Any, value: Any) -> Any:
@@ -57,6 +58,12 @@ class SpecErrors:
                 self._add_detail(location, detail, value)
             return None
 
+    def is_valid(self, location: Location, annotation: Any, value: Any) -> bool:
+        """Whether a value is valid; errors are noted where it is not."""
+        before = len(self._found)
+        self.check(location, annotation, value)
+        return len(self._found) == before
+
     def _add_detail(self, location: Location, detail: Any, value: Any) -> None:
         if detail["type"] == "too_short" and len(detail["input"]) >= detail["ctx"]["min_length"]:
             return  # its items are wrong, as other errors say
@@ -66,7 +73,9 @@ class SpecErrors:
             missing = detail["type"] == "extra_forbidden" and step == detail["loc"][-1]
             if missing or _has(value, (*inner, step)):
                 inner = (*inner, step)
-        if detail["type"] == "extra_forbidden":
+        if detail["type"] == "missing" and isinstance(detail["loc"][-1], str):
+            self.add((*location, *inner, str(detail["loc"][-1])), "is missing")
+        elif detail["type"] == "extra_forbidden":
             group = tuple(str(s) for s in (*location, *inner)[:-1])
             self.unknown((*location, *inner), self._known_in(group))
         else:
@@ -76,11 +85,15 @@ class SpecErrors:
                 f"{_must_be(detail, place)}, not {short(detail['input'])}{_hint(detail, place)}",
             )
 
+    def found_in(self, *sections: str) -> bool:
+        """Whether anything is wrong with one of these sections; of none of them: with any."""
+        return any(section in sections or not sections for section, _, _ in self._found)
+
     def raise_any(self) -> None:
         """Raise a UserError with all that was noted, if anything was."""
         if self._found:
-            self._found.sort(key=lambda found: found[0])
-            raise UserError(*(entry for _, entry in self._found))
+            self._found.sort(key=lambda found: found[1])
+            raise UserError(*(entry for _, _, entry in self._found))
 
 
 def _must_be(detail: Any, place: Location) -> str:

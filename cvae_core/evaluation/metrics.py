@@ -6,6 +6,7 @@ Tables, reports and ``docs/metrics.md`` take their words from here.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from typing import Literal
@@ -23,11 +24,28 @@ class Metric:
     """None where neither is."""
     unit: str = ""
     source: str = ""
+    depends: tuple[str, ...] = ()
+    """Settings and groups that change what it measures: where they differ, it compares nothing."""
+    depends_cvae: tuple[str, ...] = ()
+    """The same, of a contrastive VAE alone."""
+
+    def changed_by(self, names: Iterable[str], *, contrastive: bool) -> list[str]:
+        """Those of the settings (dotted names) that change what it measures.
+
+        Args:
+            names: of settings in which trials differ.
+            contrastive: whether a contrastive VAE is among the trials.
+        """
+        depends = (*self.depends, *(self.depends_cvae if contrastive else ()))
+        return [name for name in names if any(f"{name}.".startswith(f"{d}.") for d in depends)]
 
     def matches(self, name: str) -> bool:
         """Whether a metric's name is of this family."""
         return _pattern(self.name).fullmatch(name) is not None
 
+
+_SCALE = ("data.value_range", "data.divisor")
+_NT_XENT = ("tau", "batch_size", "contrast", "architecture.projection", "views")
 
 METRICS = [
     Metric(
@@ -35,6 +53,8 @@ METRICS = [
         "train loss",
         "reconstruction + β·KL, + λ·contrastive term for a CVAE; mean over the epoch's images",
         "lower",
+        depends=("model", "beta", *_SCALE),
+        depends_cvae=("lambda", *_NT_XENT),
     ),
     Metric(
         "train/reconstruction",
@@ -42,6 +62,7 @@ METRICS = [
         "squared error per pixel of decoded samples, in the model's range; mean over the images",
         "lower",
         "squared pixel value",
+        depends=_SCALE,
     ),
     Metric(
         "train/kl",
@@ -60,14 +81,23 @@ METRICS = [
         "lower",
         "nats",
         "arXiv:2002.05709, equation 1",
+        depends_cvae=_NT_XENT,
     ),
-    Metric("val/loss", "val loss", "train/loss on the validation part, with fixed noise", "lower"),
+    Metric(
+        "val/loss",
+        "val loss",
+        "train/loss on the validation part, with fixed noise",
+        "lower",
+        depends=("model", "beta", *_SCALE),
+        depends_cvae=("lambda", *_NT_XENT),
+    ),
     Metric(
         "val/reconstruction",
         "val MSE",
         "train/reconstruction on the validation part, with fixed noise",
         "lower",
         "squared pixel value",
+        depends=_SCALE,
     ),
     Metric("val/kl", "val KL", "train/kl on the validation part", None, "nats per image"),
     Metric(
@@ -76,6 +106,7 @@ METRICS = [
         "train/contrastive on the validation part, with fixed views and noise",
         "lower",
         "nats",
+        depends_cvae=_NT_XENT,
     ),
     Metric(
         "val/probe_accuracy",
@@ -128,6 +159,7 @@ METRICS = [
         "squared error per pixel of decoded latent means, in the model's range; mean over test",
         "lower",
         "squared pixel value",
+        depends=_SCALE,
     ),
     Metric(
         "test/elbo",
@@ -172,6 +204,7 @@ METRICS = [
         "lower",
         "",
         "arXiv:2005.10242, equation 7",
+        depends_cvae=("views",),
     ),
     Metric(
         "projection/uniformity",
