@@ -58,7 +58,9 @@ def comparison_rows(trials: list[dict[str, Any]], by: str = "model") -> list[dic
     """
     names = names_of(trials)
     check_by(by, ["model", *names.varied, *(["seed"] if names.seeds else [])])
-    done = [_Done(trial, names, by) for trial in trials if trial["state"] in ("finished", "stopped")]
+    done = [
+        _Done(trial, names, by) for trial in trials if trial["state"] in ("finished", "stopped")
+    ]
     varied = _columns(names, by)
     # What a CVAE alone has does not tell a VAE from the CVAEs beside it.
     others = [

@@ -43,9 +43,7 @@ def families_of(studies: Sequence[Study], by: str | None) -> tuple[str | None, d
 def _varied(fixed: Sequence[Mapping[str, Any]]) -> list[str]:
     """The settings in which studies differ; the model is always one that can be named."""
     names = list(dict.fromkeys(name for settings in fixed for name in settings))
-    several = [
-        name for name in names if len({repr(settings.get(name)) for settings in fixed}) > 1
-    ]
+    several = [name for name in names if len({repr(settings.get(name)) for settings in fixed}) > 1]
     everywhere = all("model" in settings for settings in fixed)
     return list(dict.fromkeys([*(["model"] if everywhere else []), *several]))
 

@@ -58,7 +58,9 @@ def search_comparison(ledger: Ledger, by: str | None = None) -> dict[str, Any]:
         "wanted": ledger.sweep.spec.get("search", {}).get("trials"),
         "equal": equal,
         "left_out": [record.study.name for record in records if not record.in_trials],
-        "families": [_family(name, group, equal) for name, group in zip(names, groups, strict=True)],
+        "families": [
+            _family(name, group, equal) for name, group in zip(names, groups, strict=True)
+        ],
         "studies": [_study(record, cpu) for record in records],
     }
     if len(objectives) > 1:
@@ -117,7 +119,7 @@ def _family(name: str, records: Sequence[_Record], equal: Mapping[str, float]) -
 
 def _totals(records: Sequence[_Record]) -> dict[str, Any]:
     trials = [trial for record in records for trial in record.trials]
-    states = Counter(trial.state for trial in trials)
+    states: Counter[str] = Counter(trial.state for trial in trials)
     duplicates = sum(
         ask.duplicate_of is not None for record in records for ask in record.study.asks
     )

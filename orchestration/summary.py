@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from orchestration.compare import comparison_table
+from orchestration.comparison import summary_view
 from orchestration.console import Console
 from orchestration.ledger import Ledger
 from orchestration.pages import how_to_look
@@ -21,8 +21,8 @@ def say_summary(ledger: Ledger, console: Console, nothing: str = "") -> int:
     document = status_document(ledger)
     counts = document["counts"]
     console.line()
-    if any(trial["state"] in ("finished", "stopped") for trial in document["trials"]):
-        console.table(comparison_table(document["trials"]))
+    for part in summary_view(ledger, document["trials"]):
+        console.show(part)
     parts = [f"{count} {state}" for state, count in counts.items() if count]
     console.line(f"{ledger.sweep.name}: {', '.join(parts)}" + (f"; {nothing}" if nothing else ""))
     failures = failure_lines(document, ledger.folder)
