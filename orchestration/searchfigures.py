@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import TYPE_CHECKING, Any, Literal
 
-from cvae_core.evaluation.curves import BLUE, ORANGE, OTHERS
-from cvae_core.evaluation.figures import HEADING, new_figure, place, png
+from cvae_core.evaluation.figures import BLUE, HEADING, ORANGE, OTHERS, new_figure, place, png
 from orchestration.columns import head
 from orchestration.counting import count
 from orchestration.naming import LABELS, setting_text, short_name

@@ -54,7 +54,12 @@ def note_search(ledger: Ledger) -> None:
         evaluated = Evaluated(state="failed", settings=settings, error=failure)
     evaluated.seconds = time.perf_counter() - began
     evaluated.ended = time.time()
+    before = ledger.sweep.evaluations.get(SEARCH, Evaluated()).artifacts
     ledger.note_evaluation("", SEARCH, evaluated)
+    kept = {ref.path for ref in ledger.sweep.evaluations[SEARCH].artifacts}
+    for ref in before:
+        if ref.path not in kept:
+            store.remove(ledger.folder / ref.path)
 
 
 def digest_of(document: dict[str, Any]) -> str:
