@@ -149,9 +149,9 @@ def test_nothing_at_all_yet(searches: Make) -> None:
 
 
 def test_what_families_can_be_made_of(two: Searches) -> None:
-    with pytest.raises(UserError, match="--by latent: .*use one of: model$"):
+    with pytest.raises(UserError, match=r"--by latent: .*use one of: model$"):
         compared(two, "latent")
-    with pytest.raises(UserError, match="--by beta: it is searched.*use one of: model$"):
+    with pytest.raises(UserError, match=r"--by beta: it is searched.*use one of: model$"):
         compared(two, "beta")
 
 
@@ -163,7 +163,7 @@ def test_a_searched_model_makes_one_family(searches: Make) -> None:
     document = compared(made)
     assert document["by"] is None
     assert [family["family"] for family in document["families"]] == ["all"]
-    with pytest.raises(UserError, match="--by model: it is searched.*the grid fixes nothing else"):
+    with pytest.raises(UserError, match=r"--by model: it is searched.*the grid fixes nothing else"):
         compared(made, "model")
 
 
