@@ -1,4 +1,4 @@
-"""VAE and CVAE side by side."""
+"""VAE and CVAE side by side, or what else differs between the trials of a grid."""
 
 from __future__ import annotations
 
@@ -8,43 +8,100 @@ from typing import Any
 
 from cvae_core.config import TrialConfig
 from orchestration.columns import headlines
+from orchestration.errors import UserError
 from orchestration.naming import Names, names_of, setting_text, settings_of
 from orchestration.tables import Column, Sheet
 
 
-def comparison_rows(trials: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def comparison_document(document: dict[str, Any], by: str = "model") -> dict[str, Any]:
+    """What ``compare --json`` prints of a grid.
+
+    Args:
+        document: as ``status --json`` prints it.
+        by: the setting whose values stand side by side.
+
+    Raises:
+        UserError: the trials do not differ in that setting.
+    """
+    rows = comparison_rows(document["trials"], by)
+    for row in rows:
+        row["metrics"] = {
+            name: {"mean": mean, "sd": spread, "n": row["counts"][name]}
+            for name, (mean, spread) in row["metrics"].items()
+        }
+        del row["counts"]
+    return {
+        "name": document["name"],
+        "state": document["state"],
+        "kind": "grid",
+        "by": by,
+        "counts": document["counts"],
+        "rows": rows,
+    }
+
+
+def comparison_rows(trials: list[dict[str, Any]], by: str = "model") -> list[dict[str, Any]]:
     """One row per setting, over its seeds; a VAE stands above the CVAEs of its β.
 
     Args:
         trials: as in ``status --json``.
+        by: the setting whose values stand below one another, the others being equal.
 
     Returns:
         Rows with ``name``, ``model``, ``settings`` (those that differ within the sweep),
-        ``trials`` (how many were trained to their end), ``stopped`` (how many a scheduler has
-        stopped), ``train_s`` (mean), and ``metrics``: for each a mean and, over more than one
-        seed, a standard deviation; ``counts`` says how many trials have each. What a stopped
-        trial had reached is in none of these figures; where all were stopped, ``train_s`` is
-        what they took.
+        ``keys`` and ``trials`` (which, and how many were trained to their end), ``stopped`` (how
+        many a scheduler has stopped), ``train_s`` (mean), and ``metrics``: for each a mean and,
+        over more than one seed, a standard deviation; ``counts`` says how many trials have each.
+        What a stopped trial had reached is in none of these figures; where all were stopped,
+        ``train_s`` is what they took.
+
+    Raises:
+        UserError: the trials do not differ in ``by``.
     """
     names = names_of(trials)
-    done = [_Done(trial, names) for trial in trials if trial["state"] in ("finished", "stopped")]
+    check_by(by, ["model", *names.varied, *(["seed"] if names.seeds else [])])
+    done = [
+        _Done(trial, names, by) for trial in trials if trial["state"] in ("finished", "stopped")
+    ]
+    varied = _columns(names, by)
     # What a CVAE alone has does not tell a VAE from the CVAEs beside it.
-    shared = [name for name in names.varied if all(name in trial.values for trial in done)]
+    others = [
+        name
+        for name in varied
+        if name != by and (by != "model" or all(name in trial.values for trial in done))
+    ]
     groups: dict[str, list[_Done]] = {}
     families: dict[str, int] = {}
+    sides: dict[str, int] = {}
     for trial in done:
-        groups.setdefault(trial.model + trial.settings(names.varied), []).append(trial)
-        families.setdefault(trial.settings(shared), len(families))
+        groups.setdefault(trial.settings(varied), []).append(trial)
+        families.setdefault(trial.settings(others), len(families))
+        # A VAE comes first, wherever the grid has it.
+        vae = by == "model" and trial.model == "vae"
+        sides.setdefault(trial.settings([by]), -1 if vae else len(sides))
     ordered = sorted(
         groups.values(),
-        key=lambda group: (families[group[0].settings(shared)], group[0].model != "vae"),
+        key=lambda group: (families[group[0].settings(others)], sides[group[0].settings([by])]),
     )
-    return [_row(group, names) for group in ordered]
+    return [_row(group, varied[1:] if by == "model" else varied) for group in ordered]
 
 
-def comparison_table(trials: list[dict[str, Any]]) -> Sheet:
+def check_by(by: str, known: list[str]) -> None:
+    """Refuse to set side by side what does not differ.
+
+    Raises:
+        UserError: it names the settings that do.
+    """
+    if by not in known:
+        raise UserError(
+            f"--by {by}: the trials do not differ in it, so there is nothing to set side by side; "
+            f"use one of: {', '.join(known)}"
+        )
+
+
+def comparison_table(trials: list[dict[str, Any]], by: str = "model") -> Sheet:
     """The rows as a table for a terminal."""
-    rows, names = comparison_rows(trials), names_of(trials)
+    rows, names = comparison_rows(trials, by), names_of(trials)
     metrics = [
         Column(
             title,
@@ -59,40 +116,45 @@ def comparison_table(trials: list[dict[str, Any]]) -> Sheet:
     )
     seeds = Column("seeds", [str(row["trials"]) for row in rows], rank=5, right=True)
     columns = [
-        Column("model", [row["model"] for row in rows], setting=True),
         *(
             Column(
-                names.labels[name],
-                [setting_text(row["settings"][name]) for row in rows],
-                right=True,
+                names.labels.get(name, name),
+                [setting_text(row["settings"].get(name, row.get(name))) for row in rows],
+                right=name != "model",
                 setting=True,
             )
-            for name in names.varied
+            for name in _columns(names, by)
         ),
         *([seeds] if any(row["trials"] + row["stopped"] > 1 for row in rows) else []),
         *([stopped] if any(row["stopped"] for row in rows) else []),
         *metrics,
         Column("training", [f"{row['train_s']:.0f} s" for row in rows], rank=4, right=True),
     ]
-    return Sheet("VAE and CVAE side by side", columns, [row["name"] for row in rows])
+    title = "VAE and CVAE" if by == "model" else f"values of {by}"
+    return Sheet(f"{title} side by side", columns, [row["name"] for row in rows])
+
+
+def _columns(names: Names, by: str) -> list[str]:
+    """The settings that tell rows apart, that which is compared first; seeds are one row."""
+    return list(dict.fromkeys([by, "model", *names.varied]))
 
 
 class _Done:
     """A trial at its end, with its settings under flat names."""
 
-    def __init__(self, document: Mapping[str, Any], names: Names) -> None:
+    def __init__(self, document: Mapping[str, Any], names: Names, by: str) -> None:
         config = TrialConfig.from_settings(document["config"])
         self.document = document
         self.model = config.model
         self.values = settings_of(config)
-        self.name = names.name(config, seed=False)
+        self.name = names.name(config, seed=by == "seed")
 
     def settings(self, names: list[str]) -> str:
-        """The values of these settings, to be compared."""
+        """The values of these settings, to be told apart."""
         return repr([self.values.get(name, "has none") for name in names])
 
 
-def _row(group: list[_Done], names: Names) -> dict[str, Any]:
+def _row(group: list[_Done], shown: list[str]) -> dict[str, Any]:
     first = group[0]
     documents = [t.document for t in group if t.document["state"] == "finished"]
     stopped = [t.document for t in group if t.document["state"] == "stopped"]
@@ -106,7 +168,8 @@ def _row(group: list[_Done], names: Names) -> dict[str, Any]:
     return {
         "name": first.name,
         "model": first.model,
-        "settings": {name: first.values.get(name) for name in names.varied},
+        "settings": {name: first.values.get(name) for name in shown},
+        "keys": [each["key"] for each in documents],
         "trials": len(documents),
         "stopped": len(stopped),
         "train_s": statistics.fmean(each["train_s"] for each in documents or stopped),

@@ -79,6 +79,13 @@ class Console:
                 terminal = rich.console.Console(file=self._stream, width=PLAIN_WIDTH)
             self._print(terminal, table)
 
+    def show(self, part: RenderableType) -> None:
+        """Print a line or a table, whichever it is."""
+        if isinstance(part, str):
+            self.line(part)
+        else:
+            self.table(part)
+
     @contextmanager
     def painting(self, frame: Frame) -> Iterator[None]:
         """Draw frames meanwhile; only where ``live``."""

@@ -20,6 +20,8 @@ DIVERGED = "loss not finite"
 """The kind of failure of which the place in the code says nothing."""
 NAMED = ("error", "evaluation", "checkpoint", "absent", DIVERGED)
 """Kinds whose messages need no word before them."""
+SEARCH = "search"
+"""Among the sweep's evaluations: the figures of its searches, which every run draws."""
 BEGINNING = "Traceback (most recent call last):"
 FRAME = re.compile(r'^  File "(?P<file>.+)", line (?P<line>\d+)(?:, in (?P<function>.+))?$')
 FOREIGN = re.compile(r"/site-packages/ray/|/ray/_private/|/ray/tune/")
@@ -111,6 +113,8 @@ def retry_command(folder: Path) -> str:
 
 def evaluate_command(folder: Path, entry: str) -> str:
     """The command that tries one part of an evaluation again, where it has failed."""
+    if entry == SEARCH:
+        return retry_command(folder)
     part, epoch = split_entry(entry)
     part = "umap" if part.startswith(MAP) else part
     earlier = [] if epoch is None else ["--every-checkpoint"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from cvae_core.config import TrialConfig
@@ -37,11 +37,7 @@ class Names:
         self.varied = [name for name in several if name not in APART]
         """Names as in sweep files, nested ones with dots; β, λ, τ come first."""
         self.seeds = "seed" in several
-        last = [name.rpartition(".")[2] for name in self.varied]
-        self.labels = {
-            name: LABELS.get(name, part if last.count(part) == 1 else name)
-            for name, part in zip(self.varied, last, strict=True)
-        }
+        self.labels = {name: short_name(name, self.varied) for name in self.varied}
         """What the varied settings are called where there is little room."""
 
     def name(self, config: TrialConfig, *, seed: bool = True, model: bool = True) -> str:
@@ -76,6 +72,13 @@ def names_in(ledger: Ledger) -> Names:
     if (ledger.sweep.spec.get("search") or {}).get("replicates"):
         searched.add("seed")
     return Names(map(TrialConfig.from_settings, settings), sorted(searched))
+
+
+def short_name(name: str, names: Sequence[str]) -> str:
+    """A setting's name without its group, unless another one of ``names`` would be called so."""
+    last = [other.rpartition(".")[2] for other in names]
+    part = name.rpartition(".")[2]
+    return LABELS.get(name, part if last.count(part) == 1 else name)
 
 
 def setting_text(value: Any) -> str:

@@ -34,6 +34,7 @@ from orchestration.processes import ProcessRecord, end_left_behind, recorded
 from orchestration.progress import Progress
 from orchestration.queue import Queue
 from orchestration.resume import check_stored_plan, say_what_changed
+from orchestration.searchreport import note_search
 from orchestration.shared import missing, shared_tasks
 from orchestration.summary import say_summary
 from orchestration.wanted import open_tasks
@@ -171,6 +172,7 @@ def _run_locked(
         note_tracking(ledger, uri, connected and connected[1:])
         thread = _follow(connected, ledger, console)
         interrupted = _work(request, console, plan, cluster, datasets, ledger, processes)
+        note_search(ledger)
         _end(ledger, interrupted=interrupted)
         with console.busy("MLflow is catching up", plain=False):
             up_to_date = thread is None or thread.finish(TRACKING_END_S)

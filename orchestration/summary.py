@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from orchestration.compare import comparison_table
+from orchestration.comparison import summary_view
 from orchestration.console import Console
 from orchestration.counting import states_text
 from orchestration.ledger import Ledger
@@ -22,8 +22,8 @@ def say_summary(ledger: Ledger, console: Console, nothing: str = "") -> int:
     """
     document = status_document(ledger)
     console.line()
-    if any(trial["state"] in ("finished", "stopped") for trial in document["trials"]):
-        console.table(comparison_table(document["trials"]))
+    for part in summary_view(ledger, document["trials"]):
+        console.show(part)
     stands = f"{ledger.sweep.name}: {states_text(document['counts'])}"
     console.line(f"{stands}; {nothing}" if nothing else stands)
     failures = failure_lines(document, ledger.folder)

@@ -9,7 +9,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from cvae_core.evaluation.figures import HEADING, heading, new_figure, png
+from cvae_core.evaluation.figures import (
+    BLUE,
+    HEADING,
+    ORANGE,
+    OTHERS,
+    heading,
+    new_figure,
+    png,
+)
 from cvae_core.evaluation.subject import Subject
 
 if TYPE_CHECKING:
@@ -18,8 +26,6 @@ if TYPE_CHECKING:
     Line = tuple[str, list[int], list[float]]
 
 WIDTH, HEIGHT = 1180, 700
-BLUE, ORANGE, OTHERS = "#0072b2", "#d55e00", ("#009e73", "#cc79a7", "#56b4e9", "#000000")
-"""Told apart by colour-blind eyes as well (Okabe and Ito, 2008)."""
 
 
 @dataclass(frozen=True)

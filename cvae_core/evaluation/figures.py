@@ -15,6 +15,8 @@ HEADING = 62
 """Pixels at a figure's top that its heading takes."""
 LONGEST = 130
 """Letters of a trial's label that a figure has room for."""
+BLUE, ORANGE, OTHERS = "#0072b2", "#d55e00", ("#009e73", "#cc79a7", "#56b4e9", "#000000")
+"""Told apart by colour-blind eyes as well (Okabe and Ito, 2008)."""
 
 
 def new_figure(width: int, height: int) -> Figure:
