@@ -60,6 +60,13 @@ def names_of(trials: Iterable[Mapping[str, Any]]) -> Names:
     return Names(TrialConfig.from_settings(trial["config"]) for trial in trials)
 
 
+def short_name(name: str, names: Sequence[str]) -> str:
+    """A setting's name without its group, unless another one of ``names`` would be called so."""
+    last = [other.rpartition(".")[2] for other in names]
+    part = name.rpartition(".")[2]
+    return LABELS.get(name, part if last.count(part) == 1 else name)
+
+
 def setting_text(value: Any) -> str:
     """A setting as a person reads it; ``-`` where a trial has none."""
     if value is None:
@@ -70,10 +77,3 @@ def setting_text(value: Any) -> str:
         return "×".join(map(setting_text, value))
     text = str(value)
     return text if len(text) <= LONGEST else f"{text[:12]}…"  # such as the hash of a content
-
-
-def short_name(name: str, names: Sequence[str]) -> str:
-    """A setting's name without its group, unless another one of ``names`` would be called so."""
-    last = [other.rpartition(".")[2] for other in names]
-    part = name.rpartition(".")[2]
-    return LABELS.get(name, part if last.count(part) == 1 else name)
