@@ -10,7 +10,7 @@ from orchestration.importances import add_importances
 from orchestration.ledger import Ledger
 from orchestration.searchcompare import search_comparison
 from orchestration.searchreport import digest_of, place_of
-from orchestration.searchview import search_view
+from orchestration.searchview import ended_lines, search_view
 from orchestration.status import status_document
 from orchestration.tables import Sheet
 
@@ -43,7 +43,8 @@ def comparison_view(ledger: Ledger, by: str | None = None) -> list[Sheet | str]:
         UserError: nothing differs in that setting.
     """
     if ledger.planned_studies():
-        return [*search_view(comparison_of(ledger, by)), *_figure_lines(ledger)]
+        document = comparison_of(ledger, by)
+        return [*search_view(document), *ended_lines(document), *_figure_lines(ledger)]
     sheet = comparison_table(status_document(ledger)["trials"], by or "model")
     return [sheet] if sheet.names else [f"{ledger.sweep.name}: no trial has been trained yet"]
 

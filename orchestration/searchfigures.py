@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from cvae_core.evaluation.figures import BLUE, HEADING, ORANGE, OTHERS, new_figure, place, png
 from orchestration.columns import head
-from orchestration.counting import count
 from orchestration.naming import LABELS, setting_text, short_name
 
 if TYPE_CHECKING:
@@ -232,9 +231,7 @@ def _legend(figure: Figure, document: Mapping[str, Any]) -> None:
     for family in document["families"]:
         colour, mark = _look(document, family["family"])
         studies = len(family["studies"])
-        label = family["family"] + (
-            f" ({count(studies, 'study').replace('ys', 'ies')})" if studies > 1 else ""
-        )
+        label = family["family"] + (f" ({studies} studies)" if studies > 1 else "")
         handles.append(Line2D([], [], color=colour, marker=mark, linewidth=2.2, label=label))
     figure.legend(
         handles=handles,

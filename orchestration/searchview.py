@@ -104,7 +104,7 @@ def _reached(family: Mapping[str, Any], budget: str) -> str:
 
 
 def _budget_lines(document: Mapping[str, Any]) -> list[str]:
-    """Whether budgets are equal, and at which they are compared; what ended early."""
+    """Whether budgets are equal, and at which they are compared."""
     studies = [s for s in document["studies"] if s["name"] not in document["left_out"]]
     equal = document["equal"]
     lines = [f"nothing trained yet, and left out: {name}" for name in document["left_out"]]
@@ -123,12 +123,17 @@ def _budget_lines(document: Mapping[str, Any]) -> list[str]:
         lines.insert(0, f"{begin}; {end}")
     if any(len(family["studies"]) > 1 for family in document["families"]):
         lines.append("best at a budget: mean ± standard deviation over a family's studies")
-    wanted = document["wanted"]
-    for study in document["studies"]:
-        if study["end"] is not None:
-            asked = "" if wanted is None else f" before {count(wanted, 'trial')}"
-            lines.append(f"{study['name']} ended{asked}: {study['end']}")
     return lines
+
+
+def ended_lines(document: Mapping[str, Any]) -> list[str]:
+    """Studies that came to an end before they had their trials."""
+    return [
+        f"{study['name']}: {study['end']} after "
+        + count(study["trials"]["finished"] + study["trials"]["stopped"], "trial")
+        for study in document["studies"]
+        if study["end"] in ("exhausted", "failing")
+    ]
 
 
 def _each(values: Sequence[str], names: Sequence[str]) -> str:

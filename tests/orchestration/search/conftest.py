@@ -55,6 +55,7 @@ class Searches:
             sampler="tpe",
             seed=0,
             startup=10,
+            trials=12,
         )
         self.ledger.save_study(study)
         self.ledger.sweep.studies.append(study.key)
