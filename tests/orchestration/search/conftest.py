@@ -56,7 +56,6 @@ class Searches:
             seed=0,
             startup=10,
             trials=12,
-            trials=12,
         )
         self.ledger.save_study(study)
         self.ledger.sweep.studies.append(study.key)
