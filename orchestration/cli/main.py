@@ -23,6 +23,7 @@ COMMANDS = {
     "validate": "Check sweep files: every error, with its line.",
     "status": "Show the state of a sweep's trials, also while it runs.",
     "list": "List all sweeps of the storage folder.",
+    "study": "Show the Optuna studies of a sweep, or export them.",
     "ui": "Open MLflow's pages of the sweeps.",
     "data": "Fetch or check a data set, or a folder of images of your own.",
     "doctor": "Check this machine for what a sweep needs.",
