@@ -106,10 +106,10 @@ def study(key: str, name: str, keys: str, objectives: list[dict[str, Any]]) -> S
     )
 
 
-def ledger_of(folder: Path, *studies: Study, sweep_id: str = "1234") -> Ledger:
+def ledger_of(folder: Path, *studies: Study) -> Ledger:
     sweep = Sweep(
-        name="digits_search",
-        sweep_id=sweep_id,
+        name=folder.name,
+        sweep_id=str(folder),
         created=0.0,
         spec={"resources": {"cpu": 2}},
         plan=[],
@@ -127,7 +127,7 @@ def ledger_of(folder: Path, *studies: Study, sweep_id: str = "1234") -> Ledger:
 def ledger(tmp_path: Path) -> Ledger:
     one = study("s1", "vae", "abcdaef", [ACCURACY])
     two = study("s2", "cvae latent_dim=4", "ad", [ERROR, ACCURACY])
-    return ledger_of(tmp_path / "sweep", one, two)
+    return ledger_of(tmp_path / "digits_search", one, two)
 
 
 def url_of(kind: str, folder: Path) -> str:
@@ -220,8 +220,9 @@ def test_a_foreign_study_is_left_alone_and_nothing_is_written(
     kind: str, ledger: Ledger, tmp_path: Path
 ) -> None:
     url = url_of(kind, tmp_path)
-    other = ledger_of(tmp_path / "other", study("s9", "cvae latent_dim=4", "a", [ACCURACY]))
-    other.sweep.sweep_id = "5678"
+    other = ledger_of(
+        tmp_path / "other" / "digits_search", study("s9", "cvae latent_dim=4", "a", [ACCURACY])
+    )
     export_studies(url, other)
     content = Path(url.removeprefix("sqlite:///")).read_bytes()
     with pytest.raises(UserError, match="'digits_search/cvae latent_dim=4' that is not of this"):

@@ -78,13 +78,13 @@ def test_an_export_says_what_it_wrote_and_how_to_open_it(storage: Path) -> None:
     done = call(storage, "found", "--export", url)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines() == [
-        f"digits_search/vae: 7 trials written to {url}",
-        f"digits_search/cvae: 2 trials written to {url}",
+        f"found/vae: 7 trials written to {url}",
+        f"found/cvae: 2 trials written to {url}",
         f"open with (pip install optuna-dashboard): optuna-dashboard '{url}'",
     ]
-    assert optuna.load_study(study_name="digits_search/vae", storage=url).best_value == 0.7
+    assert optuna.load_study(study_name="found/vae", storage=url).best_value == 0.7
     found = document(storage, "found", "--export", url)
-    assert found["export"]["studies"] == {"digits_search/vae": 7, "digits_search/cvae": 2}
+    assert found["export"]["studies"] == {"found/vae": 7, "found/cvae": 2}
 
 
 @pytest.mark.parametrize(
