@@ -34,6 +34,7 @@ check: $(VENV)/installed-test
 bench: $(VENV)/installed-test
 	$(BIN)/python benchmarks/train_step.py --check
 	$(BIN)/python benchmarks/evaluate.py
+	$(BIN)/python benchmarks/search.py --check
 
 clean:
 	rm -rf $(VENV) runs

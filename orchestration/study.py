@@ -98,7 +98,7 @@ class Advisor:
             study.add_trial(
                 create_trial(
                     state=state,
-                    params={name: _stored(value) for name, value in params.items()},
+                    params={name: stored(value) for name, value in params.items()},
                     distributions={name: self._distributions[name] for name in params},
                     values=_values(outcome, state),
                     intermediate_values=_intermediate(outcome, state),
@@ -133,7 +133,7 @@ class Advisor:
         def suggest(dimension: Dimension) -> Any:
             name, distribution = dimension.name, self._distributions[dimension.name]
             if name in given:
-                return _plain(dimension, _stored(given[name]))
+                return _plain(dimension, stored(given[name]))
             if distribution.single():
                 return dimension.choices[0] if dimension.choices else dimension.low
             if name in relative:
@@ -207,11 +207,16 @@ class _Storage(InMemoryStorage):
 def distribution_of(dimension: Dimension) -> BaseDistribution:
     """A dimension as Optuna has it; choices that are no single values are JSON text there."""
     if dimension.kind == "choice":
-        return CategoricalDistribution([_stored(choice) for choice in dimension.choices])
+        return CategoricalDistribution([stored(choice) for choice in dimension.choices])
     if dimension.kind == "int":
         step = 1 if dimension.step is None else int(dimension.step)
         return IntDistribution(int(dimension.low), int(dimension.high), dimension.log, step)
     return FloatDistribution(dimension.low, dimension.high, dimension.log, dimension.step)
+
+
+def stored(value: Any) -> Any:
+    """A setting's value as Optuna keeps it."""
+    return json.dumps(value) if isinstance(value, list | dict) else value
 
 
 def front(values: Sequence[Sequence[float]], directions: Sequence[Direction]) -> list[int]:
@@ -226,10 +231,6 @@ def _seed(seed: int, number: int, purpose: str) -> int:
     return int.from_bytes(digest[:4], "big")
 
 
-def _stored(value: Any) -> Any:
-    return json.dumps(value) if isinstance(value, list | dict) else value
-
-
 def _plain(dimension: Dimension, value: Any) -> Any:
     """A suggested value as the sweep file would have it."""
     if dimension.kind == "float":
@@ -237,7 +238,7 @@ def _plain(dimension: Dimension, value: Any) -> Any:
     if dimension.kind == "int" and int(value) == value:
         return int(value)
     for choice in dimension.choices:
-        if _stored(choice) == value:
+        if stored(choice) == value:
             return choice
     raise ValueError(f"{dimension.name}: {value!r} is none of its values")
 

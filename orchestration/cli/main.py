@@ -22,6 +22,7 @@ COMMANDS = {
     "plan": "List the trials that a sweep file means; run nothing.",
     "validate": "Check sweep files: every error, with its line.",
     "status": "Show the state of a sweep's trials, also while it runs.",
+    "study": "Show the Optuna studies of a sweep, or export them.",
     "list": "List all sweeps of the storage folder.",
     "compare": "Set the trials of a sweep, or its searches, side by side.",
     "ui": "Open MLflow's pages of the sweeps.",

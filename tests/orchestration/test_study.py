@@ -12,16 +12,26 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import optuna
 import pytest
 from optuna.distributions import (
     CategoricalDistribution,
     FloatDistribution,
     IntDistribution,
 )
+from optuna.trial import TrialState
 
 from orchestration.outcomes import Outcome
 from orchestration.spaces import Dimension
-from orchestration.study import MIN_IMPORTANCE_TRIALS, Advisor, Direction, distribution_of, front
+from orchestration.study import (
+    MIN_IMPORTANCE_TRIALS,
+    Advisor,
+    Direction,
+    _seed,
+    distribution_of,
+    front,
+    stored,
+)
 
 BETA = Dimension("beta", "float", 1e-8, 1e-1, log=True)
 CHANNELS = Dimension("architecture.channels", "choice", choices=([8, 16], [8, 16, 32]))
@@ -355,3 +365,39 @@ def test_the_front_is_that_of_a_loop(objectives: int) -> None:
         ]
         assert front(values, directions) == expected
     assert front([], directions) == []
+
+
+@pytest.mark.parametrize("objectives", [1, 2])
+@pytest.mark.parametrize("space", SPACES)
+def test_the_model_is_optunas_own_as_its_study_would_ask_it(space: str, objectives: int) -> None:
+    ours = advisor(SPACES[space], objectives)
+    theirs = optuna.create_study(directions=DIRECTIONS[objectives])
+    distributions = {dimension.name: distribution_of(dimension) for dimension in SPACES[space]}
+    for number in range(20):
+        params = ours.ask()
+        result = outcome(number, params, objectives)
+        if number > 9:
+            theirs.sampler = optuna.samplers.TPESampler(
+                seed=_seed(0, number, ""), multivariate=True, group=True, n_startup_trials=4
+            )
+            trial = theirs.ask({name: distributions[name] for name in params})
+            channels = "architecture.channels"
+            plain = {n: json.loads(v) if n == channels else v for n, v in trial.params.items()}
+            assert plain == params
+        else:
+            trial = theirs.ask()
+            for name, value in params.items():
+                trial.storage.set_trial_param(
+                    number,
+                    name,
+                    distributions[name].to_internal_repr(stored(value)),
+                    distributions[name],
+                )
+        for epoch, value in result.intermediate.items() if objectives == 1 else ():
+            trial.report(value, epoch)
+        states = {"complete": TrialState.COMPLETE, "pruned": TrialState.PRUNED}
+        if result.state == "pruned" and objectives == 2:
+            result = Outcome("failed")
+        state = states.get(result.state, TrialState.FAIL)
+        theirs.tell(trial, result.values if result.state == "complete" else None, state)
+        ours.tell(number, result)

@@ -1,0 +1,62 @@
+"""``cvae-sweep study``."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+
+import click
+
+from orchestration.cli.options import json_option, storage_option, sweep_name_argument
+from orchestration.errors import UserError
+from orchestration.redact import without_secrets
+from orchestration.storage import storage_folder
+
+
+@click.command(name="study")
+@sweep_name_argument()
+@click.option(
+    "--export",
+    "url",
+    metavar="URL",
+    help="Write the studies into a storage of Optuna's, such as sqlite:///studies.db or the file "
+    "studies.log. What this sweep wrote there before is replaced.",
+)
+@storage_option
+@json_option
+def command(name: str, url: str | None, storage: Path | None, as_json: bool) -> None:
+    """Show the Optuna studies of sweep NAME, also while it runs, or export them."""
+    from orchestration.console import Console
+    from orchestration.counting import count
+    from orchestration.ledger import Ledger
+    from orchestration.status import status_document, sweep_folder
+    from orchestration.studytable import study_table
+
+    ledger = Ledger.open(sweep_folder(name, storage_folder(storage)))
+    status = status_document(ledger)
+    document = {key: status[key] for key in ("name", "state", "studies")}
+    if not document["studies"]:
+        raise UserError(
+            f"{name}: has no studies, because its sweep file has no section `search`; "
+            f"its trials are shown by `cvae-sweep status {name}`"
+        )
+    if url is not None:
+        from orchestration.export import export_studies
+
+        document["export"] = {
+            "url": without_secrets(url),
+            "studies": export_studies(url, ledger),
+            "open": shlex.join(["optuna-dashboard", without_secrets(url)]),
+        }
+    if as_json:
+        click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+        return
+    console = Console()
+    if url is None:
+        console.table(study_table(document))
+        return
+    written = document["export"]
+    for study, trials in written["studies"].items():
+        console.line(f"{study}: {count(trials, 'trial')} written to {written['url']}")
+    console.line(f"open with (pip install optuna-dashboard): {written['open']}")
