@@ -22,7 +22,6 @@ from orchestration.live import LiveView
 from orchestration.progress import Progress
 from orchestration.queue import Queue
 from orchestration.shared import shared_tasks
-from orchestration.spec import SweepSpec
 from orchestration.status import status_document
 from orchestration.stopped import stop_of, stop_text
 from orchestration.summary import say_summary
@@ -298,7 +297,7 @@ def test_going_on_while_everything_is_told_to_stop(two: Any) -> None:
     [
         ("val/probe_accuracy", {"probe_every": 3}),
         ("val/probe_accuracy", {"probe_every": 0}),
-        ("val/fd_digits-cnn", {"probe_every": 0, "fd": {"n": 20}}),
+        ("val/fd_digits-cnn", {"probe_every": 0}),
     ],
 )
 def test_the_metric_is_there_whatever_else_is_measured_when(
@@ -306,10 +305,8 @@ def test_the_metric_is_there_whatever_else_is_measured_when(
 ) -> None:
     scheduler = {**ASHA, "metric": metric}
     sections = {"base": {"epochs": 5}, "evaluation": {"probe": False, "fd": False, **evaluation}}
-    sections["checkpoints"] = {"min_interval_s": 1000, "every_epochs": 1}
     (plain,) = local_sweep("plain", **sections).run().values()
     sweep = local_sweep("decided", scheduler=scheduler, **sections)
-    sweep.spec = sweep.spec.model_copy(update={"checkpoints": SweepSpec(name="a").checkpoints})
     (trial,) = sweep.run().values()
     assert [d.epoch for d in trial.decisions] == [1, 2, 4]
     assert trial.notes == []
@@ -318,6 +315,14 @@ def test_the_metric_is_there_whatever_else_is_measured_when(
         for name, value in other.metrics.items():
             assert record.metrics[name] == value
         assert record.metrics.keys() - other.metrics.keys() <= {metric}
+
+
+def test_a_metric_that_is_never_there_is_noted(local_sweep: LocalSweep) -> None:
+    scheduler = {**ASHA, "metric": "val/fd_mnist-cnn"}
+    sweep = local_sweep(scheduler=scheduler, evaluation={"probe": False})
+    (trial,) = sweep.run().values()
+    assert (trial.state, trial.decisions) == ("finished", [])
+    assert trial.notes == ["no early stopping: val/fd_mnist-cnn is not measured"]
 
 
 def test_nothing_more_is_measured_for_a_metric_of_every_epoch(local_sweep: LocalSweep) -> None:
