@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
-from cvae_core.config import TrialConfig
+from cvae_core.config import DataConfig, TrialConfig
 from cvae_core.evaluation.metrics import describe
 from orchestration.documents import Decision, Trial
 from orchestration.evaluation import Evaluation
@@ -75,7 +77,14 @@ def group_of(ledger: Ledger, trial: Trial) -> Hashable | None:
             return study.key
     if trial.key not in ledger.sweep.plan:
         return None
-    return replace(TrialConfig.from_settings(trial.config).data, path=None)
+    return _data_of(json.dumps(trial.config["data"]))
+
+
+@cache
+def _data_of(settings: str) -> DataConfig:
+    # Asked for at every decision; a sweep has few data sets.
+    data = TrialConfig.from_settings({"data": json.loads(settings)}).data
+    return replace(data, path=None)
 
 
 class EarlyStopping:

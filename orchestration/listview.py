@@ -44,13 +44,19 @@ def _row(sweep: dict[str, Any], now: float) -> list[str]:
     return [
         sweep["name"],
         sweep["state"],
-        f"{counts['finished'] + counts['stopped']}/{sweep['trials']}",
+        _ended(counts, sweep["trials"]),
         str(counts["failed"]),
         "-" if best is None else f"{best['value']:.4g} ({best['metric'].split('/')[0]})",
         rough_duration(sweep["train_s"]) if sweep["train_s"] else "-",
         changed,
         ", ".join(sweep["data"]),
     ]
+
+
+def _ended(counts: dict[str, int], trials: int) -> str:
+    """Such as ``12/24, 5 early``: those that a scheduler stopped are among them."""
+    early = f", {counts['stopped']} early" if counts["stopped"] else ""
+    return f"{counts['finished'] + counts['stopped']}/{trials}{early}"
 
 
 def error_lines(document: dict[str, Any]) -> list[str]:

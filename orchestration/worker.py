@@ -131,6 +131,7 @@ class Worker:
                     worker=self._about,
                 )
             self._epoch = None
+            self._note_undecided(job, record)
         due = (
             training.finished
             or bool(job.every_epochs and training.epoch % job.every_epochs == 0)
@@ -147,6 +148,12 @@ class Worker:
             worker=self._about,
             notes=self._notes,
         )
+
+    def _note_undecided(self, job: Job, record: dict[str, Any]) -> None:
+        note = f"no early stopping: {job.decision_metric} is not measured"
+        due = record["epoch"] in job.decision_epochs
+        if due and job.decision_metric not in record["metrics"] and note not in self._notes:
+            self._notes.append(note)
 
     def _begin(self, job: Job) -> Training:
         config = TrialConfig.from_settings(job.config)

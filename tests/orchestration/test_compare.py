@@ -59,6 +59,26 @@ def test_one_seed_has_no_spread_and_unfinished_trials_do_not_count() -> None:
     assert comparison_rows(trials[1:]) == []
 
 
+def test_what_a_stopped_trial_had_reached_enters_no_mean() -> None:
+    trials = [
+        trial(0.7),
+        trial(0.9, seed=1),
+        {**trial(0.1, "stopped", seed=2), "train_s": 1.0},
+        {**trial(0.2, "stopped", beta=9.0), "train_s": 2.0},
+    ]
+    most, none = comparison_rows(trials)
+    assert most["metrics"]["probe/accuracy"][0] == pytest.approx(0.8)
+    assert (most["trials"], most["stopped"], most["train_s"]) == (2, 1, 10.0)
+    assert none["metrics"] == {}
+    assert (none["trials"], none["stopped"], none["train_s"]) == (0, 1, 2.0)
+    out = StringIO()
+    rich.console.Console(file=out, width=120).print(comparison_table(trials))
+    head, _, *rows = out.getvalue().splitlines()[1:]
+    assert "stopped early" in head
+    assert [row.split()[2:4] for row in rows] == [["2", "1"], ["0", "1"]]
+    assert "stopped" not in [column.title for column in comparison_table(trials[:2]).columns]
+
+
 def test_the_table_is_printed() -> None:
     trials = [
         trial(v, seed=s, model="cvae", tau=t) for s, v in enumerate((0.5, 0.75)) for t in (0.1, 1)

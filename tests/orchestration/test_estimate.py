@@ -111,10 +111,11 @@ def test_what_is_done_is_not_counted(
     assert estimate_line(estimate_document(made)) == "nothing is left to train or to evaluate"
 
 
+@pytest.mark.parametrize("what", ["base: {selection: {patience: 3}}", "scheduler: {name: asha}"])
 def test_early_stopping_makes_it_an_upper_limit(
-    load: Load, small: Dataset, fixed: list[str]
+    load: Load, small: Dataset, fixed: list[str], what: str
 ) -> None:
-    spec = load("name: a\nbase: {selection: {patience: 3}}")
+    spec = load(f"name: a\n{what}")
     made = estimate(spec, make_plan(spec), {"digits": small}, None, 1)
     assert estimate_line(estimate_document(made)).startswith("at most about")
 

@@ -72,6 +72,14 @@ def test_the_best_is_the_best_last_value(tmp_path: Path) -> None:
     assert found["val"]["data"] == ["digits", "mnist"]
 
 
+def test_stopped_trials_have_come_to_their_end(tmp_path: Path) -> None:
+    ledger = make(tmp_path, "a", x=[], y=[])
+    ledger.change("x", lambda trial: setattr(trial, "state", "stopped"))
+    row = rows(tmp_path)["a"]
+    assert (row["state"], row["counts"]["stopped"]) == ("finished", 1)
+    assert "2/2, 1 early" in CliRunner().invoke(command, ["--storage", str(tmp_path)]).output
+
+
 def test_states(tmp_path: Path) -> None:
     ledger = make(tmp_path, "a", x=[], y=[], left=[])
     ledger.change("x", lambda trial: setattr(trial, "state", "running"))

@@ -89,6 +89,19 @@ def test_one_that_ended_long_ago_is_only_counted() -> None:
     assert "others: 1 finished" in lines
 
 
+def test_stopped_trials_are_no_failures_and_are_counted_apart() -> None:
+    rows = [
+        row("1", "stopped", epoch=5, at=NOW - 5),
+        row("2", "stopped", epoch=5, at=NOW - 500),
+        row("3", "failed", epoch=5, at=NOW - 5),
+        training("4"),
+    ]
+    lines = text(moment(*rows), 120)
+    assert [line.split()[6] for line in lines[1:4]] == ["failed", "stopped", "training"]
+    assert lines[-3] == "others: 1 stopped early"
+    assert lines[-2].startswith("digits_beta: 0/4 finished, 2 stopped early, 1 failed, ")
+
+
 def test_how_to_stop_is_said_at_every_width() -> None:
     for width in (40, 60, 80, 120):
         last = text(moment(training("1"), stopping=True), width)[-1]

@@ -17,6 +17,7 @@ from orchestration.documents import (
     ArtifactRef,
     Attempt,
     CheckpointRef,
+    Decision,
     Epoch,
     Evaluated,
     Failure,
@@ -221,6 +222,29 @@ def test_statuses(place: Place, state: str, status: str) -> None:
     place.ledger.save(trial)
     tracker.bring_trial(place.ledger, "a1")
     assert place.runs()[0].info.status == status
+
+
+def test_a_stopped_trial_says_where_and_why(place: Place) -> None:
+    trial = place.add()
+    stop = Decision(
+        number=1, epoch=6, rung=6, metric="val/loss", value=0.25, stop=True, scheduler="asha x"
+    )
+    trial.config["epochs"] = 20
+    trial.decisions = [stop.model_copy(update={"epoch": 2, "rung": 2, "stop": False}), stop]
+    place.tracker().bring_trial(place.ledger, "a1")
+    assert not any(tag.startswith("stopped.") for tag in place.runs()[0].data.tags)
+    place.end(trial, "stopped")
+    for _ in range(2):
+        place.tracker().bring_trial(place.ledger, "a1")
+    (run,) = place.runs()
+    assert run.info.status == "FINISHED"
+    assert {k: v for k, v in run.data.tags.items() if k.startswith(("state", "stopped"))} == {
+        "state": "stopped",
+        "stopped.epoch": "6",
+        "stopped.rung": "6",
+        "stopped.reason": "stopped after epoch 6 of 20: val/loss 0.25 (rung 6)",
+    }
+    assert place.steps() == whole(trial)
 
 
 def test_an_interrupted_trial_runs_again(place: Place) -> None:

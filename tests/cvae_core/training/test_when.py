@@ -1,0 +1,72 @@
+"""What is measured more often changes nothing else: neither weights nor any other figure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from cvae_core.config import TrialConfig
+from cvae_core.data import Dataset
+from cvae_core.models import VAE
+from cvae_core.training.checkpoint import Checkpoint
+from cvae_core.training.fit import Training, When
+
+Configure = Callable[..., TrialConfig]
+Bits = Callable[[Checkpoint], dict[str, Any]]
+PROBE = "val/probe_accuracy"
+
+
+def weight(model: VAE) -> float:
+    return float(next(model.parameters()).detach().sum())
+
+
+def trained(training: Training) -> list[dict[str, float]]:
+    records = []
+    while not training.finished:
+        records.append(training.run_epoch()["metrics"])
+    return records
+
+
+@pytest.mark.parametrize("model", ["vae", "cvae"])
+def test_probes_at_named_epochs(
+    configure: Configure, small: Dataset, bits: Bits, model: str
+) -> None:
+    config = configure(model=model, epochs=5)
+    usual, named, always = (
+        Training(config, small, probe_every=every, probe_at=at)
+        for every, at in ((2, ()), (2, (1, 4)), (1, ()))
+    )
+    expected, found, all_ = (trained(training) for training in (usual, named, always))
+    assert [PROBE in metrics for metrics in expected] == [False, True, False, True, True]
+    assert [PROBE in metrics for metrics in found] == [True, True, False, True, True]
+    assert found[0].pop(PROBE) == all_[0][PROBE]
+    assert found == expected
+    assert bits(named.checkpoint()) == bits(usual.checkpoint())
+
+
+def test_named_epochs_alone(configure: Configure, small: Dataset) -> None:
+    training = Training(configure(epochs=4), small, probe_at=[2, 9])
+    assert [PROBE in metrics for metrics in trained(training)] == [False, True, False, False]
+
+
+def test_judges_at_named_epochs(configure: Configure, small: Dataset) -> None:
+    seen: list[tuple[str, int]] = []
+
+    def judge(name: str) -> Callable[[VAE], dict[str, float]]:
+        def look(model: VAE) -> dict[str, float]:
+            seen.append((name, training.epoch))
+            return {f"val/{name}": weight(model)}
+
+        return look
+
+    judges = [
+        (When(3), judge("regular")),
+        (When(0, [2]), judge("named")),
+        (When(), judge("never")),
+    ]
+    training = Training(configure(epochs=4), small, judges=judges)
+    records = trained(training)
+    assert seen == [("named", 2), ("regular", 3), ("regular", 4)]
+    assert records[-1]["val/regular"] == weight(training.model)
