@@ -13,6 +13,7 @@ from cvae_core.config import TrialConfig
 from orchestration.compare import comparison_rows, comparison_table
 from orchestration.console import Console
 from orchestration.documents import Trial
+from orchestration.errors import UserError
 from orchestration.status import trial_document
 
 
@@ -122,6 +123,26 @@ def test_the_table_fits(width: int) -> None:
 def test_values_that_look_alike_are_not_one_row() -> None:
     rows = comparison_rows([trial(0.1, beta=0.1234567), trial(0.2, beta=0.1234568)])
     assert [row["metrics"]["probe/accuracy"][0] for row in rows] == [0.1, 0.2]
+
+
+def test_any_setting_that_differs_can_stand_side_by_side() -> None:
+    trials = [
+        trial(0.1, model=model, beta=beta, seed=seed, **extra)
+        for beta in (1.0, 2.0)
+        for model, extra in (("vae", {}), ("cvae", {"tau": 0.1}), ("cvae", {"tau": 1.0}))
+        for seed in (0, 1)
+    ]
+    names = [row["name"] for row in comparison_rows(trials, "beta")]
+    assert names == [
+        *("vae β=1", "vae β=2", "cvae β=1 τ=0.1", "cvae β=2 τ=0.1"),
+        *("cvae β=1 τ=1", "cvae β=2 τ=1"),
+    ]
+    rows = comparison_rows(trials, "seed")
+    assert [row["trials"] for row in rows] == [1] * 12
+    assert [row["name"] for row in rows[:2]] == ["vae β=1 seed=0", "vae β=1 seed=1"]
+    for by in ("lambda", "seeds", ""):
+        with pytest.raises(UserError, match=r"use one of: model, beta, tau, seed$"):
+            comparison_rows(trials, by)
 
 
 def test_equal_images_at_two_places_are_one_row() -> None:
