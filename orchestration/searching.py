@@ -163,18 +163,16 @@ class Searching:
 
     def _settle(self, study: Study) -> list[str]:
         """Note whether a study has come to its end; new replicates of its best are begun then."""
-        before = study.model_copy(deep=True)
+        before = study.end, study.winner, study.replicates
         study.end = ending(study, self._ledger.trials)
-        new: list[str] = []
         if study.end is not None:
             best = best_of(study, self._ledger.trials) if self._replicates else None
             study.winner = None if best is None else best.key
-            study.replicates = []
-            if best is not None:
-                study.replicates = [self._replicate(best.key, seed) for seed in self._new_seeds()]
-            new = [key for key in study.replicates if key not in before.replicates]
-        if study != before:
+            seeds = [] if best is None else self._new_seeds()
+            study.replicates = [self._replicate(str(study.winner), seed) for seed in seeds]
+        if (study.end, study.winner, study.replicates) != before:
             self._ledger.save_study(study)
+        new = [key for key in study.replicates if key not in before[2]]
         return [key for key in new if self._ledger.trials[key].state == "pending"]
 
     def _new_seeds(self) -> list[int]:
