@@ -42,7 +42,8 @@ def document(searches: Make) -> dict[str, Any]:
                 if model == "cvae":
                     params["tau"] = 0.1 + number / 10
                 state = {2: "stopped", 3: "failed"}.get(number, "finished")
-                value = None if state == "failed" else 0.5 + (number * 7 % 5 + seed) / 20
+                low = 0.3 if model == "vae" else 0.5
+                value = None if state == "failed" else low + (number * 7 % 5 + seed) / 20
                 made.trial(study, value, state, cost=3.0 + number, **params)
     return search_comparison(made.read())
 
