@@ -439,6 +439,9 @@ def test_stopped_trials_are_evaluated_where_it_is_asked_for_alone(local_sweep: L
     shown = ledger.sweep.evaluations["shared_umap"]
     assert shown.state == "finished"
     assert shared_tasks(ledger, sweep.spec.evaluation) == []
+    ledger.sweep.evaluations.clear()
+    (task,) = shared_tasks(ledger, sweep.spec.evaluation)
+    assert {trial.state for trial in task.trials} == {"finished"}, "no stopped one is on the map"
     key, *others = trials
     sweep.evaluate()
     sweep.evaluate(Wish(only=("diagnostics",)))
