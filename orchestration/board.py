@@ -80,7 +80,7 @@ class Board:
                 self._evaluated(split_entry(entry)[0], part.seconds)
             self.rows[trial.key] = self._row(trial, self._resting(trial), 0.0)
         self.to_come = 0 if wish is not None else ledger.to_come
-        """Trials that a search will still ask for."""
+        """Trials of a search that nothing was seen of yet."""
         self.width = max((len(row.name) for row in self.rows.values()), default=0)
 
     def note(self, job: Job, report: Report | None, trial: Trial) -> Row:
@@ -101,7 +101,8 @@ class Board:
             state = self._resting(trial)
         ended = report is not None and trial.state != "running"
         if self._wish is None and job.kind == "train" and (report is None or ended):
-            self.to_come = self._ledger.to_come
+            unseen = set(self._ledger.planned_keys()) - self.rows.keys() - {trial.key}
+            self.to_come = self._ledger.to_come + len(unseen)
         row = self._row(trial, state, time.monotonic())
         self.rows[trial.key] = row
         return row
