@@ -9,8 +9,8 @@ from orchestration.counting import count
 from orchestration.documents import Study
 from orchestration.flatten import flat
 from orchestration.ledger import Ledger
-from orchestration.searched import objectives_of
 from orchestration.spaces import Dimension
+from orchestration.studystate import objectives_of
 
 
 def add_importances(document: dict[str, Any], ledger: Ledger) -> None:

@@ -13,13 +13,8 @@ from orchestration.documents import Study, Trial
 from orchestration.families import families_of
 from orchestration.fronts import front
 from orchestration.ledger import Ledger
-from orchestration.searched import (
-    Searched,
-    finite_values,
-    found_by_evaluation,
-    objectives_of,
-    searched,
-)
+from orchestration.searched import Searched, finite_values, found_by_evaluation, searched
+from orchestration.studystate import objectives_of
 
 STATES = ("finished", "stopped", "failed", "running", "pending")
 

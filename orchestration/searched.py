@@ -10,6 +10,7 @@ from typing import Any
 from orchestration.documents import State, Study, Trial
 from orchestration.objectives import values_of
 from orchestration.searchspec import Objective
+from orchestration.studystate import distinct, objectives_of
 
 
 @dataclass(frozen=True)
@@ -52,29 +53,23 @@ def searched(study: Study, trials: Mapping[str, Trial], cpu: int) -> list[Search
     """
     objectives = objectives_of(study)
     found = []
-    for ask in study.asks:
-        if ask.duplicate_of is None:
-            # An ask is written down before its trial is.
-            trial = trials.get(ask.key, Trial(key=ask.key, config={}))
-            found.append(
-                Searched(
-                    number=ask.number,
-                    key=ask.key,
-                    params=ask.params,
-                    origin=ask.origin,
-                    state=trial.state,
-                    values=finite_values(trial, objectives),
-                    cpu_s=trial.train_s * cpu,
-                    ended=_ended(trial),
-                    test=found_by_evaluation(trial),
-                )
+    for ask in distinct(study):
+        # An ask is written down before its trial is.
+        trial = trials.get(ask.key, Trial(key=ask.key, config={}))
+        found.append(
+            Searched(
+                number=ask.number,
+                key=ask.key,
+                params=ask.params,
+                origin=ask.origin,
+                state=trial.state,
+                values=finite_values(trial, objectives),
+                cpu_s=trial.train_s * cpu,
+                ended=_ended(trial),
+                test=found_by_evaluation(trial),
             )
+        )
     return found
-
-
-def objectives_of(study: Study) -> list[Objective]:
-    """What a study is about."""
-    return [Objective.model_validate(each) for each in study.objectives]
 
 
 def finite_values(trial: Trial, objectives: Sequence[Objective]) -> tuple[float, ...] | None:
