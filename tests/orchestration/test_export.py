@@ -259,6 +259,7 @@ def test_of_an_export_that_fails_nothing_stays(ledger: Ledger, tmp_path: Path) -
         ("postgresql+nodriver://me:secret@host/name", "nodriver"),
         ("redis://:secret@127.0.0.1:1/0", "redis"),
         ("me:secret@host/name", "neither a database's URL nor a journal's path"),
+        ("//me:secret@host/studies.log", "No such file or directory"),
         ("sqlite:///{folder}/text", "file is not a database"),
         ("{folder}/text", "no journal of Optuna's"),
         ("{folder}", "directory"),

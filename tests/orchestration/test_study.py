@@ -120,6 +120,18 @@ def test_a_refilled_study_asks_what_the_live_one_asked(
         assert again.ask(random=number % 11 == 6) == record.params[number]
 
 
+def test_a_study_of_stopped_trials_goes_on_as_the_live_one() -> None:
+    live = advisor(PLAIN)
+    record: list[list[Any]] = []
+    for number in range(12):
+        params = live.ask()
+        again = refill(advisor(PLAIN), json.dumps(record))
+        assert again.ask() == params
+        rungs = {1: 0.1, 2 + number % 2: -abs(math.log10(params["beta"]) + 4)}
+        live.tell(number, Outcome("pruned", (rungs[2 + number % 2],), rungs))
+        record.append([params, "pruned", [rungs[2 + number % 2]], list(rungs.items())])
+
+
 SCRIPT = """
 import sys
 from tests.orchestration.test_study import Record, advisor
@@ -191,6 +203,16 @@ def test_the_model_is_asked_when_enough_have_ended() -> None:
     assert sixth_ask(5) == sixth_ask(100)
     assert sixth_ask(4) != sixth_ask(100)
     assert advisor(sampler="random").ask() == advisor(startup=100).ask()
+
+
+def test_the_model_may_be_passed_over() -> None:
+    asks = []
+    for sampler, random_ones in (("tpe", True), ("tpe", False), ("random", False)):
+        found = advisor(sampler=sampler)
+        for number in range(8):
+            found.add({"beta": 10.0 ** -(number + 1)}, Outcome("complete", (float(number),)))
+        asks.append(found.ask(random=random_ones))
+    assert asks[0] == asks[2] != asks[1]
 
 
 def test_the_model_finds_better_ones_than_chance() -> None:
