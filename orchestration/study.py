@@ -223,13 +223,6 @@ def stored(value: Any) -> Any:
     return json.dumps(value) if isinstance(value, list | dict) else value
 
 
-def front(values: Sequence[Sequence[float]], directions: Sequence[Direction]) -> list[int]:
-    """Indices of the values that no other ones beat in every objective, in their order."""
-    study = optuna.create_study(directions=directions)
-    study.add_trials([create_trial(values=list(each)) for each in values])
-    return sorted(trial.number for trial in study.best_trials)
-
-
 def _seed(seed: int, number: int, purpose: str) -> int:
     digest = hashlib.sha256(f"{seed}/{number}/{purpose}".encode()).digest()
     return int.from_bytes(digest[:4], "big")

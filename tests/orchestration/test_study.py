@@ -29,7 +29,6 @@ from orchestration.study import (
     Direction,
     _seed,
     distribution_of,
-    front,
     stored,
 )
 
@@ -366,27 +365,6 @@ def test_no_importances_of_too_few_trials_or_of_equal_ones() -> None:
     assert ranked(lambda params: params["tau"], MIN_IMPORTANCE_TRIALS - 1) == [{}]
     assert ranked(lambda params: params["tau"], MIN_IMPORTANCE_TRIALS) != [{}]
     assert ranked(lambda params: 1.0) == [{}]
-
-
-@pytest.mark.parametrize("objectives", [1, 2, 3])
-def test_the_front_is_that_of_a_loop(objectives: int) -> None:
-    draw = random.Random(objectives)
-    directions: list[Direction] = ["maximize", "minimize", "maximize"][:objectives]  # type: ignore[assignment]
-    signs = [1 if direction == "maximize" else -1 for direction in directions]
-    for size in (1, 2, 5, 40):
-        # Few different numbers: there are ties, and points that are there twice.
-        values = [[draw.randrange(5) for _ in directions] for _ in range(size)]
-        points = [[sign * value for sign, value in zip(signs, v, strict=True)] for v in values]
-        expected = [
-            index
-            for index, point in enumerate(points)
-            if not any(
-                all(o >= p for o, p in zip(other, point, strict=True)) and other != point
-                for other in points
-            )
-        ]
-        assert front(values, directions) == expected
-    assert front([], directions) == []
 
 
 @pytest.mark.parametrize("objectives", [1, 2])
