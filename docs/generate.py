@@ -18,6 +18,7 @@ from cvae_core.config import PRESETS, TrialConfig, setting_name
 from cvae_core.evaluation.metrics import METRICS, Metric
 from cvae_core.evaluation.parts import PARTS
 from orchestration.flatten import flat
+from orchestration.searchspec import Objective, Parameter, Scheduler, Search
 from orchestration.spec import SweepSpec
 
 HERE = Path(__file__).parent
@@ -59,6 +60,12 @@ A part is `true`, `false`, or on with settings: `umap: {neighbours: 30, shared: 
 each trial has its own state. One whose settings are changed is measured again by the next `run`;
 `cvae-sweep evaluate NAME` adds what is missing, on the checkpoints that are there.
 """
+SEARCHES = (
+    ("## `search`: trials asked for one after another (`docs/search.md`)", Search),
+    ("### A setting in `search.space`: exactly one of `log`, `range` and `choice`", Parameter),
+    ("### Each of `search.objectives`", Objective),
+    ("## `scheduler`: stops trials early that do badly (`docs/early-stopping.md`)", Scheduler),
+)
 METRICS_HEAD = """\
 # Metrics
 
@@ -73,6 +80,9 @@ differ in one of them are not to be compared by it, and a search or a scheduler 
 
 This page is written by `docs/generate.py` from `cvae_core/evaluation/metrics.py`.
 """
+
+
+POWERS = {2**32: "2^32", 2**63: "2^63"}
 
 
 def main() -> int:
@@ -127,6 +137,9 @@ def sweep_files() -> Iterator[str]:
     yield PARTS_HEAD
     rows = (row for name, part in PARTS.items() for row in settings(part.settings, f"{name}."))
     yield from table(("setting", "values", "default", "meaning"), rows)
+    for title, model in SEARCHES:
+        yield f"\n{title}\n"
+        yield from table(("setting", "values", "default", "meaning"), fields(model))
     yield "\n## A trial's settings, in `base` and `grid`\n"
     yield from table(("setting", "values", "default", "meaning"), settings(TrialConfig))
     yield "\n## What a data set changes in these defaults\n"
@@ -147,7 +160,15 @@ def fields(model: Any) -> Iterator[tuple[str, ...]]:
     """Rows of a section."""
     for name, field in model.model_fields.items():
         allowed = values(field.annotation, limits_of(field.metadata))
-        yield code(name), allowed, code(field.default), field.description
+        default = "required" if field.default is PydanticUndefined else shown(field.default)
+        yield code(name), allowed, default, field.description
+
+
+def shown(default: Any) -> str:
+    """A default as a sweep file writes it."""
+    if isinstance(default, list) and default and isinstance(default[0], BaseModel):
+        return code([str(item.model_dump(exclude_none=True)).replace("'", "") for item in default])
+    return code(default)
 
 
 def limits_of(metadata: Any) -> dict[str, float]:
@@ -190,8 +211,7 @@ def values(hint: Any, limits: dict[str, float]) -> str:
     """What a setting may be, in words."""
     signs = {"gt": ">", "ge": "≥", "lt": "<", "le": "≤"}
     range_ = ", ".join(
-        f"{signs[kind]} {'2^63' if limit == 2**63 else f'{limit:g}'}"
-        for kind, limit in limits.items()
+        f"{signs[kind]} {POWERS.get(limit, f'{limit:g}')}" for kind, limit in limits.items()
     )
     kind = kind_of(hint)
     if kind.endswith(" or `null`") and range_:
@@ -210,6 +230,9 @@ def kind_of(hint: Any) -> str:
         return " or ".join(kind_of(argument) for argument in arguments)
     if origin is dict:
         return "settings"
+    if origin is list:
+        settings_of_each = arguments[0] in (Any, Objective) or get_origin(arguments[0]) is dict
+        return "list" if settings_of_each else f"list of {kind_of(arguments[0])}s"
     if origin is tuple:
         several = kind_of(arguments[0])
         several += "" if get_origin(arguments[0]) is Literal else "s"

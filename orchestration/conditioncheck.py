@@ -20,6 +20,8 @@ def check_conditions(errors: SpecErrors, space: Space) -> None:
 
 
 def _check_parameter(errors: SpecErrors, space: Space, name: str, parameter: Parameter) -> None:
+    if name == "model" and parameter.when:
+        errors.add((*space.places[name], "when"), "the model is searched everywhere or nowhere")
     only = model_of(tuple(name.split(".")))
     for path, place, values in entries(parameter.when, (*space.places[name], "when")):
         other, annotation = ".".join(path), field_annotation(path)

@@ -14,6 +14,7 @@ from joblib import Parallel, cpu_count, delayed
 from cvae_core.config import TrialConfig
 from cvae_core.data import Dataset
 from orchestration.calibrate import Cost, calibrate, mean, once_seconds, part_seconds
+from orchestration.expected import expected_trials
 from orchestration.identity import relevant
 from orchestration.ledger import Ledger
 from orchestration.plan import Plan
@@ -50,7 +51,7 @@ class Estimate:
     sweep_s: float
     calibration_s: float
     at_most: bool
-    """Whether early stopping may make it shorter."""
+    """Whether early stopping, or a scheduler, may make it shorter."""
 
 
 def local_slots(resources: Resources, max_concurrent: int | None) -> int:
@@ -63,10 +64,10 @@ def local_slots(resources: Resources, max_concurrent: int | None) -> int:
     return max(1, min(fitting, max_concurrent or fitting))
 
 
-def kinds_of(plan: Plan) -> dict[str, list[str]]:
+def kinds_of(trials: Mapping[str, TrialConfig]) -> dict[str, list[str]]:
     """Keys of the trials by what an epoch of them costs."""
     kinds: dict[str, list[str]] = {}
-    for key, config in plan.trials.items():
+    for key, config in trials.items():
         settings = {k: v for k, v in relevant(config).items() if k not in FREE}
         kinds.setdefault(json.dumps(settings, sort_keys=True), []).append(key)
     return kinds
@@ -83,24 +84,25 @@ def estimate(
 
     Args:
         spec: of the sweep.
-        plan: its trials.
+        plan: its trials, and its studies, whose trials are taken to cost what their example costs.
         datasets: by ``DataConfig.dataset``.
         ledger: of what has been done; None: nothing.
         max_concurrent: most trials at once.
     """
     began = time.perf_counter()
     kinds = []
+    trials = expected_trials(plan, ledger)
     waiting = {
         key
-        for key, config in plan.trials.items()
+        for key, config in trials.items()
         if _epochs_left(config, ledger, key) or _parts_left(spec, ledger, key)
     }
     slots = max(1, min(local_slots(spec.resources, max_concurrent), len(waiting)))
     with Parallel(n_jobs=slots) as parallel:
-        for keys in kinds_of(plan).values():
+        for keys in kinds_of(trials).values():
             if waiting.isdisjoint(keys):
                 continue
-            example = plan.trials[keys[0]]
+            example = trials[keys[0]]
             measured = parallel(
                 delayed(calibrate)(
                     example,
@@ -117,16 +119,16 @@ def estimate(
     left = {
         key: _left(
             spec,
-            plan.trials[key],
+            trials[key],
             kind.cost,
             len(datasets[kind.example.data.dataset].test),
-            _epochs_left(plan.trials[key], ledger, key),
+            _epochs_left(trials[key], ledger, key),
             _parts_left(spec, ledger, key),
         )
         for kind in kinds
         for key in kind.keys
     }
-    ordered = {key: left.get(key, 0.0) for key in plan.trials}
+    ordered = {key: left.get(key, 0.0) for key in trials}
     work = _schedule(list(ordered.values()), slots)
     parts = {part for key in waiting for part in _parts_left(spec, ledger, key)}
     once = sum(once_seconds(part, len(data.train)) for part in parts for data in datasets.values())
@@ -137,7 +139,7 @@ def estimate(
         sweep_s=work + START_S + once if work else 0.0,
         calibration_s=time.perf_counter() - began,
         at_most=spec.scheduler is not None
-        or any(config.selection.patience for config in plan.trials.values()),
+        or any(config.selection.patience for config in trials.values()),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from orchestration.yamlfile import Location
@@ -51,3 +51,17 @@ def entries(
             yield from entries(item, place, is_entry, path)
         else:
             yield path, place, item
+
+
+def without(written: Any, path: Sequence[str]) -> Any:
+    """Settings without one of them, however it is written there: nested or with dots."""
+    if not isinstance(written, Mapping):
+        return written
+    path, result = list(path), {}
+    for key, value in written.items():
+        parts = str(key).split(".")
+        if parts == path:
+            continue
+        inside = path[: len(parts)] == parts
+        result[key] = without(value, path[len(parts) :]) if inside else value
+    return result

@@ -2,13 +2,13 @@
 
 A layer above wins over the layers below it, setting by setting. A single value for a setting takes
 the place of the setting's list in the grid below, so that ``base: {beta: 1}`` over a grid of β
-leaves one β.
+leaves one β. In the same way a setting is searched, or is not, as the layer above has it.
 """
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,7 +16,9 @@ from typing import Any, NamedTuple
 from pydantic import TypeAdapter, ValidationError
 
 from cvae_core.config import merge
+from orchestration import searchlayers
 from orchestration.errors import UserError
+from orchestration.flatten import without
 from orchestration.settings import field_annotation, setting_names
 from orchestration.yamlfile import Location, YamlFile, parse_value, read_yaml
 
@@ -67,9 +69,8 @@ def read_layers(path: Path, overrides: tuple[str, ...], sections: list[str]) -> 
     layers = _with_extended(path, ())
     content, places = layers.content, dict(layers.places)
     for override in overrides:
-        content, location = _override(content, override, sections)
-        if location is not None:
-            places[location] = Place(f"{path} with --set", (-1, 0))
+        content, locations = _override(content, override, sections)
+        places |= dict.fromkeys(locations, Place(f"{path} with --set", (-1, 0)))
     return Layers(path, content, places)
 
 
@@ -108,11 +109,16 @@ def _extended(layers: Layers, above: tuple[Path, ...]) -> Path:
 
 
 def _over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
-    """One file's content over that of the file it extends."""
-    grid = below.get("grid", {})
+    """One layer's content over that of the layer below it."""
+    below = searchlayers.under(below, above)
+    grid, base = below.get("grid", {}), below.get("base", {})
     for path in (*_leaves(above.get("base")), *_leaves(above.get("grid"))):
         grid = _without_everywhere(grid, path)
-    return merge({**below, "grid": grid}, above)
+        below = searchlayers.with_fixed(below, path)
+    for searched, is_always in searchlayers.searched(above):
+        grid = _without_everywhere(grid, searched)
+        base = without(base, searched) if is_always else base
+    return merge({**below, "grid": grid, "base": base}, above)
 
 
 def _leaves(settings: Any, path: tuple[str, ...] = ()) -> list[list[str]]:
@@ -128,11 +134,12 @@ def _leaves(settings: Any, path: tuple[str, ...] = ()) -> list[list[str]]:
 
 def _override(
     content: dict[str, Any], override: str, sections: list[str]
-) -> tuple[dict[str, Any], Location | None]:
-    """Apply ``key=value``: a section's key as it stands, else a trial's setting; and where.
+) -> tuple[dict[str, Any], list[Location]]:
+    """Apply ``key=value``, a section's key as it stands, else a trial's setting; and its places.
 
     A single value takes the place of a setting in ``base`` and of its list in ``grid``; a list,
-    where the setting itself is none, becomes the setting's list in ``grid``.
+    where the setting itself is none, becomes the setting's list in ``grid``. Neither is searched
+    then.
     """
     key, separator, text = override.partition("=")
     path = key.strip().split(".")
@@ -140,7 +147,7 @@ def _override(
         raise UserError(f"--set {override!r}: write key=value, such as --set epochs=3")
     value = parse_value(text)
     if path[0] in sections:
-        return merge(content, nested(path, value)), tuple(path)
+        return _over(content, nested(path, value)), _locations(value, tuple(path))
     annotation = field_annotation(tuple(path))
     if annotation is None:
         known = [*setting_names(), *sections]
@@ -149,13 +156,25 @@ def _override(
         raise UserError(f"--set {override!r}: unknown setting {key!r}{hint}")
     grid = content.get("grid", {})
     if not all(isinstance(one, dict) for one in (grid if isinstance(grid, list) else [grid])):
-        return content, None  # validation says what is wrong with it
+        return content, []  # validation says what is wrong with it
     grid = _without_everywhere(grid, path)
+    content = searchlayers.with_fixed(content, path)
     if isinstance(value, list) and not _accepts(annotation, value):
         many = [merge(one, nested(path, value)) for one in grid] if isinstance(grid, list) else None
         grid = merge(grid, nested(path, value)) if many is None else many
-        return {**content, "grid": grid}, ("grid", *path)
-    return merge({**content, "grid": grid}, nested(["base", *path], value)), ("base", *path)
+        return {**content, "grid": grid}, _locations(value, ("grid", *path))
+    content = merge({**content, "grid": grid}, nested(["base", *path], value))
+    return content, _locations(value, ("base", *path))
+
+
+def _locations(value: Any, location: Location) -> list[Location]:
+    """Of a value and of everything in it."""
+    inside: list[tuple[Any, Any]] = []
+    if isinstance(value, dict):
+        inside = list(value.items())
+    elif isinstance(value, list):
+        inside = list(enumerate(value))
+    return [location, *(at for key, item in inside for at in _locations(item, (*location, key)))]
 
 
 def nested(path: list[str], value: Any) -> dict[str, Any]:
@@ -166,24 +185,9 @@ def nested(path: list[str], value: Any) -> dict[str, Any]:
     return result
 
 
-def _without_everywhere(grid: Any, path: list[str]) -> Any:
+def _without_everywhere(grid: Any, path: Sequence[str]) -> Any:
     """A grid, or a list of grids, without one setting."""
-    return [_without(one, path) for one in grid] if isinstance(grid, list) else _without(grid, path)
-
-
-def _without(grid: Any, path: list[str]) -> Any:
-    """A grid without one setting, however it is written there."""
-    if not isinstance(grid, dict):
-        return grid
-    result = {}
-    for key, value in grid.items():
-        parts = str(key).split(".")
-        if parts == path:
-            continue
-        if path[: len(parts)] == parts and isinstance(value, dict):
-            value = _without(value, path[len(parts) :])
-        result[key] = value
-    return result
+    return [without(one, path) for one in grid] if isinstance(grid, list) else without(grid, path)
 
 
 def _accepts(annotation: Any, value: Any) -> bool:

@@ -11,13 +11,18 @@ from cvae_core.evaluation.metrics import describe
 from orchestration.counting import count
 from orchestration.flatten import flat
 from orchestration.identity import relevant
-from orchestration.metriccheck import Trials, measured_every, not_comparable, not_computed, sealed
+from orchestration.metriccheck import (
+    Trials,
+    interval,
+    measured_every,
+    not_comparable,
+    not_computed,
+    sealed,
+)
 from orchestration.searchcheck import Written
+from orchestration.searchlayers import OWNERS
 from orchestration.searchspec import Scheduler
 from orchestration.spec_errors import SpecErrors
-
-OWN = {"reduction": "asha", "min_trials": "median"}
-"""Settings that mean something to one of them alone."""
 
 
 def read_scheduler(errors: SpecErrors, section: Any) -> Scheduler | None:
@@ -25,7 +30,7 @@ def read_scheduler(errors: SpecErrors, section: Any) -> Scheduler | None:
     scheduler: Scheduler | None = errors.check(("scheduler",), Scheduler, section)
     if scheduler is None or not isinstance(section, Mapping):
         return None
-    for name, owner in OWN.items():
+    for name, owner in OWNERS.items():
         if name in section and scheduler.name != owner:
             errors.add(("scheduler", name), f"means nothing to {scheduler.name}; leave it out")
     place, metric = ("scheduler", "metric"), describe(scheduler.metric)
@@ -97,8 +102,9 @@ def _check_time(errors: SpecErrors, scheduler: Scheduler, trials: Trials) -> Non
     if scheduler.name == "median" and every and (epochs - 1) // every * every < grace:
         errors.add(
             place,
-            f"leaves nothing to be stopped: with the metric measured every {every} epochs, none of "
-            f"these lies from {grace} to {epochs - 1}; lower this, or the interval under evaluation:",
+            f"leaves nothing to be stopped: {scheduler.metric}, measured every {every} epochs, is "
+            f"not known from {grace} to {epochs - 1}; lower this, or "
+            f"evaluation.{interval(scheduler.metric)}",
         )
 
 

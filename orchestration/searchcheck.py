@@ -112,8 +112,11 @@ def check_search(
         grids: the grids, by dotted names.
         trials: of the grid's cells.
     """
+    in_order = not errors.found_in("search")
     _check_objectives(errors, written, trials)
-    check_space(errors, written.space, base, grids, trials.configs)
+    if in_order:
+        # Otherwise it would be about another space than the one that is meant.
+        check_space(errors, written.space, base, grids, trials.configs)
 
 
 def _check_objectives(errors: SpecErrors, written: Written, trials: Trials) -> None:

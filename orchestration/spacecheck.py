@@ -29,10 +29,16 @@ _MANNERS = "write log: [lowest, highest], range: [lowest, highest] or choice: [o
 def read_space(errors: SpecErrors, written: Any) -> Space:
     """Check every parameter for itself, then their conditions."""
     space = Space({}, {})
-    if not isinstance(written, Mapping) or not written:
-        errors.add(SPACE, f"must name at least one setting and its values, {EXAMPLE}")
+    mapping = written if isinstance(written, Mapping) else {}
+    parameters = list(entries(mapping, SPACE, lambda path: not setting_names(path)))
+    if not parameters:
+        errors.add(
+            SPACE,
+            f"must name at least one setting and its values, {EXAMPLE}; without a search, leave "
+            "the section out (or --set search=null)",
+        )
         return space
-    for path, place, value in entries(written, SPACE, lambda path: not setting_names(path)):
+    for path, place, value in parameters:
         name = ".".join(path)
         annotation = field_annotation(path)
         if annotation is None:

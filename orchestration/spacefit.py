@@ -38,6 +38,9 @@ def check_space(
         configs: one of each cell.
     """
     _check_grids(errors, space, grids)
+    _check_conditions(errors, space, configs)
+    if errors.found_in("search"):
+        return  # what no trial has makes cells look empty
     cells = [
         (
             config,
@@ -47,7 +50,6 @@ def check_space(
     ]
     _check_cells(errors, space, cells)
     _check_base(errors, space, base, cells)
-    _check_conditions(errors, space, configs)
     _check_together(errors, space, cells)
 
 
@@ -61,15 +63,14 @@ def _check_grids(
 
 def _check_cells(errors: SpecErrors, space: Space, cells: Cells) -> None:
     """That something is searched in every cell, and every setting in some cell."""
-    names = Names(cell for cell, _ in cells)
-    for cell, dimensions in cells:
-        if not dimensions:
-            where = names.name(cell, seed=False)
-            errors.add(
-                SPACE,
-                f"has nothing for {where}: add a setting that means something there, such as beta, "
-                "or leave it out of the grid",
-            )
+    empty = [cell for cell, dimensions in cells if not dimensions]
+    if empty:
+        where = Names(cell for cell, _ in cells).name(empty[0], seed=False)
+        errors.add(
+            SPACE,
+            f"has nothing for {where}: add a setting that means something there, such as beta, or "
+            "leave it out of the grid",
+        )
     for name, place in space.places.items():
         if not any(name in dimensions for _, dimensions in cells):
             only = model_of(tuple(name.split(".")))

@@ -134,7 +134,7 @@ def parse_spec(layers: Layers) -> SweepSpec:
     if found:
         errors.raise_any()
     spec = SweepSpec(**sections)
-    _check_size(spec, errors)
+    _check_size(spec, errors, 1 if search is None else search.search.trials)
     configs = _configs(spec, errors)
     if configs:
         trials = Trials(configs, _models(configs, search), spec.evaluation)
@@ -246,12 +246,15 @@ def _grid(errors: SpecErrors, location: Location, value: Any) -> dict[str, list[
     return grid
 
 
-def _check_size(spec: SweepSpec, errors: SpecErrors) -> None:
-    count = len(spec.seeds) * sum(
-        math.prod(len(values) for values in grid.values()) for grid in spec.grid
+def _check_size(spec: SweepSpec, errors: SpecErrors, each: int) -> None:
+    count = (
+        each
+        * len(spec.seeds)
+        * sum(math.prod(len(values) for values in grid.values()) for grid in spec.grid)
     )
     if count > MAX_TRIALS:
-        errors.add(("grid",), f"makes {count:,} trials; at most {MAX_TRIALS:,} are allowed")
+        place = ("grid",) if each == 1 else ("search", "trials")
+        errors.add(place, f"makes {count:,} trials; at most {MAX_TRIALS:,} are allowed")
         errors.raise_any()
 
 

@@ -28,7 +28,7 @@ def read_points(
         point = _point(errors, space, place, written)
         if not written:
             errors.add(place, "is empty: name settings of search.space and their values")
-        elif point in known:
+        elif point and point in known:
             errors.add(place, "the same point is there twice")
         known.append(point)
     return known

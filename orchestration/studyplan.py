@@ -28,6 +28,8 @@ class StudyPlan:
     objectives: tuple[Objective, ...]
     """Each with a direction."""
     trials: int
+    replicates: int = 0
+    """How often its best trial is trained again, with new seeds."""
 
     @property
     def example(self) -> TrialConfig:
@@ -77,6 +79,7 @@ def plan_studies(search: Search, cells: Iterable[TrialConfig]) -> dict[str, Stud
                 dimensions=dimensions,
                 objectives=tuple(search.objectives),
                 trials=search.trials,
+                replicates=search.replicates,
             ),
         )
     return studies

@@ -39,9 +39,9 @@ def command(
     as_json: bool,
     **flags: Any,
 ) -> None:
-    """List the trials that FILE means, with their keys and states; runs nothing."""
+    """List the trials and studies that FILE means, with their states; runs nothing."""
     from orchestration.console import Console
-    from orchestration.planview import plan_document, plan_table
+    from orchestration.planview import plan_document, plan_tables
     from orchestration.preparation import Flags, Request, plan_of
     from orchestration.spec import load_spec
 
@@ -51,7 +51,8 @@ def command(
     plan = plan_of(request, notes)
     document = plan_document(spec.name, plan, request.storage)
     if not as_json:
-        Console().table(plan_table(document))
+        for table in plan_tables(document):
+            Console().table(table)
     if estimate:
         document["estimate"] = _estimate(request, plan, notes)
     if as_json:
@@ -65,12 +66,13 @@ def command(
 
 def _estimate(request: Request, plan: Plan, console: Console) -> dict[str, Any]:
     from orchestration.estimate import CALIBRATION_S, estimate, estimate_document, kinds_of
+    from orchestration.expected import expected_trials
     from orchestration.ledger import Ledger
     from orchestration.preparation import prepare
 
     ledger = Ledger.open(request.folder) if Ledger.exists(request.folder) else None
     datasets, _ = prepare(request, plan, ledger, console)
-    kinds = len(kinds_of(plan))
+    kinds = len(kinds_of(expected_trials(plan, ledger)))
     console.line(f"calibrating {kinds} kinds of trials, about {kinds * CALIBRATION_S} s …")
     made = estimate(request.spec, plan, datasets, ledger, request.flags.max_concurrent)
     return estimate_document(made)

@@ -10,7 +10,6 @@ import click
 
 from orchestration.cli.complete import complete_yaml_file
 from orchestration.cli.options import json_option
-from orchestration.counting import count
 from orchestration.errors import UserError
 from orchestration.printable import printable, printable_lines
 
@@ -35,15 +34,18 @@ def command(files: tuple[Path, ...], as_json: bool) -> int:
             for line in result["errors"]:
                 click.echo(printable_lines(f"error: {line}"), err=True)
             if not result["errors"]:
-                click.echo(f"{printable(file)}: fine, {count(result['trials'], 'trial')}")
+                click.echo(f"{printable(file)}: fine, {result['plan']}")
     return 2 if any(result["errors"] for result in results.values()) else 0
 
 
 def _check(file: Path) -> dict[str, Any]:
     from orchestration.plan import make_plan
+    from orchestration.planview import plan_words
     from orchestration.spec import load_spec
 
     try:
-        return {"errors": [], "trials": len(make_plan(load_spec(file)).trials)}
+        plan = make_plan(load_spec(file))
     except UserError as error:
-        return {"errors": list(error.lines), "trials": None}
+        return {"errors": list(error.lines), "trials": None, "studies": None, "plan": None}
+    studies = len(plan.studies)
+    return {"errors": [], "trials": plan.size, "studies": studies, "plan": plan_words(plan)}

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
-from pathlib import Path
 
 from cvae_core.config import TrialConfig
 from orchestration.doctor.datafiles import image_shape
 from orchestration.doctor.wanted import Wanted
 from orchestration.documents import Trial
+from orchestration.expected import expected_trials
 from orchestration.identity import trial_key
 from orchestration.ledger import Ledger
 from orchestration.spec import Checkpoints
+from orchestration.studyplan import StudyPlan
 
 IMAGES = 4
 ENDED = ("finished", "stopped")
@@ -20,36 +22,58 @@ ENDED = ("finished", "stopped")
 def checkpoints_bytes(wanted: Wanted) -> int:
     """Bytes that the sweep's checkpoints still need, at most: early stopping needs less.
 
-    Trials that have ended are left out. Two trials of equal shape are measured once.
+    Trials that have ended are left out. What a study has not asked for yet is taken to be as large
+    as it can get.
     """
     if wanted.spec is None or wanted.plan is None:
         return 0
-    ended = _ended(wanted.storage / wanted.spec.name)
-    sizes: dict[object, int] = {}
+    folder = wanted.storage / wanted.spec.name
+    ledger = Ledger.open(folder) if Ledger.exists(folder) else None
+    ended = set() if ledger is None else _ended(ledger)
+    sizes = _Sizes()
     largest = total = 0
-    for key, config in wanted.plan.trials.items():
+    for key, config in expected_trials(wanted.plan, ledger, sizes.largest).items():
         if key in ended:
             continue
-        shape = image_shape(config.data)
-        same = (config.model, config.architecture, config.selection, shape)
-        if same not in sizes:
-            sizes[same] = checkpoint_bytes(config, shape)
-        total += sizes[same] * kept(config.epochs, wanted.spec.checkpoints)
-        largest = max(largest, sizes[same])
+        size = sizes.of(config)
+        total += size * kept(config.epochs, wanted.spec.checkpoints)
+        largest = max(largest, size)
     # A new one is written before the one that it replaces is removed.
     return total + largest * wanted.slots
 
 
-def _ended(folder: Path) -> set[str]:
+class _Sizes:
+    """Bytes of one checkpoint, measured once for all trials of equal shape."""
+
+    def __init__(self) -> None:
+        self._measured: dict[object, int] = {}
+
+    def of(self, config: TrialConfig) -> int:
+        shape = image_shape(config.data)
+        same = (config.model, config.architecture, config.selection, shape)
+        if same not in self._measured:
+            self._measured[same] = checkpoint_bytes(config, shape)
+        return self._measured[same]
+
+    def largest(self, study: StudyPlan) -> TrialConfig:
+        """The trial of a study that takes most: numbers at their upper ends, all choices tried."""
+        shaping = [d for d in study.dimensions if d.name.split(".")[0] in ("model", "architecture")]
+        values = [d.choices if d.kind == "choice" else (d.high,) for d in shaping]
+        names = [dimension.name for dimension in shaping]
+        configs = [
+            study.config(dict(zip(names, chosen, strict=True)))
+            for chosen in itertools.product(*values)
+        ]
+        return max(configs, key=self.of)
+
+
+def _ended(ledger: Ledger) -> set[str]:
     """Keys of the trials that have ended.
 
     Those of folders of images also have the keys that they would have without the hash of the
     images, which is not computed here: it may mean to read gigabytes. Such keys are of the ledger's
     present plan alone, as older trials may be of other images.
     """
-    if not Ledger.exists(folder):
-        return set()
-    ledger = Ledger.open(folder)
     ended = {key for key, trial in ledger.trials.items() if trial.state in ENDED}
     return ended | {_key_of_any(trial) for trial in ledger.planned() if trial.state in ENDED}
 

@@ -42,14 +42,14 @@ class Wanted:
     def slots(self) -> int:
         """How many trials will run at once; 0 where not one fits."""
         slots = self.cpus // self.resources.cpu
-        trials = slots if self.plan is None else len(self.plan.trials)
+        trials = slots if self.plan is None else self.plan.size
         return min(slots, trials, self.max_concurrent or slots)
 
     @cached_property
     def data(self) -> list[DataConfig]:
         """The data sets that the sweep uses, each once; empty without a sweep."""
         used: dict[tuple[object, ...], DataConfig] = {}
-        for config in () if self.plan is None else self.plan.trials.values():
+        for config in () if self.plan is None else self.plan.configs:
             data = config.data
             used.setdefault((data.name, data.path, data.image_size, data.colour), data)
         return list(used.values())

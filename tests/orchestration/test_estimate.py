@@ -56,7 +56,7 @@ def test_what_costs_the_same_is_measured_once(load: Load) -> None:
         "batch_size: [64, 128]}\nseeds: [0, 1]"
     )
     plan = make_plan(spec)
-    kinds = list(kinds_of(plan).values())
+    kinds = list(kinds_of(plan.trials).values())
     assert sorted(len(keys) for keys in kinds) == [8, 8, 16, 16]
     for keys in kinds:
         assert len({(plan.trials[k].model, plan.trials[k].batch_size) for k in keys}) == 1

@@ -11,7 +11,7 @@ import rich.console
 from rich.cells import cell_len
 
 from orchestration.plan import make_plan
-from orchestration.planview import plan_document, plan_table
+from orchestration.planview import plan_document, plan_tables
 from orchestration.spec import SweepSpec
 from orchestration.status import load_sweep
 from orchestration.statusview import status_table
@@ -38,7 +38,7 @@ def printed(sheet: Sheet, width: int) -> list[str]:
 @pytest.fixture
 def plan(load: Callable[..., SweepSpec], tmp_path: Any) -> Sheet:
     spec = load(SWEEP)
-    return plan_table(plan_document(spec.name, make_plan(spec), tmp_path))
+    return plan_tables(plan_document(spec.name, make_plan(spec), tmp_path))[0]
 
 
 def test_what_varies_has_a_column_and_what_belongs_to_none_is_a_dash(plan: Sheet) -> None:
