@@ -11,8 +11,8 @@ from typing import Any
 from cvae_core.config import DataConfig, TrialConfig
 from cvae_core.evaluation.metrics import describe
 from orchestration.documents import Decision, Trial
-from orchestration.evaluation import Evaluation
 from orchestration.ledger import Ledger
+from orchestration.metriccheck import measured_every
 from orchestration.searchspec import Scheduler
 from orchestration.spec import SweepSpec
 
@@ -31,14 +31,7 @@ def identity(scheduler: Scheduler) -> str:
     return " ".join([scheduler.name, *(f"{name}={value}" for name, value in settings.items())])
 
 
-def measured_every(metric: str, evaluation: Evaluation) -> int:
-    """Epochs between two values of a metric without a scheduler; 0: it is not measured."""
-    if metric == "val/probe_accuracy":
-        return evaluation.probe_every
-    return evaluation.fd_every if metric.startswith("val/fd_") else 1
-
-
-def decision_epochs(scheduler: Scheduler, epochs: int, measured_every: int) -> list[int]:
+def decision_epochs(scheduler: Scheduler, epochs: int, interval: int) -> list[int]:
     """The epochs of a trial after which a scheduler decides; never the last.
 
     ASHA decides at its rungs, the median rule wherever there is a value anyway.
@@ -46,10 +39,10 @@ def decision_epochs(scheduler: Scheduler, epochs: int, measured_every: int) -> l
     Args:
         scheduler: as the sweep file has it.
         epochs: of the trial.
-        measured_every: epochs between two values of the metric without the scheduler; 0: none.
+        interval: epochs between two values of the metric without the scheduler; 0: none.
     """
     if scheduler.name == "median":
-        every = range(measured_every, epochs, measured_every) if measured_every else range(0)
+        every = range(interval, epochs, interval) if interval else range(0)
         return [epoch for epoch in every if epoch >= scheduler.grace_epochs]
     rungs, rung = [], scheduler.grace_epochs
     while rung < epochs:
@@ -62,8 +55,8 @@ def decision_epochs_of(spec: SweepSpec, ledger: Ledger, trial: Trial) -> list[in
     """The epochs after which a sweep's scheduler decides on a trial; none without a scheduler."""
     if spec.scheduler is None or group_of(ledger, trial) is None:
         return []
-    every = measured_every(spec.scheduler.metric, spec.evaluation)
-    return decision_epochs(spec.scheduler, trial.config["epochs"], every)
+    interval = measured_every(spec.scheduler.metric, spec.evaluation)
+    return decision_epochs(spec.scheduler, trial.config["epochs"], interval)
 
 
 def group_of(ledger: Ledger, trial: Trial) -> Hashable | None:
