@@ -20,9 +20,7 @@ from orchestration.programs import program
 from orchestration.status import last_change, read_sweep, sweep_names
 from orchestration.storage import storage_flags
 
-HINT = "(all trials, the best probe first; Columns adds metrics, the chart icon draws them)"
-
-SORTED = "?orderByKey=metrics.%60probe/accuracy%60&orderByAsc=false"
+USUAL = "probe/accuracy"
 
 
 @dataclass(frozen=True)
@@ -58,7 +56,7 @@ def how_to_look(sweep: Sweep, storage: Path) -> list[str]:
     """
     uri = sweep.tracking_uri or ""
     if is_server(uri):
-        return [f"MLflow:  {uri.rstrip('/')}{_path(sweep)}", f"  {HINT}"]
+        return [f"MLflow:  {uri.rstrip('/')}{_path(sweep)}", f"  {_hint(sweep)}"]
     command = [program("cvae-sweep"), "ui", *storage_flags(storage)]
     try:
         config = load_mlflow_config()
@@ -70,11 +68,26 @@ def how_to_look(sweep: Sweep, storage: Path) -> list[str]:
     return [
         f"MLflow:  {shlex.join(command)}",
         f"  then {base_url(config.ui.host, config.ui.port)}{_path(sweep)}",
-        f"  {HINT}",
+        f"  {_hint(sweep)}",
     ]
+
+
+def _hint(sweep: Sweep) -> str:
+    metric, _ = _best_by(sweep)
+    name = "probe" if metric == USUAL else metric
+    return f"(all trials, the best {name} first; Columns adds metrics, the chart icon draws them)"
 
 
 def _path(sweep: Sweep) -> str:
     # Without "runs" MLflow opens an overview that has none; unless they are sorted by a metric, it
     # folds the trials into the sweep's own run.
-    return f"/#/experiments/{sweep.experiment_id}/runs{SORTED}"
+    metric, ascending = _best_by(sweep)
+    by = f"orderByKey=metrics.%60{metric}%60&orderByAsc={str(ascending).lower()}"
+    return f"/#/experiments/{sweep.experiment_id}/runs?{by}"
+
+
+def _best_by(sweep: Sweep) -> tuple[str, bool]:
+    """By what trials are sorted, and whether the smallest is first: a search has its own metric."""
+    for objective in (sweep.spec.get("search") or {}).get("objectives", ()):
+        return objective["metric"], objective["direction"] == "minimize"
+    return USUAL, False

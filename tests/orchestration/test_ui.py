@@ -27,8 +27,10 @@ from orchestration.console import Console
 from orchestration.documents import Sweep
 from orchestration.errors import UserError
 from orchestration.ledger import Ledger
-from orchestration.pages import SORTED, how_to_look, sweep_pages
+from orchestration.pages import how_to_look, sweep_pages
 from orchestration.ui import UiRequest, run_ui
+
+SORTED = "?orderByKey=metrics.%60probe/accuracy%60&orderByAsc=false"
 
 
 @pytest.fixture(autouse=True)
@@ -192,6 +194,15 @@ def test_how_to_look_names_only_the_options_that_are_needed(
     Path("mlflow.yaml").write_text("ui: {port: 81}")
     sweep = make_sweep(runs, "a", 3)
     assert "http://127.0.0.1:81/#" in how_to_look(sweep, runs)[1]
+
+
+def test_trials_of_a_search_are_sorted_by_its_objective(tmp_path: Path) -> None:
+    sweep = make_sweep(tmp_path, "a", 3)
+    objective = {"metric": "val/reconstruction", "direction": "minimize"}
+    sweep.spec = {"search": {"objectives": [objective]}}
+    _, address, hint = how_to_look(sweep, tmp_path)
+    assert address.endswith("?orderByKey=metrics.%60val/reconstruction%60&orderByAsc=true")
+    assert "the best val/reconstruction first" in hint
 
 
 def test_pages_of_sweeps_that_mlflow_does_not_know_yet(tmp_path: Path) -> None:
