@@ -21,6 +21,7 @@ from orchestration.status import last_change, read_sweep, sweep_names
 from orchestration.storage import storage_flags
 
 USUAL = "probe/accuracy"
+HINT = "(all trials, the best first; Columns adds metrics, the chart icon draws them)"
 
 
 @dataclass(frozen=True)
@@ -74,8 +75,7 @@ def how_to_look(sweep: Sweep, storage: Path) -> list[str]:
 
 def _hint(sweep: Sweep) -> str:
     metric, _ = _best_by(sweep)
-    name = "probe" if metric == USUAL else metric
-    return f"(all trials, the best {name} first; Columns adds metrics, the chart icon draws them)"
+    return HINT.replace("the best", f"the best {'probe' if metric == USUAL else metric}")
 
 
 def _path(sweep: Sweep) -> str:
