@@ -84,7 +84,7 @@ def enter_study(ledger: Ledger, spec: SweepSpec, plan: StudyPlan) -> None:
             space={dimension.name: dimension.to_json() for dimension in plan.dimensions},
             objectives=[objective.model_dump(mode="json") for objective in plan.objectives],
             sampler=search.sampler,
-            seed=search.seed,
+            seed=plan.seed,
             startup=search.startup,
             trials=plan.trials,
         )

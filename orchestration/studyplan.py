@@ -15,6 +15,10 @@ from orchestration.settings import model_of, number_type
 from orchestration.spaces import Dimension
 
 
+SEEDS_APART = 1_000_003
+"""Searches that are repeated with other seeds begin with other suggestions, too."""
+
+
 @dataclass(frozen=True)
 class StudyPlan:
     """A study as a sweep file means it."""
@@ -27,6 +31,8 @@ class StudyPlan:
     dimensions: tuple[Dimension, ...]
     objectives: tuple[Objective, ...]
     """Each with a direction."""
+    seed: int
+    """Of the suggestions: the same for every model, another one for every seed of the trials."""
     trials: int
     replicates: int = 0
     """How often its best trial is trained again, with new seeds."""
@@ -78,6 +84,7 @@ def plan_studies(search: Search, cells: Iterable[TrialConfig]) -> dict[str, Stud
                 fixed=nested_of(_without(flat(relevant(cell, identity=False)), always)),
                 dimensions=dimensions,
                 objectives=tuple(search.objectives),
+                seed=(search.seed + SEEDS_APART * cell.seed) % 2**32,
                 trials=search.trials,
                 replicates=search.replicates,
             ),

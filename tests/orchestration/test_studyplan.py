@@ -191,3 +191,12 @@ def test_integers_stay_integers(load: Load) -> None:
     dimension = studies(load(FILE))["vae seed=0"].dimensions[0]
     assert repr((dimension.low, dimension.high, dimension.step)) == "(4, 32, 4)"
     assert dimension.kind == "int"
+
+
+def test_families_begin_alike_and_repeated_searches_do_not(load: Load) -> None:
+    seeds = {name: study.seed for name, study in studies(load(FILE)).items()}
+    assert seeds["vae seed=0"] == seeds["cvae seed=0"] == 0
+    assert seeds["vae seed=1"] == seeds["cvae seed=1"] != 0
+    other = studies(load(FILE, "search.seed=7"))
+    assert other["vae seed=0"].seed == 7
+    assert other["vae seed=1"].seed not in seeds.values()
