@@ -13,7 +13,7 @@ from orchestration.documents import Attempt, Epoch, Study, Trial
 from orchestration.flatten import flat
 from orchestration.ledger import Ledger
 from orchestration.searching import Searching
-from orchestration.studystate import missing, progress
+from orchestration.studystate import best_of, missing, progress
 
 METRIC = "val/probe_accuracy"
 SEARCH: dict[str, Any] = {
@@ -162,6 +162,39 @@ def test_two_at_a_time_make_the_same_number(make: Any) -> None:
     for study in simulation.studies():
         assert study.end == "complete"
         assert progress(study, simulation.ledger.trials).finished == 14
+
+
+def test_nothing_is_handed_out_twice(make: Any) -> None:
+    space = {"beta": {"choice": [1e-2, 1e-3, 1e-4, 1e-5]}, "clip_norm": {"choice": [0.5, 1.0]}}
+    simulation = make({"space": space, "trials": 8})
+    out = []
+    while (key := simulation.searching.next()) is not None:
+        out.append(key)  # nothing ends meanwhile
+    assert len(out) == len(set(out)) == 16
+    for key in out:
+        simulation.train(key)
+    assert [study.end for study in simulation.studies()] == ["complete", "complete"]
+
+
+def test_the_last_points_of_a_small_space_are_found(make: Any) -> None:
+    betas = [10.0**-power for power in range(1, 31)]
+    simulation = make({"space": {"beta": {"choice": betas}}, "trials": 30})
+    simulation.finish()
+    assert [study.end for study in simulation.studies()] == ["complete", "complete"]
+
+
+def test_a_stopped_trial_is_never_the_best(make: Any) -> None:
+    simulation = make({"replicates": 1, "trials": 3})
+    key = simulation.next()
+    while key is not None:
+        simulation.train(key)
+        key = simulation.next() if simulation.studies()[0].end is None else None
+    study = simulation.studies()[0]
+    trials = simulation.ledger.trials
+    ranked = sorted((a.key for a in study.asks), key=lambda key: -worth(trials[key].config))
+    assert best_of(study, trials).key == ranked[0]
+    trials[ranked[0]].state = "stopped"
+    assert best_of(study, trials).key == ranked[1]
 
 
 def test_failed_trials_do_not_count(make: Any) -> None:
