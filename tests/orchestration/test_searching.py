@@ -31,7 +31,8 @@ SEARCH: dict[str, Any] = {
 def worth(config: dict[str, Any]) -> float:
     """Best at β = 1e-4; at τ = 0.3 for a CVAE."""
     tau = (config["tau"] - 0.3) ** 2 if config["model"] == "cvae" else 0.0
-    return 1.0 - 0.01 * (math.log10(config["beta"]) + 4) ** 2 - tau
+    patience = (config["selection"]["patience"] - 5) ** 2
+    return 1.0 - 0.01 * (math.log10(config["beta"]) + 4) ** 2 - tau - patience
 
 
 class Simulation:
@@ -176,9 +177,8 @@ def test_nothing_is_handed_out_twice(make: Any) -> None:
     assert [study.end for study in simulation.studies()] == ["complete", "complete"]
 
 
-def test_the_last_points_of_a_small_space_are_found(make: Any) -> None:
-    betas = [10.0**-power for power in range(1, 31)]
-    simulation = make({"space": {"beta": {"choice": betas}}, "trials": 30})
+def test_a_small_space_is_not_given_up_where_the_model_looks_at_its_best_alone(make: Any) -> None:
+    simulation = make({"space": {"selection.patience": {"range": [0, 59]}}, "trials": 50})
     simulation.finish()
     assert [study.end for study in simulation.studies()] == ["complete", "complete"]
 
