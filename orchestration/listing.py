@@ -78,6 +78,8 @@ def _summary(folder: Path) -> dict[str, Any]:
     keys = planned_keys(sweep, studies)
     found = {key: trial for key in keys if (trial := _read(folder, key)) is not None}
     trials = list(found.values())
+    # What repeats a study's best is no further trial that might be better.
+    repeated = {key for study in studies.values() for key in study.replicates}
     replicates = (sweep.spec.get("search") or {}).get("replicates", 0)
     asked = [studies[key] for key in sweep.studies if key in studies]
     total = len(keys) + to_come(asked, found, replicates)
@@ -88,7 +90,7 @@ def _summary(folder: Path) -> dict[str, Any]:
         "state": sweep_state(counts, alive),
         "counts": {state: counts.get(state, 0) for state in STATES},
         "trials": total,
-        "best": _best(trials),
+        "best": _best([trial for key, trial in found.items() if key not in repeated]),
         "train_s": sum(epoch.epoch_s for trial in trials for epoch in trial.epochs),
         "data": sorted({name.partition("-")[0] for name in sweep.data}),
     }

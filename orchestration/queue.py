@@ -190,7 +190,7 @@ class Queue:
         elif job.kind == "train" and trial.state == "pending":
             self._train.appendleft(job.key)
         if job.kind == "train" and trial.state != "pending" and self._searching is not None:
-            self._train.extend(self._searching.ended(job.key))
+            self._searching.ended(job.key)
 
     def lost(self, job: Job, reason: str) -> None:
         """The worker died under a job: try again, as often as ``retries`` allows."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
 from itertools import count, islice
 from typing import TYPE_CHECKING, Any
@@ -53,10 +54,13 @@ class Searching:
         self._enqueue = spec.search.enqueue if spec.search else []
         self._replicates = spec.search.replicates if spec.search else 0
         self._advisors: dict[str, Advisor] = {}
+        self._ready: deque[str] = deque()
+        """Replicates that are to be trained."""
         for study in self._studies:
             for ask in distinct(study):  # an ask is written down before its trial
                 self._enter(ask.key, self._plans[study.key], ask.params)
             self._settle(study)
+        self._ready.clear()  # they stand in the plan already
 
     @property
     def _studies(self) -> list[Study]:
@@ -64,16 +68,18 @@ class Searching:
 
     @property
     def done(self) -> bool:
-        """Whether nothing is left to be asked for."""
-        return not any(missing(study, self._ledger.trials) for study in self._studies)
+        """Whether nothing is left to be asked for, or to be handed out."""
+        return not self._ready and not any(
+            missing(study, self._ledger.trials) for study in self._studies
+        )
 
     def next(self) -> str | None:
-        """Ask for a trial; its key, None where there is nothing to ask for.
+        """A replicate, or a trial that is asked for; its key, None where there is neither.
 
         The study that has got fewest trials so far is asked, so that all get on alike. What it
         suggests may be trained already: then the next one is asked.
         """
-        while True:
+        while not self._ready:
             open_ = [study for study in self._studies if missing(study, self._ledger.trials)]
             if not open_:
                 return None
@@ -82,10 +88,10 @@ class Searching:
             if trial is not None and trial.state == "pending":
                 return trial.key
             self._settle(study)
+        return self._ready.popleft()
 
-    def ended(self, key: str) -> list[str]:
-        """Tell what came of a trial; keys of replicates that are to be trained now."""
-        found = []
+    def ended(self, key: str) -> None:
+        """Tell the studies what came of a trial."""
         for study in self._studies:
             mine = [ask for ask in study.asks if ask.key == key]
             advisor = self._advisors.get(study.key)
@@ -93,8 +99,7 @@ class Searching:
                 for ask in mine:
                     advisor.tell(ask.number, self._outcome(study, ask))
             if mine:
-                found += self._settle(study)
-        return found
+                self._settle(study)
 
     def _got(self, study: Study) -> int:
         done = progress(study, self._ledger.trials)
@@ -161,7 +166,7 @@ class Searching:
             self._ledger.save(Trial(key=key, config=plan.config(params).to_settings()))
         return self._ledger.trials[key]
 
-    def _settle(self, study: Study) -> list[str]:
+    def _settle(self, study: Study) -> None:
         """Note whether a study has come to its end; new replicates of its best are begun then."""
         before = study.end, study.winner, study.replicates
         study.end = ending(study, self._ledger.trials)
@@ -172,8 +177,9 @@ class Searching:
             study.replicates = [self._replicate(str(study.winner), seed) for seed in seeds]
         if (study.end, study.winner, study.replicates) != before:
             self._ledger.save_study(study)
-        new = [key for key in study.replicates if key not in before[2]]
-        return [key for key in new if self._ledger.trials[key].state == "pending"]
+        for key in study.replicates:
+            if key not in before[2] and self._ledger.trials[key].state == "pending":
+                self._ready.append(key)
 
     def _new_seeds(self) -> list[int]:
         """Seeds that no search has, the same for every study."""

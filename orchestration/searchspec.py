@@ -48,7 +48,8 @@ class Search(BaseModel):
     model_config = FORBID
     sampler: Sampler = Field("tpe", description="tpe: Optuna's, multivariate; random: no model")
     seed: Annotated[Int, Field(ge=0, lt=2**32)] = Field(
-        0, description="of the suggestions; cells of the grid with equal seeds begin with the same ones"
+        0,
+        description="of the suggestions; families begin with the same ones",
     )
     startup: Annotated[Int, Field(ge=1)] = Field(
         10, description="tpe: so many trials are random before it learns"

@@ -14,7 +14,6 @@ from orchestration.searchspec import Objective, Parameter, Search
 from orchestration.settings import model_of, number_type
 from orchestration.spaces import Dimension
 
-
 SEEDS_APART = 1_000_003
 """Searches that are repeated with other seeds begin with other suggestions, too."""
 

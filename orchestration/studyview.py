@@ -26,6 +26,6 @@ def study_lines(document: dict[str, Any]) -> list[str]:
 WHY = {
     "exhausted": f"{DUPLICATES} suggestions in a row had been there before; "
     "widen search.space, or lower search.trials",
-    "failing": f"{FAILURES} trials in a row failed; mend what makes them fail, or narrow "
-    "search.space, then run retry and the sweep file again",
+    "failing": f"{FAILURES} trials in a row failed; mend what makes them fail and run retry, or "
+    "search a narrower search.space, which begins another study",
 }

@@ -77,7 +77,7 @@ def test_sweep_files(folder: Path, repository: Path) -> None:
     packaged = sorted(f"sweeps/{path.name}" for path in (repository / "sweeps").glob("*.yaml"))
     assert len(packaged) >= 3
     assert tab(folder, "run", "") == sorted(["deep/my.yml", "own.yaml", *packaged])
-    assert tab(folder, "plan", "sweeps/d") == ["sweeps/digits_beta.yaml"]
+    assert tab(folder, "plan", "sweeps/digits_b") == ["sweeps/digits_beta.yaml"]
     assert tab(folder, "run", "./o") == ["./own.yaml"]
     assert tab(folder, "doctor", "./o") == ["./own.yaml"]
     assert tab(folder, "run", "deep/deep") == ["deep/deeper/mine.yaml"]

@@ -31,8 +31,8 @@ SEARCH: dict[str, Any] = {
 def worth(config: dict[str, Any]) -> float:
     """Best at β = 1e-4; at τ = 0.3 for a CVAE."""
     tau = (config["tau"] - 0.3) ** 2 if config["model"] == "cvae" else 0.0
-    patience = (config["selection"]["patience"] - 5) ** 2
-    return 1.0 - 0.01 * (math.log10(config["beta"]) + 4) ** 2 - tau - patience
+    degrees = 1e-3 * (config["views"]["rotation_degrees"] - 5) ** 2
+    return 1.0 - 0.01 * (math.log10(config["beta"]) + 4) ** 2 - tau - degrees
 
 
 class Simulation:
@@ -46,13 +46,11 @@ class Simulation:
         """As a driver begins, from what is on disk."""
         self.ledger = self.sweep.open()
         self.searching = Searching(self.sweep.spec, self.sweep.plan, self.ledger)
+        self.waiting = [t.key for t in self.ledger.planned() if t.state == "pending"]
 
     def next(self) -> str | None:
-        """As a driver goes on: what waits first, then what a study asks for."""
-        for trial in self.ledger.planned():
-            if trial.state == "pending":
-                return trial.key
-        return self.searching.next()
+        """As a driver goes on: what waited at its beginning first, then what a study asks for."""
+        return self.waiting.pop(0) if self.waiting else self.searching.next()
 
     def train(self, key: str, fails: bool = False) -> None:
         """Train a trial to its end."""
@@ -84,9 +82,9 @@ class Simulation:
 @pytest.fixture
 def make(local_sweep: Callable[..., Any]) -> Callable[..., Simulation]:
     def made(search: dict[str, Any] | None = None, name: str = "a", **sections: Any) -> Simulation:
-        grid = {"model": ["vae", "cvae"]}
+        sections = {"grid": {"model": ["vae", "cvae"]}, **sections}
         search = {**SEARCH, **(search or {})}
-        return Simulation(local_sweep(name, grid=grid, search=search, **sections))
+        return Simulation(local_sweep(name, search=search, **sections))
 
     return made
 
@@ -144,6 +142,7 @@ def test_an_ask_whose_trial_was_not_written_any_more_gets_it(make: Any) -> None:
     (cut.sweep.folder / "trials" / f"{key}.json").unlink()
     cut.begin()
     assert cut.next() == key
+    cut.train(key)
     cut.finish()
     assert cut.asks() == reference.asks()
 
@@ -165,6 +164,17 @@ def test_two_at_a_time_make_the_same_number(make: Any) -> None:
         assert progress(study, simulation.ledger.trials).finished == 14
 
 
+def test_the_best_of_an_exhausted_search_is_trained_again_in_the_same_run(make: Any) -> None:
+    space = {"beta": {"choice": [1e-3, 1e-5]}}
+    simulation = make({"space": space, "trials": 6, "replicates": 1})
+    simulation.finish()
+    for study in simulation.studies():
+        assert study.end == "exhausted"
+        states = [simulation.ledger.trials[key].state for key in study.replicates]
+        assert states == ["finished"]
+    assert simulation.searching.done
+
+
 def test_nothing_is_handed_out_twice(make: Any) -> None:
     space = {"beta": {"choice": [1e-2, 1e-3, 1e-4, 1e-5]}, "clip_norm": {"choice": [0.5, 1.0]}}
     simulation = make({"space": space, "trials": 8})
@@ -178,9 +188,12 @@ def test_nothing_is_handed_out_twice(make: Any) -> None:
 
 
 def test_a_small_space_is_not_given_up_where_the_model_looks_at_its_best_alone(make: Any) -> None:
-    simulation = make({"space": {"selection.patience": {"range": [0, 59]}}, "trials": 50})
+    simulation = make(
+        {"space": {"views.rotation_degrees": {"range": [0, 59], "step": 1}}, "trials": 50},
+        grid={"model": ["cvae"]},
+    )
     simulation.finish()
-    assert [study.end for study in simulation.studies()] == ["complete", "complete"]
+    assert [study.end for study in simulation.studies()] == ["complete"]
 
 
 def test_a_stopped_trial_is_never_the_best(make: Any) -> None:
@@ -313,5 +326,6 @@ def test_a_trial_that_is_there_already_is_not_trained_again(make: Any) -> None:
     key = simulation.searching.next()
     assert key != first.key
     assert simulation.studies()[0].asks[0].key == first.key
+    simulation.train(key)
     simulation.finish()
     assert [study.end for study in simulation.studies()] == ["complete", "complete"]
