@@ -61,6 +61,7 @@ class Searching:
                 self._enter(ask.key, self._plans[study.key], ask.params)
             self._settle(study)
         self._ready.clear()  # they stand in the plan already
+        self._handed_out = {t.key for t in ledger.planned() if t.state == "pending"}
 
     @property
     def _studies(self) -> list[Study]:
@@ -85,7 +86,7 @@ class Searching:
                 return None
             study = min(open_, key=self._got)
             trial = self._ask(study)
-            if trial is not None and trial.state == "pending":
+            if trial is not None and self._hand_out(trial):
                 return trial.key
             self._settle(study)
         return self._ready.popleft()
@@ -100,6 +101,12 @@ class Searching:
                     advisor.tell(ask.number, self._outcome(study, ask))
             if mine:
                 self._settle(study)
+
+    def _hand_out(self, trial: Trial) -> bool:
+        """Whether a trial is still to be trained; another study may have asked for it before."""
+        new = trial.state == "pending" and trial.key not in self._handed_out
+        self._handed_out.add(trial.key)
+        return new
 
     def _got(self, study: Study) -> int:
         done = progress(study, self._ledger.trials)

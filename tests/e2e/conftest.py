@@ -103,7 +103,9 @@ class Place:
                 if trial["state"] == "running" and epoch <= done <= last:
                     return trial
             time.sleep(0.02)
-        raise AssertionError(f"no trial was seen in training; exit code {driver.poll()}")
+        code = driver.poll()
+        said = "" if code is None else "\n".join(driver.communicate())
+        raise AssertionError(f"no trial was seen in training; exit code {code}\n{said}")
 
     def kill_all(self) -> None:
         for driver in self.drivers:

@@ -164,6 +164,21 @@ def test_two_at_a_time_make_the_same_number(make: Any) -> None:
         assert progress(study, simulation.ledger.trials).finished == 14
 
 
+def test_a_trial_of_two_studies_is_trained_once_and_told_to_both(make: Any) -> None:
+    space = {"model": {"choice": ["vae", "cvae"]}, "beta": {"log": [1e-8, 1e-1]}}
+    simulation = make({"space": space, "trials": 6, "startup": 2}, grid={"tau": [0.2, 0.5]})
+    out = []
+    while (key := simulation.searching.next()) is not None:
+        out.append(key)
+        if len(out) % 3 == 0:  # some end, some are under way meanwhile
+            simulation.train(out[-1])
+    assert len(out) == len(set(out)) < 12  # a VAE has no temperature: it is the same for both
+    for key in out:
+        if simulation.ledger.trials[key].state == "pending":
+            simulation.train(key)
+    assert [study.end for study in simulation.studies()] == ["complete", "complete"]
+
+
 def test_the_best_of_an_exhausted_search_is_trained_again_in_the_same_run(make: Any) -> None:
     space = {"beta": {"choice": [1e-3, 1e-5]}}
     simulation = make({"space": space, "trials": 6, "replicates": 1})
