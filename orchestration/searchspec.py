@@ -54,7 +54,7 @@ class Search(BaseModel):
     startup: Annotated[Int, Field(ge=1)] = Field(
         10, description="tpe: so many trials are random before it learns"
     )
-    trials: Annotated[Int, Field(ge=1)] = Field(
+    trials: Annotated[Int, Field(ge=1, le=100_000)] = Field(
         description="configurations that are trained in the end, each another one, in every study"
     )
     space: dict[str, Parameter] = Field(description="what is searched: setting to its values")
@@ -65,7 +65,7 @@ class Search(BaseModel):
     enqueue: list[dict[str, Any]] = Field(
         [], description="points to begin with; settings that one leaves out are suggested"
     )
-    replicates: Annotated[Int, Field(ge=0)] = Field(
+    replicates: Annotated[Int, Field(ge=0, le=1000)] = Field(
         0, description="train each study's best again with so many new seeds, when it is known"
     )
 
@@ -86,7 +86,7 @@ class Scheduler(BaseModel):
     reduction: Annotated[Int, Field(ge=2)] = Field(
         3, description="asha: one in so many goes on; the rungs are this factor apart"
     )
-    min_trials: Annotated[Int, Field(ge=1)] = Field(
+    min_trials: Annotated[Int, Field(ge=1, le=100_000)] = Field(
         3, description="median: so many other trials have to have come so far"
     )
     seed: Annotated[Int, Field(ge=0)] = Field(

@@ -25,6 +25,8 @@ _ALIKE = {
 }
 _MANNERS = "write log: [lowest, highest], range: [lowest, highest] or choice: [one, another]"
 
+MOST_STEPS = 1_000_000
+
 
 def read_space(errors: SpecErrors, written: Any) -> Space:
     """Check every parameter for itself, then their conditions."""
@@ -162,6 +164,8 @@ def _step_fits(
         errors.add(place, f"must be an integer, as {'.'.join(path)} is one, not {step}")
     elif step > high - low:
         errors.add(place, f"is longer than the range from {low} to {high}")
+    elif (high - low) / step > MOST_STEPS:
+        errors.add(place, f"makes more than {MOST_STEPS:,} values; leave it out, or make it longer")
     elif (Decimal(str(high)) - Decimal(str(low))) % Decimal(str(step)):
         count = math.floor((Decimal(str(high)) - Decimal(str(low))) / Decimal(str(step)))
         last = Decimal(str(low)) + count * Decimal(str(step))

@@ -115,6 +115,7 @@ def test_one_and_one_point_nought_are_one(load: Load) -> None:
         ("beta: {choice: [1, 2], step: 1}", "beta.step", "belongs to range"),
         ("beta: {range: [0, 1], step: 0}", "beta.step", "above 0"),
         ("beta: {range: [0, 1], step: 2}", "beta.step", "longer than"),
+        ("beta: {range: [0, 1.0e+30], step: 0.1}", "beta.step", "more than 1,000,000 values"),
         ("beta: {range: [0.0, 1.0], step: 0.3}", "beta.step", "write range: [0.0, 0.9]"),
         ("batch_size: {range: [8, 64], step: 0.5}", "batch_size.step", "integer"),
         ("beta: {choice: []}", "beta.choice", "at least two"),
