@@ -34,10 +34,11 @@ def within(name: str, parameter: Parameter, value: Any) -> bool:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
     low, high = parameter.log or parameter.range or (0.0, 0.0)
+    if not low <= value <= high:
+        return False
     whole = number_type(tuple(name.split("."))) is int
     step = parameter.step or (1 if whole else None)
-    on_step = step is None or not (Decimal(str(value)) - Decimal(str(low))) % Decimal(str(step))
-    return low <= value <= high and on_step
+    return step is None or not (Decimal(str(value)) - Decimal(str(low))) % Decimal(str(step))
 
 
 def words(parameter: Parameter) -> str:

@@ -177,6 +177,12 @@ def test_a_space(load: Load, space: str, path: str, expected: str) -> None:
             "hardly ever exactly 2",
         ),
         (
+            f"beta: {{log: [1, 2], when: {{batch_size: {10**30}}}}}, "
+            "batch_size: {range: [8, 16], step: 8}",
+            "beta.when.batch_size",
+            "from 8 to 16 in steps of 8",
+        ),
+        (
             "beta: {log: [1, 2], when: {batch_size: 12}}, batch_size: {range: [8, 16], step: 8}",
             "beta.when.batch_size",
             "from 8 to 16 in steps of 8",
