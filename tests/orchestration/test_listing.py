@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from orchestration.cli.list import command
-from orchestration.documents import Attempt, Epoch, Evaluated, Sweep, Trial
+from orchestration.documents import Ask, Attempt, Epoch, Evaluated, Study, Sweep, Trial
 from orchestration.durations import rough_duration
 from orchestration.ledger import Ledger
 from orchestration.listing import list_document
@@ -70,6 +70,23 @@ def test_the_best_is_the_best_last_value(tmp_path: Path) -> None:
     assert found["none"]["best"] is None
     assert found["val"]["train_s"] == 6.0
     assert found["val"]["data"] == ["digits", "mnist"]
+
+
+def test_searches_count_what_is_to_come_and_a_replicate_is_no_best(tmp_path: Path) -> None:
+    name = "val/probe_accuracy"
+    ledger = make(tmp_path, "a", x=[{name: 0.5}], y=[{name: 0.6}], again=[{name: 0.9}])
+    asks = [Ask(number=0, params={}, key="x"), Ask(number=1, params={}, key="y")]
+    objective = {"metric": name, "direction": "maximize"}
+    common: dict[str, Any] = {"sampler": "tpe", "seed": 0, "startup": 1, "fixed": {}, "space": {}}
+    study = Study(key="s", name="vae", trials=5, objectives=[objective], asks=asks, **common)
+    study.replicates, study.winner = ["again"], "y"
+    ledger.save_study(study)
+    ledger.sweep.plan, ledger.sweep.studies = [], ["s"]
+    ledger.save_sweep()
+    row = rows(tmp_path)["a"]
+    assert row["best"] == {"metric": name, "value": 0.6, "key": "y"}
+    assert (row["trials"], row["counts"]["finished"], row["counts"]["pending"]) == (6, 3, 3)
+    assert row["state"] == "interrupted"
 
 
 def test_stopped_trials_have_come_to_their_end(tmp_path: Path) -> None:
