@@ -14,7 +14,7 @@ from .conftest import Place, numbers
 TRIALS = 12
 SPEC = f"""\
 name: search
-base: {{data: {{name: digits}}, epochs: 7, batch_size: 128, learning_rate: 1e-3}}
+base: {{data: {{name: digits}}, epochs: 10, batch_size: 128, learning_rate: 1e-3}}
 grid:
   model: [vae, cvae]
 search:
