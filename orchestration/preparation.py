@@ -12,7 +12,7 @@ from orchestration import datasets
 from orchestration.console import Console
 from orchestration.errors import UserError
 from orchestration.ledger import Ledger
-from orchestration.mlflow_config import check_reachable, without_credentials
+from orchestration.mlflow_config import without_credentials
 from orchestration.plan import Plan, make_plan
 from orchestration.restart import Program
 from orchestration.spec import SweepSpec
@@ -166,13 +166,3 @@ def _check_gpus(request: Request) -> None:
             f"resources.gpu: a trial asks for {asked:g} GPUs, and PyTorch finds {there} on this "
             "machine; lower it in the sweep file or with --set resources.gpu=0"
         )
-
-
-def check_tracking(uri: str, *, first: bool, console: Console) -> None:
-    """Refuse an MLflow that does not answer; later than at the first start, warn of it alone."""
-    try:
-        check_reachable(uri)
-    except UserError as error:
-        if first:
-            raise
-        console.warning(str(error))
