@@ -173,7 +173,8 @@ class Ledger:
         """
         lost = [trial.key for trial in self.trials.values() if trial.state == "running"]
         for key in lost:
-            self.change(key, lambda trial: end_attempt(trial, "lost", "pending"))
+            # That the driver died says nothing of the trial.
+            self.change(key, lambda trial: end_attempt(trial, "lost", "pending", counted=False))
         store.remove_parts(self.folder)
         named = {ref.path for trial in self.trials.values() for ref in trial.checkpoints}
         for path in (self.folder / "checkpoints").rglob("*.pt"):
@@ -211,9 +212,9 @@ def _forget(entry: str, trial: Trial) -> None:
 def _put_back(parts: frozenset[str], trial: Trial) -> None:
     if trial.state == "failed":
         trial.state = "pending"
-        if trial.attempts:
-            # Workers lost so far do not count against the retries of the new attempt.
-            trial.attempts[-1].outcome = "failed"
+        # Workers lost so far do not count against the retries of the new attempt.
+        for attempt in trial.attempts:
+            attempt.counted = attempt.counted and attempt.outcome != "lost"
     # Of a stopped trial the sweep wants none by itself.
     wanted = frozenset() if trial.state == "stopped" else parts
     trial.evaluations = {
