@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from cvae_core.config import TrialConfig
 from orchestration.counting import count
-from orchestration.documents import Evaluated, Trial
+from orchestration.documents import Trial
 from orchestration.durations import duration
 from orchestration.evaluation import Evaluation
 from orchestration.failures import failure_details, failure_text, next_try, what_to_do
@@ -164,24 +164,22 @@ class Board:
         if report.kind == "absent":
             return self.news(job, report)
         if report.failure is not None:
-            return [f"{what} failed: {failure_text(report.failure)}"]
+            again = report.failure.get("again_s") is not None
+            then = [f"    {next_try(report.failure)}"] if again else []
+            return [f"{what} failed: {failure_text(report.failure)}", *then]
         return []
 
     def failure(self, job: Job, report: Report, trial: Trial) -> list[str]:
         """What is said of a failure; the first line goes behind the trial's name."""
         failure: dict[str, Any] = dict(report.failure or {"kind": "error", "message": ""})
+        self.slots = failure.get("at_once") or self.slots
         folder = self._ledger.folder
-        if job.kind == "train":
-            what, again = "failed", trial.state == "pending"
-        else:
-            what = f"evaluation ({job.entry}) failed"
-            again = trial.evaluations.get(job.entry, Evaluated()).state == "pending"
-        if again and job.kind == "train":
-            then = next_try(trial, self._ledger.sweep.spec.get("retries", 0))
+        what = "failed" if job.kind == "train" else f"evaluation ({job.entry}) failed"
+        if failure.get("again_s") is not None:
+            retries = self._ledger.sweep.spec.get("retries", 0)
+            then = next_try(failure, trial if job.kind == "train" else None, retries)
         elif job.kind == "evaluate" and trial.state == "pending":
             then = "the trial is trained again from its newest good checkpoint, then evaluated"
-        elif again:
-            then = "it is tried again"
         else:
             then = what_to_do(failure, trial.config, folder, running=True, entry=job.entry)
         return [f"{what}: {failure_text(failure)}", *failure_details(failure, folder, then)]

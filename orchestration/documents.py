@@ -16,6 +16,21 @@ class Document(BaseModel):
     model_config = ConfigDict(extra="allow")
 
 
+class Failure(Document):
+    """Why something did not work."""
+
+    kind: str
+    message: str
+    traceback: str = ""
+    log: str | None = None
+    """File with the whole traceback, relative to the sweep's folder."""
+    again_s: float | None = None
+    """After so many seconds it was to be tried again; None: it was not."""
+    at_once: int | None = None
+    """So few jobs at a time were let run from then on, for want of memory; None: as many as
+    before."""
+
+
 class Attempt(Document):
     """One go at training a trial."""
 
@@ -24,6 +39,11 @@ class Attempt(Document):
     began: float
     ended: float | None = None
     outcome: Literal["finished", "stopped", "interrupted", "lost", "failed"] | None = None
+    """lost: what it had done since its last checkpoint; the trial may be tried again."""
+    failure: Failure | None = None
+    """Why it was lost, without the traceback."""
+    counted: bool = True
+    """Whether being lost counts against ``retries``: not where the trial had no part in it."""
     worker: dict[str, Any] = {}
 
 
@@ -47,16 +67,6 @@ class CheckpointRef(Document):
     bytes: int
     spare: bool = False
     """Kept only until the newer one has been read: for the case that it is damaged."""
-
-
-class Failure(Document):
-    """Why something did not work."""
-
-    kind: str
-    message: str
-    traceback: str = ""
-    log: str | None = None
-    """File with the whole traceback, relative to the sweep's folder."""
 
 
 class ArtifactRef(Document):
@@ -207,9 +217,19 @@ def end_attempt(
     trial: Trial,
     outcome: Literal["finished", "stopped", "interrupted", "lost", "failed"],
     state: State,
+    *,
+    counted: bool = True,
 ) -> None:
-    """Close a trial's current attempt and set its state."""
+    """Close a trial's current attempt and set its state.
+
+    Args:
+        trial: it is changed.
+        outcome: of the attempt.
+        state: of the trial.
+        counted: whether being lost counts against the retries.
+    """
     if trial.attempts and trial.attempts[-1].outcome is None:
         trial.attempts[-1].ended = time.time()
         trial.attempts[-1].outcome = outcome
+        trial.attempts[-1].counted = counted
     trial.state = state

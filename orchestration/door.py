@@ -22,6 +22,7 @@ from orchestration.errors import StorageError
 from orchestration.jobs import Job, Report
 from orchestration.ledger import Ledger
 from orchestration.queue import Queue
+from orchestration.retries import RETRIED, STORAGE
 from orchestration.spec import Checkpoints
 
 Listener = Callable[[Job, Report | None, Trial | None], None]
@@ -67,13 +68,20 @@ class Door:
             return
         self._listener(job, None, self._ledger.trials.get(job.key))
 
-    def lost(self, job: Job, reason: str) -> None:
-        """A worker died under a job."""
-        self._queue.lost(job, reason)
-        report = Report(
-            kind="failed", final=True, failure={"kind": "worker lost", "message": reason}
-        )
-        self._listener(job, report, self._ledger.trials.get(job.key))
+    def lost(self, job: Job, failure: Failure, *, counted: bool = True) -> None:
+        """A worker died under a job.
+
+        Args:
+            job: that was under way.
+            failure: what is known of it; of a kind that is not tried again the job fails.
+            counted: False where the job had no part in it, because Ray itself died: it is put back
+                in line at once, and its retries are as many as before.
+        """
+        report = Report("failed", final=True, failure=failure.model_dump())
+        if failure.kind in RETRIED:
+            self._again(job, report, counted=counted)
+        else:
+            self.report(job, report)
 
     def report(self, job: Job, report: Report) -> bool:
         """Take a report in; True where the job is to stop."""
@@ -87,7 +95,7 @@ class Door:
 
     def _report(self, job: Job, report: Report) -> bool:
         failure = report.failure or {}
-        if failure.get("kind") == "storage":
+        if failure.get("kind") == STORAGE:
             if job.kind == "train":
                 self._ledger.change(job.key, lambda t: end_attempt(t, "interrupted", "pending"))
             raise StorageError(failure["message"])
@@ -97,6 +105,9 @@ class Door:
             if job.kind == "train" or not self.stopping:
                 return False
             self._queue.ended(job)
+            return True
+        if report.failure is not None and report.failure["kind"] in RETRIED:
+            self._again(job, report)
             return True
         stopping = self.stopping  # read once: Ctrl-C may set it at any moment
         if report.kind == "epoch":
@@ -110,6 +121,14 @@ class Door:
         if stop:
             self._queue.ended(job)
         return stop
+
+    def _again(self, job: Job, report: Report, *, counted: bool = True) -> None:
+        """What another attempt may be free of: the queue decides whether there is one."""
+        report = self._with_log(job, report)
+        failure = Failure.model_validate(report.failure)
+        failure = self._queue.lost(job, failure, counted=counted, worker=report.worker)
+        report = dataclasses.replace(report, failure=failure.model_dump())
+        self._listener(job, report, self._ledger.trials.get(job.key))
 
     def _is_stopped(self, job: Job) -> bool:
         return job.kind == "train" and self._ledger.trials[job.key].state == "stopped"
@@ -148,7 +167,8 @@ class Door:
             return
 
         def fail(trial: Trial) -> None:
-            trial.attempts[-1].worker = report.worker
+            if trial.state == "running":  # else its worker could not even begin
+                trial.attempts[-1].worker = report.worker or trial.attempts[-1].worker
             end_attempt(trial, "failed", "failed")
             trial.error = failure
 

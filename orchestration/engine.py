@@ -15,10 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from cvae_core.data import Dataset
+from orchestration.documents import Failure
 from orchestration.door import Door
 from orchestration.errors import StorageError, UserError
 from orchestration.jobs import Job, Report
+from orchestration.lostworker import crash_in, lost_worker
 from orchestration.objectstore import object_store_bytes
+from orchestration.oomkills import OomWatch
 from orchestration.queue import Queue
 from orchestration.spec import Resources
 from orchestration.threads import thread_environment
@@ -38,12 +41,29 @@ os.environ.update(
 import psutil
 import ray
 from ray import tune
+from ray.air.execution._internal import actor_manager
+from ray.exceptions import OutOfMemoryError, RayActorError
 from ray.tune import Callback, Stopper, Trainable
 from ray.tune.search import Searcher
 
 CONNECT_TIMEOUT_S = 5.0
 HEAD = ("gcs_server", "raylet")
 """Names of the processes without which a local Ray is none; nothing is ended by its name."""
+
+_task_failed = actor_manager.RayActorManager._actor_task_failed
+
+
+def _actor_task_failed(self: Any, task: Any, exception: Exception) -> None:
+    """What Tune does when a call of an actor fails: by one kind of error it ends the whole sweep.
+
+    An actor that Ray's memory monitor has killed is a dead actor like any other.
+    """
+    if isinstance(exception, OutOfMemoryError):
+        exception = RayActorError(error_msg=str(exception))
+    _task_failed(self, task, exception)
+
+
+actor_manager.RayActorManager._actor_task_failed = _actor_task_failed  # type: ignore
 
 
 @dataclass(frozen=True)
@@ -221,13 +241,14 @@ class _Unsaved:
 class _JobSearcher(_Unsaved, Searcher):
     """Hands the queue's jobs out, as many at once as there are slots."""
 
-    def __init__(self, queue: Queue, door: Door, cluster: Cluster) -> None:
+    def __init__(self, queue: Queue, door: Door, cluster: Cluster, temporary: Path) -> None:
         super().__init__()
         self._queue = queue
         self._door = door
-        self._slots = cluster.slots
         self._died = cluster.died
-        self._lost: list[tuple[Job, str]] = []
+        self._logs = temporary / "session_latest" / "logs"
+        self._watch = OomWatch()
+        self._lost: dict[str, tuple[Job, Failure]] = {}
         self.jobs: dict[str, Job] = {}
 
     def suggest(self, trial_id: str) -> Any:
@@ -242,11 +263,9 @@ class _JobSearcher(_Unsaved, Searcher):
         while self._lost:
             if self._died():
                 threading.Event().wait()  # no trial's fault: all begins anew
-            self._door.lost(*self._lost.pop())
+            self._door.lost(*self._lost.pop(next(iter(self._lost))))
         if self._queue.done:
             return Searcher.FINISHED
-        if len(self._queue.under_way) >= self._slots:
-            return None
         job = self._queue.next()
         if job is None:
             return Searcher.FINISHED if self._queue.done else None
@@ -258,7 +277,20 @@ class _JobSearcher(_Unsaved, Searcher):
     ) -> None:
         job = self.jobs.pop(trial_id, None)
         if error and job is not None and job in self._queue.under_way:
-            self._lost.append((job, "its process ended without a word (killed, or out of memory)"))
+            self._lost[trial_id] = job, lost_worker("")
+
+    def explain(self, trial: Any) -> None:
+        """Find out why a trial of Tune's was lost; called right after it was."""
+        if trial.trial_id not in self._lost:
+            return
+        job, _ = self._lost[trial.trial_id]
+        try:
+            # Its first line numbers and dates the failure.
+            text = Path(trial.error_file).read_text(errors="replace").partition("\n")[2]
+        except (OSError, TypeError):  # there is none: it was lost anyway
+            text = ""
+        failure = lost_worker(text, crash_in(self._logs, text), oom_kill=self._watch.any_new())
+        self._lost[trial.trial_id] = job, failure
 
     def save(self, checkpoint_path: str) -> None:
         """Nothing here is worth keeping."""
@@ -285,7 +317,7 @@ class _ReportStopper(_Unsaved, Stopper):
 
 
 class _StartCallback(_Unsaved, Callback):
-    """Says when an actor takes a job up."""
+    """Says when an actor takes a job up, and how one came to its end under a job."""
 
     def __init__(self, searcher: _JobSearcher, door: Door, on_start: Callable[[], None]) -> None:
         self._searcher = searcher
@@ -297,6 +329,9 @@ class _StartCallback(_Unsaved, Callback):
         if job is not None:
             self._door.begun(job)
         self._on_start()
+
+    def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        self._searcher.explain(trial)
 
 
 def run_on_ray(
@@ -323,7 +358,7 @@ def run_on_ray(
     """
     # Without it a searcher's trials run one at a time.
     os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(cluster.slots)
-    searcher = _JobSearcher(queue, door, cluster)
+    searcher = _JobSearcher(queue, door, cluster, temporary)
     bundle = {"CPU": resources.cpu} | ({"GPU": resources.gpu} if resources.gpu else {})
     trainable = tune.with_parameters(
         TrialActor,

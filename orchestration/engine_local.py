@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+
 from orchestration.door import Door
 from orchestration.queue import Queue
 from orchestration.worker import Worker
 
+LOOK_S = 1.0
+"""While retries wait, so often is looked whether the queue was closed meanwhile."""
 
-def run_in_process(queue: Queue, door: Door, worker: Worker) -> None:
-    """Work the queue off, one job after another."""
+
+def run_in_process(
+    queue: Queue, door: Door, worker: Worker, sleep: Callable[[float], object] = time.sleep
+) -> None:
+    """Work the queue off, one job after another; where only retries are left, wait for them."""
     while not queue.done and door.broken is None:
         job = queue.next()
         if job is None:
-            return
+            if queue.pause is None:
+                return
+            sleep(min(queue.pause, LOOK_S))
+            continue
         worker.start(job)
         door.begun(job)
         while not door.report(job, worker.step()):

@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from orchestration.counting import count
 from orchestration.documents import Trial
 from orchestration.programs import program
-from orchestration.queue import losses_in_a_row
+from orchestration.retries import OUT_OF_MEMORY, losses_in_a_row
 from orchestration.shared import MAP
 from orchestration.storage import storage_flags
 from orchestration.wanted import split_entry
@@ -65,15 +66,25 @@ def innermost(traceback: str, count: int = FRAMES) -> list[str]:
     return [line for frame in found[-count:] for line in frame]
 
 
-def next_try(trial: Trial, retries: int) -> str:
-    """What is said of a trial that was lost and is in line again."""
-    epoch = max((ref.epoch for ref in trial.checkpoints), default=0)
-    start = f"from epoch {epoch}" if epoch else "from the beginning"
-    tried = len(trial.attempts)
-    if not tried:
-        return f"it is tried again {start}"
-    further = max(retries - losses_in_a_row(trial), 0)
-    return f"it is tried again {start} (attempt {tried + 1} of {tried + 1 + further})"
+def next_try(failure: Mapping[str, Any], trial: Trial | None = None, retries: int = 0) -> str:
+    """What is said of what was lost and is tried again.
+
+    Args:
+        failure: as the ledger holds it.
+        trial: whose training it is; None: it is an evaluation.
+        retries: of the sweep.
+    """
+    again, at_once = "it is tried again", failure.get("at_once")
+    if failure.get("again_s"):
+        again += f" in {failure['again_s']:.0f} s"
+    if trial is not None:
+        epoch = max((ref.epoch for ref in trial.checkpoints), default=0)
+        again += f" from epoch {epoch}" if epoch else " from the beginning"
+        tried = len(trial.attempts)
+        further = max(retries - losses_in_a_row(trial), 0)
+        if tried:
+            again += f" (attempt {tried + 1} of {tried + 1 + further})"
+    return again + (f"; from now on {count(at_once, 'trial')} at a time" if at_once else "")
 
 
 def what_to_do(
@@ -94,6 +105,14 @@ def what_to_do(
         entry: of the evaluation; empty: it is the training that has failed.
     """
     stays = "it stays failed, the other trials go on" if running else "it stays failed"
+    if failure["kind"] == OUT_OF_MEMORY:
+        again = evaluate_command(folder, entry) if entry else retry_command(folder)
+        smaller = "" if entry else f"lower batch_size (now {config['batch_size']}) in the sweep "
+        smaller += "" if entry else "file and run it again, or "
+        return (
+            f"{stays}; {smaller}try it with fewer beside it, or on a machine with more memory: "
+            f"{again} --max-concurrent 1"
+        )
     if failure["kind"] != DIVERGED:
         again = evaluate_command(folder, entry) if entry else retry_command(folder)
         return f"{stays}; when the cause is mended: {again}"

@@ -67,7 +67,7 @@ class Report:
     """References (path, sha256, bytes) to the files of an evaluation."""
     facts: dict[str, str | int | float] = field(default_factory=dict)
     seconds: float = 0.0
-    failure: dict[str, str] | None = None
+    failure: dict[str, Any] | None = None
     """Why it failed, or cannot be had (``absent``)."""
     worker: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)

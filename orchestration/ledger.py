@@ -192,7 +192,8 @@ class Ledger:
                 store.remove(path)
         lost = [trial.key for trial in self.trials.values() if trial.state == "running"]
         for key in lost:
-            self.change(key, lambda trial: end_attempt(trial, "lost", "pending"))
+            # That the driver died says nothing of the trial.
+            self.change(key, lambda trial: end_attempt(trial, "lost", "pending", counted=False))
         return lost
 
     def damaged(self) -> list[Path]:
@@ -267,9 +268,9 @@ def _forget(entry: str, trial: Trial) -> None:
 def _put_back(parts: frozenset[str], trial: Trial) -> None:
     if trial.state == "failed":
         trial.state = "pending"
-        if trial.attempts:
-            # Workers lost so far do not count against the retries of the new attempt.
-            trial.attempts[-1].outcome = "failed"
+        # Workers lost so far do not count against the retries of the new attempt.
+        for attempt in trial.attempts:
+            attempt.counted = attempt.counted and attempt.outcome != "lost"
     damaged = [entry for entry, part in trial.evaluations.items() if _is_damaged(part)]
     if trial.state in ("finished", "stopped") and any("@" not in entry for entry in damaged):
         trial.state = "pending"  # it goes on from its newest good checkpoint

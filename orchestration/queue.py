@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections import Counter, deque
+from typing import Any
 
 from cvae_core.config import TrialConfig
 from cvae_core.evaluation.parts import PARTS
@@ -14,6 +15,7 @@ from orchestration.jobs import Job
 from orchestration.ledger import Ledger
 from orchestration.naming import names_in
 from orchestration.plan import Plan
+from orchestration.retries import OUT_OF_MEMORY, Clock, Waiting, losses_in_a_row, wait_s
 from orchestration.searching import Searching
 from orchestration.shared import newest, shared_tasks
 from orchestration.spec import SweepSpec
@@ -30,10 +32,19 @@ class Queue:
         plan: its trials.
         ledger: what was done.
         wish: evaluations to be added; nothing is trained then. None: the sweep itself.
+        slots: most jobs at once; None: one for everybody who asks.
+        clock: what waiting retries go by.
     """
 
     def __init__(
-        self, spec: SweepSpec, plan: Plan, ledger: Ledger, wish: Wish | None = None
+        self,
+        spec: SweepSpec,
+        plan: Plan,
+        ledger: Ledger,
+        wish: Wish | None = None,
+        *,
+        slots: int | None = None,
+        clock: Clock = time.monotonic,
     ) -> None:
         self._spec = spec
         self._ledger = ledger
@@ -42,13 +53,16 @@ class Queue:
         self._train: deque[str] = deque()
         self._evaluate: deque[Task] = deque()
         self._out: list[Job] = []
-        self._never_begun: Counter[str] = Counter()
-        self._lost_evaluations: Counter[tuple[str, str]] = Counter()
+        self._waiting = Waiting(clock)
+        self._lost: Counter[tuple[str, str]] = Counter()
+        """Losses of which no attempt tells: by trial, and entry of an evaluation."""
         self._damaged: Counter[str] = Counter()
         self._preparing: set[tuple[str, str]] = set()
         self._prepared: set[tuple[str, str]] = set()
         self.closed = False
         """Set to hand out nothing more; jobs under way may end."""
+        self.at_once = slots
+        """How many jobs may be under way at once; fewer than at first when memory has run out."""
         for key, config in plan.trials.items():
             if key not in ledger.trials:
                 ledger.save(Trial(key=key, config=config.to_settings()))
@@ -75,7 +89,7 @@ class Queue:
         """Whether nothing is left and nothing is under way."""
         if self._out:
             return False
-        left = self._train or self._evaluate or not self._asked_all
+        left = self._train or self._evaluate or self._waiting or not self._asked_all
         return self.closed or not (
             left or shared_tasks(self._ledger, self._spec.evaluation, self._wish)
         )
@@ -87,7 +101,12 @@ class Queue:
     @property
     def waiting(self) -> int:
         """Trials that still wait for a worker."""
-        return len(self._train)
+        return len(self._train) + self._waiting.trains()
+
+    @property
+    def pause(self) -> float | None:
+        """Seconds until the next retry is due; None: none is to come."""
+        return self._waiting.pause
 
     @property
     def under_way(self) -> list[Job]:
@@ -97,14 +116,16 @@ class Queue:
     def next(self) -> Job | None:
         """The next job; None where there is none at the moment."""
         job = None
-        if self.closed:
+        if self.closed or (self.at_once is not None and len(self._out) >= self.at_once):
             return None
+        for due in reversed(self._waiting.due()):
+            self._put_in_line(due)
         task = self._next_task()
         if task is not None:
             job = self._evaluation(task)
         elif (key := self._next_trial()) is not None:
             job = self._training(key)
-        elif not self._evaluate and not self._out:
+        elif not self._evaluate and not self._out and not self._waiting:
             job = self._of_the_sweep()
         if job is not None:
             self._out.append(job)
@@ -112,9 +133,21 @@ class Queue:
 
     def _next_trial(self) -> str | None:
         """A trial that waits; else one that a study asks for."""
+        if self._place_is_kept:
+            return None
         if self._train:
             return self._train.popleft()
         return None if self._searching is None else self._searching.next()
+
+    @property
+    def _place_is_kept(self) -> bool:
+        """Whether the place for one more trial belongs to one that is soon tried again.
+
+        What a study suggests and a scheduler decides depends on the order in which trials come.
+        """
+        ordered = self._searching is not None or self._spec.scheduler is not None
+        kept = self._waiting.trains() if ordered else 0
+        return kept > 0 and len(self._out) + kept >= (self.at_once or 1)
 
     def _of_the_sweep(self) -> Job | None:
         """A job about all trials, once each has been evaluated alone."""
@@ -188,7 +221,8 @@ class Queue:
                 self._prepared.add(shared)
         if job.kind == "train" and trial.state in ("finished", "stopped"):
             self._enlist_evaluations(trial)
-        elif job.kind == "train" and trial.state == "pending":
+        waits = self._waiting.trains(job.key) > 0
+        if job.kind == "train" and trial.state == "pending" and not waits:
             self._train.appendleft(job.key)
         if job.kind == "train" and trial.state != "pending" and self._searching is not None:
             self._searching.ended(job.key)
@@ -211,36 +245,71 @@ class Queue:
             self._train.appendleft(job.key)
         return True
 
-    def lost(self, job: Job, reason: str) -> None:
-        """The worker died under a job: try again, as often as ``retries`` allows."""
-        failure = Failure(kind="worker lost", message=reason)
-        if not job.key:
-            evaluated = Evaluated(state="failed", settings=job.settings, error=failure)
-            self._ledger.note_evaluation("", job.entry, evaluated)
-        elif job.kind == "evaluate":
-            tasks = tasks_of(self._ledger.trials[job.key], self._spec.evaluation, self._wish)
-            lost = next(task for task in tasks if task.entry == job.entry)
-            self._lost_evaluations[lost.key, lost.entry] += 1
-            if self._lost_evaluations[lost.key, lost.entry] <= self._spec.retries:
-                self._evaluate.append(lost)
-            else:
-                evaluated = Evaluated(state="failed", settings=job.settings, error=failure)
-                self._ledger.note_evaluation(job.key, job.entry, evaluated)
-        else:
-            trial = self._ledger.trials[job.key]
-            if trial.state == "running":
-                losses = losses_in_a_row(trial)
-            else:  # the worker died before it took the job up: no attempt tells of it
-                self._never_begun[job.key] += 1
-                losses = self._never_begun[job.key]
-            again = losses <= self._spec.retries
+    def lost(
+        self,
+        job: Job,
+        failure: Failure,
+        *,
+        counted: bool = True,
+        worker: dict[str, Any] | None = None,
+    ) -> Failure:
+        """A job has come to nothing, and another attempt may be free of that.
 
-            def end(trial: Trial) -> None:
-                end_attempt(trial, "lost", "pending" if again else "failed")
+        It is tried again after a while, as often as ``retries`` allows. Where memory has run out
+        beside other jobs, fewer run at once from now on, and that does not count.
+
+        Args:
+            job: that was under way.
+            failure: of a kind that is tried again.
+            counted: False where the job had no part in it: it is put back in line at once.
+            worker: which one it was, if it could say so.
+
+        Returns:
+            The failure with what follows from it.
+        """
+        free = not counted
+        if failure.kind == OUT_OF_MEMORY and counted and len(self._out) > 1:
+            self.at_once = max(1, min(self.at_once or len(self._out), len(self._out)) - 1)
+            failure = failure.model_copy(update={"at_once": self.at_once})
+            counted = False
+        losses = self._losses(job, counted=counted)
+        again = free or 0 < self._spec.retries >= losses
+        if again:
+            seconds = 0.0 if free else wait_s(losses)
+            failure = failure.model_copy(update={"again_s": seconds})
+            self._waiting.add(job, seconds)
+        if job.kind == "train":
+
+            def lose(trial: Trial) -> None:
+                if trial.state == "running":
+                    attempt = trial.attempts[-1]
+                    attempt.worker = attempt.worker or worker or {}
+                    attempt.failure = failure.model_copy(update={"traceback": ""})
+                end_attempt(trial, "lost", "pending" if again else "failed", counted=counted)
                 trial.error = failure
 
-            self._ledger.change(job.key, end)
+            self._ledger.change(job.key, lose)
+        elif not again:
+            evaluated = Evaluated(state="failed", settings=job.settings, error=failure)
+            self._ledger.note_evaluation(job.key, job.entry, evaluated)
         self.ended(job)
+        return failure
+
+    def _losses(self, job: Job, *, counted: bool) -> int:
+        """How often a job was lost in a row, this time included if it counts."""
+        if job.kind == "train" and self._ledger.trials[job.key].state == "running":
+            return losses_in_a_row(self._ledger.trials[job.key]) - (not counted)
+        # Of an evaluation, or a worker that died before it took a trial up, no attempt tells.
+        self._lost[job.key, job.entry] += counted
+        return self._lost[job.key, job.entry]
+
+    def _put_in_line(self, job: Job) -> None:
+        """Let a job that has waited be the next of its kind."""
+        if job.kind == "train":
+            self._train.appendleft(job.key)
+        elif job.key:  # one about the whole sweep is found by itself
+            tasks = tasks_of(self._ledger.trials[job.key], self._spec.evaluation, self._wish)
+            self._evaluate.extend(task for task in tasks if task.entry == job.entry)
 
     def _training(self, key: str) -> Job:
         trial = self._ledger.trials[key]
@@ -281,13 +350,3 @@ class Queue:
 def _newest_first(trial: Trial) -> list[dict[str, object]]:
     refs = sorted(trial.checkpoints, key=lambda ref: ref.epoch, reverse=True)
     return [ref.model_dump(mode="json") for ref in refs]
-
-
-def losses_in_a_row(trial: Trial) -> int:
-    """Attempts, the present one included, that were lost without getting one epoch further."""
-    count = 1
-    for attempt in reversed(trial.attempts[:-1]):
-        if attempt.outcome != "lost" or attempt.from_epoch < trial.attempts[-1].from_epoch:
-            break
-        count += 1
-    return count

@@ -284,7 +284,7 @@ def _work(
     from orchestration.engine import run_on_ray
 
     spec = request.spec
-    queue = Queue(spec, plan, ledger, request.wish)
+    queue = Queue(spec, plan, ledger, request.wish, slots=cluster.slots)
     board = Board(ledger, cluster.slots, spec.evaluation, request.wish)
     live = console.live
     view = LiveView(console, board, spec.name) if live else Progress(console, board)

@@ -73,7 +73,9 @@ class SweepSpec(BaseModel):
         None, description="trials asked for one after another, in every cell of the grid"
     )
     scheduler: Scheduler | None = Field(None, description="stops trials early that do badly")
-    retries: int = Field(2, description="how often a trial is tried again when its worker is lost")
+    retries: int = Field(
+        2, description="how often a trial is tried again when its worker is lost, or out of memory"
+    )
 
     def cells(self) -> Iterator[dict[str, Any]]:
         """Every combination of grid and seeds, in order, as nested settings over ``base``."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import platform
 import socket
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from numpy.linalg import LinAlgError
 from cvae_core.config import TrialConfig
 from cvae_core.data import Dataset
 from cvae_core.errors import AbsentError, CheckpointError, EvaluationError, NonFiniteLossError
+from cvae_core.memory import memory_error
 from cvae_core.models import VAE
 from cvae_core.training.checkpoint import Checkpoint, sha256
 from cvae_core.training.fit import Judge, Training, When
@@ -25,6 +27,7 @@ from orchestration.errors import StorageError
 from orchestration.evaluation import part_settings
 from orchestration.evaluator import Evaluator, read_reference
 from orchestration.jobs import Job, Report
+from orchestration.retries import OUT_OF_MEMORY, STORAGE
 from orchestration.store import FULL
 from orchestration.threads import limit_threads
 
@@ -109,7 +112,13 @@ class Worker:
             return self._train(job) if job.kind == "train" else self._evaluator.step(job)
         except Exception as error:  # reported to the driver, which decides what follows
             self._drop()
-            return _failed(error, self._about)
+            report = _failed(error, self._about)
+        # Only here the error has gone, and with it what its frames still held.
+        if (report.failure or {}).get("kind") == OUT_OF_MEMORY:
+            gc.collect()
+            if self._device == "cuda":
+                torch.cuda.empty_cache()
+        return report
 
     def _drop(self) -> None:
         self._training = None
@@ -227,22 +236,27 @@ def _decided_by(job: Job, metrics: str) -> list[int]:
     return job.decision_epochs if job.decision_metric.startswith(metrics) else []
 
 
+KINDS: list[tuple[str, Callable[[Exception], bool]]] = [
+    (OUT_OF_MEMORY, lambda error: memory_error(error) is not None),
+    (STORAGE, lambda error: isinstance(error, StorageError) or getattr(error, "errno", 0) in FULL),
+    ("loss not finite", lambda error: type(error) is NonFiniteLossError),
+    ("evaluation", lambda error: type(error) is EvaluationError),
+    ("checkpoint", lambda error: type(error) is CheckpointError),
+]
+"""What a failure is called: the first that fits, else ``error``; retries.py says what becomes of
+each."""
+
+
 def _failed(error: Exception, worker: dict[str, Any]) -> Report:
     """What is reported of an error; of those that name their cause no traceback is needed."""
-    kinds: dict[type[Exception], str] = {
-        NonFiniteLossError: "loss not finite",
-        EvaluationError: "evaluation",
-        CheckpointError: "checkpoint",
-    }
     if isinstance(error, AbsentError):
         failure = {"kind": "absent", "message": str(error)}
         return Report(kind="absent", final=True, failure=failure, worker=worker)
-    if isinstance(error, StorageError) or (isinstance(error, OSError) and error.errno in FULL):
-        failure = {"kind": "storage", "message": str(error)}
-        return Report(kind="failed", final=True, failure=failure, worker=worker)
-    kind = kinds.get(type(error), "error")
-    message = f"{type(error).__name__}: {error}" if kind == "error" else str(error)
+    kind = next((kind for kind, meant in KINDS if meant(error)), "error")
+    said = memory_error(error) or error
+    named = kind not in ("error", OUT_OF_MEMORY)
+    message = str(said) if named else f"{type(said).__name__}: {said}"
     failure = {"kind": kind, "message": message}
-    if kind not in ("evaluation", "checkpoint"):
+    if kind not in (STORAGE, "evaluation", "checkpoint"):
         failure["traceback"] = traceback.format_exc()
     return Report(kind="failed", final=True, failure=failure, worker=worker)

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from cvae_core.config import TrialConfig
 from cvae_core.errors import CheckpointError, ConfigError
+from cvae_core.memory import memory_error
 
 FORMAT = 1
 
@@ -80,6 +81,8 @@ def read_checkpoint(
         version = state.pop("format")
         checkpoint = Checkpoint(**state) if version == FORMAT else None
     except Exception as error:  # torch raises many kinds for a damaged file
+        if memory_error(error):  # another time it can be read
+            raise
         raise CheckpointError(f"{name} is torn or not a checkpoint of this program") from error
     if checkpoint is None:
         raise CheckpointError(f"{name} has format {version}; this version reads format {FORMAT}")

@@ -35,6 +35,19 @@ BASE: dict[str, Any] = {
 ONLY_PROBE = {part: part == "probe" for part in PARTS}
 
 
+class Clock:
+    """Time that passes when a test says so."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
 class LocalSweep:
     """A small sweep on digits, worked off in this process."""
 
@@ -70,8 +83,9 @@ class LocalSweep:
         ledger.recover()
         return ledger
 
-    def queue(self, ledger: Ledger, wish: Wish | None = None) -> Queue:
-        return Queue(self.spec, self.plan, ledger, wish)
+    def queue(self, ledger: Ledger, wish: Wish | None = None, **options: Any) -> Queue:
+        """``slots`` and ``clock`` as options."""
+        return Queue(self.spec, self.plan, ledger, wish, **options)
 
     def worker(self) -> Worker:
         return Worker({"digits": self._data}, self.folder, threads=1, gpu=False)
@@ -165,6 +179,11 @@ def local_sweep(tmp_path: Path, sweep_in: Callable[..., LocalSweep]) -> Callable
         return sweep_in(tmp_path / folder, **sections)
 
     return make
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
 
 
 @pytest.fixture

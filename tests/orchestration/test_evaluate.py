@@ -13,7 +13,7 @@ import pytest
 
 from cvae_core.evaluation.metrics import METRICS
 from cvae_core.evaluation.parts import PARTS
-from orchestration.documents import CheckpointRef, Evaluated, Trial
+from orchestration.documents import CheckpointRef, Evaluated, Failure, Trial
 from orchestration.ledger import Ledger
 from orchestration.status import load_sweep, status_document
 from orchestration.statusview import absent_lines, failure_lines, next_lines
@@ -283,18 +283,22 @@ def test_one_that_prepared_was_lost(local_sweep: LocalSweep, *, older: bool) -> 
     assert [queue.next().key for _ in range(2)] == [sweep.keys[2], sweep.keys[0]]
 
 
-def test_a_lost_worker_under_a_part(local_sweep: LocalSweep) -> None:
+def test_a_lost_worker_under_a_part(local_sweep: LocalSweep, clock: Any) -> None:
     sweep = local_sweep(retries=1, evaluation={"diagnostics": True})
     ledger = finished(sweep)
-    queue = sweep.queue(ledger)
+    queue = sweep.queue(ledger, clock=clock)
     heard: list[Any] = []
     door = sweep.door(ledger, queue, lambda job, report, trial: heard.append((job.entry, report)))
     entries = []
     while not queue.done:
         job = queue.next()
+        if job is None:
+            clock.sleep(queue.pause)
+            continue
         entries.append(job.entry)
         door.begun(job)
-        door.lost(job, "killed")
+        door.lost(job, Failure(kind="worker lost", message="killed"))
+    assert [report.failure["again_s"] for _, report in heard if report] == [1.0, 1.0, None, None]
     assert entries == ["probe", "diagnostics", "probe", "diagnostics"]
     (trial,) = Ledger.open(sweep.folder).trials.values()
     assert trial.state == "finished"
@@ -326,21 +330,30 @@ def test_the_map_of_all_trials_is_made_when_all_are_there(copy_of: LocalSweep) -
     assert Ledger.open(sweep.folder).sweep.evaluations["shared_umap"] == second
 
 
-def test_a_lost_map_is_a_failure_that_people_hear_of(copy_of: LocalSweep, tmp_path: Path) -> None:
-    sweep = copy_of(evaluation={**ALL, "umap": {"n": 60, "shared": True, "min_dist": 0.2}})
+def test_a_lost_map_is_a_failure_that_people_hear_of(
+    copy_of: LocalSweep, tmp_path: Path, clock: Any
+) -> None:
+    evaluation = {**ALL, "umap": {"n": 60, "shared": True, "min_dist": 0.2}}
+    sweep = copy_of(retries=1, evaluation=evaluation)
     ledger = sweep.open()
     queue = sweep.queue(ledger)
     for key in sweep.keys:  # the maps of each, as if they had been made
         part = ledger.trials[key].evaluations["umap"].model_copy(deep=True)
         part.settings["min_dist"] = 0.2
         ledger.note_evaluation(key, "umap", part)
-    queue = sweep.queue(ledger)
+    queue = sweep.queue(ledger, clock=clock)
     assert status_document(ledger)["evaluations_open"] == ["shared_umap"]
     document = load_sweep("sweep", tmp_path).document
     assert "1 evaluation missing; add with: " in next_lines(document, sweep.folder)[0]
     job = queue.next()
     assert (job.key, job.entry, len(job.trials)) == ("", "shared_umap", 2)
-    queue.lost(job, "killed")
+    lost = Failure(kind="worker lost", message="killed")
+    assert queue.lost(job, lost).again_s == 1.0
+    assert (queue.done, queue.next()) == (False, None)
+    clock.sleep(1.0)
+    job = queue.next()
+    assert job.entry == "shared_umap"
+    assert queue.lost(job, lost).again_s is None
     assert queue.done
     document = load_sweep("sweep", tmp_path).document
     assert document["evaluations"] == {"shared_umap": "failed"}

@@ -92,7 +92,7 @@ def lost(starts: list[int], epoch: int) -> Trial:
     ],
 )
 def test_what_is_tried_again(starts: list[int], epoch: int, expected: str) -> None:
-    assert next_try(lost(starts, epoch), 2) == f"it is tried again {expected}"
+    assert next_try({}, lost(starts, epoch), 2) == f"it is tried again {expected}"
 
 
 def test_advice_is_that_of_the_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""What runs next: evaluations first, then the plan's order; lost workers are tried again."""
+"""What runs next: evaluations first, then the plan's order."""
 
 from __future__ import annotations
 
@@ -89,62 +89,3 @@ def test_the_newest_checkpoint_comes_first(local_sweep: LocalSweep) -> None:
     job = take(queue)
     assert [ref["epoch"] for ref in job.checkpoints] == [3, 2, 1]
     assert ledger.trials[job.key].attempts[-1].from_epoch == 3
-
-
-def test_a_lost_worker_is_tried_again_so_often_and_no_more(local_sweep: LocalSweep) -> None:
-    sweep = local_sweep(retries=2)
-    ledger = sweep.open()
-    queue = sweep.queue(ledger)
-    for number in (1, 2, 3):
-        job = take(queue)
-        assert job.attempt == number
-        assert ledger.trials[job.key].error is None
-        queue.lost(job, "killed")
-        trial = Ledger.open(sweep.folder).trials[job.key]
-        assert trial.attempts[-1].outcome == "lost"
-        assert trial.error is not None
-        assert trial.error.kind == "worker lost"
-        assert trial.state == ("failed" if number == 3 else "pending")
-    assert queue.done
-
-
-def test_progress_between_two_losses_renews_the_retries(local_sweep: LocalSweep) -> None:
-    sweep = local_sweep(retries=1)
-    ledger = sweep.open()
-    queue = sweep.queue(ledger)
-    for epoch in range(1, 6):
-        job = take(queue)
-        queue.lost(job, "killed")
-        assert ledger.trials[job.key].state == "pending"
-        ledger.change(job.key, lambda t, epoch=epoch: t.checkpoints.append(checkpoint(epoch)))
-
-
-def test_a_worker_lost_before_it_began_is_not_tried_for_ever(local_sweep: LocalSweep) -> None:
-    """An actor that cannot even start (no memory, no threads) is lost before its job begins."""
-    sweep = local_sweep(retries=2)
-    ledger = sweep.open()
-    queue = sweep.queue(ledger)
-    tries = 0
-    while not queue.done and tries < 20:
-        job = queue.next()
-        assert job is not None
-        tries += 1
-        queue.lost(job, "killed")
-    assert tries == 3
-    assert ledger.trials[sweep.keys[0]].state == "failed"
-
-
-def test_a_lost_evaluation_fails_alone(local_sweep: LocalSweep) -> None:
-    sweep = local_sweep(retries=1)
-    ledger = sweep.open()
-    queue = sweep.queue(ledger)
-    finish(ledger, queue, take(queue))
-    for _ in range(2):
-        job = take(queue)
-        assert job.kind == "evaluate"
-        queue.lost(job, "killed")
-    assert queue.done
-    trial = Ledger.open(sweep.folder).trials[sweep.keys[0]]
-    assert trial.state == "finished"
-    assert trial.evaluations["probe"].state == "failed"
-    assert trial.evaluations["probe"].error is not None

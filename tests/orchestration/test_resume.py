@@ -175,7 +175,7 @@ def test_a_retried_trial_is_pending_again_with_all_its_retries(
     assert job is not None
     assert (job.key, job.attempt) == (key, 4)
     queue.begun(job)
-    queue.lost(job, "gone again")
+    queue.lost(job, Failure(kind="worker lost", message="gone again"))
     assert begun.trials[key].state == "pending"
 
 

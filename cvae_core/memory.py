@@ -1,0 +1,28 @@
+"""Which errors say that memory has run out: each library has its own way to say so."""
+
+from __future__ import annotations
+
+import errno
+
+TEXTS = (
+    "DefaultCPUAllocator: can't allocate memory",
+    "DefaultCPUAllocator: not enough memory",
+    "CUDA out of memory",
+    "CUDA error: out of memory",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+    "CUDNN_STATUS_ALLOC_FAILED",
+)
+"""What PyTorch's errors of no type of their own say."""
+
+
+def memory_error(error: BaseException | None) -> BaseException | None:
+    """An error that means that memory has run out, or the one of that kind it was raised from."""
+    while error is not None:
+        if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+            return error
+        if isinstance(error, OSError) and error.errno == errno.ENOMEM:
+            return error
+        if isinstance(error, RuntimeError) and any(text in str(error) for text in TEXTS):
+            return error
+        error = error.__cause__
+    return None
