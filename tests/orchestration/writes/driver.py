@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import psutil
 import pytest
 
 from cvae_core.data import Dataset
@@ -27,9 +26,6 @@ from orchestration.runner import run_sweep
 from orchestration.spec import parse_spec
 from orchestration.tracking_thread import TrackingThread
 from orchestration.worker import Worker
-
-_DRIVERS = count(1)
-
 
 class Tracking(TrackingThread):
     """Brings what there is at once, so that there is one order of writes."""
@@ -69,7 +65,7 @@ class Work:
 
 
 class Driver:
-    """One after another works on a sweep, each as if it were a process of its own.
+    """Each call of ``run`` is a driver that begins or continues the sweep.
 
     Args:
         data: in place of the sweep's data set.
@@ -97,10 +93,11 @@ class Driver:
             thread.start()
             return thread
 
-        created, later = psutil.Process.create_time, next(_DRIVERS) * 1000.0
         with pytest.MonkeyPatch.context() as patch:
-            # A driver ends the processes that the one before has left, which is this process.
-            patch.setattr(psutil.Process, "create_time", lambda self: created(self) + later)
+            # What a driver before has left is this very process, and what it started is not its.
+            patch.setattr("orchestration.processes.end_all", lambda _: 0)
+            # No power is cut here: what was written is there for the next one.
+            patch.setattr(os, "fsync", lambda _: None)
             patch.setattr("orchestration.datasets.load", lambda *_: self._data)
             patch.setattr(
                 "orchestration.runner._ray", lambda *_: nullcontext(SimpleNamespace(slots=1))

@@ -23,6 +23,8 @@ from orchestration.documents import Evaluated, Trial
 from orchestration.errors import UserError
 from orchestration.failures import SEARCH
 from orchestration.ledger import Ledger
+from orchestration.lock import HOLDER
+from orchestration.processes import FILE
 from tests.orchestration.writes.disk import Cut, Disk, Files, Record
 from tests.orchestration.writes.driver import Driver, Work
 
@@ -114,7 +116,9 @@ def pictures() -> Iterator[None]:
         patch.setattr("cvae_core.evaluation.probes.confusion_png", png)
         patch.setattr("cvae_core.evaluation.pictures.curves_png", png)
         patch.setattr("cvae_core.evaluation.pictures.png", png)
-        patch.setattr("orchestration.searchfigures.png", png)
+        patch.setattr(
+            "orchestration.searchreport.search_figures", lambda _: {"a.png": png(), "b.png": png()}
+        )
         yield
 
 
@@ -164,15 +168,23 @@ def check_files(folder: Path) -> None:
             named |= {ref.path: ref.sha256 for ref in part.artifacts}
     for path, digest in named.items():
         assert hashlib.sha256((folder / path).read_bytes()).hexdigest() == digest, path
-    there = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
+    there = {path.relative_to(folder).as_posix() for path in files_of(folder)}
     assert not [path for path in there if path.endswith(store.PART)]
+    for path in files_of(folder):
+        if path.name.endswith(store.PREVIOUS) and path.parent.name == "trials":
+            before = Trial.model_validate(store.read_document(path))
+            named |= {ref.path: ref.sha256 for ref in before.checkpoints[-1:]}
     assert {p for p in there if p.startswith(("checkpoints/", "artifacts/"))} == set(named)
 
 
+def files_of(folder: Path) -> list[Path]:
+    return [path for path in sorted(folder.rglob("*")) if path.is_file()]
+
+
 def names(folder: Path) -> set[str]:
-    """Files of a sweep, whatever the attempts' numbers."""
-    paths = [path for path in folder.rglob("*") if path.is_file()]
-    return {re.sub(r"\ba\d+\b", "a", path.relative_to(folder).as_posix()) for path in paths}
+    """Documents and results of a sweep, whatever the numbers of the attempts that made them."""
+    found = [p.relative_to(folder).as_posix() for p in files_of(folder)]
+    return {re.sub(r"\ba\d+\b", "a", name) for name in found if not name.endswith(store.PREVIOUS)}
 
 
 def left_to_do(whole: Undisturbed, folder: Path) -> tuple[Counter[Any], Counter[Any]]:
@@ -263,10 +275,11 @@ class Continuing:
 
 
 def state_of(folder: Path) -> str:
-    """A hash of all that a sweep's folder holds, but for what tells of the present driver."""
+    """A hash of what a continuation can see: nothing of the present driver, no times, and of
+    previous versions, which count where a document is damaged, the checkpoints alone."""
     digest = hashlib.sha256()
-    for path in sorted(folder.rglob("*")):
-        if not path.is_file() or path.name == "processes.json":
+    for path in files_of(folder):
+        if path.name in (FILE, HOLDER) or path.name.endswith(store.PREVIOUS):
             continue
         try:
             content = json.dumps(_without_times(store.read_document(path))).encode()
