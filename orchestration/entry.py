@@ -9,6 +9,7 @@ from pathlib import Path
 
 from cvae_core.config import NUMERICS
 from orchestration import __version__
+from orchestration.bringing import forget_signatures
 from orchestration.console import Console
 from orchestration.documents import Study, Sweep, Trial
 from orchestration.ledger import Ledger
@@ -91,18 +92,14 @@ def enter_study(ledger: Ledger, spec: SweepSpec, plan: StudyPlan) -> None:
     )
 
 
-def note_tracking(ledger: Ledger, uri: str, experiment: tuple[str, str] | None) -> None:
-    """Note where MLflow is and the experiment's name and id; None: it does not answer."""
+def note_tracking(ledger: Ledger, uri: str) -> None:
+    """Note where MLflow is; one that is new to the sweep is to be told everything."""
     sweep = ledger.sweep
     shown = without_credentials(uri)
     if sweep.tracking_uri != shown:
-        from orchestration.tracking_thread import forget_signatures
-
         forget_signatures(ledger.folder)
+        sweep.experiment_id = None
     sweep.tracking_uri = shown
-    if experiment is not None:
-        sweep.experiment, sweep.experiment_id = experiment
-    sweep.outcome = "running"
     ledger.save_sweep()
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import socket
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,7 +17,6 @@ from orchestration.settings import FORBID
 from orchestration.yamlfile import YamlFile, read_yaml
 
 FILE = Path("mlflow.yaml")
-PROBE_TIMEOUT_S = 5.0
 
 Text = Annotated[str, Strict()]
 
@@ -142,40 +140,3 @@ def without_credentials(uri: str) -> str:
     _, colon, port = host.rpartition(":")
     malformed = bool(colon) and not port.isdigit()
     return f"{scheme}://{rest.rpartition('@')[2]}" if malformed else uri
-
-
-def check_reachable(uri: str) -> None:
-    """Refuse, in seconds, a tracking URI behind which nothing answers.
-
-    MLflow's own client would retry for minutes.
-
-    Raises:
-        UserError: nothing listens there, or the database's folder cannot be written to.
-    """
-    shown = without_credentials(uri)
-    path = sqlite_path(uri)
-    if path is not None:
-        _check_sqlite(path)
-        return
-    try:
-        parts = urlsplit(uri)
-        if parts.hostname is None:
-            return
-        default = {"https": 443, "http": 80}.get(parts.scheme)
-        port = parts.port or default
-        if port is None:
-            return
-        socket.create_connection((parts.hostname, port), PROBE_TIMEOUT_S).close()
-    except (OSError, ValueError) as error:
-        raise UserError(
-            f"tracking server {shown} does not answer ({error}); start it, or choose another "
-            "with --tracking-uri or in mlflow.yaml"
-        ) from error
-
-
-def _check_sqlite(path: Path) -> None:
-    folder = path.parent
-    while not folder.exists():
-        folder = folder.parent
-    if not folder.is_dir() or not os.access(folder, os.W_OK) or path.is_dir():
-        raise UserError(f"tracking database {path}: cannot be written there")

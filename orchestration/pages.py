@@ -52,10 +52,12 @@ def how_to_look(sweep: Sweep, storage: Path) -> list[str]:
     """What to type, or where to go, to see a sweep in MLflow.
 
     Args:
-        sweep: one that MLflow knows.
+        sweep: the sweep; of one that MLflow does not know yet nothing is said.
         storage: the folder of all sweeps that it lies in.
     """
     uri = sweep.tracking_uri or ""
+    if sweep.experiment_id is None:
+        return []
     if is_server(uri):
         return [f"MLflow:  {uri.rstrip('/')}{_path(sweep)}", f"  {_hint(sweep)}"]
     command = [program("cvae-sweep"), "ui", *storage_flags(storage)]

@@ -12,8 +12,9 @@ from orchestration import datasets
 from orchestration.console import Console
 from orchestration.errors import UserError
 from orchestration.ledger import Ledger
-from orchestration.mlflow_config import check_reachable, without_credentials
+from orchestration.mlflow_config import without_credentials
 from orchestration.plan import Plan, make_plan
+from orchestration.restart import Program
 from orchestration.spec import SweepSpec
 from orchestration.wanted import Wish
 
@@ -81,6 +82,8 @@ class Request:
     """Keys of failed trials to be trained again; empty: all of them; None: none."""
     wish: Wish | None = None
     """Evaluations to be added, without training; None: the sweep itself."""
+    program: Program = field(default_factory=Program)
+    """What is started again when Ray has died."""
 
     @property
     def folder(self) -> Path:
@@ -163,13 +166,3 @@ def _check_gpus(request: Request) -> None:
             f"resources.gpu: a trial asks for {asked:g} GPUs, and PyTorch finds {there} on this "
             "machine; lower it in the sweep file or with --set resources.gpu=0"
         )
-
-
-def check_tracking(uri: str, *, first: bool, console: Console) -> None:
-    """Refuse an MLflow that does not answer; later than at the first start, warn of it alone."""
-    try:
-        check_reachable(uri)
-    except UserError as error:
-        if first:
-            raise
-        console.warning(str(error))

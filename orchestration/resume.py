@@ -20,6 +20,7 @@ from orchestration.ledger import Ledger
 from orchestration.mlflow_config import load_mlflow_config, without_credentials
 from orchestration.plan import Plan
 from orchestration.preparation import Flags, Request
+from orchestration.restart import deaths
 from orchestration.spec import SweepSpec
 from orchestration.status import sweep_folder
 from orchestration.storage import storage_flags
@@ -75,20 +76,26 @@ def stored_request(
             raise UserError(f"trial {key} of {name} has not failed: it is {trial.state}")
     if wish is not None:
         check_wish(wish, ledger)
-    stored = Flags.from_stored(sweep.flags)
-    here = load_mlflow_config().tracking_uri
-    if here is not None and without_credentials(here) == stored.tracking_uri:
-        # The stored address has no user and no password; the one in force here may have both.
-        stored = replace(stored, tracking_uri=None)
     return Request(
         spec=spec,
         storage=storage,
         command=command,
-        flags=flags.over(stored),
+        flags=flags.over(stored_flags(sweep)),
         stored_plan=True,
-        retry=retry if ledger.has_failures else None,
+        # Begun anew after Ray's death, it has put them back already.
+        retry=retry if ledger.has_failures and not deaths() else None,
         wish=wish,
     )
+
+
+def stored_flags(sweep: Sweep) -> Flags:
+    """The flags that a sweep was last started with, as far as they are not better known here."""
+    stored = Flags.from_stored(sweep.flags)
+    here = load_mlflow_config().tracking_uri
+    if here is not None and without_credentials(here) == stored.tracking_uri:
+        # The stored address has no user and no password; the one in force here may have both.
+        return replace(stored, tracking_uri=None)
+    return stored
 
 
 def _check_numerics(sweep: Sweep) -> None:

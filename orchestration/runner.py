@@ -12,41 +12,41 @@ from typing import TYPE_CHECKING
 
 from orchestration import store
 from orchestration.board import Board
+from orchestration.bringing import Bringer, Place, up_to_date
 from orchestration.console import Console
 from orchestration.counting import count
-from orchestration.documents import end_attempt
 from orchestration.door import Door
 from orchestration.early_stopping import EarlyStopping
+from orchestration.ending import Rescue, end, ended_early
 from orchestration.entry import enter_plan, note_tracking, open_ledger
 from orchestration.errors import UserError
-from orchestration.interrupt import InterruptHandler
+from orchestration.interrupt import InterruptHandler, uninterrupted
 from orchestration.ledger import Ledger
 from orchestration.live import LiveView
 from orchestration.lock import locked
-from orchestration.mlflow_config import (
-    MlflowConfig,
-    load_mlflow_config,
-    resolved_uri,
-    without_credentials,
-)
+from orchestration.mlflow_config import load_mlflow_config, resolved_uri, without_credentials
 from orchestration.plan import Plan
-from orchestration.preparation import Request, check_tracking, plan_of, prepare
+from orchestration.preparation import Request, plan_of, prepare
 from orchestration.processes import ProcessRecord, end_left_behind, recorded
 from orchestration.progress import Progress
 from orchestration.queue import Queue
+from orchestration.reachable import check_reachable
+from orchestration.restart import watching
 from orchestration.resume import check_stored_plan, say_what_changed
 from orchestration.searchreport import note_search
 from orchestration.shared import missing, shared_tasks
+from orchestration.stopping import stoppable
 from orchestration.summary import say_summary
+from orchestration.sync import catch_up, say_behind
+from orchestration.tracking_thread import TrackingThread
 from orchestration.wanted import open_tasks
 
 if TYPE_CHECKING:
     from cvae_core.data import Dataset
     from orchestration.engine import Cluster
-    from orchestration.tracking import Tracker
-    from orchestration.tracking_thread import TrackingThread
 
 TRACKING_END_S = 120.0
+INTERRUPTED_END_S = 30.0
 
 
 def run_sweep(request: Request, console: Console) -> int:
@@ -73,33 +73,40 @@ def run_sweep(request: Request, console: Console) -> int:
             pass  # a plan that another command changes right now cannot be judged
         check_stored_plan(ledger, plan)
         say_what_changed(ledger, console)
-    if ledger is not None and _complete(request, plan, ledger, uri):
+    place = Place(uri, config, request.storage)
+    if ledger is not None and _complete(request, plan, ledger):
         with _lock(request.folder):
             end_left_behind(request.folder)
-            enter_plan(Ledger.open(request.folder), request, plan, {}, console)
+            ledger = Ledger.open(request.folder)
+            enter_plan(ledger, request, plan, {}, console)
+            if not _told(request, ledger, uri):
+                catch_up(place, ledger, console)
         console.quiet = False
         nothing = "nothing left to do" if request.wish is None else "no evaluation is missing"
         return say_summary(Ledger.open(request.folder), console, nothing)
 
     datasets, fingerprints = prepare(request, plan, ledger, console)
-    check_tracking(uri, first=ledger is None, console=console)
+    if ledger is None:
+        check_reachable(uri)
     with _lock(request.folder):
         left = end_left_behind(request.folder)
         if left:
             console.line(f"ended {left} processes that an interrupted run had left behind")
-        return _run_locked(request, console, plan, config, uri, datasets, fingerprints)
+        return _run_locked(request, console, plan, place, datasets, fingerprints)
 
 
-def _complete(request: Request, plan: Plan, ledger: Ledger, uri: str) -> bool:
-    """Whether every trial has ended and been evaluated, and MLflow has been told so."""
-    from orchestration.tracking_thread import up_to_date
+def _told(request: Request, ledger: Ledger, uri: str) -> bool:
+    """Whether it is noted how the sweep ended, and MLflow has been told that and all else."""
+    at_rest = ["finished", "failed"] + ["interrupted"] * (request.wish is not None)
+    same = ledger.sweep.tracking_uri == without_credentials(uri)
+    return ledger.sweep.outcome in at_rest and same and up_to_date(ledger)
 
-    if ledger.sweep.tracking_uri != without_credentials(uri) or not up_to_date(ledger):
-        return False
+
+def _complete(request: Request, plan: Plan, ledger: Ledger) -> bool:
+    """Whether every trial has ended and been evaluated."""
     if request.wish is not None:
-        left = missing(ledger, request.spec.evaluation, request.wish)
-        return ledger.sweep.outcome != "running" and not left
-    if ledger.sweep.outcome not in ("finished", "failed") or request.retry is not None:
+        return not missing(ledger, request.spec.evaluation, request.wish)
+    if request.retry is not None:
         return False
     if plan.studies and not _searched(request, plan, ledger):
         return False
@@ -134,7 +141,7 @@ def _lock(folder: Path) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"{folder}: cannot be made ({error.strerror}); see --storage") from None
-    with locked(folder):
+    with locked(folder), stoppable(folder):
         try:
             yield
         finally:
@@ -148,19 +155,22 @@ def _run_locked(
     request: Request,
     console: Console,
     plan: Plan,
-    config: MlflowConfig,
-    uri: str,
+    place: Place,
     datasets: dict[str, Dataset],
     fingerprints: dict[str, str],
 ) -> int:
     first = not Ledger.exists(request.folder)
     with (
         recorded(request.folder) as processes,
-        _ray(request, console, plan, datasets, processes) as cluster,
+        _ray(request, console, plan, datasets, processes) as (cluster, rescue),
     ):
-        with console.busy("connecting MLflow"):
-            connected = _connect(uri, config, request, first=first, console=console)
-        ledger = open_ledger(request, fingerprints)
+        opened = None
+        if first:  # later MLflow may be down
+            with console.busy("connecting MLflow"):
+                opened = place.open(request.spec.name)
+        ledger = rescue.ledger = open_ledger(request, fingerprints)
+        for path in ledger.damaged():
+            console.warning(f"{path} was damaged; the version before it is used")
         enter_plan(ledger, request, plan, fingerprints, console)
         if request.retry is not None:
             ledger.put_back_failed(request.retry, request.spec.evaluation.wanted())
@@ -170,15 +180,23 @@ def _run_locked(
         if lost:
             then = "continue" if request.wish is None else "stay so: resume continues them"
             console.line(f"{len(lost)} trials were cut off and {then}")
-        note_tracking(ledger, uri, connected and connected[1:])
-        thread = _follow(connected, ledger, console)
-        interrupted = _work(request, console, plan, cluster, datasets, ledger, processes)
-        note_search(ledger)
-        _end(ledger, interrupted=interrupted)
+        ledger.sweep.outcome = "running"
+        note_tracking(ledger, place.uri)
+        thread = TrackingThread(Bringer(place, ledger, opened), console.warning, console.line)
+        thread.start()
+        try:
+            interrupted = _work(
+                request, console, plan, cluster, datasets, ledger, processes, rescue
+            )
+            note_search(ledger)
+            end(ledger, interrupted=interrupted)
+        except Exception as error:
+            thread.finish(INTERRUPTED_END_S)
+            return ended_early(error, request, ledger, console)
         with console.busy("MLflow is catching up", plain=False):
-            up_to_date = thread is None or thread.finish(TRACKING_END_S)
-        if not up_to_date:
-            console.warning("MLflow is not up to date; run the same command again later")
+            told = thread.finish(INTERRUPTED_END_S if interrupted else TRACKING_END_S)
+        if not told:
+            say_behind(ledger, console)
     console.quiet = False
     code = say_summary(ledger, console)
     if interrupted:
@@ -217,8 +235,8 @@ def _ray(
     plan: Plan,
     datasets: dict[str, Dataset],
     processes: ProcessRecord,
-) -> Iterator[Cluster]:
-    """Ray, with what it prints kept in the sweep's log."""
+) -> Iterator[tuple[Cluster, Rescue]]:
+    """Ray, with what it prints kept in the sweep's log, and what saves the sweep if Ray dies."""
     from orchestration.engine import RaySession
 
     address = request.flags.address
@@ -236,41 +254,16 @@ def _ray(
         with ThreadPoolExecutor(1) as pool:
             # Importing MLflow takes seconds, which starting Ray leaves idle on another core.
             pool.submit(importlib.import_module, "orchestration.tracking")
-            with console.others_to(log), console.busy(starting):
+            with console.others_to(log), console.busy(starting), processes.following():
                 cluster = session.start()
         processes.update()
-        yield cluster
+        rescue = Rescue(request, console, processes)
+        with watching(cluster.died, rescue):
+            yield cluster, rescue
     finally:
-        with console.others_to(log), console.busy("ending Ray", plain=False):
+        with uninterrupted(), console.others_to(log), console.busy("ending Ray", plain=False):
             session.stop()
-
-
-def _connect(
-    uri: str, config: MlflowConfig, request: Request, *, first: bool, console: Console
-) -> tuple[Tracker, str, str] | None:
-    """Tracker, experiment and its id; later than at the first start MLflow may fail."""
-    from orchestration.tracking import Tracker
-
-    try:
-        tracker = Tracker(uri, config, request.storage)
-        return (tracker, *tracker.connect(request.spec.name))
-    except UserError as error:
-        if first:
-            raise
-        console.warning(f"{error}; training goes on without MLflow")
-        return None
-
-
-def _follow(
-    tracker: tuple[Tracker, str, str] | None, ledger: Ledger, console: Console
-) -> TrackingThread | None:
-    if tracker is None:
-        return None
-    from orchestration.tracking_thread import TrackingThread
-
-    thread = TrackingThread(tracker[0], ledger, console.warning)
-    thread.start()
-    return thread
+            processes.clear()
 
 
 def _work(
@@ -281,8 +274,13 @@ def _work(
     datasets: dict[str, Dataset],
     ledger: Ledger,
     processes: ProcessRecord,
+    rescue: Rescue,
 ) -> bool:
-    """Work the queue off; whether it was interrupted."""
+    """Work the queue off; whether it was interrupted.
+
+    Raises:
+        StorageError: something could not be written down.
+    """
     from orchestration.engine import run_on_ray
 
     spec = request.spec
@@ -291,7 +289,7 @@ def _work(
     live = console.live
     view = LiveView(console, board, spec.name) if live else Progress(console, board)
     early = EarlyStopping(spec.scheduler, ledger) if spec.scheduler else None
-    door = Door(ledger, queue, spec.checkpoints, view, early)
+    door = rescue.door = Door(ledger, queue, spec.checkpoints, view, early)
     if queue.done:
         return False
 
@@ -316,16 +314,6 @@ def _work(
             processes.temporary,
             processes.update,
         )
+    if door.broken is not None:
+        raise door.broken
     return interrupt.seen
-
-
-def _end(ledger: Ledger, *, interrupted: bool) -> None:
-    """Bring every state to rest."""
-    for trial in list(ledger.trials.values()):
-        if trial.state == "running":
-            ledger.change(trial.key, lambda t: end_attempt(t, "interrupted", "pending"))
-    failed = any(trial.state == "failed" for trial in ledger.planned())
-    # An evaluation of a sweep that was interrupted does not finish it.
-    interrupted |= any(trial.state == "pending" for trial in ledger.planned())
-    ledger.sweep.outcome = "interrupted" if interrupted else "failed" if failed else "finished"
-    ledger.save_sweep()

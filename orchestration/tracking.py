@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -27,19 +27,25 @@ from orchestration.redact import without_secrets
 from orchestration.stopped import stop_of, stop_text
 from orchestration.wanted import split_entry
 
-# Read by MLflow when it is imported. Its client would wait for minutes, and calls home.
+# Read by MLflow. Its client would call home, wait for minutes, and ask again for what may have been
+# done already, such as a new run: whoever brings things here tries again, and looks first.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = "0"
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param
-from mlflow.exceptions import MlflowException
 
 BATCH = 1000
+PAGE = 200
+PARENT = "parent"
+STATUSES = {"running": "RUNNING", "pending": "KILLED", "failed": "FAILED"}
+SWEEP_STATUSES = {"finished": "FINISHED", "failed": "FAILED", "interrupted": "KILLED"}
 SWEEP_TAG = "cvae_sweep.sweep_id"
+PARENT_TAG = f"{SWEEP_TAG}.parent"
 KEY_TAG = "trial_key"
+ERROR_FILE = "error.txt"
 PACKAGES = ("cvae-sweep", "torch", "ray", "mlflow", "numpy", "scikit-learn", "umap-learn")
 
 
@@ -62,7 +68,7 @@ class Tracker:
         self._local = uri.startswith("sqlite:")
         self._config = config
         self._storage = storage
-        self._runs: dict[str, _Known] = {}
+        self._runs: dict[str, _Known] | None = None
 
     def connect(self, name: str) -> tuple[str, str]:
         """Find or create a sweep's experiment.
@@ -93,27 +99,34 @@ class Tracker:
 
     def forget(self) -> None:
         """Trust nothing that was noted of MLflow's runs; they are read again."""
-        self._runs.clear()
+        self._runs = None
+
+    def astray(self, ledger: Ledger) -> set[str]:
+        """Keys of the trials whose runs are missing, or have another status than the ledger says.
+
+        The sweep's own run is under the key ``parent``.
+        """
+        runs = self._known(ledger)
+        wanted = {PARENT: _sweep_status(ledger.sweep)}
+        wanted |= {t.key: _status(t) for t in list(ledger.trials.values()) if t.attempts}
+        return {k for k, status in wanted.items() if k not in runs or runs[k].status != status}
 
     def bring_parent(self, ledger: Ledger) -> None:
         """The run of the sweep itself, of which the trials' runs are children."""
         sweep = ledger.sweep
-        known = self._runs.get("parent") or self._find(
-            sweep, sweep.parent_run_id, f"tags.`{SWEEP_TAG}.parent` = 'true'"
-        )
+        runs = self._known(ledger)
+        known = runs.get(PARENT)
         if known is None:
             tags = {
                 **self._common_tags(sweep),
-                f"{SWEEP_TAG}.parent": "true",
+                PARENT_TAG: "true",
                 "mlflow.runName": sweep.name,
             }
-            known = self._create(sweep, tags, sweep.created)
-            spec = yaml.safe_dump(sweep.spec, sort_keys=False, allow_unicode=True)
-            self._client.log_text(known.run_id, spec, "sweep.yaml")
-        self._runs["parent"] = known
+            known = runs[PARENT] = self._create(sweep, tags, sweep.created)
         if sweep.parent_run_id != known.run_id:
             sweep.parent_run_id = known.run_id
             ledger.save_sweep()
+        self._log_text(known, "sweep.yaml", _yaml(sweep.spec))
         metrics = [
             Metric(name, value, int((part.ended or sweep.created) * 1000), 0)
             for part in sweep.evaluations.values()
@@ -122,8 +135,7 @@ class Tracker:
         self._log_new(known, metrics)
         for entry, part in list(sweep.evaluations.items()):
             self._log_evaluation(known, entry, part, ledger.folder)
-        statuses = {"finished": "FINISHED", "failed": "FAILED", "interrupted": "KILLED"}
-        self._set_status(known, statuses.get(sweep.outcome, "RUNNING"), None)
+        self._set_status(known, _sweep_status(sweep), None)
 
     def bring_trial(self, ledger: Ledger, key: str) -> None:
         """The run of a trial; one that has not begun has none."""
@@ -131,40 +143,57 @@ class Tracker:
         if not trial.attempts:
             return
         config = TrialConfig.from_settings(trial.config)
-        known = self._runs.get(key) or self._find(sweep, trial.run_id, f"tags.{KEY_TAG} = '{key}'")
+        runs = self._known(ledger)
+        known = runs.get(key)
         if known is None:
             tags = {**self._common_tags(sweep), **_trial_tags(trial, config)}
             tags |= _study_tags(ledger, key)
-            tags["mlflow.parentRunId"] = str(sweep.parent_run_id)
-            known = self._create(sweep, tags, trial.attempts[0].began)
-            settings = yaml.safe_dump(trial.config, sort_keys=False, allow_unicode=True)
-            self._client.log_text(known.run_id, settings, "config.yaml")
-        self._runs[key] = known
+            known = runs[key] = self._create(sweep, tags, trial.attempts[0].began)
         if trial.run_id != known.run_id:
             ledger.change(key, lambda t: setattr(t, "run_id", known.run_id))
+        self._tag(known, {"mlflow.parentRunId": str(sweep.parent_run_id)})
+        self._log_text(known, "config.yaml", _yaml(trial.config))
         self._log_params(known, config)
         self._log_metrics(known, trial)
         if trial.state in ("finished", "stopped", "failed"):
             self._log_artifacts(known, trial, ledger.folder)
         self._log_outcome(known, trial)
 
-    def _find(self, sweep: Sweep, run_id: str | None, condition: str) -> _Known | None:
-        """A run by its id, else by its tags: a driver may die before it notes a new run's id."""
-        if run_id is not None:
-            try:
-                run = self._client.get_run(run_id)
-            except MlflowException as error:
-                if error.error_code != "RESOURCE_DOES_NOT_EXIST":
-                    raise
-            else:
-                if run.info.lifecycle_stage == "active":
-                    return _Known(run)
-        found = self._client.search_runs(
-            [sweep.experiment_id],
-            filter_string=f"tags.`{SWEEP_TAG}` = '{sweep.sweep_id}' and {condition}",
-            max_results=1,
-        )
-        return _Known(found[0]) if found else None
+    def _known(self, ledger: Ledger) -> dict[str, _Known]:
+        """All runs of the sweep by trial key, found by their tags; one each: others are deleted.
+
+        A driver may die before it notes a new run's id, and a server that answers too late for
+        anybody to wait may have made a run of which nothing is known here.
+        """
+        if self._runs is None:
+            noted = {trial.run_id for trial in list(ledger.trials.values())}
+            noted.add(ledger.sweep.parent_run_id)
+            runs: dict[str, _Known] = {}
+            for run in sorted(self._search(ledger.sweep), key=lambda r: r.info.run_id not in noted):
+                parent = run.data.tags.get(PARENT_TAG) == "true"
+                key = PARENT if parent else run.data.tags.get(KEY_TAG)
+                if key is None:
+                    continue  # somebody's own
+                if key in runs:
+                    self._client.delete_run(run.info.run_id)
+                else:
+                    runs[key] = _Known(run)
+            self._runs = runs
+        return self._runs
+
+    def _search(self, sweep: Sweep) -> Iterator[Any]:
+        token = None
+        while True:
+            page = self._client.search_runs(
+                [sweep.experiment_id],
+                filter_string=f"tags.`{SWEEP_TAG}` = '{sweep.sweep_id}'",
+                max_results=PAGE,
+                page_token=token,
+            )
+            yield from page
+            token = page.token
+            if not token:
+                return
 
     def _create(self, sweep: Sweep, tags: Mapping[str, str], began: float) -> _Known:
         return _Known(
@@ -226,19 +255,27 @@ class Tracker:
     def _log_artifacts(self, known: _Known, trial: Trial, folder: Path) -> None:
         if known.checkpoints is None:
             listed = self._client.list_artifacts(known.run_id, "checkpoints")
-            known.checkpoints = {Path(item.path).name for item in listed}
+            known.checkpoints = {Path(item.path).name: item.file_size for item in listed}
         for ref in trial.checkpoints:
             if ref.spare:
                 continue
             path = folder / ref.path
-            if path.name not in known.checkpoints and path.exists():
+            # A copy that was cut off is shorter.
+            if known.checkpoints.get(path.name) != ref.bytes and path.exists():
                 self._client.log_artifact(known.run_id, str(path), "checkpoints")
-                known.checkpoints.add(path.name)
+                known.checkpoints[path.name] = ref.bytes
         for entry, part in trial.evaluations.items():
             self._log_evaluation(known, entry, part, folder)
-        if trial.error is not None and "error" not in known.tags:
+        if trial.error is not None:
             text = f"{trial.error.message}\n\n{trial.error.traceback}"
-            self._client.log_text(known.run_id, text, "error.txt")
+            self._log_text(known, ERROR_FILE, text)
+
+    def _log_text(self, known: _Known, name: str, text: str) -> None:
+        """A file with this text, unless it is there: a tag, set after it, says which it has."""
+        tag, digest = _text_tag(name), hashlib.sha256(text.encode(errors="replace")).hexdigest()
+        if known.tags.get(tag) != digest[:16]:
+            self._client.log_text(known.run_id, text, name)
+            self._tag(known, {tag: digest[:16]})
 
     def _log_evaluation(self, known: _Known, entry: str, part: Evaluated, folder: Path) -> None:
         """Pictures, tables and how they were made, of one part; again where they have changed."""
@@ -276,14 +313,13 @@ class Tracker:
         if trial.error is not None:
             wanted["error"] = trial.error.message[:500]
         else:
-            self._untag(known, ["error"])
+            self._untag(known, ["error", _text_tag(ERROR_FILE)])
         stop = stop_of(trial)
         if stop is not None:
             wanted |= {"stopped.epoch": str(stop.epoch), "stopped.rung": str(stop.rung)}
             wanted["stopped.reason"] = stop_text(trial, stop)
         self._tag(known, wanted)
-        statuses = {"running": "RUNNING", "pending": "KILLED", "failed": "FAILED"}
-        self._set_status(known, statuses.get(trial.state, "FINISHED"), trial.attempts[-1].ended)
+        self._set_status(known, _status(trial), trial.attempts[-1].ended)
 
     def _set_status(self, known: _Known, status: str, ended: float | None) -> None:
         if known.status == status:
@@ -306,7 +342,24 @@ class _Known:
         self.tags: dict[str, str] = dict(run.data.tags)
         self.metric_names: list[str] = list(run.data.metrics)
         self.points: dict[str, dict[int, float]] | None = {} if new else None
-        self.checkpoints: set[str] | None = set() if new else None
+        self.checkpoints: dict[str, int] | None = {} if new else None
+
+
+def _yaml(settings: Mapping[str, Any]) -> str:
+    text: str = yaml.safe_dump(dict(settings), sort_keys=False, allow_unicode=True)
+    return text
+
+
+def _text_tag(name: str) -> str:
+    return f"artifacts.{name}"
+
+
+def _status(trial: Trial) -> str:
+    return STATUSES.get(trial.state, "FINISHED")
+
+
+def _sweep_status(sweep: Sweep) -> str:
+    return SWEEP_STATUSES.get(sweep.outcome, "RUNNING")
 
 
 def _trial_tags(trial: Trial, config: TrialConfig) -> dict[str, str]:

@@ -3,43 +3,46 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
-from typing import TYPE_CHECKING
 
-from orchestration import store
-from orchestration.documents import Evaluated, Sweep, Trial
+from orchestration.bringing import Bringer
 from orchestration.errors import UserError
-from orchestration.ledger import Ledger
 from orchestration.redact import without_secrets
 
-if TYPE_CHECKING:
-    from orchestration.tracking import Tracker
-
 EVERY_S = 2.0
-AFTER_FAILURE_S = 30.0
-FILE = "tracking.json"
-PARENT = "parent"
+MOST_S = 30.0
+"""Between two tries while MLflow does not answer."""
+STUCK_S = 30.0
+"""No run was brought for so long: it is not to be waited for at a sweep's end."""
 
 
 class TrackingThread:
     """Brings MLflow up to date every few seconds, in batches; its failures never stop a sweep.
 
+    MLflow may be down from the start, go and come back: what it missed is brought then.
+
     Args:
-        tracker: of the sweep.
-        ledger: that it follows.
+        bringer: of the sweep.
         warn: told, once, when MLflow stops answering.
+        say: told when it answers again.
     """
 
-    def __init__(self, tracker: Tracker, ledger: Ledger, warn: Callable[[str], None]) -> None:
-        self._tracker = tracker
-        self._ledger = ledger
+    def __init__(
+        self,
+        bringer: Bringer,
+        warn: Callable[[str], None],
+        say: Callable[[str], None] = lambda text: None,
+    ) -> None:
+        self._bringer = bringer
         self._warn = warn
-        self._done = read_signatures(ledger.folder)
+        self._say = say
         self._wake = threading.Event()
         self._ending = False
-        self._failing = False
+        self._given_up = False
+        self._failures = 0
+        self._warned = False
         self._thread = threading.Thread(target=self._follow, name="tracking", daemon=True)
 
     def start(self) -> None:
@@ -47,78 +50,53 @@ class TrackingThread:
         self._thread.start()
 
     def finish(self, timeout_s: float) -> bool:
-        """Bring everything up to date a last time; whether that worked."""
+        """Bring everything up to date a last time; whether that worked.
+
+        While MLflow does not answer that is one short try; it is waited for only as long as it
+        takes what it is given.
+
+        Args:
+            timeout_s: the longest that is waited, in seconds.
+        """
         self._ending = True
         self._wake.set()
-        self._thread.join(timeout_s)
-        return not self._thread.is_alive() and not self._failing
+        until = time.monotonic() + timeout_s
+        brought, moved = self._bringer.brought, time.monotonic()
+        while self._thread.is_alive() and time.monotonic() < min(until, moved + STUCK_S):
+            self._thread.join(0.1)
+            if self._bringer.brought != brought:
+                brought, moved = self._bringer.brought, time.monotonic()
+        self._given_up = True
+        return not self._thread.is_alive() and not self._failures
 
     def _follow(self) -> None:
         while not self._ending:
             self._bring()
-            self._wake.wait(AFTER_FAILURE_S if self._failing else EVERY_S)
+            # What was under way when MLflow went may arrive late: the first try comes soon, but
+            # not at once.
+            self._wake.wait(min(MOST_S, EVERY_S * 2 ** min(self._failures, 10)))
         self._bring()
 
     def _bring(self) -> None:
         try:
-            before = dict(self._done)
-            parent = sweep_signature(self._ledger.sweep)
-            self._tracker.bring_parent(self._ledger)
-            self._done[PARENT] = parent
-            for trial in list(self._ledger.trials.values()):
-                signature = trial_signature(trial)
-                if self._done.get(trial.key) != signature:
-                    self._tracker.bring_trial(self._ledger, trial.key)
-                    self._done[trial.key] = signature
-            if self._done != before:
-                store.write_document(self._ledger.folder / FILE, {"brought": self._done})
+            self._bringer.bring(lambda: self._given_up)
         except Exception as error:  # whatever MLflow raises: training goes on without it
-            first, self._failing = not self._failing, True
-            if first:
-                reason = without_secrets(str(error))
-                with suppress(Exception):  # the thread is to live on, whoever is told
-                    self._warn(
-                        f"MLflow does not take what it is given ({reason}); training goes on"
-                    )
-            # What arrived of it is not known any more: ask MLflow the next time.
-            self._tracker.forget()
+            self._failures += 1
+            # A connection that broke is no news, if the next try works.
+            if not self._warned and (self._failures > 1 or isinstance(error, UserError)):
+                self._warned = True
+                self._tell(self._warn, f"MLflow is behind: {reason_of(error)}; training goes on")
         else:
-            self._failing = False
+            if self._warned:
+                self._tell(self._say, "MLflow answers again, and has been told everything")
+            self._failures, self._warned = 0, False
+
+    def _tell(self, whom: Callable[[str], None], text: str) -> None:
+        with suppress(Exception):  # the thread is to live on, whoever is told
+            whom(text)
 
 
-def trial_signature(trial: Trial) -> str:
-    """Changes whenever there is something to tell MLflow about a trial."""
-    parts = _parts(trial.evaluations)
-    return f"{trial.state} {len(trial.attempts)} {trial.epoch} {len(trial.checkpoints)} {parts}"
-
-
-def sweep_signature(sweep: Sweep) -> str:
-    """Changes whenever there is something to tell MLflow about the sweep itself."""
-    return f"{sweep.outcome} {_parts(sweep.evaluations)}".strip()
-
-
-def _parts(evaluations: Mapping[str, Evaluated]) -> str:
-    return ",".join(
-        f"{name}={part.state}{part.ended or ''}" for name, part in sorted(evaluations.items())
-    )
-
-
-def read_signatures(folder: Path) -> dict[str, str]:
-    """What MLflow has been told already, by trial key."""
-    try:
-        brought: dict[str, str] = store.read_document(folder / FILE)["brought"]
-    except (FileNotFoundError, UserError):
-        return {}
-    return brought
-
-
-def forget_signatures(folder: Path) -> None:
-    """Let a tracking server that is new to the sweep be told everything."""
-    store.remove(folder / FILE)
-
-
-def up_to_date(ledger: Ledger) -> bool:
-    """Whether MLflow has been told everything, how the sweep ended included, without asking it."""
-    brought = read_signatures(ledger.folder)
-    told = all(brought.get(trial.key) == trial_signature(trial) for trial in ledger.trials.values())
-    return told and brought.get(PARENT) == sweep_signature(ledger.sweep)
+def reason_of(error: Exception) -> str:
+    """What an MLflow says that does not do as it is asked, in a line and without passwords."""
+    text = without_secrets(str(error)).strip() or type(error).__name__
+    return text.splitlines()[0]

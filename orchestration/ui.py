@@ -13,7 +13,6 @@ from orchestration.errors import UserError
 from orchestration.interrupt import Interrupted, InterruptHandler
 from orchestration.mlflow_config import (
     artifact_root,
-    check_reachable,
     is_server,
     load_mlflow_config,
     resolved_uri,
@@ -23,6 +22,7 @@ from orchestration.mlflow_config import (
 from orchestration.mlflow_server import MlflowServer
 from orchestration.pages import HINT, sweep_pages
 from orchestration.programs import program
+from orchestration.reachable import check_reachable
 
 START_S = 120.0
 LOOK_S = 0.2

@@ -17,6 +17,7 @@ from orchestration.printable import printable_lines
 COMMANDS = {
     "run": "Run or continue a sweep.",
     "resume": "Continue a sweep by its name, with its stored plan and flags.",
+    "stop": "End a sweep's run gracefully, from another terminal.",
     "retry": "Run the failed trials of a sweep again.",
     "evaluate": "Add evaluations to the trained trials of a sweep.",
     "plan": "List the trials that a sweep file means; run nothing.",
@@ -25,6 +26,7 @@ COMMANDS = {
     "study": "Show the Optuna studies of a sweep, or export them.",
     "list": "List all sweeps of the storage folder.",
     "compare": "Set the trials of a sweep, or its searches, side by side.",
+    "sync": "Bring MLflow to what the folder of a sweep says.",
     "ui": "Open MLflow's pages of the sweeps.",
     "data": "Fetch or check a data set, or a folder of images of your own.",
     "doctor": "Check this machine for what a sweep needs.",

@@ -12,12 +12,12 @@ from orchestration.doctor.http import health
 from orchestration.doctor.wanted import Wanted
 from orchestration.errors import UserError
 from orchestration.mlflow_config import (
-    check_reachable,
     is_server,
     load_mlflow_config,
     resolved_uri,
     sqlite_path,
 )
+from orchestration.reachable import check_reachable
 from orchestration.redact import without_secrets
 
 NAME = "tracking"
@@ -73,6 +73,6 @@ def _database(path: Path, shown: str) -> Finding:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as database:
             database.execute("SELECT name FROM sqlite_master").fetchall()
     except sqlite3.Error as error:
-        advice = f"Move the file away (cvae-sweep fills a new one from the ledger), or {CHOOSE}."
+        advice = f"Move the file away (cvae-sweep sync NAME fills a new one), or {CHOOSE}."
         return problem(NAME, f"{shown} cannot be read: {error}", advice)
     return ok(NAME, shown)

@@ -18,6 +18,19 @@ import pytest
 
 COMMAND = Path(sys.executable).with_name("cvae-sweep")
 PATIENCE_S = 90.0
+EPOCHS = 20
+SPEC = f"""\
+name: digits
+base:
+  data: {{name: digits}}
+  epochs: {EPOCHS}
+  batch_size: 64
+  learning_rate: 1e-3
+grid:
+  model: [vae, cvae]
+checkpoints: {{min_interval_s: 0}}
+evaluation: {{probe_every: 10, umap: false, fd: false}}
+"""
 
 
 @dataclass
@@ -157,14 +170,51 @@ def numbers(place: Place) -> dict[str, Any]:
     }
 
 
-@pytest.fixture(scope="module")
+def check_mlflow(place: Place) -> None:
+    """One run a trial and one above them, all at their end, every step there exactly once."""
+    from mlflow import MlflowClient
+
+    client = MlflowClient(f"sqlite:///{place.folder}/runs/mlflow.db")
+    experiment = client.get_experiment_by_name("digits")
+    runs = client.search_runs([experiment.experiment_id])
+    assert [run.info.status for run in runs] == ["FINISHED"] * 3
+    children = {run.data.tags["trial_key"]: run for run in runs if "trial_key" in run.data.tags}
+    (parent,) = (run for run in runs if "trial_key" not in run.data.tags)
+    for trial in place.documents():
+        run = children[trial["key"]]
+        assert run.info.run_id == trial["run_id"]
+        assert run.data.tags["mlflow.parentRunId"] == parent.info.run_id
+        for name in ("val/loss", "train/reconstruction"):
+            history = client.get_metric_history(run.info.run_id, name)
+            assert sorted((m.step, m.value) for m in history) == [
+                (epoch["epoch"], epoch["metrics"][name]) for epoch in trial["epochs"]
+            ]
+        accuracy = client.get_metric_history(run.info.run_id, "probe/accuracy")
+        assert len(accuracy) == 1
+        assert accuracy[0].value == trial["evaluations"]["probe"]["metrics"]["probe/accuracy"]
+        names = {Path(item.path).name for item in client.list_artifacts(run.info.run_id)}
+        assert {"config.yaml", "checkpoints"} <= names
+
+
+@pytest.fixture(scope="session")
+def whole(make_place: Callable[..., Place]) -> Place:
+    """An undisturbed run."""
+    place = make_place("a", SPEC)
+    status = place.finish()
+    assert status["state"] == "finished"
+    assert place.left_behind() == []
+    return place
+
+
+@pytest.fixture(scope="session")
 def make_place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Place]]:
     """``make_place("a", text)``: a place with this sweep file, named ``digits`` unless told."""
     places: list[Place] = []
     with tempfile.TemporaryDirectory(prefix="e2e", dir="/tmp") as short:
 
         def make(folder: str, text: str, name: str = "digits") -> Place:
-            place = Place(tmp_path_factory.mktemp(folder), Path(short) / folder, name)
+            short_name = f"{len(places)}{folder}"  # modules may use the same name
+            place = Place(tmp_path_factory.mktemp(folder), Path(short) / short_name, name)
             (place.folder / "sweep.yaml").write_text(text)
             places.append(place)
             return place

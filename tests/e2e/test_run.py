@@ -16,21 +16,8 @@ from typing import Any
 
 import pytest
 
-from .conftest import PATIENCE_S, Family, Place, numbers
+from .conftest import EPOCHS, PATIENCE_S, SPEC, Family, Place, check_mlflow, numbers
 
-EPOCHS = 20
-SPEC = f"""\
-name: digits
-base:
-  data: {{name: digits}}
-  epochs: {EPOCHS}
-  batch_size: 64
-  learning_rate: 1e-3
-grid:
-  model: [vae, cvae]
-checkpoints: {{min_interval_s: 0}}
-evaluation: {{probe_every: 10, umap: false, fd: false}}
-"""
 EVALUATED = """\
 name: digits
 base: {data: {name: digits}, epochs: 6, batch_size: 64, learning_rate: 1e-3}
@@ -41,42 +28,6 @@ evaluation:
   umap: {n: 100, shared: true}
   pictures: {samples: 9}
 """
-
-
-@pytest.fixture(scope="module")
-def whole(make_place: Callable[..., Place]) -> Place:
-    """An undisturbed run."""
-    place = make_place("a", SPEC)
-    status = place.finish()
-    assert status["state"] == "finished"
-    assert place.left_behind() == []
-    return place
-
-
-def check_mlflow(place: Place) -> None:
-    """One run a trial and one above them, all at their end, every step there exactly once."""
-    from mlflow import MlflowClient
-
-    client = MlflowClient(f"sqlite:///{place.folder}/runs/mlflow.db")
-    experiment = client.get_experiment_by_name("digits")
-    runs = client.search_runs([experiment.experiment_id])
-    assert [run.info.status for run in runs] == ["FINISHED"] * 3
-    children = {run.data.tags["trial_key"]: run for run in runs if "trial_key" in run.data.tags}
-    (parent,) = (run for run in runs if "trial_key" not in run.data.tags)
-    for trial in place.documents():
-        run = children[trial["key"]]
-        assert run.info.run_id == trial["run_id"]
-        assert run.data.tags["mlflow.parentRunId"] == parent.info.run_id
-        for name in ("val/loss", "train/reconstruction"):
-            history = client.get_metric_history(run.info.run_id, name)
-            assert sorted((m.step, m.value) for m in history) == [
-                (epoch["epoch"], epoch["metrics"][name]) for epoch in trial["epochs"]
-            ]
-        accuracy = client.get_metric_history(run.info.run_id, "probe/accuracy")
-        assert len(accuracy) == 1
-        assert accuracy[0].value == trial["evaluations"]["probe"]["metrics"]["probe/accuracy"]
-        names = {Path(item.path).name for item in client.list_artifacts(run.info.run_id)}
-        assert {"config.yaml", "checkpoints"} <= names
 
 
 def test_a_sweep_from_beginning_to_end(whole: Place) -> None:

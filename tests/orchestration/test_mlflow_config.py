@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import socket
-import time
 from pathlib import Path
 
 import pytest
@@ -12,7 +9,6 @@ import pytest
 from orchestration.errors import UserError
 from orchestration.mlflow_config import (
     MlflowConfig,
-    check_reachable,
     load_mlflow_config,
     resolved_uri,
     without_credentials,
@@ -114,38 +110,6 @@ def test_the_default_database_lies_in_the_storage_folder(tmp_path: Path) -> None
 )
 def test_credentials_are_not_shown(uri: str, shown: str) -> None:
     assert without_credentials(uri) == shown
-
-
-@pytest.mark.parametrize(
-    "uri", ["http://me:secret@127.0.0.1:9", "https://127.0.0.1:9/x", "http://127.0.0.1:99999"]
-)
-def test_a_server_that_does_not_answer(uri: str) -> None:
-    began = time.monotonic()
-    with pytest.raises(UserError, match=r"127\.0\.0\.1.*does not answer") as raised:
-        check_reachable(uri)
-    assert time.monotonic() - began < 7
-    assert "secret" not in str(raised.value)
-
-
-def test_a_server_that_listens() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        check_reachable(f"http://127.0.0.1:{server.getsockname()[1]}")
-
-
-def test_databases(tmp_path: Path) -> None:
-    check_reachable(f"sqlite:///{tmp_path}/not/yet/there/mlflow.db")
-    assert not (tmp_path / "not").exists()
-    (tmp_path / "file").write_text("")
-    for place in ("file/mlflow.db", ""):
-        with pytest.raises(UserError, match="cannot be written"):
-            check_reachable(f"sqlite:///{tmp_path}/{place}")
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_a_folder_that_may_not_be_written_to(tmp_path: Path) -> None:
-    tmp_path.chmod(0o500)
-    with pytest.raises(UserError, match="cannot be written"):
-        check_reachable(f"sqlite:///{tmp_path}/mlflow.db")
 
 
 def test_a_wrong_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,25 @@
+"""``cvae-sweep sync``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from orchestration.cli.options import storage_option, sweep_name_argument, tracking_uri_option
+from orchestration.storage import storage_folder
+
+
+@click.command(name="sync")
+@sweep_name_argument()
+@storage_option
+@tracking_uri_option
+def command(name: str, storage: Path | None, tracking_uri: str | None) -> int:
+    """Bring MLflow's runs of sweep NAME to what its folder says; an empty MLflow gets them all.
+
+    For when MLflow was down, lost its data, or is another one now. Nothing is trained.
+    """
+    from orchestration.console import Console
+    from orchestration.sync import sync_sweep
+
+    return sync_sweep(name, storage_folder(storage), tracking_uri, Console())

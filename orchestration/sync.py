@@ -1,0 +1,118 @@
+"""``sync``: MLflow's runs brought to what the ledger says, without training anything."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+from orchestration.bringing import Bringer, Place, forget_signatures
+from orchestration.console import Console
+from orchestration.counting import count
+from orchestration.entry import note_tracking
+from orchestration.errors import UserError
+from orchestration.ledger import Ledger
+from orchestration.lock import locked
+from orchestration.mlflow_config import load_mlflow_config, resolved_uri, without_credentials
+from orchestration.pages import how_to_look
+from orchestration.preparation import Flags
+from orchestration.processes import end_left_behind
+from orchestration.programs import program
+from orchestration.reachable import check_reachable
+from orchestration.resume import stored_flags
+from orchestration.searchreport import note_search
+from orchestration.status import sweep_folder
+from orchestration.storage import storage_flags
+from orchestration.tracking_thread import reason_of
+
+
+def sync_sweep(name: str, storage: Path, tracking_uri: str | None, console: Console) -> int:
+    """Tell MLflow everything of a sweep, as if it had been told nothing.
+
+    Args:
+        name: of the sweep.
+        storage: folder of all sweeps.
+        tracking_uri: from the command line; None: where the sweep was tracked last.
+        console: told how many runs were brought.
+
+    Returns:
+        Exit code: 0.
+
+    Raises:
+        UserError: there is no such sweep, it is at work, or MLflow does not answer.
+    """
+    folder = sweep_folder(name, storage)
+    stored = stored_flags(Ledger.open(folder).sweep)
+    config = load_mlflow_config(Flags(tracking_uri=tracking_uri).over(stored).tracking_uri)
+    place = Place(resolved_uri(config, storage), config, storage)
+    check_reachable(place.uri)  # importing MLflow takes longer than this
+    with locked(folder):
+        end_left_behind(folder)
+        ledger = Ledger.open(folder)
+        with console.busy("connecting MLflow"):
+            opened = place.open(ledger.sweep.name)
+        forget_signatures(folder)
+        bring_to_rest(ledger, ended=False)
+        if tracking_uri is not None:  # the command that continues goes there as well
+            ledger.sweep.flags["tracking_uri"] = without_credentials(place.uri)
+        note_tracking(ledger, place.uri)
+        bringer = Bringer(place, ledger, opened)
+        with console.busy("telling MLflow"):
+            _bring(bringer)
+    console.line(f"{name}: MLflow has been told of {count(bringer.brought, 'run')}")
+    for line in how_to_look(ledger.sweep, storage):
+        console.line(line)
+    return 0
+
+
+def _bring(bringer: Bringer) -> None:
+    try:
+        bringer.bring()
+    except Exception as error:  # MLflow raises its own, SQLAlchemy's and requests' errors
+        raise UserError(
+            f"MLflow took {count(bringer.brought, 'run')}, and then no more "
+            f"({reason_of(error)}); run the same command again when it answers"
+        ) from error
+
+
+def catch_up(place: Place, ledger: Ledger, console: Console) -> None:
+    """Tell MLflow what it missed of a sweep that has ended; where it is down, say so.
+
+    Args:
+        place: of MLflow.
+        ledger: of the sweep; its lock is held.
+        console: told what is the matter.
+    """
+    bring_to_rest(ledger, ended=True)
+    note_tracking(ledger, place.uri)
+    try:
+        with console.busy("MLflow is catching up"):
+            Bringer(place, ledger).bring()
+    except Exception as error:  # the sweep has ended well all the same
+        console.warning(f"MLflow is behind: {reason_of(error)}")
+        say_behind(ledger, console)
+
+
+def bring_to_rest(ledger: Ledger, *, ended: bool) -> None:
+    """Do what a driver that died could not: note that nothing runs, and how the sweep stands.
+
+    Args:
+        ledger: of the sweep; its lock is held.
+        ended: whether nothing is left to do but what has no trials yet.
+    """
+    ledger.recover()
+    note_search(ledger)
+    sweep, planned = ledger.sweep, ledger.planned()
+    if not ended and sweep.outcome != "running":
+        return
+    if not ended or ledger.to_come or any(trial.state == "pending" for trial in planned):
+        sweep.outcome = "interrupted"
+    else:
+        sweep.outcome = "failed" if any(t.state == "failed" for t in planned) else "finished"
+    ledger.save_sweep()
+
+
+def say_behind(ledger: Ledger, console: Console) -> None:
+    """Say which command brings MLflow up to date."""
+    flags = storage_flags(ledger.folder.parent)
+    command = [program("cvae-sweep"), "sync", ledger.sweep.name, *flags]
+    console.warning(f"MLflow is not up to date; when it answers again: {shlex.join(command)}")
