@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Literal, TypeVar, get_type_hints
 
 from cvae_core.errors import ConfigError
@@ -328,7 +329,7 @@ def build(cls: type[T], settings: Mapping[str, Any]) -> T:
     unknown = set(settings) - set(declared)
     if unknown:
         raise ConfigError(f"unknown settings of {cls.__name__}: {', '.join(sorted(unknown))}")
-    hints = get_type_hints(cls)
+    hints = _hints(cls)
     values: dict[str, Any] = {}
     for name, value in settings.items():
         hint = hints[declared[name].name]
@@ -342,6 +343,12 @@ def build(cls: type[T], settings: Mapping[str, Any]) -> T:
             value = float(value)
         values[declared[name].name] = value
     return cls(**values)
+
+
+@cache
+def _hints(cls: type) -> dict[str, Any]:
+    # Evaluating annotations takes longer than all else here, and ledgers hold many trials.
+    return get_type_hints(cls)
 
 
 def _plain(value: Any) -> Any:

@@ -1,0 +1,128 @@
+"""``cvae-sweep run`` in this process, without Ray and MLflow; all else is the real thing."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from cvae_core.data import Dataset
+from orchestration.console import Console
+from orchestration.door import Door
+from orchestration.engine_local import run_in_process
+from orchestration.jobs import Job, Report
+from orchestration.layers import Layers
+from orchestration.ledger import Ledger
+from orchestration.preparation import Flags, Request
+from orchestration.queue import Queue
+from orchestration.runner import run_sweep
+from orchestration.spec import parse_spec
+from orchestration.tracking_thread import TrackingThread
+from orchestration.worker import Worker
+
+class Tracking(TrackingThread):
+    """Brings what there is at once, so that there is one order of writes."""
+
+    def start(self) -> None:
+        self._bring()
+
+    def finish(self, timeout_s: float) -> bool:
+        self._bring()
+        return True
+
+
+class Mlflow:
+    """Takes everything; as with MLflow, runs get names that the ledger notes."""
+
+    def bring_parent(self, ledger: Ledger) -> None:
+        if ledger.sweep.parent_run_id is None:
+            ledger.sweep.parent_run_id = "parent"
+            ledger.save_sweep()
+
+    def bring_trial(self, ledger: Ledger, key: str) -> None:
+        if ledger.trials[key].run_id is None:
+            ledger.change(key, lambda trial: setattr(trial, "run_id", f"run of {key}"))
+
+    def forget(self) -> None:
+        raise AssertionError("MLflow was not told")
+
+
+@dataclass
+class Work:
+    """What the workers of a driver did, as often as they did it."""
+
+    trained: list[tuple[str, int]] = field(default_factory=list)
+    """Trials with the epoch."""
+    ended: list[tuple[str, str]] = field(default_factory=list)
+    """Trials with the evaluation that was made; empty where a training failed."""
+
+
+class Driver:
+    """Each call of ``run`` is a driver that begins or continues the sweep.
+
+    Args:
+        data: in place of the sweep's data set.
+        sections: of the sweep file.
+    """
+
+    def __init__(self, data: Dataset, sections: dict[str, Any]) -> None:
+        self.spec = parse_spec(Layers(Path("small.yaml"), sections, {}))
+        self.work = Work()
+        self._data = data
+
+    def run(self, storage: Path, recovered: Callable[[], None] = lambda: None) -> int:
+        """Run or continue; the exit code.
+
+        Args:
+            storage: folder of the sweep's folder.
+            recovered: called before the first job, when what a driver before left is tidied up.
+        """
+        self.work = Work()
+        request = Request(self.spec, storage, "cvae-sweep run small.yaml", Flags())
+
+        def follow(connected: Any, ledger: Ledger, console: Console) -> Tracking:
+            recovered()
+            thread = Tracking(connected[0], ledger, pytest.fail)
+            thread.start()
+            return thread
+
+        with pytest.MonkeyPatch.context() as patch:
+            # What a driver before has left is this very process, and what it started is not its.
+            patch.setattr("orchestration.processes.end_all", lambda _: 0)
+            # No power is cut here: what was written is there for the next one.
+            patch.setattr(os, "fsync", lambda _: None)
+            patch.setattr("orchestration.datasets.load", lambda *_: self._data)
+            patch.setattr(
+                "orchestration.runner._ray", lambda *_: nullcontext(SimpleNamespace(slots=1))
+            )
+            patch.setattr("orchestration.engine.run_on_ray", self._in_process)
+            patch.setattr("orchestration.runner._connect", lambda *_, **__: (Mlflow(), "e", "1"))
+            patch.setattr("orchestration.runner._follow", follow)
+            return run_sweep(request, Console(io.StringIO(), quiet=True))
+
+    def _in_process(
+        self, _: Any, queue: Queue, door: Door, datasets: Any, folder: Path, *__: Any
+    ) -> None:
+        work = self.work
+
+        class Counting(Worker):
+            def start(self, job: Job) -> None:
+                self.job = job
+                super().start(job)
+
+            def step(self) -> Report:
+                report = super().step()
+                if report.kind == "epoch" and report.epoch is not None:
+                    work.trained.append((self.job.key, report.epoch["epoch"]))
+                elif report.final:
+                    work.ended.append((self.job.key, self.job.entry))
+                return report
+
+        run_in_process(queue, door, Counting(datasets, folder, threads=1, gpu=False))
