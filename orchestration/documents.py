@@ -45,6 +45,8 @@ class CheckpointRef(Document):
     path: str
     sha256: str
     bytes: int
+    spare: bool = False
+    """Kept only until the newer one has been read: for the case that it is damaged."""
 
 
 class Failure(Document):

@@ -70,14 +70,10 @@ class Door:
             return True
         stopping = self.stopping  # read once: Ctrl-C may set it at any moment
         if report.kind == "epoch":
-            superfluous = self._epoch(job, report, stopping=stopping)
+            self._epoch(job, report, stopping=stopping)
         else:
-            superfluous = []
             report = self._with_log(job, report)
             self._outcome(job, report)
-        # Only what no document names any more is removed, and only afterwards.
-        for path in superfluous:
-            store.remove(self._ledger.folder / path)
         self._listener(job, report, self._ledger.trials.get(job.key))
         stop = report.final or stopping or self._is_stopped(job)
         if stop:
@@ -125,9 +121,7 @@ class Door:
 
         self._ledger.change(job.key, fail)
 
-    def _epoch(self, job: Job, report: Report, *, stopping: bool) -> list[str]:
-        superfluous: list[str] = []
-
+    def _epoch(self, job: Job, report: Report, *, stopping: bool) -> None:
         def enter(trial: Trial) -> None:
             attempt = trial.attempts[-1]
             attempt.worker = attempt.worker or report.worker
@@ -137,9 +131,7 @@ class Door:
                 record = Epoch.model_validate(report.epoch)
                 trial.epochs = [e for e in trial.epochs if e.epoch < record.epoch] + [record]
             if report.checkpoint is not None:
-                superfluous.extend(
-                    self._keep(trial, CheckpointRef.model_validate(report.checkpoint))
-                )
+                self._keep(trial, CheckpointRef.model_validate(report.checkpoint))
             if report.final:
                 end_attempt(trial, "finished", "finished")
             elif self._decides_to_stop(job, trial, report):
@@ -148,7 +140,6 @@ class Door:
                 end_attempt(trial, "interrupted", "pending")
 
         self._ledger.change(job.key, enter)
-        return superfluous
 
     def _decides_to_stop(self, job: Job, trial: Trial, report: Report) -> bool:
         """Whether a scheduler stops the trial after this epoch; what it decides is noted."""
@@ -162,14 +153,15 @@ class Door:
             trial.decisions = [*trial.decisions, decision]
         return decision.stop
 
-    def _keep(self, trial: Trial, newest: CheckpointRef) -> list[str]:
-        """Name the newest checkpoint; paths of those that need not stay."""
+    def _keep(self, trial: Trial, newest: CheckpointRef) -> None:
+        """Name the newest checkpoint, and of the others those that stay."""
         every, keep = self._checkpoints.every_epochs, self._checkpoints.keep
         older = [ref for ref in trial.checkpoints if ref.epoch < newest.epoch]
         kept = [ref for ref in older if every and ref.epoch % every == 0]
         if keep != "all":
             own = bool(every and newest.epoch % every == 0)
             kept = kept[max(0, len(kept) - keep + own) :]
-        before = {ref.path for ref in trial.checkpoints}
-        trial.checkpoints = [*kept, newest]
-        return sorted(before - {ref.path for ref in trial.checkpoints})
+        for ref in kept:
+            ref.spare = False
+        spare = [ref.model_copy(update={"spare": True}) for ref in older[-1:] if ref not in kept]
+        trial.checkpoints = [*kept, *spare, newest]

@@ -12,3 +12,7 @@ class UserError(Exception):
     def __init__(self, *lines: str) -> None:
         super().__init__("\n".join(lines))
         self.lines = lines
+
+
+class DamagedError(UserError):
+    """A file is torn, or was altered since it was written."""

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import shlex
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from orchestration import store
-from orchestration.documents import Evaluated, Study, Sweep, Trial, end_attempt
-from orchestration.errors import UserError
-from orchestration.storage import storage_flags
+from orchestration.documents import CheckpointRef, Evaluated, Study, Sweep, Trial, end_attempt
+from orchestration.errors import DamagedError, UserError
 from orchestration.studystate import to_come
 
 
@@ -27,6 +22,8 @@ class Ledger:
         self.trials = trials
         self.studies: dict[str, Study] = {}
         self._guard = threading.RLock()
+        self._files: dict[str, tuple[set[str], str | None]] = {}
+        """Of each trial: checkpoints on disk, and the newest that its document names."""
 
     @classmethod
     def create(cls, folder: Path, sweep: Sweep) -> Ledger:
@@ -46,8 +43,7 @@ class Ledger:
             sweep = Sweep.model_validate(store.read_document(folder / "sweep.json"))
         except FileNotFoundError:
             raise UserError(f"{folder}: there is no sweep here") from None
-        paths = sorted((folder / "trials").glob("*.json"))
-        trials = [Trial.model_validate(store.read_document(path)) for path in paths]
+        trials = [_read_trial(path) for path in sorted((folder / "trials").glob("*.json"))]
         ledger = cls(folder, sweep, {trial.key: trial for trial in trials})
         ledger.studies = read_studies(folder)
         return ledger
@@ -78,21 +74,32 @@ class Ledger:
     def save_sweep(self) -> None:
         """Write the sweep's own document."""
         with self._guard:
-            store.write_document(self.folder / "sweep.json", self.sweep.model_dump(mode="json"))
+            content = self.sweep.model_dump(mode="json")
+            store.write_document(self.folder / "sweep.json", content, keep_previous=True)
 
     def save(self, trial: Trial) -> None:
-        """Write a trial's document."""
+        """Write a trial's document.
+
+        Checkpoints that it does not name are removed, but for the newest that the version before
+        names: with each of the two versions the trial can be continued.
+        """
         with self._guard:
             self.trials[trial.key] = trial
             path = self.folder / "trials" / f"{trial.key}.json"
-            store.write_document(path, trial.model_dump(mode="json"))
+            store.write_document(path, trial.model_dump(mode="json"), keep_previous=True)
+            there, newest = self._files.get(trial.key, (set(), None))
+            named = {ref.path for ref in trial.checkpoints}
+            superfluous = there - named - {newest}
+            self._files[trial.key] = (there | named) - superfluous, _newest(trial.checkpoints)
+            for name in sorted(superfluous):
+                store.remove(self.folder / name)
 
     def save_study(self, study: Study) -> None:
         """Write a study's document."""
         with self._guard:
             self.studies[study.key] = study
             path = self.folder / "studies" / f"{study.key}.json"
-            store.write_document(path, study.model_dump(mode="json"))
+            store.write_document(path, study.model_dump(mode="json"), keep_previous=True)
 
     def change(self, key: str, change: Callable[[Trial], None]) -> Trial:
         """Change a trial and write it, as one step to other threads."""
@@ -114,7 +121,7 @@ class Ledger:
                 update={name: getattr(before, name) for name in ("metrics", "artifacts", "facts")}
             )
         if key:
-            self.change(key, lambda trial: trial.evaluations.update({entry: evaluated}))
+            self.change(key, partial(_enter_evaluation, entry, evaluated))
         else:
             with self._guard:
                 self.sweep.evaluations[entry] = evaluated
@@ -169,17 +176,56 @@ class Ledger:
     def recover(self) -> list[str]:
         """Put trials that a dead driver left running back in line; their keys.
 
+        Documents that are damaged are replaced by the version before, which is what was read.
         Checkpoints that no document names and writes that were cut off are removed.
         """
+        for path in self._documents():
+            store.restore(path)
+        store.remove_parts(self.folder)
+        for key, trial in self.trials.items():
+            named = {ref.path for ref in trial.checkpoints}
+            before = _newest(_checkpoints_before(self.folder / "trials" / f"{key}.json"))
+            self._files[key] = named | ({before} if before else set()), _newest(trial.checkpoints)
+        there = {name for names, _ in self._files.values() for name in names}
+        for path in (self.folder / "checkpoints").rglob("*.pt"):
+            if path.relative_to(self.folder).as_posix() not in there:
+                store.remove(path)
         lost = [trial.key for trial in self.trials.values() if trial.state == "running"]
         for key in lost:
             self.change(key, lambda trial: end_attempt(trial, "lost", "pending"))
-        store.remove_parts(self.folder)
-        named = {ref.path for trial in self.trials.values() for ref in trial.checkpoints}
-        for path in (self.folder / "checkpoints").rglob("*.pt"):
-            if path.relative_to(self.folder).as_posix() not in named:
-                store.remove(path)
         return lost
+
+    def damaged(self) -> list[Path]:
+        """Documents of which the version before is read, because they are damaged."""
+        return [path for path in self._documents() if store.is_damaged(path)]
+
+    def _documents(self) -> list[Path]:
+        paths = [self.folder / "sweep.json"]
+        for kind in ("trials", "studies"):
+            paths += sorted((self.folder / kind).glob("*.json"))
+        return paths
+
+
+def _read_trial(path: Path) -> Trial:
+    try:
+        return Trial.model_validate(store.read_document(path))
+    except DamagedError as error:
+        raise DamagedError(
+            *error.lines, f"move it away, and trial {path.stem} is trained from its beginning"
+        ) from None
+
+
+def _newest(refs: Iterable[CheckpointRef]) -> str | None:
+    newest = max(refs, key=lambda ref: ref.epoch, default=None)
+    return None if newest is None else newest.path
+
+
+def _checkpoints_before(path: Path) -> list[CheckpointRef]:
+    """Checkpoints that the version before of a trial's document names."""
+    try:
+        return Trial.model_validate(store.read_document(store.previous(path))).checkpoints
+    except (FileNotFoundError, UserError):
+        return []
 
 
 def read_studies(folder: Path) -> dict[str, Study]:
@@ -202,6 +248,12 @@ def planned_keys(sweep: Sweep, studies: Mapping[str, Study]) -> list[str]:
     return list(dict.fromkeys(keys))
 
 
+def _enter_evaluation(entry: str, evaluated: Evaluated, trial: Trial) -> None:
+    trial.evaluations[entry] = evaluated
+    if evaluated.state == "finished" and "@" not in entry:  # so the last checkpoint is good
+        trial.checkpoints = [ref for ref in trial.checkpoints if not ref.spare]
+
+
 def _forget(entry: str, trial: Trial) -> None:
     # What was found before stays until something new is.
     trial.evaluations[entry].state = "pending"
@@ -221,25 +273,3 @@ def _put_back(parts: frozenset[str], trial: Trial) -> None:
         for entry, part in trial.evaluations.items()
         if part.state != "failed" or entry not in wanted
     }
-
-
-@contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Hold a sweep's lock. It goes with the process that holds it, however that ends.
-
-    Raises:
-        UserError: another process holds it.
-    """
-    lock = FileLock(folder / "lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        watch = ["cvae-sweep", "status", folder.name, *storage_flags(folder.parent)]
-        raise UserError(
-            f"{folder}: another cvae-sweep is at work on this sweep; "
-            f"watch it with `{shlex.join(watch)}`"
-        ) from None
-    try:
-        yield
-    finally:
-        lock.release()

@@ -1,11 +1,15 @@
 """The processes and temporary folder of a driver, on record for the command that comes after it.
 
-Processes are identified by id and creation time together, never by name, group or session.
+Processes are identified by id and start together, never by name, group or session. A start is
+counted from the machine's own start, so that a clock that is set says nothing about it.
 """
 
 from __future__ import annotations
 
+import os
+import socket
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,31 +23,58 @@ from orchestration.errors import UserError
 FILE = "processes.json"
 PREFIX = "cvae-"
 WAIT_S = 5.0
+EVERY_S = 0.2
 
 
 class ProcessRecord:
     """Notes the driver, its descendants and its temporary folder beside the sweep's lock."""
 
     def __init__(self, folder: Path) -> None:
-        self._path = folder / FILE
-        self._noted: list[dict[str, Any]] = []
+        self._folder = folder
+        self._noted: list[dict[str, int]] = []
+        self._guard = threading.Lock()
         # Ray's sockets lie below it, and their paths may not be long.
         self.temporary = Path(tempfile.mkdtemp(prefix=PREFIX))
 
     def update(self) -> None:
         """Note those that live now; writes only where that changes something."""
-        driver = psutil.Process()
-        living = [_identity(p) for p in (driver, *driver.children(recursive=True))]
-        found = [identity for identity in living if identity is not None]
-        if found != self._noted:
-            self._noted = found
-            noted = {"processes": found, "temporary": str(self.temporary)}
-            store.write_document(self._path, noted)
+        with self._guard:
+            pids = [os.getpid(), *(child.pid for child in psutil.Process().children(True))]
+            found = [noted for pid in pids if (noted := identity(pid)) is not None]
+            # Whoever's parent has ended is nobody's descendant any more.
+            found += [noted for noted in self._noted if noted not in found and find(noted)]
+            if found != self._noted:
+                self._noted = found
+                document = place(self._folder) | {"temporary": str(self.temporary)}
+                store.write_document(self._folder / FILE, document | {"processes": found})
+
+    @contextmanager
+    def following(self) -> Iterator[None]:
+        """Update several times a second meanwhile: many are being started."""
+        ended = threading.Event()
+
+        def follow() -> None:
+            while not ended.wait(EVERY_S):
+                self.update()
+
+        thread = threading.Thread(target=follow, name="processes", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
+
+    def end(self) -> None:
+        """End all descendants, those on record included whose parents have ended."""
+        self.update()
+        end_all([noted for noted in self._noted if noted["pid"] != os.getpid()])
 
     def clear(self) -> None:
-        """Forget them: the driver is about to end in good order."""
+        """Forget them, and end who still lives: the driver is about to end in good order."""
+        self.end()
         store.remove_folder(self.temporary)
-        store.remove(self._path)
+        store.remove(self._folder / FILE)
 
 
 @contextmanager
@@ -65,54 +96,115 @@ def end_left_behind(folder: Path) -> int:
     """
     noted = _noted(folder)
     if noted is None:
+        store.remove(folder / FILE)  # of another machine, or damaged
         return 0
-    left, temporary = _left(noted)
-    for process in left:
-        _signal(process, "terminate")
-    _, stubborn = psutil.wait_procs(left, timeout=WAIT_S)
-    for process in stubborn:
-        _signal(process, "kill")
-    psutil.wait_procs(stubborn, timeout=WAIT_S)
+    left = end_all(noted["processes"])
+    temporary = _temporary(noted)
     if temporary is not None:
         store.remove_folder(temporary)
     store.remove(folder / FILE)
-    return len(left)
+    return left
+
+
+def end_all(processes: list[dict[str, int]]) -> int:
+    """End those of the noted processes that live: asked first, killed where they do not hear.
+
+    Returns:
+        How many lived.
+    """
+    living = [process for process in map(find, processes) if process is not None]
+    for process in living:
+        _signal(process, "terminate")
+    _, stubborn = psutil.wait_procs(living, timeout=WAIT_S)
+    for process in stubborn:
+        _signal(process, "kill")
+    psutil.wait_procs(stubborn, timeout=WAIT_S)
+    return len(living)
 
 
 def left_behind(folder: Path) -> tuple[list[psutil.Process], Path | None]:
     """What a driver that is gone has left: living processes, and its temporary folder if there."""
     noted = _noted(folder)
-    return ([], None) if noted is None or driver_alive(folder) else _left(noted)
+    if noted is None or driver_alive(folder):
+        return [], None
+    living = [process for process in map(find, noted["processes"]) if process is not None]
+    return living, _temporary(noted)
+
+
+def place(folder: Path) -> dict[str, Any]:
+    """Where process ids mean something: this machine since its start, and this very folder.
+
+    A copy of the folder knows of the original's processes, but they are none of its own.
+    """
+    about = folder.stat()
+    return {
+        "host": socket.gethostname(),
+        "boot": _boot(),
+        "folder": [about.st_dev, about.st_ino],
+    }
+
+
+def is_here(noted: dict[str, Any], folder: Path) -> bool:
+    """Whether something was noted on this machine, of this very folder."""
+    here = place(folder)
+    return all(noted.get(name) == here[name] for name in ("boot", "folder"))
+
+
+def identity(pid: int) -> dict[str, int] | None:
+    """A living process for the record; None: there is none."""
+    started = _started(pid)
+    return None if started is None else {"pid": pid, "started": started}
+
+
+def find(noted: dict[str, int]) -> psutil.Process | None:
+    """The process that was noted, if it still lives."""
+    if noted.get("started") is None or _started(noted["pid"]) != noted["started"]:
+        return None
+    try:
+        return psutil.Process(noted["pid"])
+    except psutil.Error:
+        return None
+
+
+def driver_alive(folder: Path) -> bool:
+    """Whether the driver on record lives, on this machine."""
+    noted = _noted(folder)
+    processes = noted["processes"] if noted else []
+    return bool(processes) and find(processes[0]) is not None
 
 
 def _noted(folder: Path) -> dict[str, Any] | None:
     try:
-        return store.read_document(folder / FILE)
+        noted = store.read_document(folder / FILE)
+        return noted if is_here(noted, folder) else None
     except (FileNotFoundError, UserError):
         return None
 
 
-def _left(noted: dict[str, Any]) -> tuple[list[psutil.Process], Path | None]:
-    living = [process for process in map(_find, noted["processes"]) if process is not None]
+def _temporary(noted: dict[str, Any]) -> Path | None:
     temporary = Path(noted.get("temporary", ""))
     own = temporary.name.startswith(PREFIX) and temporary.parent == Path(tempfile.gettempdir())
-    return living, temporary if own and temporary.is_dir() else None
+    return temporary if own and temporary.is_dir() else None
 
 
-def _identity(process: psutil.Process) -> dict[str, Any] | None:
+def _started(pid: int) -> int | None:
+    """When a process began, in clock ticks since the machine did; None: it lives no more."""
     try:
-        return {"pid": process.pid, "created": process.create_time()}
-    except psutil.Error:
+        about = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
         return None
+    # Behind the name, which may hold anything: the state first, the start as number 20.
+    fields = about.rpartition(")")[2].split()
+    return None if fields[0] in "ZX" else int(fields[19])
 
 
-def _find(identity: dict[str, Any]) -> psutil.Process | None:
+def _boot() -> str:
+    """This start of this machine, and the room of process ids within it."""
     try:
-        process = psutil.Process(identity["pid"])
-        same = abs(process.create_time() - identity["created"]) < 0.01
-        return process if same and process.status() != psutil.STATUS_ZOMBIE else None
-    except psutil.Error:
-        return None
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        return f"{boot} {Path('/proc/self/ns/pid').stat().st_ino}"
+    except OSError:
+        return socket.gethostname()
 
 
 def _signal(process: psutil.Process, how: str) -> None:
@@ -120,10 +212,3 @@ def _signal(process: psutil.Process, how: str) -> None:
         getattr(process, how)()
     except psutil.Error:
         return  # it ended by itself
-
-
-def driver_alive(folder: Path) -> bool:
-    """Whether the driver on record lives, on this machine."""
-    noted = _noted(folder)
-    processes = noted["processes"] if noted else []
-    return bool(processes) and _find(processes[0]) is not None

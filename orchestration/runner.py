@@ -20,8 +20,9 @@ from orchestration.early_stopping import EarlyStopping
 from orchestration.entry import enter_plan, note_tracking, open_ledger
 from orchestration.errors import UserError
 from orchestration.interrupt import InterruptHandler
-from orchestration.ledger import Ledger, locked
+from orchestration.ledger import Ledger
 from orchestration.live import LiveView
+from orchestration.lock import locked
 from orchestration.mlflow_config import (
     MlflowConfig,
     load_mlflow_config,
@@ -195,7 +196,9 @@ def _what(request: Request, plan: Plan) -> str:
     ledger = Ledger.open(request.folder)
     keys = [key for key, _ in missing(ledger, request.spec.evaluation, request.wish)]
     adding = f"{count(len(keys), 'evaluation')} of {count(len(set(keys) - {''}), 'trial')}"
-    kept = max((len(trial.checkpoints) for trial in ledger.planned()), default=0)
+    kept = max(
+        (sum(not ref.spare for ref in trial.checkpoints) for trial in ledger.planned()), default=0
+    )
     if request.wish.every_checkpoint and kept <= 1:
         adding += (
             "; one checkpoint of each trial was kept, so there is no convergence to be seen "

@@ -1,7 +1,8 @@
 """Every write of ledger, checkpoints and artifacts: whole or not at all.
 
 A file is written beside its place, forced to disk, and then renamed into it. After a power cut
-there is either the old content or the new one.
+there is either the old content or the new one. Of a document that is kept with its previous
+version, that one is read where the newest is damaged.
 """
 
 from __future__ import annotations
@@ -15,10 +16,12 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from orchestration.errors import UserError
+from orchestration.errors import DamagedError, UserError
 
 FORMAT = 1
 PART = ".part"
+PREVIOUS = ".previous"
+"""What the name of a document's previous version ends with."""
 # A document exactly as it was written; one that was laid out anew is read more slowly.
 _WRITTEN = re.compile(
     rb'\{"format":%d,"sha256":"([0-9a-f]{64})","content":(.*)\}\n' % FORMAT, re.DOTALL
@@ -27,13 +30,33 @@ _WRITTEN = re.compile(
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Write a file atomically, making its folder where there is none."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}{PART}")
+    _write(path, content, keep_previous=False)
+
+
+def write_document(path: Path, content: dict[str, Any], *, keep_previous: bool = False) -> None:
+    """Write a JSON document with its format version and the hash of its content.
+
+    Args:
+        path: its place.
+        content: plain values.
+        keep_previous: the version before stays beside it, for ``read_document``.
+    """
+    body = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    digest = hashlib.sha256(body.encode()).hexdigest()
+    text = f'{{"format":{FORMAT},"sha256":"{digest}","content":{body}}}\n'
+    _write(path, text.encode(), keep_previous=keep_previous)
+
+
+def _write(path: Path, content: bytes, *, keep_previous: bool) -> None:
+    _make_folder(path.parent)
+    part = _part(path)
     try:
         with part.open("wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
+        if keep_previous:
+            _link(path, previous(path))
         part.replace(path)
     except BaseException:
         part.unlink(missing_ok=True)
@@ -41,19 +64,42 @@ def write_bytes(path: Path, content: bytes) -> None:
     _sync_folder(path.parent)
 
 
-def write_document(path: Path, content: dict[str, Any]) -> None:
-    """Write a JSON document with its format version and the hash of its content."""
-    body = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    digest = hashlib.sha256(body.encode()).hexdigest()
-    text = f'{{"format":{FORMAT},"sha256":"{digest}","content":{body}}}\n'
-    write_bytes(path, text.encode())
+def previous(path: Path) -> Path:
+    """Place of a document's previous version."""
+    return path.with_name(path.name + PREVIOUS)
+
+
+def is_damaged(path: Path) -> bool:
+    """Whether a document is torn, or was altered since it was written.
+
+    Raises:
+        UserError: it was written by a newer version.
+        FileNotFoundError: it is not there.
+    """
+    try:
+        _checked(path, path.read_bytes())
+    except DamagedError:
+        return True
+    return False
+
+
+def restore(path: Path) -> None:
+    """Put a document's previous version in its place, where the document is damaged.
+
+    Raises:
+        UserError: both are damaged, or one was written by a newer version.
+    """
+    if is_damaged(path):
+        read_text(path)  # raises where both are
+        _link(previous(path), path)
+        _sync_folder(path.parent)
 
 
 def read_document(path: Path) -> dict[str, Any]:
-    """Content of a document.
+    """Content of a document; of its previous version where the document is damaged.
 
     Raises:
-        UserError: it is damaged, or was written by a newer version.
+        UserError: it is damaged, as is the one before, or was written by a newer version.
         FileNotFoundError: it is not there.
     """
     content: dict[str, Any] = json.loads(read_text(path))
@@ -64,10 +110,19 @@ def read_text(path: Path) -> bytes:
     """Content of a document as JSON, for who needs little of it; checked as by ``read_document``.
 
     Raises:
-        UserError: it is damaged, or was written by a newer version.
+        UserError: it is damaged, as is the one before, or was written by a newer version.
         FileNotFoundError: it is not there.
     """
-    text = path.read_bytes()
+    try:
+        return _checked(path, path.read_bytes())
+    except DamagedError as damaged:
+        try:
+            return _checked(previous(path), previous(path).read_bytes())
+        except FileNotFoundError:
+            raise damaged from None
+
+
+def _checked(path: Path, text: bytes) -> bytes:
     written = _WRITTEN.fullmatch(text)
     if written is not None and hashlib.sha256(written[2]).hexdigest().encode() == written[1]:
         return written[2]
@@ -75,21 +130,25 @@ def read_text(path: Path) -> bytes:
         document = json.loads(text)
         version, content, digest = (document[k] for k in ("format", "content", "sha256"))
     except (ValueError, KeyError, TypeError):
-        raise UserError(f"{path}: is damaged (not a whole document)") from None
-    if not isinstance(version, int) or version > FORMAT:
+        raise DamagedError(f"{path}: is damaged (not a whole document)") from None
+    if not isinstance(version, int):
+        raise DamagedError(f"{path}: is damaged (its format is no number)")
+    body = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    whole = hashlib.sha256(body).hexdigest() == digest
+    if version > FORMAT and whole:
         raise UserError(
             f"{path}: has format {version}, and this version reads up to {FORMAT}; "
             "update cvae-sweep"
         )
-    body = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
-    if hashlib.sha256(body).hexdigest() != digest:
-        raise UserError(f"{path}: is damaged (its content does not have the noted hash)")
+    if not whole:
+        raise DamagedError(f"{path}: is damaged (its content does not have the noted hash)")
     return body
 
 
 def remove(path: Path) -> None:
-    """Remove a file, if it is there."""
+    """Remove a file, and a document's previous version, if they are there."""
     path.unlink(missing_ok=True)
+    previous(path).unlink(missing_ok=True)
 
 
 def remove_folder(path: Path) -> None:
@@ -101,6 +160,34 @@ def remove_parts(folder: Path) -> None:
     """Remove what writes that were cut off have left in a folder."""
     for part in folder.rglob(f".*{PART}"):
         remove(part)
+
+
+def _part(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{secrets.token_hex(4)}{PART}")
+
+
+def _make_folder(folder: Path) -> None:
+    """Make a folder and those above it; each name is forced to disk with the folder it is in."""
+    new = [each for each in (folder, *folder.parents) if not each.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for each in new:
+        _sync_folder(each.parent)
+
+
+def _link(source: Path, target: Path) -> None:
+    """Give a file a second name, in place of what has that name; nothing where there is none."""
+    part = _part(target)
+    try:
+        part.hardlink_to(source)
+        part.replace(target)
+    except FileNotFoundError:
+        return
+    except OSError:  # a file system without hard links
+        shutil.copyfile(source, part)
+        part.replace(target)
+    finally:
+        # A rename onto another name of the same file leaves both.
+        part.unlink(missing_ok=True)
 
 
 def _sync_folder(folder: Path) -> None:

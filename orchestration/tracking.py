@@ -228,6 +228,8 @@ class Tracker:
             listed = self._client.list_artifacts(known.run_id, "checkpoints")
             known.checkpoints = {Path(item.path).name for item in listed}
         for ref in trial.checkpoints:
+            if ref.spare:
+                continue
             path = folder / ref.path
             if path.name not in known.checkpoints and path.exists():
                 self._client.log_artifact(known.run_id, str(path), "checkpoints")

@@ -72,6 +72,7 @@ def tasks_of(trial: Trial, evaluation: Evaluation, wish: Wish | None = None) -> 
         tasks = [
             Task(trial.key, part, settings | {"split": "validation"}, ref)
             for ref in sorted(trial.checkpoints, key=lambda ref: ref.epoch)
+            if not ref.spare
             for part, settings in wanted.items()
         ]
     else:

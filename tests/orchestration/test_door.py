@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from orchestration import store
+from orchestration.documents import Evaluated, Trial
 from orchestration.door import Door
 from orchestration.jobs import Job, Report
 from orchestration.ledger import Ledger
@@ -59,7 +60,7 @@ def test_only_superfluous_checkpoints_are_removed(
     local_sweep: LocalSweep, settings: dict[str, Any], kept: list[int]
 ) -> None:
     sweep = local_sweep(checkpoints=settings, base={"epochs": 7})
-    _, _, door, job = begin(sweep)
+    ledger, _, door, job = begin(sweep)
     for epoch in range(1, 8):
         assert door.report(job, epoch_report(sweep, job, epoch, final=epoch == 7)) == (epoch == 7)
         refs = Ledger.open(sweep.folder).trials[job.key].checkpoints
@@ -67,7 +68,14 @@ def test_only_superfluous_checkpoints_are_removed(
         # What is named is there, and what is there is named.
         assert sorted(sweep.folder / ref.path for ref in refs) == files
         assert refs[-1].epoch == epoch
-    assert [ref.epoch for ref in refs] == kept
+    assert [ref.epoch for ref in refs if not ref.spare] == kept
+    assert {ref.epoch for ref in refs} == {*kept, 6}, "for the case that the last one is damaged"
+    ledger.note_evaluation(job.key, "probe@4", Evaluated(state="finished"))
+    ledger.note_evaluation(job.key, "probe", Evaluated(state="failed"))
+    assert len(files) == len(sorted((sweep.folder / "checkpoints").rglob("*.pt")))
+    ledger.note_evaluation(job.key, "umap", Evaluated(state="finished"))  # so the last is good
+    assert [ref.epoch for ref in ledger.trials[job.key].checkpoints] == kept
+    assert len(list((sweep.folder / "checkpoints").rglob("*.pt"))) == len(kept)
 
 
 def test_a_checkpoint_is_removed_only_after_no_document_names_it(
@@ -81,12 +89,17 @@ def test_a_checkpoint_is_removed_only_after_no_document_names_it(
 
     def look(path: Any) -> None:
         named = [r.path for r in Ledger.open(sweep.folder).trials[job.key].checkpoints]
+        document = store.previous(sweep.folder / "trials" / f"{job.key}.json")
+        before = Trial.model_validate(store.read_document(document)).checkpoints
+        named.append(max(before, key=lambda ref: ref.epoch).path)
         assert path.relative_to(sweep.folder).as_posix() not in named
         removed.append(path.name)
         real(path)
 
     monkeypatch.setattr(store, "remove", look)
     door.report(job, epoch_report(sweep, job, 2))
+    assert removed == []
+    door.report(job, epoch_report(sweep, job, 3))
     assert removed == ["a001-e00001.pt"]
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -16,17 +19,29 @@ from orchestration.documents import (
     CheckpointRef,
     Epoch,
     Evaluated,
+    Study,
     Sweep,
     Trial,
     end_attempt,
 )
 from orchestration.errors import UserError
-from orchestration.ledger import Ledger, locked
+from orchestration.ledger import Ledger
+from orchestration.lock import HOLDER, holder, locked
 
+STUDY = {
+    "key": "s",
+    "name": "vae",
+    "fixed": {},
+    "space": {},
+    "sampler": "tpe",
+    "seed": 0,
+    "startup": 10,
+    "trials": 4,
+}
 HOLD = """
 import sys, time
 from pathlib import Path
-from orchestration.ledger import locked
+from orchestration.lock import locked
 with locked(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)
@@ -96,7 +111,8 @@ def test_recover_removes_what_no_document_names(ledger: Ledger) -> None:
         part.write_text("half")
     ledger.recover()
     left = [p.relative_to(ledger.folder) for p in ledger.folder.rglob("*") if p.is_file()]
-    assert {p.as_posix() for p in left} == {"sweep.json", "trials/a.json", ref.path}
+    kept = {"sweep.json", "trials/a.json", "trials/a.json.previous", ref.path}
+    assert {p.as_posix() for p in left} == kept
 
 
 def test_end_attempt_closes_an_attempt_once(ledger: Ledger) -> None:
@@ -113,12 +129,124 @@ def test_a_folder_without_a_sweep(tmp_path: Path) -> None:
         Ledger.open(tmp_path)
 
 
-def test_a_damaged_trial_is_named(ledger: Ledger) -> None:
-    ledger.save(trial("a", "finished"))
+def damage(path: Path, how: str) -> None:
+    """As a bad disk does it, in place."""
+    content = bytearray(path.read_bytes())
+    if how == "torn":
+        content = content[: len(content) // 2]
+    elif how == "zeros":
+        content = bytearray(len(content))
+    else:
+        content[len(content) // 2] ^= 4
+    path.write_bytes(bytes(content))
+
+
+HOW = pytest.mark.parametrize("how", ["torn", "flipped", "zeros"])
+
+
+@HOW
+@pytest.mark.parametrize("document", ["sweep", "trials/a", "studies/s"])
+def test_of_a_damaged_document_the_version_before_is_used(
+    ledger: Ledger, document: str, how: str
+) -> None:
+    study = Study.model_validate({name: [] for name in ("objectives",)} | STUDY)
+    for state in ("pending", "finished"):
+        ledger.sweep.outcome = "running" if state == "pending" else "finished"
+        ledger.save_sweep()
+        ledger.save(trial("a", state))
+        study.end = None if state == "pending" else "complete"
+        ledger.save_study(study)
+    path = ledger.folder / f"{document}.json"
+    damage(path, how)
+    read = Ledger.open(ledger.folder)
+    assert read.damaged() == [path]
+    older = (read.sweep.outcome, read.trials["a"].state, read.studies["s"].end)
+    assert [old == new for old, new in zip(older, ("running", "pending", None), strict=True)] == [
+        document.startswith(kind) for kind in ("sweep", "trials", "studies")
+    ]
+    read.recover()
+    assert Ledger.open(ledger.folder).damaged() == []
+    # What follows is written as ever, the version that was put in its place kept beside it.
+    read.save(trial("a", "failed"))
+    damage(ledger.folder / "trials" / "a.json", how)
+    state = Ledger.open(ledger.folder).trials["a"].state
+    assert state == ("pending" if document == "trials/a" else "finished")
+
+
+@HOW
+def test_a_trial_of_which_both_versions_are_damaged_is_named(ledger: Ledger, how: str) -> None:
+    for state in ("pending", "finished"):
+        ledger.save(trial("a", state))
     path = ledger.folder / "trials" / "a.json"
-    path.write_bytes(path.read_bytes()[:-20])
-    with pytest.raises(UserError, match=r"a\.json.*damaged"):
+    damage(path, how)
+    damage(store.previous(path), how)
+    with pytest.raises(UserError, match=r"(?s)a\.json.*damaged.*move it away.*from its beginning"):
         Ledger.open(ledger.folder)
+    path.rename(ledger.folder / "elsewhere")
+    assert Ledger.open(ledger.folder).trials == {}
+
+
+def test_a_trial_can_be_continued_with_each_version_of_its_document(ledger: Ledger) -> None:
+    def ref(epoch: int, *, spare: bool = False) -> CheckpointRef:
+        name = f"checkpoints/a/a001-e{epoch:05d}.pt"
+        if not (ledger.folder / name).exists():
+            store.write_bytes(ledger.folder / name, b"x")
+        return CheckpointRef(epoch=epoch, path=name, sha256="0", bytes=1, spare=spare)
+
+    versions = [[], [ref(1)], [ref(1, spare=True), ref(2)], [ref(2, spare=True), ref(3)], [ref(3)]]
+    for refs in versions:
+        ledger.save(trial("a", "running", checkpoints=refs))
+        path = ledger.folder / "trials" / "a.json"
+        for version in (path, store.previous(path)):
+            if version.exists():
+                named = Trial.model_validate(store.read_document(version)).checkpoints
+                assert not named or (ledger.folder / named[-1].path).exists()
+    left = [path.name for path in (ledger.folder / "checkpoints").rglob("*.pt")]
+    assert left == ["a001-e00003.pt"]
+
+
+def test_recover_keeps_what_the_version_before_would_need(ledger: Ledger) -> None:
+    refs = []
+    for epoch in (1, 2):
+        name = f"checkpoints/a/a00{epoch}-e00001.pt"
+        store.write_bytes(ledger.folder / name, b"x")
+        refs.append(CheckpointRef(epoch=epoch, path=name, sha256="0", bytes=1))
+        ledger.save(trial("a", "running", checkpoints=refs[-1:]))
+    Ledger.open(ledger.folder).recover()
+    assert (ledger.folder / refs[1].path).exists()
+    damage(ledger.folder / "trials" / "a.json", "torn")
+    again = Ledger.open(ledger.folder)
+    assert (again.folder / again.trials["a"].checkpoints[0].path).exists()
+
+
+def test_who_holds_the_lock_is_told(ledger: Ledger) -> None:
+    command = [sys.executable, "-c", HOLD, str(ledger.folder), "http://me:secret@host/"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as other:
+        try:
+            assert other.stdout is not None
+            assert other.stdout.readline() == "held\n"
+            with pytest.raises(UserError) as caught, locked(ledger.folder):
+                pass
+            (said,) = caught.value.lines
+            assert f"process {other.pid} on {socket.gethostname()}, since " in said
+            assert "http://host/" in said
+            assert "secret" not in said
+            assert "cvae-sweep stop s" in said
+            held = holder(ledger.folder)
+            assert held is not None
+            assert held.pid == other.pid
+            shutil.copytree(ledger.folder, ledger.folder.with_name("copy"))
+            assert holder(ledger.folder.with_name("copy")) is None
+        finally:
+            other.send_signal(signal.SIGKILL)
+            other.wait()
+    assert (ledger.folder / HOLDER).exists()
+    assert holder(ledger.folder) is None, "who is dead holds nothing"
+    with locked(ledger.folder):
+        now = holder(ledger.folder)
+        assert now is not None
+        assert now.pid == os.getpid()
+    assert not (ledger.folder / HOLDER).exists()
 
 
 def test_one_writer_at_a_time_and_no_lock_after_a_kill(ledger: Ledger) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,7 +14,15 @@ import psutil
 import pytest
 
 from orchestration import store
-from orchestration.processes import FILE, ProcessRecord, driver_alive, end_left_behind
+from orchestration.processes import (
+    FILE,
+    ProcessRecord,
+    driver_alive,
+    end_left_behind,
+    find,
+    identity,
+    left_behind,
+)
 
 # A driver with a child and a grandchild; the grandchild ignores SIGTERM.
 STUBBORN = "import signal, time; signal.signal(15, signal.SIG_IGN); print('up'); time.sleep(60)"
@@ -75,17 +85,77 @@ def test_a_process_that_only_has_the_same_number_survives(
     tmp_path: Path, started: Callable[..., subprocess.Popen[str]]
 ) -> None:
     stranger, own = (started("import time; time.sleep(60)") for _ in range(2))
-    created = {p.pid: psutil.Process(p.pid).create_time() for p in (stranger, own)}
-    noted = [
-        {"pid": stranger.pid, "created": created[stranger.pid] - 100},
-        {"pid": own.pid, "created": created[own.pid]},
-    ]
+    noted = [identity(p.pid) or {} for p in (stranger, own)]
+    noted[0]["started"] -= 1
     ProcessRecord(tmp_path).update()
     document = store.read_document(tmp_path / FILE)
     store.write_document(tmp_path / FILE, document | {"processes": noted})
     assert end_left_behind(tmp_path) == 1
     assert stranger.poll() is None
     assert not psutil.pid_exists(own.pid)
+
+
+def test_a_start_is_told_whatever_the_clock_says(
+    monkeypatch: pytest.MonkeyPatch, started: Callable[..., subprocess.Popen[str]]
+) -> None:
+    """Setting the clock moves the time at which the machine began, by which psutil counts."""
+    noted = identity(started("import time; time.sleep(60)").pid)
+    assert noted is not None
+    monkeypatch.setattr("psutil._pslinux.boot_time", lambda: 0.0, raising=False)
+    monkeypatch.setattr("time.time", lambda: 86400.0)
+    found = find(noted)
+    assert found is not None
+    assert found.pid == noted["pid"]
+
+
+@pytest.mark.parametrize("what", ["boot", "folder"])
+def test_processes_of_another_machine_or_folder_are_left_alone(
+    tmp_path: Path, started: Callable[..., subprocess.Popen[str]], what: str
+) -> None:
+    stranger = started("import time; time.sleep(60)")
+    folder = tmp_path / "sweep"
+    folder.mkdir()
+    ProcessRecord(folder).update()
+    document = store.read_document(folder / FILE) | {"processes": [identity(stranger.pid)]}
+    store.write_document(folder / FILE, document | ({"boot": "another"} if what == "boot" else {}))
+    if what == "folder":
+        shutil.copytree(folder, tmp_path / "copy")
+        folder = tmp_path / "copy"
+    assert not driver_alive(folder)
+    assert left_behind(folder) == ([], None)
+    assert end_left_behind(folder) == 0
+    assert stranger.poll() is None
+    assert not (folder / FILE).exists()
+
+
+def test_a_moved_folder_is_still_the_same(
+    tmp_path: Path, started: Callable[..., subprocess.Popen[str]]
+) -> None:
+    own = started("import time; time.sleep(60)")
+    (tmp_path / "sweep").mkdir()
+    ProcessRecord(tmp_path / "sweep").update()
+    document = store.read_document(tmp_path / "sweep" / FILE)
+    store.write_document(tmp_path / "sweep" / FILE, document | {"processes": [identity(own.pid)]})
+    moved = (tmp_path / "sweep").rename(tmp_path / "moved")
+    assert end_left_behind(moved) == 1
+
+
+def test_those_whose_parents_have_ended_are_ended_as_well(
+    tmp_path: Path, started: Callable[..., subprocess.Popen[str]]
+) -> None:
+    record = ProcessRecord(tmp_path)
+    child = started(CHILD)
+    assert child.stdout is not None
+    assert child.stdout.readline() == "up\n"
+    (grandchild,) = psutil.Process(child.pid).children()
+    with record.following():
+        time.sleep(1)
+    child.kill()
+    child.wait()
+    assert grandchild.is_running()
+    record.clear()
+    assert psutil.wait_procs([grandchild], timeout=2)[1] == []
+    assert not record.temporary.exists()
 
 
 def test_the_record_holds_the_driver_first_and_is_cleared(tmp_path: Path) -> None:

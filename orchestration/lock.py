@@ -1,0 +1,87 @@
+"""A sweep's lock: one command at a time writes, and the others are told which."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from orchestration import store
+from orchestration.errors import UserError
+from orchestration.mlflow_config import without_credentials
+from orchestration.processes import find, identity, is_here, place
+from orchestration.storage import storage_flags
+
+LOCK = "lock"
+HOLDER = "holder.json"
+
+
+@dataclass(frozen=True)
+class Holder:
+    """The command that works on a sweep."""
+
+    pid: int
+    host: str
+    command: str
+    since: float
+    """Seconds since 1970."""
+
+    def __str__(self) -> str:
+        since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(self.since))
+        return f"`{self.command}` (process {self.pid} on {self.host}, since {since})"
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold a sweep's lock. It goes with the process that holds it, however that ends.
+
+    Raises:
+        UserError: another process holds it.
+    """
+    lock = FileLock(folder / LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise UserError(_told(folder)) from None
+    try:
+        process = {"process": identity(os.getpid()), "command": _command(), "since": time.time()}
+        store.write_document(folder / HOLDER, {**place(folder), **process})
+        yield
+    finally:
+        store.remove(folder / HOLDER)
+        lock.release()
+
+
+def holder(folder: Path) -> Holder | None:
+    """Who works on a sweep: None where nobody does, as far as it can be told from here."""
+    try:
+        noted = store.read_document(folder / HOLDER)
+        process, host = noted["process"], noted["host"]
+        holds = Holder(process["pid"], host, noted["command"], noted["since"])
+    except (FileNotFoundError, UserError, KeyError, TypeError):
+        return None
+    if host == socket.gethostname() and not (is_here(noted, folder) and find(process)):
+        return None
+    return holds
+
+
+def _told(folder: Path) -> str:
+    name = [folder.name, *storage_flags(folder.parent)]
+    watch, stop = (shlex.join(["cvae-sweep", command, *name]) for command in ("status", "stop"))
+    holds = holder(folder)
+    who = "another cvae-sweep is at work on this sweep" + (f": {holds}" if holds else "")
+    return f"{folder}: {who}; watch it with `{watch}`, or end it with `{stop}`"
+
+
+def _command() -> str:
+    """The command line, without passwords."""
+    arguments = [without_credentials(argument) for argument in sys.argv[1:]]
+    return shlex.join([Path(sys.argv[0]).name, *arguments])
