@@ -316,6 +316,7 @@ def _work(
             processes.temporary,
             processes.update,
         )
+    ledger.remove_unfinished()
     return interrupt.seen
 
 

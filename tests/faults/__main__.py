@@ -22,7 +22,7 @@ def main() -> int:
     first = secrets.randbelow(10**6) if options.seed is None else options.seed
     references: dict[str, Reference] = {}
     outcomes = []
-    print(f"{options.sweeps} sweeps with {options.kills} kills each, seeds from {first}", flush=True)
+    print(f"{options.sweeps} sweeps, {options.kills} kills each, seeds from {first}", flush=True)
     for number, seed in enumerate(range(first, first + options.sweeps), 1):
         kind = kind_of(seed)
         if kind.name not in references:

@@ -265,5 +265,3 @@ def _gone(pid: int) -> None:
         except psutil.Error:
             return
         time.sleep(0.001)
-
-

@@ -12,7 +12,7 @@ _HEAD = """\
 name: faults
 base:
   data: {name: digits}
-  epochs: 8
+  epochs: 6
   batch_size: 64
   learning_rate: 3e-3
   architecture: {channels: [4, 8], latent_dim: 4}
@@ -48,7 +48,7 @@ _GRID = f"""\
 {_HEAD}grid:
   model: [vae, cvae]
   beta: [1.0e-4, 1.0e-3]
-evaluation: {{probe_every: 4, umap: false, fd: false, pictures: {{samples: 9}}}}
+evaluation: {{probe_every: 3, umap: false, fd: false, diagnostics: false}}
 """
 _ASHA = f"""\
 {_HEAD}grid:

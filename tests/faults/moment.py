@@ -75,7 +75,7 @@ def was_training(place: Place, moment: Moment) -> bool:
 
 def open_writes(sweep: Path) -> list[Path]:
     """Files that are being written now."""
-    return [sweep / path for path in _parts(sweep, depth=3)]
+    return [sweep / path for path in _parts(sweep, depth=4)]
 
 
 def written_by_worker(sweep: Path, part: Path) -> bool:

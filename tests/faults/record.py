@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from orchestration import store
+from tests.mlflow_content import check_ended, content, without_attempts
 
 from .place import Place
 
@@ -23,12 +24,15 @@ SHOWN = 12
 def record(place: Place) -> dict[str, Any]:
     """What came of a sweep; times, attempts and ids aside."""
     sweep = store.read_document(place.sweep / "sweep.json")
+    runs = content(place.database, "faults")
     return {
         "sweep": {name: sweep[name] for name in ("name", "spec", "plan", "studies", "outcome")},
         "trials": {trial["key"]: _trial(trial) for trial in place.documents()},
         "studies": {study["key"]: study for study in place.documents("studies")},
         "checkpoints": _checkpoints(place),
         "status": _status(place.status()),
+        "mlflow": without_attempts(runs),
+        "mlflow's runs": _ended(runs),
     }
 
 
@@ -71,24 +75,29 @@ def _trial(trial: dict[str, Any]) -> dict[str, Any]:
 def _checkpoints(place: Place) -> dict[str, Any]:
     """By trial and epoch, each tensor by its bytes; and the files that no document names."""
     found: dict[str, Any] = {}
-    named = set()
+    named = _named_before(place.sweep)
     for trial in place.documents():
         for ref in trial["checkpoints"]:
             path = place.sweep / ref["path"]
-            named.add(path)
             content = path.read_bytes()
             found[f"{trial['key']} epoch {ref['epoch']}"] = {
                 "as noted": hashlib.sha256(content).hexdigest() == ref["sha256"],
                 "content": _plain(torch.load(path, weights_only=True, map_location="cpu")),
             }
-    found["unnamed"] = sorted(_names(place.sweep, named))
+    named |= {ref["path"] for trial in place.documents() for ref in trial["checkpoints"]}
+    found["unnamed"] = sorted(_files(place.sweep / "checkpoints", place.sweep) - named)
     return found
 
 
-def _names(sweep: Path, named: set[Path]) -> Iterator[str]:
-    for path in (sweep / "checkpoints").rglob("*"):
-        if path.is_file() and path not in named:
-            yield path.relative_to(sweep).as_posix()
+def _named_before(sweep: Path) -> set[str]:
+    """Checkpoints that the documents' previous versions name; the newest of each may stay."""
+    paths = [store.previous(path) for path in (sweep / "trials").glob("*.json")]
+    documents = [store.read_document(path) for path in paths if path.exists()]
+    return {ref["path"] for trial in documents for ref in trial["checkpoints"]}
+
+
+def _files(folder: Path, above: Path) -> set[str]:
+    return {p.relative_to(above).as_posix() for p in folder.rglob("*") if p.is_file()}
 
 
 def _plain(value: Any) -> Any:
@@ -100,6 +109,14 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_plain(inner) for inner in value]
     return value
+
+
+def _ended(runs: dict[str, Any]) -> str:
+    try:
+        check_ended(runs)
+    except AssertionError as error:
+        return str(error)
+    return "one a trial, all at their end, no step doubled or missing"
 
 
 def _status(document: dict[str, Any]) -> dict[str, Any]:
