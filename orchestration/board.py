@@ -178,6 +178,8 @@ class Board:
             again = trial.evaluations.get(job.entry, Evaluated()).state == "pending"
         if again and job.kind == "train":
             then = next_try(trial, self._ledger.sweep.spec.get("retries", 0))
+        elif job.kind == "evaluate" and trial.state == "pending":
+            then = "the trial is trained again from its newest good checkpoint, then evaluated"
         elif again:
             then = "it is tried again"
         else:

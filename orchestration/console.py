@@ -38,6 +38,8 @@ class Console:
         self._errors = sys.stderr
         streams.escape_unknown(self._stream, self._errors)
         self._painter: Painter | None = None
+        self._own: list[int] = []
+        """Standard output and error, while what others print goes elsewhere."""
         self.quiet = quiet
 
     @property
@@ -94,8 +96,19 @@ class Console:
         try:
             yield
         finally:
-            painter, self._painter = self._painter, None
+            self.rest()
+
+    def rest(self) -> None:
+        """Take the frame away, if one is drawn; also from another thread, as a last act."""
+        painter, self._painter = self._painter, None
+        if painter is not None:
             painter.stop()
+
+    def give_back(self) -> None:
+        """Leave standard output and error as they were found: this program's image is replaced."""
+        self.rest()
+        for number, descriptor in enumerate(self._own, start=1):
+            os.dup2(descriptor, number)
 
     @contextmanager
     def busy(self, text: str, *, plain: bool = True) -> Iterator[Busy]:
@@ -114,7 +127,7 @@ class Console:
         """Send what anything else prints, child processes included, to a file meanwhile."""
         log.parent.mkdir(parents=True, exist_ok=True)
         streams.flush()
-        saved = [os.dup(1), os.dup(2)]
+        self._own = saved = [os.dup(1), os.dup(2)]
         own = self._stream, self._errors
         self._stream, self._errors = (
             os.fdopen(os.dup(number), "w", encoding=stream.encoding, errors="backslashreplace")
@@ -131,6 +144,7 @@ class Console:
                 with suppress(*streams.GONE):
                     stream.close()
             self._stream, self._errors = own
+            self._own = []
             for number, descriptor in enumerate(saved, start=1):
                 os.dup2(descriptor, number)
                 os.close(descriptor)

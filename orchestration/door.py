@@ -18,6 +18,7 @@ from orchestration.documents import (
     end_attempt,
 )
 from orchestration.early_stopping import EarlyStopping
+from orchestration.errors import StorageError
 from orchestration.jobs import Job, Report
 from orchestration.ledger import Ledger
 from orchestration.queue import Queue
@@ -45,10 +46,25 @@ class Door:
         self._early_stopping = early_stopping
         self.stopping = False
         """Set to let every job end after its next report."""
+        self.broken: StorageError | None = None
+        """Why nothing can be written down any more: what is under way is dropped."""
+        self.taken = 0
+        """How many epochs and evaluations were written down."""
+
+    def give_up(self, error: StorageError) -> None:
+        """Let everything end, because something could not be written down."""
+        self.broken = self.broken or error
+        self.stopping = self._queue.closed = True
 
     def begun(self, job: Job) -> None:
         """A worker has taken a job up."""
-        self._queue.begun(job)
+        if self.broken is not None:
+            return
+        try:
+            self._queue.begun(job)
+        except StorageError as error:
+            self.give_up(error)
+            return
         self._listener(job, None, self._ledger.trials.get(job.key))
 
     def lost(self, job: Job, reason: str) -> None:
@@ -61,6 +77,20 @@ class Door:
 
     def report(self, job: Job, report: Report) -> bool:
         """Take a report in; True where the job is to stop."""
+        if self.broken is not None:
+            return True
+        try:
+            return self._report(job, report)
+        except StorageError as error:
+            self.give_up(error)
+            return True
+
+    def _report(self, job: Job, report: Report) -> bool:
+        failure = report.failure or {}
+        if failure.get("kind") == "storage":
+            if job.kind == "train":
+                self._ledger.change(job.key, lambda t: end_attempt(t, "interrupted", "pending"))
+            raise StorageError(failure["message"])
         if report.kind == "progress":
             self._listener(job, report, self._ledger.trials.get(job.key))
             # A part of an evaluation is begun anew another time; an epoch is awaited.
@@ -74,6 +104,7 @@ class Door:
         else:
             report = self._with_log(job, report)
             self._outcome(job, report)
+        self.taken += report.kind in ("epoch", "evaluated")
         self._listener(job, report, self._ledger.trials.get(job.key))
         stop = report.final or stopping or self._is_stopped(job)
         if stop:
@@ -98,6 +129,8 @@ class Door:
     def _outcome(self, job: Job, report: Report) -> None:
         failure = None if report.failure is None else Failure.model_validate(report.failure)
         if job.kind == "evaluate":
+            if failure and failure.kind == "checkpoint" and self._queue.train_again(job):
+                return
             states: dict[str, Literal["failed", "absent"]]
             states = {"failed": "failed", "absent": "absent"}
             evaluated = Evaluated(

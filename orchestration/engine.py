@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import socket
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import Any
 
 from cvae_core.data import Dataset
 from orchestration.door import Door
-from orchestration.errors import UserError
+from orchestration.errors import StorageError, UserError
 from orchestration.jobs import Job, Report
 from orchestration.objectstore import object_store_bytes
 from orchestration.queue import Queue
@@ -34,12 +35,15 @@ os.environ.update(
     TUNE_WARN_INSUFFICENT_RESOURCE_THRESHOLD_S="1000000000",
 )
 
+import psutil
 import ray
 from ray import tune
 from ray.tune import Callback, Stopper, Trainable
 from ray.tune.search import Searcher
 
 CONNECT_TIMEOUT_S = 5.0
+HEAD = ("gcs_server", "raylet")
+"""Names of the processes without which a local Ray is none; nothing is ended by its name."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,8 @@ class Cluster:
     slots: int
     """How many trials run at once."""
     local: bool
+    died: Callable[[], str | None] = lambda: None
+    """Which of the processes without which a local Ray is none has died; None: they live."""
 
 
 class RaySession:
@@ -75,6 +81,7 @@ class RaySession:
         self._max_concurrent = max_concurrent
         self._data_bytes = data_bytes
         self._temporary = temporary
+        self._head: list[psutil.Process] = []
 
     def start(self) -> Cluster:
         """Start or join Ray. Call in the main thread.
@@ -98,6 +105,8 @@ class RaySession:
         else:
             del options["include_dashboard"]
             options["address"] = self._address
+        # Of a Ray that has died under this process the dead remain its children.
+        before = psutil.Process().children()
         try:
             ray.init(**options)
         except (ConnectionError, RuntimeError, ValueError, OSError, TimeoutError) as error:
@@ -107,8 +116,11 @@ class RaySession:
                 f"{where} could not be {'joined' if self._address else 'started'}: "
                 f"{str(error).strip().splitlines()[0] if str(error) else type(error).__name__}"
             ) from error
+        if self._address is None:
+            children = psutil.Process().children()
+            self._head = [p for p in children if p.name() in HEAD and p not in before]
         try:
-            return Cluster(slots=self._slots(), local=self._address is None)
+            return Cluster(self._slots(), self._address is None, self._died)
         except UserError:
             self.stop()
             raise
@@ -116,6 +128,16 @@ class RaySession:
     def stop(self) -> None:
         """Leave Ray; a local one ends."""
         ray.shutdown()
+
+    def _died(self) -> str | None:
+        for process in self._head:
+            try:
+                if process.status() != psutil.STATUS_ZOMBIE:
+                    continue
+            except psutil.Error:
+                pass
+            return f"Ray's process {process.pid}"
+        return None
 
     def _slots(self) -> int:
         fitting = 0
@@ -199,17 +221,27 @@ class _Unsaved:
 class _JobSearcher(_Unsaved, Searcher):
     """Hands the queue's jobs out, as many at once as there are slots."""
 
-    def __init__(self, queue: Queue, door: Door, slots: int) -> None:
+    def __init__(self, queue: Queue, door: Door, cluster: Cluster) -> None:
         super().__init__()
         self._queue = queue
         self._door = door
-        self._slots = slots
+        self._slots = cluster.slots
+        self._died = cluster.died
         self._lost: list[tuple[Job, str]] = []
         self.jobs: dict[str, Job] = {}
 
     def suggest(self, trial_id: str) -> Any:
+        try:
+            return Searcher.FINISHED if self._door.broken else self._suggest(trial_id)
+        except StorageError as error:
+            self._door.give_up(error)
+            return Searcher.FINISHED
+
+    def _suggest(self, trial_id: str) -> Any:
         # Tune swallows errors of on_trial_complete, so what it noted is entered here.
         while self._lost:
+            if self._died():
+                threading.Event().wait()  # no trial's fault: all begins anew
             self._door.lost(*self._lost.pop())
         if self._queue.done:
             return Searcher.FINISHED
@@ -291,7 +323,7 @@ def run_on_ray(
     """
     # Without it a searcher's trials run one at a time.
     os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(cluster.slots)
-    searcher = _JobSearcher(queue, door, cluster.slots)
+    searcher = _JobSearcher(queue, door, cluster)
     bundle = {"CPU": resources.cpu} | ({"GPU": resources.gpu} if resources.gpu else {})
     trainable = tune.with_parameters(
         TrialActor,

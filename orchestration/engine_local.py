@@ -9,7 +9,7 @@ from orchestration.worker import Worker
 
 def run_in_process(queue: Queue, door: Door, worker: Worker) -> None:
     """Work the queue off, one job after another."""
-    while not queue.done:
+    while not queue.done and door.broken is None:
         job = queue.next()
         if job is None:
             return

@@ -16,3 +16,7 @@ class UserError(Exception):
 
 class DamagedError(UserError):
     """A file is torn, or was altered since it was written."""
+
+
+class StorageError(UserError):
+    """A file cannot be written: the disk is full, or the folder cannot be written to."""

@@ -57,6 +57,17 @@ class InterruptHandler:
 
 
 @contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Cleaning up takes seconds, and is not to be left half-way: signals do nothing meanwhile."""
+    before = [(number, signal.signal(number, lambda *_: None)) for number in SIGNALS]
+    try:
+        yield
+    finally:
+        for number, handler in before:
+            signal.signal(number, handler)
+
+
+@contextmanager
 def ended_by_signals() -> Iterator[None]:
     """SIGTERM and SIGHUP end what is under way as Ctrl-C does: the terminal is left clean."""
 

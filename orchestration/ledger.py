@@ -261,6 +261,10 @@ def planned_keys(sweep: Sweep, studies: Mapping[str, Study]) -> list[str]:
     return list(dict.fromkeys(keys))
 
 
+def _is_damaged(part: Evaluated) -> bool:
+    return part.state == "failed" and part.error is not None and part.error.kind == "checkpoint"
+
+
 def _enter_evaluation(entry: str, evaluated: Evaluated, trial: Trial) -> None:
     trial.evaluations[entry] = evaluated
     if evaluated.state == "finished" and "@" not in entry:  # so the last checkpoint is good
@@ -279,6 +283,9 @@ def _put_back(parts: frozenset[str], trial: Trial) -> None:
         if trial.attempts:
             # Workers lost so far do not count against the retries of the new attempt.
             trial.attempts[-1].outcome = "failed"
+    damaged = [entry for entry, part in trial.evaluations.items() if _is_damaged(part)]
+    if trial.state in ("finished", "stopped") and any("@" not in entry for entry in damaged):
+        trial.state = "pending"  # it goes on from its newest good checkpoint
     # Of a stopped trial the sweep wants none by itself.
     wanted = frozenset() if trial.state == "stopped" else parts
     trial.evaluations = {

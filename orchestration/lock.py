@@ -44,13 +44,14 @@ def locked(folder: Path) -> Iterator[None]:
     """Hold a sweep's lock. It goes with the process that holds it, however that ends.
 
     Raises:
-        UserError: another process holds it.
+        UserError: another process holds it, or there may be no writing.
     """
     lock = FileLock(folder / LOCK)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise UserError(_told(folder)) from None
+    with store.storing(folder / LOCK):
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise UserError(_told(folder)) from None
     try:
         process = {"process": identity(os.getpid()), "command": _command(), "since": time.time()}
         store.write_document(folder / HOLDER, {**place(folder), **process})

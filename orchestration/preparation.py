@@ -14,6 +14,7 @@ from orchestration.errors import UserError
 from orchestration.ledger import Ledger
 from orchestration.mlflow_config import check_reachable, without_credentials
 from orchestration.plan import Plan, make_plan
+from orchestration.restart import Program
 from orchestration.spec import SweepSpec
 from orchestration.wanted import Wish
 
@@ -81,6 +82,8 @@ class Request:
     """Keys of failed trials to be trained again; empty: all of them; None: none."""
     wish: Wish | None = None
     """Evaluations to be added, without training; None: the sweep itself."""
+    program: Program = field(default_factory=Program)
+    """What is started again when Ray has died."""
 
     @property
     def folder(self) -> Path:

@@ -11,14 +11,14 @@ import socket
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import psutil
 
 from orchestration import store
-from orchestration.errors import UserError
+from orchestration.errors import StorageError, UserError
 
 FILE = "processes.json"
 PREFIX = "cvae-"
@@ -65,14 +65,15 @@ class ProcessRecord:
             ended.set()
             thread.join()
 
-    def end(self) -> None:
-        """End all descendants, those on record included whose parents have ended."""
-        self.update()
-        end_all([noted for noted in self._noted if noted["pid"] != os.getpid()])
+    def clear(self, patience_s: float = WAIT_S) -> None:
+        """End who still lives, orphans included, and forget them: the driver is about to end.
 
-    def clear(self) -> None:
-        """Forget them, and end who still lives: the driver is about to end in good order."""
-        self.end()
+        Args:
+            patience_s: how long they may take, before they are killed.
+        """
+        with suppress(StorageError):
+            self.update()
+        end_all([noted for noted in self._noted if noted["pid"] != os.getpid()], patience_s)
         store.remove_folder(self.temporary)
         store.remove(self._folder / FILE)
 
@@ -106,7 +107,7 @@ def end_left_behind(folder: Path) -> int:
     return left
 
 
-def end_all(processes: list[dict[str, int]]) -> int:
+def end_all(processes: list[dict[str, int]], patience_s: float = WAIT_S) -> int:
     """End those of the noted processes that live: asked first, killed where they do not hear.
 
     Returns:
@@ -115,7 +116,7 @@ def end_all(processes: list[dict[str, int]]) -> int:
     living = [process for process in map(find, processes) if process is not None]
     for process in living:
         _signal(process, "terminate")
-    _, stubborn = psutil.wait_procs(living, timeout=WAIT_S)
+    _, stubborn = psutil.wait_procs(living, timeout=patience_s)
     for process in stubborn:
         _signal(process, "kill")
     psutil.wait_procs(stubborn, timeout=WAIT_S)

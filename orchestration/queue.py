@@ -17,7 +17,7 @@ from orchestration.plan import Plan
 from orchestration.searching import Searching
 from orchestration.shared import newest, shared_tasks
 from orchestration.spec import SweepSpec
-from orchestration.wanted import Task, Wish, open_tasks, tasks_of
+from orchestration.wanted import TRAINED, Task, Wish, open_tasks, tasks_of
 
 
 class Queue:
@@ -44,6 +44,7 @@ class Queue:
         self._out: list[Job] = []
         self._never_begun: Counter[str] = Counter()
         self._lost_evaluations: Counter[tuple[str, str]] = Counter()
+        self._damaged: Counter[str] = Counter()
         self._preparing: set[tuple[str, str]] = set()
         self._prepared: set[tuple[str, str]] = set()
         self.closed = False
@@ -191,6 +192,24 @@ class Queue:
             self._train.appendleft(job.key)
         if job.kind == "train" and trial.state != "pending" and self._searching is not None:
             self._searching.ended(job.key)
+
+    def train_again(self, job: Job) -> bool:
+        """A trained trial's last checkpoint turned out to be damaged: go on from an older one.
+
+        Returns:
+            Whether that is to be done; what was evaluated stays.
+        """
+        if not job.key or "@" in job.entry or self._wish is not None:
+            return False
+        trial = self._ledger.trials[job.key]
+        if trial.state in TRAINED:
+            self._damaged[job.key] += 1
+            if self._damaged[job.key] > self._spec.retries:
+                return False
+            self._ledger.change(job.key, lambda t: setattr(t, "state", "pending"))
+            self._evaluate = deque(task for task in self._evaluate if task.key != job.key)
+            self._train.appendleft(job.key)
+        return True
 
     def lost(self, job: Job, reason: str) -> None:
         """The worker died under a job: try again, as often as ``retries`` allows."""

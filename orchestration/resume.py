@@ -20,6 +20,7 @@ from orchestration.ledger import Ledger
 from orchestration.mlflow_config import load_mlflow_config, without_credentials
 from orchestration.plan import Plan
 from orchestration.preparation import Flags, Request
+from orchestration.restart import deaths
 from orchestration.spec import SweepSpec
 from orchestration.status import sweep_folder
 from orchestration.storage import storage_flags
@@ -86,7 +87,8 @@ def stored_request(
         command=command,
         flags=flags.over(stored),
         stored_plan=True,
-        retry=retry if ledger.has_failures else None,
+        # Begun anew after Ray's death, it has put them back already.
+        retry=retry if ledger.has_failures and not deaths() else None,
         wish=wish,
     )
 

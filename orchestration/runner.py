@@ -14,12 +14,12 @@ from orchestration import store
 from orchestration.board import Board
 from orchestration.console import Console
 from orchestration.counting import count
-from orchestration.documents import end_attempt
 from orchestration.door import Door
 from orchestration.early_stopping import EarlyStopping
+from orchestration.ending import Rescue, end, ended_early
 from orchestration.entry import enter_plan, note_tracking, open_ledger
 from orchestration.errors import UserError
-from orchestration.interrupt import InterruptHandler
+from orchestration.interrupt import InterruptHandler, uninterrupted
 from orchestration.ledger import Ledger
 from orchestration.live import LiveView
 from orchestration.lock import locked
@@ -34,9 +34,11 @@ from orchestration.preparation import Request, check_tracking, plan_of, prepare
 from orchestration.processes import ProcessRecord, end_left_behind, recorded
 from orchestration.progress import Progress
 from orchestration.queue import Queue
+from orchestration.restart import watching
 from orchestration.resume import check_stored_plan, say_what_changed
 from orchestration.searchreport import note_search
 from orchestration.shared import missing, shared_tasks
+from orchestration.stopping import stoppable
 from orchestration.summary import say_summary
 from orchestration.wanted import open_tasks
 
@@ -134,7 +136,7 @@ def _lock(folder: Path) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"{folder}: cannot be made ({error.strerror}); see --storage") from None
-    with locked(folder):
+    with locked(folder), stoppable(folder):
         try:
             yield
         finally:
@@ -156,11 +158,13 @@ def _run_locked(
     first = not Ledger.exists(request.folder)
     with (
         recorded(request.folder) as processes,
-        _ray(request, console, plan, datasets, processes) as cluster,
+        _ray(request, console, plan, datasets, processes) as (cluster, rescue),
     ):
         with console.busy("connecting MLflow"):
             connected = _connect(uri, config, request, first=first, console=console)
-        ledger = open_ledger(request, fingerprints)
+        ledger = rescue.ledger = open_ledger(request, fingerprints)
+        for path in ledger.damaged():
+            console.warning(f"{path} was damaged; the version before it is used")
         enter_plan(ledger, request, plan, fingerprints, console)
         if request.retry is not None:
             ledger.put_back_failed(request.retry, request.spec.evaluation.wanted())
@@ -172,9 +176,14 @@ def _run_locked(
             console.line(f"{len(lost)} trials were cut off and {then}")
         note_tracking(ledger, uri, connected and connected[1:])
         thread = _follow(connected, ledger, console)
-        interrupted = _work(request, console, plan, cluster, datasets, ledger, processes)
-        note_search(ledger)
-        _end(ledger, interrupted=interrupted)
+        try:
+            interrupted = _work(
+                request, console, plan, cluster, datasets, ledger, processes, rescue
+            )
+            note_search(ledger)
+            end(ledger, interrupted=interrupted)
+        except Exception as error:
+            return ended_early(error, request, ledger, console)
         with console.busy("MLflow is catching up", plain=False):
             up_to_date = thread is None or thread.finish(TRACKING_END_S)
         if not up_to_date:
@@ -217,8 +226,8 @@ def _ray(
     plan: Plan,
     datasets: dict[str, Dataset],
     processes: ProcessRecord,
-) -> Iterator[Cluster]:
-    """Ray, with what it prints kept in the sweep's log."""
+) -> Iterator[tuple[Cluster, Rescue]]:
+    """Ray, with what it prints kept in the sweep's log, and what saves the sweep if Ray dies."""
     from orchestration.engine import RaySession
 
     address = request.flags.address
@@ -236,13 +245,16 @@ def _ray(
         with ThreadPoolExecutor(1) as pool:
             # Importing MLflow takes seconds, which starting Ray leaves idle on another core.
             pool.submit(importlib.import_module, "orchestration.tracking")
-            with console.others_to(log), console.busy(starting):
+            with console.others_to(log), console.busy(starting), processes.following():
                 cluster = session.start()
         processes.update()
-        yield cluster
+        rescue = Rescue(request, console, processes)
+        with watching(cluster.died, rescue):
+            yield cluster, rescue
     finally:
-        with console.others_to(log), console.busy("ending Ray", plain=False):
+        with uninterrupted(), console.others_to(log), console.busy("ending Ray", plain=False):
             session.stop()
+            processes.clear()
 
 
 def _connect(
@@ -281,8 +293,13 @@ def _work(
     datasets: dict[str, Dataset],
     ledger: Ledger,
     processes: ProcessRecord,
+    rescue: Rescue,
 ) -> bool:
-    """Work the queue off; whether it was interrupted."""
+    """Work the queue off; whether it was interrupted.
+
+    Raises:
+        StorageError: something could not be written down.
+    """
     from orchestration.engine import run_on_ray
 
     spec = request.spec
@@ -291,7 +308,7 @@ def _work(
     live = console.live
     view = LiveView(console, board, spec.name) if live else Progress(console, board)
     early = EarlyStopping(spec.scheduler, ledger) if spec.scheduler else None
-    door = Door(ledger, queue, spec.checkpoints, view, early)
+    door = rescue.door = Door(ledger, queue, spec.checkpoints, view, early)
     if queue.done:
         return False
 
@@ -317,16 +334,6 @@ def _work(
             processes.update,
         )
     ledger.remove_unfinished()
+    if door.broken is not None:
+        raise door.broken
     return interrupt.seen
-
-
-def _end(ledger: Ledger, *, interrupted: bool) -> None:
-    """Bring every state to rest."""
-    for trial in list(ledger.trials.values()):
-        if trial.state == "running":
-            ledger.change(trial.key, lambda t: end_attempt(t, "interrupted", "pending"))
-    failed = any(trial.state == "failed" for trial in ledger.planned())
-    # An evaluation of a sweep that was interrupted does not finish it.
-    interrupted |= any(trial.state == "pending" for trial in ledger.planned())
-    ledger.sweep.outcome = "interrupted" if interrupted else "failed" if failed else "finished"
-    ledger.save_sweep()

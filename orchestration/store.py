@@ -7,18 +7,23 @@ version, that one is read where the newest is damaged.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
 import re
 import secrets
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from orchestration.errors import DamagedError, UserError
+from orchestration.errors import DamagedError, StorageError, UserError
 
 FORMAT = 1
+FULL = (errno.ENOSPC, errno.EDQUOT)
+"""How the system says that a disk, or somebody's share of it, is full."""
 PART = ".part"
 PREVIOUS = ".previous"
 """What the name of a document's previous version ends with."""
@@ -29,7 +34,11 @@ _WRITTEN = re.compile(
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file atomically, making its folder where there is none."""
+    """Write a file atomically, making its folder where there is none.
+
+    Raises:
+        StorageError: it cannot be written; what was there is there still.
+    """
     _write(path, content, keep_previous=False)
 
 
@@ -40,6 +49,9 @@ def write_document(path: Path, content: dict[str, Any], *, keep_previous: bool =
         path: its place.
         content: plain values.
         keep_previous: the version before stays beside it, for ``read_document``.
+
+    Raises:
+        StorageError: it cannot be written; what was there is there still.
     """
     body = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     digest = hashlib.sha256(body.encode()).hexdigest()
@@ -48,20 +60,39 @@ def write_document(path: Path, content: dict[str, Any], *, keep_previous: bool =
 
 
 def _write(path: Path, content: bytes, *, keep_previous: bool) -> None:
-    _make_folder(path.parent)
     part = _part(path)
+    with storing(path):
+        _make_folder(path.parent)
+        try:
+            with part.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            if keep_previous:
+                _link(path, previous(path))
+            part.replace(path)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
+        _sync_folder(path.parent)
+
+
+@contextmanager
+def storing(path: Path) -> Iterator[None]:
+    """Turn what the system says of a write into what a person can do about it.
+
+    Raises:
+        StorageError: the disk is full, or there may be no writing.
+    """
     try:
-        with part.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        if keep_previous:
-            _link(path, previous(path))
-        part.replace(path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
-    _sync_folder(path.parent)
+        yield
+    except OSError as error:
+        if error.errno not in FULL:
+            raise StorageError(f"{path}: cannot be written ({error.strerror or error})") from error
+        raise StorageError(
+            f"{path}: cannot be written, because the disk is full; free some space there, or set "
+            "checkpoints.max_gb in the sweep file"
+        ) from error
 
 
 def previous(path: Path) -> Path:
@@ -91,8 +122,9 @@ def restore(path: Path) -> None:
     """
     if is_damaged(path):
         read_text(path)  # raises where both are
-        _link(previous(path), path)
-        _sync_folder(path.parent)
+        with storing(path):
+            _link(previous(path), path)
+            _sync_folder(path.parent)
 
 
 def read_document(path: Path) -> dict[str, Any]:
@@ -147,8 +179,9 @@ def _checked(path: Path, text: bytes) -> bytes:
 
 def remove(path: Path) -> None:
     """Remove a file, and a document's previous version, if they are there."""
-    path.unlink(missing_ok=True)
-    previous(path).unlink(missing_ok=True)
+    with storing(path):
+        path.unlink(missing_ok=True)
+        previous(path).unlink(missing_ok=True)
 
 
 def remove_folder(path: Path) -> None:

@@ -21,9 +21,11 @@ from cvae_core.models import VAE
 from cvae_core.training.checkpoint import Checkpoint, sha256
 from cvae_core.training.fit import Judge, Training, When
 from orchestration import store
+from orchestration.errors import StorageError
 from orchestration.evaluation import part_settings
 from orchestration.evaluator import Evaluator, read_reference
 from orchestration.jobs import Job, Report
+from orchestration.store import FULL
 from orchestration.threads import limit_threads
 
 FIRST_WORD_S = 1.0
@@ -235,6 +237,9 @@ def _failed(error: Exception, worker: dict[str, Any]) -> Report:
     if isinstance(error, AbsentError):
         failure = {"kind": "absent", "message": str(error)}
         return Report(kind="absent", final=True, failure=failure, worker=worker)
+    if isinstance(error, StorageError) or (isinstance(error, OSError) and error.errno in FULL):
+        failure = {"kind": "storage", "message": str(error)}
+        return Report(kind="failed", final=True, failure=failure, worker=worker)
     kind = kinds.get(type(error), "error")
     message = f"{type(error).__name__}: {error}" if kind == "error" else str(error)
     failure = {"kind": kind, "message": message}

@@ -17,6 +17,7 @@ from orchestration.printable import printable_lines
 COMMANDS = {
     "run": "Run or continue a sweep.",
     "resume": "Continue a sweep by its name, with its stored plan and flags.",
+    "stop": "End a sweep's run gracefully, from another terminal.",
     "retry": "Run the failed trials of a sweep again.",
     "evaluate": "Add evaluations to the trained trials of a sweep.",
     "plan": "List the trials that a sweep file means; run nothing.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import secrets
 import shutil
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -17,6 +18,7 @@ from .report import say_outcome, say_summary
 def main() -> int:
     """Exit code: 0 where every sweep ended as an undisturbed one, else 1."""
     options = _options()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that sweeps under way are ended
     # Only so long that Ray's sockets below it have room.
     root = Path(tempfile.mkdtemp(prefix="faults-", dir="/tmp"))
     first = secrets.randbelow(10**6) if options.seed is None else options.seed

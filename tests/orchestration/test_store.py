@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from orchestration import store
-from orchestration.errors import UserError
+from orchestration.errors import StorageError, UserError
 
 
 @pytest.mark.parametrize("step", ["fsync", "rename", "write"])
@@ -20,14 +21,17 @@ def test_a_write_that_fails_leaves_the_old_content(
     store.write_bytes(path, b"old")
 
     def fail(*_: object) -> None:
-        raise OSError("no space left on device")
+        raise OSError(errno.ENOSPC, "no space left on device")
 
     if step == "fsync":
         monkeypatch.setattr(os, "fsync", fail)
     elif step == "rename":
         monkeypatch.setattr(Path, "replace", fail)
     content = "not bytes" if step == "write" else b"new"
-    with pytest.raises((OSError, TypeError)):
+    with pytest.raises(
+        TypeError if step == "write" else StorageError,
+        match="bytes" if step == "write" else "file: cannot be written, because the disk is full",
+    ):
         store.write_bytes(path, content)  # type: ignore[arg-type]
     assert path.read_bytes() == b"old"
     assert os.listdir(path.parent) == ["file"]  # noqa: PTH208

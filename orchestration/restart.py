@@ -1,0 +1,70 @@
+"""This program, begun anew in the same process: what is left when Ray's own processes have died.
+
+Ray ends a driver under which it has died, seconds later and without a word.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import NoReturn
+
+VARIABLE = "CVAE_SWEEP_RAY_DIED"
+"""Set where a command goes on after Ray's death: how often in a row nothing was done before it."""
+MOST = 3
+EVERY_S = 0.25
+
+
+@dataclass(frozen=True)
+class Program:
+    """How this program was started."""
+
+    arguments: tuple[str, ...] = field(default_factory=lambda: tuple(sys.orig_argv))
+    environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
+
+    def again(self, died: int) -> NoReturn:
+        """Replace this process by one that was started in the same way.
+
+        Args:
+            died: how often in a row Ray has died.
+        """
+        environment = {**self.environment, VARIABLE: str(died)}
+        os.execve(sys.executable, list(self.arguments), environment)  # noqa: S606 - itself
+
+
+def deaths() -> int:
+    """How often in a row Ray has died under this command before it got anything done."""
+    text = os.environ.get(VARIABLE, "")
+    return int(text) if text.isdigit() else 0
+
+
+@contextmanager
+def watching(died: Callable[[], str | None], then: Callable[[str], None]) -> Iterator[None]:
+    """Look several times a second whether something has died meanwhile; if so, say it once.
+
+    Args:
+        died: its name; None while it lives.
+        then: called in a thread, since the main thread may wait for what is dead.
+    """
+    ended = threading.Event()
+
+    def watch() -> None:
+        while not ended.wait(EVERY_S):
+            name = died()
+            if name is not None:
+                then(name)
+                return
+
+    thread = threading.Thread(target=watch, name="Ray's life", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+        if (name := died()) is not None:
+            then(name)

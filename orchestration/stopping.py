@@ -1,0 +1,90 @@
+"""``stop``: a request from another terminal, dropped into the sweep's folder.
+
+The command that works on the sweep sees it within a second, and takes it as a first Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from orchestration import store
+from orchestration.console import Console
+from orchestration.errors import UserError
+from orchestration.lock import Holder, holder
+from orchestration.programs import program
+from orchestration.storage import storage_flags
+
+REQUEST = "stop.json"
+EVERY_S = 0.5
+PATIENCE_S = 120.0
+
+
+@contextmanager
+def stoppable(folder: Path) -> Iterator[None]:
+    """Be stopped by requests meanwhile; call with the sweep's lock held.
+
+    A request that was meant for another command is dropped.
+    """
+    request, ended = folder / REQUEST, threading.Event()
+    store.remove(request)
+
+    def watch() -> None:
+        while not ended.wait(EVERY_S):
+            if request.exists():
+                store.remove(request)
+                os.kill(os.getpid(), signal.SIGTERM)
+                return
+
+    thread = threading.Thread(target=watch, name="stop requests", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def stop_sweep(folder: Path, console: Console) -> None:
+    """Have the command that works on a sweep end gracefully, and wait for that.
+
+    Raises:
+        UserError: it does not end.
+    """
+    holds = holder(folder)
+    if holds is None:
+        console.line(f"{folder.name}: nothing is at work on this sweep")
+    else:
+        store.write_document(folder / REQUEST, {"pid": holds.pid, "at": time.time()})
+        console.line(f"{folder.name}: asked {holds} to stop")
+        with console.busy("epochs under way are to end, which takes 30 s at most"):
+            ended = _wait(folder, holds)
+        if not ended:
+            store.remove(folder / REQUEST)
+            raise UserError(
+                f"{folder}: {holds} does not end; `kill -9 {holds.pid}` on {holds.host} ends it, "
+                "and the command below cleans up what it leaves",
+                _resume(folder),
+            )
+        console.line(f"{folder.name}: stopped")
+    console.line(f"to continue: {_resume(folder)}")
+
+
+def _wait(folder: Path, holds: Holder) -> bool:
+    until = time.monotonic() + PATIENCE_S
+    while time.monotonic() < until:
+        if holder(folder) != holds:
+            return True
+        time.sleep(EVERY_S / 2)
+    return False
+
+
+def _resume(folder: Path) -> str:
+    command = ["resume", folder.name, *storage_flags(folder.parent)]
+    return shlex.join([program("cvae-sweep"), *command])
