@@ -141,7 +141,11 @@ class _Runner:
             if time.monotonic() < ready:
                 time.sleep(0.01)
                 continue
-            hit = self._kill(kill, moment)
+            victims = self._victims(kill, moment)
+            if not victims:
+                time.sleep(0.02)
+                continue
+            hit = self._kill(kill, victims, moment)
             if hit is not None:
                 return hit
             outcome.missed += 1
@@ -179,12 +183,8 @@ class _Runner:
         self._excused = False
         return False
 
-    def _kill(self, kill: Kill, moment: Moment) -> Hit | None:
+    def _kill(self, kill: Kill, victims: dict[str, int], moment: Moment) -> Hit | None:
         """Kill now, or as soon as the victim writes; None where that did not count."""
-        victims = self._victims(kill, moment)
-        if not victims:
-            time.sleep(0.02)
-            return None
         sweep = self._place.sweep
         until = time.monotonic() + (WRITE_S if kill.aim == "write" else 0)
         pid, parts = victims[next(iter(victims))], open_writes(sweep)
@@ -214,9 +214,10 @@ class _Runner:
         """Process ids that may be killed; of workers by the key of what they train."""
         if kill.victim == "driver":
             return {"driver": self._driver.pid}
-        if kill.victim == "worker":
-            return {t.key: t.worker for t in moment.training if t.worker is not None}
         found = self._place.notice()
+        if kill.victim == "worker":
+            own = {process.pid for process in found}
+            return {t.key: t.worker for t in moment.training if t.worker in own}
         return {p.name(): p.pid for p in found if _is(p, kill.victim)}
 
     def _own(self, kill: Kill, victims: dict[str, int], parts: list[Path]) -> list[Path]:

@@ -23,8 +23,8 @@ class Training:
     attempt: int
     epoch: int
     """The epoch under way."""
-    worker: int | None
-    """Process id; None: its first epoch has not been reported."""
+    worker: int
+    """Process id; 0: its first epoch has not been reported."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +51,8 @@ def look(place: Place, since: float) -> Moment:
         attempt = trial["attempts"][-1] if trial["attempts"] else None
         if trial["state"] != "running" or attempt is None or attempt["began"] < since:
             continue
-        worker = attempt["worker"].get("pid")
-        if worker is None or _lives(worker):
+        worker = attempt["worker"].get("pid", 0)
+        if worker == 0 or _lives(worker):
             done = trial["epochs"][-1]["epoch"] if trial["epochs"] else 0
             training.append(Training(trial["key"], attempt["number"], done + 1, worker))
     parts = max((len(trial["evaluations"]) for trial in documents), default=0)
@@ -66,7 +66,7 @@ def was_training(place: Place, moment: Moment) -> bool:
     """Whether one of the trials was still in training after the kill: its attempt has no end."""
     trials = {trial["key"]: trial for trial in place.documents()}
     for training in moment.training:
-        attempts: list[dict[str, Any]] = trials[training.key]["attempts"]
+        attempts: list[dict[str, Any]] = trials.get(training.key, {}).get("attempts", [])
         outcomes = [a["outcome"] for a in attempts if a["number"] == training.attempt]
         if outcomes and outcomes[-1] not in ENDED:
             return True
