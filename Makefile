@@ -3,7 +3,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: setup demo test check bench clean
+.PHONY: setup demo test check bench faults clean
 
 # Reinstalled whenever what it is made of changes.
 $(VENV)/installed: pyproject.toml constraints.txt
@@ -35,6 +35,12 @@ bench: $(VENV)/installed-test
 	$(BIN)/python benchmarks/train_step.py --check
 	$(BIN)/python benchmarks/evaluate.py
 	$(BIN)/python benchmarks/search.py --check
+
+# Sweeps that are killed again and again; see docs/reliability.md. SEED=… repeats one.
+N ?= $(if $(SEED),1,20)
+KILLS ?= 5
+faults: $(VENV)/installed-test
+	$(BIN)/python -m tests.faults --sweeps $(N) --kills $(KILLS) $(if $(SEED),--seed $(SEED))
 
 clean:
 	rm -rf $(VENV) runs

@@ -186,15 +186,28 @@ class Ledger:
             named = {ref.path for ref in trial.checkpoints}
             before = _newest(_checkpoints_before(self.folder / "trials" / f"{key}.json"))
             self._files[key] = named | ({before} if before else set()), _newest(trial.checkpoints)
-        there = {name for names, _ in self._files.values() for name in names}
-        for path in (self.folder / "checkpoints").rglob("*.pt"):
-            if path.relative_to(self.folder).as_posix() not in there:
-                store.remove(path)
+        self._remove_unnamed()
         lost = [trial.key for trial in self.trials.values() if trial.state == "running"]
         for key in lost:
             # That the driver died says nothing of the trial.
             self.change(key, lambda trial: end_attempt(trial, "lost", "pending", counted=False))
         return lost
+
+    def remove_unfinished(self) -> None:
+        """Remove what lost workers have left: writes cut off, and checkpoints never reported.
+
+        Call when no worker writes any more; the driver itself may.
+        """
+        with self._guard:
+            for kind in ("checkpoints", "artifacts"):
+                store.remove_parts(self.folder / kind)
+            self._remove_unnamed()
+
+    def _remove_unnamed(self) -> None:
+        there = {name for names, _ in self._files.values() for name in names}
+        for path in (self.folder / "checkpoints").rglob("*.pt"):
+            if path.relative_to(self.folder).as_posix() not in there:
+                store.remove(path)
 
     def damaged(self) -> list[Path]:
         """Documents of which the version before is read, because they are damaged."""

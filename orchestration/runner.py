@@ -314,6 +314,7 @@ def _work(
             processes.temporary,
             processes.update,
         )
+    ledger.remove_unfinished()
     if door.broken is not None:
         raise door.broken
     return interrupt.seen

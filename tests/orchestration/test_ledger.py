@@ -115,6 +115,21 @@ def test_recover_removes_what_no_document_names(ledger: Ledger) -> None:
     assert {p.as_posix() for p in left} == kept
 
 
+def test_what_lost_workers_leave_goes_at_the_end(ledger: Ledger) -> None:
+    ref = CheckpointRef(epoch=1, path="checkpoints/a/a001-e00001.pt", sha256="0", bytes=1)
+    for name in ("a001-e00001.pt", "a001-e00002.pt", ".a001-e00003.pt.12ab.part"):
+        store.write_bytes(ledger.folder / "checkpoints" / "a" / name, b"x")
+    half = ledger.folder / "artifacts" / "a" / "probe" / ".table.csv.12ab.part"
+    store.write_bytes(half, b"x")
+    driver = ledger.folder / "trials" / ".a.json.12ab.part"
+    store.write_bytes(driver, b"the driver is writing this")
+    ledger.save(trial("a", "finished", checkpoints=[ref]))
+    ledger.remove_unfinished()
+    files = [p for kind in ("checkpoints", "artifacts") for p in (ledger.folder / kind).rglob("*")]
+    assert [p for p in files if p.is_file()] == [ledger.folder / ref.path]
+    assert driver.exists()
+
+
 def test_end_attempt_closes_an_attempt_once(ledger: Ledger) -> None:
     one = trial("a", "running")
     end_attempt(one, "interrupted", "pending")
