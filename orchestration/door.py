@@ -21,6 +21,7 @@ from orchestration.early_stopping import EarlyStopping
 from orchestration.jobs import Job, Report
 from orchestration.ledger import Ledger
 from orchestration.queue import Queue
+from orchestration.retention import Retention
 from orchestration.spec import Checkpoints
 
 Listener = Callable[[Job, Report | None, Trial | None], None]
@@ -37,12 +38,14 @@ class Door:
         checkpoints: Checkpoints,
         listener: Listener,
         early_stopping: EarlyStopping | None = None,
+        retention: Retention | None = None,
     ) -> None:
         self._ledger = ledger
         self._queue = queue
         self._checkpoints = checkpoints
         self._listener = listener
         self._early_stopping = early_stopping
+        self._retention = retention
         self.stopping = False
         """Set to let every job end after its next report."""
 
@@ -148,6 +151,8 @@ class Door:
                 end_attempt(trial, "interrupted", "pending")
 
         self._ledger.change(job.key, enter)
+        if report.checkpoint is not None and self._retention is not None:
+            superfluous += self._retention.make_room(self._ledger)
         return superfluous
 
     def _decides_to_stop(self, job: Job, trial: Trial, report: Report) -> bool:

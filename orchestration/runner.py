@@ -34,6 +34,7 @@ from orchestration.processes import ProcessRecord, end_left_behind, recorded
 from orchestration.progress import Progress
 from orchestration.queue import Queue
 from orchestration.resume import check_stored_plan, say_what_changed
+from orchestration.retention import Retention
 from orchestration.searchreport import note_search
 from orchestration.shared import missing, shared_tasks
 from orchestration.summary import say_summary
@@ -288,7 +289,8 @@ def _work(
     live = console.live
     view = LiveView(console, board, spec.name) if live else Progress(console, board)
     early = EarlyStopping(spec.scheduler, ledger) if spec.scheduler else None
-    door = Door(ledger, queue, spec.checkpoints, view, early)
+    retention = Retention(spec, console.warning)
+    door = Door(ledger, queue, spec.checkpoints, view, early, retention)
     if queue.done:
         return False
 
