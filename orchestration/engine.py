@@ -36,10 +36,13 @@ os.environ.update(
 
 import ray
 from ray import tune
+from ray._private import ray_constants
 from ray.tune import Callback, Stopper, Trainable
 from ray.tune.search import Searcher
 
 CONNECT_TIMEOUT_S = 5.0
+CLUSTERS = ray_constants.ENABLE_RAY_CLUSTER
+"""Whether Ray lets machines find each other here; else it has the loopback address alone."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +101,8 @@ class RaySession:
         else:
             del options["include_dashboard"]
             options["address"] = self._address
+        # A local Ray would else listen on every network.
+        ray_constants.ENABLE_RAY_CLUSTER = CLUSTERS and self._address is not None
         try:
             ray.init(**options)
         except (ConnectionError, RuntimeError, ValueError, OSError, TimeoutError) as error:
