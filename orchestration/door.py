@@ -22,6 +22,7 @@ from orchestration.errors import StorageError
 from orchestration.jobs import Job, Report
 from orchestration.ledger import Ledger
 from orchestration.queue import Queue
+from orchestration.retention import Retention
 from orchestration.retries import RETRIED, STORAGE
 from orchestration.spec import Checkpoints
 
@@ -39,12 +40,14 @@ class Door:
         checkpoints: Checkpoints,
         listener: Listener,
         early_stopping: EarlyStopping | None = None,
+        retention: Retention | None = None,
     ) -> None:
         self._ledger = ledger
         self._queue = queue
         self._checkpoints = checkpoints
         self._listener = listener
         self._early_stopping = early_stopping
+        self._retention = retention
         self.stopping = False
         """Set to let every job end after its next report."""
         self.broken: StorageError | None = None
@@ -193,6 +196,8 @@ class Door:
                 end_attempt(trial, "interrupted", "pending")
 
         self._ledger.change(job.key, enter)
+        if report.checkpoint is not None and self._retention is not None:
+            self._retention.make_room(self._ledger)
 
     def _decides_to_stop(self, job: Job, trial: Trial, report: Report) -> bool:
         """Whether a scheduler stops the trial after this epoch; what it decides is noted."""

@@ -41,12 +41,15 @@ os.environ.update(
 import psutil
 import ray
 from ray import tune
+from ray._private import ray_constants
 from ray.air.execution._internal import actor_manager
 from ray.exceptions import OutOfMemoryError, RayActorError
 from ray.tune import Callback, Stopper, Trainable
 from ray.tune.search import Searcher
 
 CONNECT_TIMEOUT_S = 5.0
+CLUSTERS = ray_constants.ENABLE_RAY_CLUSTER
+"""Whether Ray lets machines find each other here; else it has the loopback address alone."""
 HEAD = ("gcs_server", "raylet")
 """Names of the processes without which a local Ray is none; nothing is ended by its name."""
 
@@ -127,6 +130,8 @@ class RaySession:
             options["address"] = self._address
         # Of a Ray that has died under this process the dead remain its children.
         before = psutil.Process().children()
+        # A local Ray would else listen on every network.
+        ray_constants.ENABLE_RAY_CLUSTER = CLUSTERS and self._address is not None
         try:
             ray.init(**options)
         except (ConnectionError, RuntimeError, ValueError, OSError, TimeoutError) as error:

@@ -33,6 +33,7 @@ from orchestration.queue import Queue
 from orchestration.reachable import check_reachable
 from orchestration.restart import watching
 from orchestration.resume import check_stored_plan, say_what_changed
+from orchestration.retention import Retention
 from orchestration.searchreport import note_search
 from orchestration.shared import missing, shared_tasks
 from orchestration.stopping import stoppable
@@ -289,7 +290,8 @@ def _work(
     live = console.live
     view = LiveView(console, board, spec.name) if live else Progress(console, board)
     early = EarlyStopping(spec.scheduler, ledger) if spec.scheduler else None
-    door = rescue.door = Door(ledger, queue, spec.checkpoints, view, early)
+    retention = Retention(spec, console.warning)
+    door = rescue.door = Door(ledger, queue, spec.checkpoints, view, early, retention)
     if queue.done:
         return False
 

@@ -50,6 +50,11 @@ class Checkpoints(BaseModel):
     min_interval_s: Annotated[Number, Field(ge=0)] = Field(
         5.0, description="seconds between two writes of the rolling last checkpoint, at least"
     )
+    max_gb: Annotated[Number, Field(gt=0)] | None = Field(
+        None,
+        description="gigabytes (10^9 bytes) that all checkpoints of the sweep may take together; "
+        "the oldest go first, the last and the best of each trial stay",
+    )
 
 
 class SweepSpec(BaseModel):

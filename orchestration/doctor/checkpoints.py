@@ -5,14 +5,18 @@ from __future__ import annotations
 import itertools
 from dataclasses import replace
 
+from rich.filesize import decimal
+
 from cvae_core.config import TrialConfig
 from orchestration.doctor.datafiles import image_shape
+from orchestration.doctor.finding import Finding, ok, warning
 from orchestration.doctor.wanted import Wanted
 from orchestration.documents import Trial
 from orchestration.expected import expected_trials
 from orchestration.identity import trial_key
 from orchestration.ledger import Ledger
-from orchestration.spec import Checkpoints
+from orchestration.retention import GB, rounded_up, total_bytes
+from orchestration.spec import Checkpoints, SweepSpec
 from orchestration.studyplan import StudyPlan
 
 IMAGES = 4
@@ -25,21 +29,58 @@ def checkpoints_bytes(wanted: Wanted) -> int:
     Trials that have ended are left out. What a study has not asked for yet is taken to be as large
     as it can get.
     """
-    if wanted.spec is None or wanted.plan is None:
+    if wanted.spec is None:
         return 0
-    folder = wanted.storage / wanted.spec.name
-    ledger = Ledger.open(folder) if Ledger.exists(folder) else None
+    checkpoints, ledger = wanted.spec.checkpoints, _ledger(wanted, wanted.spec)
+    coming = _coming(wanted, wanted.spec, ledger)
+    total = sum(size * number for size, number in coming)
+    if checkpoints.max_gb is not None:
+        there = 0 if ledger is None else total_bytes(ledger.trials)
+        total = min(total, max(_least(coming), int(checkpoints.max_gb * GB) - there))
+    # A new one is written before the one that it replaces is removed.
+    return total + max((size for size, _ in coming), default=0) * wanted.slots
+
+
+def check_budget(wanted: Wanted) -> list[Finding]:
+    """Whether the last and the best checkpoints of a sweep fit its disk budget; [] without one."""
+    if wanted.spec is None or wanted.spec.checkpoints.max_gb is None:
+        return []
+    allowed = int(wanted.spec.checkpoints.max_gb * GB)
+    ledger = _ledger(wanted, wanted.spec)
+    ended = [] if ledger is None else [t for t in ledger.trials.values() if t.state in ENDED]
+    sizes = [sorted(ref.bytes for ref in trial.checkpoints)[-2:] for trial in ended]
+    least = _least(_coming(wanted, wanted.spec, ledger)) + sum(map(sum, sizes))
+    found = f"the last and the best of each trial take {decimal(least)} of {decimal(allowed)}"
+    if least <= allowed:
+        return [ok("checkpoints", found)]
+    advice = (
+        f"They stay: set checkpoints.max_gb to {rounded_up(least / GB):g} or more, or leave it out."
+    )
+    return [warning("checkpoints", found, advice)]
+
+
+def _ledger(wanted: Wanted, spec: SweepSpec) -> Ledger | None:
+    folder = wanted.storage / spec.name
+    return Ledger.open(folder) if Ledger.exists(folder) else None
+
+
+def _coming(wanted: Wanted, spec: SweepSpec, ledger: Ledger | None) -> list[tuple[int, int]]:
+    """Of each trial that has not ended: bytes of a checkpoint, and how many are kept."""
+    if wanted.plan is None:
+        return []
     ended = set() if ledger is None else _ended(ledger)
     sizes = _Sizes()
-    largest = total = 0
-    for key, config in expected_trials(wanted.plan, ledger, sizes.largest).items():
-        if key in ended:
-            continue
-        size = sizes.of(config)
-        total += size * kept(config.epochs, wanted.spec.checkpoints)
-        largest = max(largest, size)
-    # A new one is written before the one that it replaces is removed.
-    return total + largest * wanted.slots
+    expected = expected_trials(wanted.plan, ledger, sizes.largest)
+    return [
+        (sizes.of(config), kept(config.epochs, spec.checkpoints))
+        for key, config in expected.items()
+        if key not in ended
+    ]
+
+
+def _least(coming: list[tuple[int, int]]) -> int:
+    """Bytes of the last and the best of each trial."""
+    return sum(size * min(number, 2) for size, number in coming)
 
 
 class _Sizes:

@@ -55,7 +55,9 @@ def _check(places: list[tuple[str, Path, int]], wanted: Wanted) -> Finding:
     if free - need > SPARE:
         return ok("disk", found)
     advice = "Free some space, or choose another disk with --storage, --data-root or TMPDIR" + (
-        "; checkpoints.keep in the sweep file keeps fewer checkpoints." if need else "."
+        "; checkpoints.keep or checkpoints.max_gb in the sweep file keeps fewer checkpoints."
+        if need
+        else "."
     )
     return (problem if free < need + LEAST else warning)("disk", found, advice)
 

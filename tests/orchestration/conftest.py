@@ -21,6 +21,7 @@ from orchestration.layers import Layers
 from orchestration.ledger import Ledger
 from orchestration.plan import Plan, make_plan
 from orchestration.queue import Queue
+from orchestration.retention import Retention
 from orchestration.shared import missing
 from orchestration.spec import SweepSpec, load_spec, parse_spec
 from orchestration.wanted import Wish
@@ -64,6 +65,8 @@ class LocalSweep:
         self.spec: SweepSpec = parse_spec(Layers(Path("small.yaml"), content, {}))
         self.plan: Plan = make_plan(self.spec)
         self.keys = list(self.plan.trials)
+        self.warnings: list[str] = []
+        """What was warned of while it ran."""
         self._data = data
 
     def open(self) -> Ledger:
@@ -93,7 +96,8 @@ class LocalSweep:
     def door(self, ledger: Ledger, queue: Queue, listener: Listener = lambda *_: None) -> Door:
         scheduler = self.spec.scheduler
         early = EarlyStopping(scheduler, ledger) if scheduler else None
-        return Door(ledger, queue, self.spec.checkpoints, listener, early)
+        retention = Retention(self.spec, self.warnings.append)
+        return Door(ledger, queue, self.spec.checkpoints, listener, early, retention)
 
     def run(self, *, stop_after: int | None = None) -> dict[str, Trial]:
         """Run or continue; at the end of so many epochs in all, everything is told to stop."""

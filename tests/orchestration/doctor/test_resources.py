@@ -9,7 +9,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from orchestration.doctor.checkpoints import checkpoint_bytes, checkpoints_bytes, kept
+from orchestration.doctor.checkpoints import (
+    check_budget,
+    checkpoint_bytes,
+    checkpoints_bytes,
+    kept,
+)
 from orchestration.doctor.disk import check_disk
 from orchestration.doctor.memory import check_memory, check_shared_memory, memory_limits
 from orchestration.doctor.processors import check_cpus, check_gpus, check_load
@@ -18,7 +23,7 @@ from orchestration.doctor.wanted import Wanted
 from orchestration.documents import Sweep, Trial
 from orchestration.ledger import Ledger
 from orchestration.plan import make_plan
-from orchestration.spec import Checkpoints
+from orchestration.spec import Checkpoints, SweepSpec
 
 Make = Callable[..., Wanted]
 
@@ -66,6 +71,20 @@ def write_ledger(asked: Wanted, content: str, ended: int) -> None:
     for number, (key, config) in enumerate(plan.trials.items()):
         state = "finished" if number < ended else "pending"
         ledger.save(Trial(key=key, config=config.to_settings(), state=state))
+
+
+def test_a_disk_budget_is_all_that_is_needed(load: Callable[..., SweepSpec], wanted: Make) -> None:
+    text = "name: a\nbase: {epochs: 10}\ngrid: {beta: [1, 2, 3]}\ncheckpoints: {every_epochs: 1%s}"
+    free = checkpoints_bytes(wanted(spec=load(text % ""), max_concurrent=1))
+    size = free / 31  # of each of three trials ten, and one on the way
+    for budget, kept_at_all in ((40, 30), (20, 20), (3, 6)):  # the last and the best stay anyway
+        asked = wanted(spec=load(text % f", max_gb: {budget * size / 1e9}"), max_concurrent=1)
+        assert checkpoints_bytes(asked) == pytest.approx((kept_at_all + 1) * size, rel=0.01)
+        [finding] = check_budget(asked)
+        assert finding.status == ("ok" if budget > 6 else "warning")
+    assert "checkpoints.max_gb" in finding.advice
+    assert check_budget(wanted(spec=load("name: a"))) == []
+    assert check_budget(wanted()) == []
 
 
 def test_finished_trials_of_a_folder_need_no_more(wanted: Make) -> None:

@@ -27,6 +27,7 @@ from orchestration.spec import parse_spec
 from orchestration.tracking_thread import TrackingThread
 from orchestration.worker import Worker
 
+
 class Tracking(TrackingThread):
     """Brings what there is at once, so that there is one order of writes."""
 

@@ -1,0 +1,55 @@
+"""Nothing that a local Ray starts can be reached from another machine."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import os
+import subprocess
+import sys
+import tempfile
+
+SCRIPT = """
+import json, sys
+from pathlib import Path
+import psutil
+from orchestration.engine import RaySession
+from orchestration.spec import Resources
+import ray
+
+session = RaySession(None, Resources(), 1, 0, Path(sys.argv[1]))
+session.start()
+try:
+    ray.get(ray.remote(lambda: 1).options(num_cpus=1).remote())
+    own = psutil.Process()
+    listening = [
+        (process.name(), connection.laddr.ip)
+        for process in (own, *own.children(recursive=True))
+        for connection in process.net_connections(kind="inet")
+        if connection.status == psutil.CONN_LISTEN
+    ]
+finally:
+    session.stop()
+print(json.dumps(listening))
+"""
+
+
+def test_a_local_ray_listens_on_the_loopback_address_alone() -> None:
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("RAY")}
+    with tempfile.TemporaryDirectory(prefix="e2e", dir="/tmp") as short:
+        done = subprocess.run(
+            [sys.executable, "-c", SCRIPT, short],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+    assert done.returncode == 0, done.stderr
+    listening = json.loads(done.stdout.splitlines()[-1])
+    programs = {name for name, _ in listening}
+    assert {"gcs_server", "raylet"} <= programs
+    # The dashboard would be one more: nobody has asked for it.
+    assert not any("dashboard" in name.lower() for name in programs)
+    for name, address in listening:
+        found = ipaddress.ip_address(address.removeprefix("::ffff:"))
+        assert found.is_loopback, f"{name} listens on {address}"
