@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -25,6 +28,7 @@ from orchestration.documents import (
     Sweep,
     Trial,
 )
+from orchestration.errors import UserError
 from orchestration.ledger import Ledger
 from orchestration.mlflow_config import MlflowConfig
 from orchestration.tracking import Tracker
@@ -540,3 +544,30 @@ def test_the_sweeps_run_holds_the_map_of_all_trials(place: Place, uploads: list[
     assert sorted(uploads) == sorted(names)
     tags = place.client.get_run(parent).data.tags
     assert tags["shared_umap.trials"] == "2"
+
+
+def test_a_server_is_asked_once_with_the_password_and_never_shown_it(tmp_path: Path) -> None:
+    """MLflow's client would ask again for minutes, and prints the addresses that it is given."""
+    asked = []
+
+    class Busy(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.headers["Authorization"])
+            self.send_response(503)
+            self.end_headers()
+
+        def log_message(self, *arguments: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Busy) as server, pytest.MonkeyPatch.context() as env:
+        for name in ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"):
+            env.setenv(name, "another")
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        host = f"127.0.0.1:{server.server_address[1]}"
+        tracker = Tracker(f"http://bob:sec%40ret@{host}", MlflowConfig(), tmp_path)
+        with pytest.raises(UserError, match="MLflow cannot be used") as raised:
+            tracker.connect("s")
+        server.shutdown()
+    assert asked == ["Basic " + base64.b64encode(b"bob:sec@ret").decode()]
+    assert tracker._client.tracking_uri == f"http://{host}"
+    assert "bob" not in str(raised.value)
