@@ -10,20 +10,29 @@ import hashlib
 import logging
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
-
-import yaml
+from urllib.parse import unquote, urlsplit
 
 from cvae_core.config import TrialConfig
-from orchestration.documents import Epoch, Evaluated, Sweep, Trial
+from orchestration.documents import Evaluated, Sweep, Trial
 from orchestration.errors import UserError
 from orchestration.flatten import flat
 from orchestration.identity import relevant
 from orchestration.ledger import Ledger
-from orchestration.mlflow_config import MlflowConfig, artifact_root
+from orchestration.mlflow_config import MlflowConfig, artifact_root, is_server
 from orchestration.redact import without_secrets
+from orchestration.runfields import (
+    KEY_TAG,
+    as_yaml,
+    epoch_metrics,
+    package_versions,
+    status_of,
+    study_tags,
+    sweep_status,
+    text_tag,
+    trial_tags,
+)
 from orchestration.stopped import stop_of, stop_text
 from orchestration.wanted import split_entry
 
@@ -33,6 +42,7 @@ os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = "0"
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
 
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param
@@ -40,13 +50,9 @@ from mlflow.entities import Metric, Param
 BATCH = 1000
 PAGE = 200
 PARENT = "parent"
-STATUSES = {"running": "RUNNING", "pending": "KILLED", "failed": "FAILED"}
-SWEEP_STATUSES = {"finished": "FINISHED", "failed": "FAILED", "interrupted": "KILLED"}
 SWEEP_TAG = "cvae_sweep.sweep_id"
 PARENT_TAG = f"{SWEEP_TAG}.parent"
-KEY_TAG = "trial_key"
 ERROR_FILE = "error.txt"
-PACKAGES = ("cvae-sweep", "torch", "ray", "mlflow", "numpy", "scikit-learn", "umap-learn")
 
 
 class Tracker:
@@ -62,7 +68,7 @@ class Tracker:
         for name in ("mlflow", "alembic"):
             logging.getLogger(name).setLevel(logging.ERROR)
         try:
-            self._client: Any = MlflowClient(tracking_uri=uri)
+            self._client: Any = MlflowClient(tracking_uri=_without_login(uri))
         except Exception as error:  # MLflow raises its own, SQLAlchemy's and requests' errors
             raise UserError(f"MLflow cannot be used: {_first_line(error)}") from error
         self._local = uri.startswith("sqlite:")
@@ -107,8 +113,8 @@ class Tracker:
         The sweep's own run is under the key ``parent``.
         """
         runs = self._known(ledger)
-        wanted = {PARENT: _sweep_status(ledger.sweep)}
-        wanted |= {t.key: _status(t) for t in list(ledger.trials.values()) if t.attempts}
+        wanted = {PARENT: sweep_status(ledger.sweep)}
+        wanted |= {t.key: status_of(t) for t in list(ledger.trials.values()) if t.attempts}
         return {k for k, status in wanted.items() if k not in runs or runs[k].status != status}
 
     def bring_parent(self, ledger: Ledger) -> None:
@@ -126,7 +132,7 @@ class Tracker:
         if sweep.parent_run_id != known.run_id:
             sweep.parent_run_id = known.run_id
             ledger.save_sweep()
-        self._log_text(known, "sweep.yaml", _yaml(sweep.spec))
+        self._log_text(known, "sweep.yaml", as_yaml(sweep.spec))
         metrics = [
             Metric(name, value, int((part.ended or sweep.created) * 1000), 0)
             for part in sweep.evaluations.values()
@@ -135,7 +141,7 @@ class Tracker:
         self._log_new(known, metrics)
         for entry, part in list(sweep.evaluations.items()):
             self._log_evaluation(known, entry, part, ledger.folder)
-        self._set_status(known, _sweep_status(sweep), None)
+        self._set_status(known, sweep_status(sweep), None)
 
     def bring_trial(self, ledger: Ledger, key: str) -> None:
         """The run of a trial; one that has not begun has none."""
@@ -146,13 +152,13 @@ class Tracker:
         runs = self._known(ledger)
         known = runs.get(key)
         if known is None:
-            tags = {**self._common_tags(sweep), **_trial_tags(trial, config)}
-            tags |= _study_tags(ledger, key)
+            tags = {**self._common_tags(sweep), **trial_tags(trial, config)}
+            tags |= study_tags(ledger, key)
             known = runs[key] = self._create(sweep, tags, trial.attempts[0].began)
         if trial.run_id != known.run_id:
             ledger.change(key, lambda t: setattr(t, "run_id", known.run_id))
         self._tag(known, {"mlflow.parentRunId": str(sweep.parent_run_id)})
-        self._log_text(known, "config.yaml", _yaml(trial.config))
+        self._log_text(known, "config.yaml", as_yaml(trial.config))
         self._log_params(known, config)
         self._log_metrics(known, trial)
         if trial.state in ("finished", "stopped", "failed"):
@@ -222,7 +228,7 @@ class Tracker:
         metrics = [
             Metric(name, value, int(epoch.at * 1000), epoch.epoch)
             for epoch in trial.epochs
-            for name, value in _shown(epoch).items()
+            for name, value in epoch_metrics(epoch).items()
             if epoch.epoch not in known.points.get(name, {})
         ]
         trained = trial.attempts[-1].ended or trial.attempts[-1].began
@@ -272,7 +278,7 @@ class Tracker:
 
     def _log_text(self, known: _Known, name: str, text: str) -> None:
         """A file with this text, unless it is there: a tag, set after it, says which it has."""
-        tag, digest = _text_tag(name), hashlib.sha256(text.encode(errors="replace")).hexdigest()
+        tag, digest = text_tag(name), hashlib.sha256(text.encode(errors="replace")).hexdigest()
         if known.tags.get(tag) != digest[:16]:
             self._client.log_text(known.run_id, text, name)
             self._tag(known, {tag: digest[:16]})
@@ -313,13 +319,13 @@ class Tracker:
         if trial.error is not None:
             wanted["error"] = trial.error.message[:500]
         else:
-            self._untag(known, ["error", _text_tag(ERROR_FILE)])
+            self._untag(known, ["error", text_tag(ERROR_FILE)])
         stop = stop_of(trial)
         if stop is not None:
             wanted |= {"stopped.epoch": str(stop.epoch), "stopped.rung": str(stop.rung)}
             wanted["stopped.reason"] = stop_text(trial, stop)
         self._tag(known, wanted)
-        self._set_status(known, _status(trial), trial.attempts[-1].ended)
+        self._set_status(known, status_of(trial), trial.attempts[-1].ended)
 
     def _set_status(self, known: _Known, status: str, ended: float | None) -> None:
         if known.status == status:
@@ -345,64 +351,17 @@ class _Known:
         self.checkpoints: dict[str, int] | None = {} if new else None
 
 
-def _yaml(settings: Mapping[str, Any]) -> str:
-    text: str = yaml.safe_dump(dict(settings), sort_keys=False, allow_unicode=True)
-    return text
+def _without_login(uri: str) -> str:
+    """A server's address without user and password, which are handed over apart from it.
 
-
-def _text_tag(name: str) -> str:
-    return f"artifacts.{name}"
-
-
-def _status(trial: Trial) -> str:
-    return STATUSES.get(trial.state, "FINISHED")
-
-
-def _sweep_status(sweep: Sweep) -> str:
-    return SWEEP_STATUSES.get(sweep.outcome, "RUNNING")
-
-
-def _trial_tags(trial: Trial, config: TrialConfig) -> dict[str, str]:
-    tags = {
-        KEY_TAG: trial.key,
-        "model": config.model,
-        "beta": f"{config.beta:g}",
-        "seed": str(config.seed),
-        "data": config.data.name,
-    }
-    name = f"{config.model} β={config.beta:g}"
-    if config.model == "cvae":
-        tags |= {"lambda": f"{config.lambda_:g}", "tau": f"{config.tau:g}"}
-        name += f" λ={config.lambda_:g} τ={config.tau:g}"
-    return tags | {"mlflow.runName": f"{name} seed={config.seed}"}
-
-
-def _study_tags(ledger: Ledger, key: str) -> dict[str, str]:
-    """Which study asked for a trial, and when; whose best it repeats."""
-    for study in ledger.planned_studies():
-        if key in study.replicates:
-            return {"study": study.name, "origin": "replicate", "replicate_of": str(study.winner)}
-        for ask in study.asks:
-            if ask.key == key:
-                return {"study": study.name, "origin": ask.origin, "ask": str(ask.number)}
-    return {}
-
-
-def _shown(epoch: Epoch) -> dict[str, float]:
-    """Metrics of an epoch as MLflow shows them; times apart from what is compared."""
-    times = {"time/epoch_s": epoch.epoch_s, "time/images_per_s": epoch.images_per_s}
-    return epoch.metrics | times
-
-
-def package_versions() -> dict[str, str]:
-    """Versions of the packages that decide results."""
-    found = {}
-    for name in PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
+    MLflow prints addresses, and writes them into its errors and logs.
+    """
+    parts = urlsplit(uri)
+    if not is_server(uri) or parts.username is None:
+        return uri
+    os.environ["MLFLOW_TRACKING_USERNAME"] = unquote(parts.username)
+    os.environ["MLFLOW_TRACKING_PASSWORD"] = unquote(parts.password or "")
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
 def _first_line(error: Exception) -> str:

@@ -68,6 +68,7 @@ def test_commands_and_options(folder: Path) -> None:
 def test_names_of_sweeps(folder: Path) -> None:
     assert tab(folder, "status", "") == ["first", "second"]
     assert tab(folder, "status", "--json", "f") == ["first"]
+    assert tab(folder, "sync", "--tracking-uri", "x", "s") == ["second"]
     assert tab(folder, "status", "--storage", "'else where'", "t") == ["third"]
     assert tab(folder, "status", "", CVAE_SWEEP_STORAGE="else where") == ["third"]
     assert tab(folder, "status", "", CVAE_SWEEP_STORAGE="nothing") == [""]

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
@@ -24,6 +28,7 @@ from orchestration.documents import (
     Sweep,
     Trial,
 )
+from orchestration.errors import UserError
 from orchestration.ledger import Ledger
 from orchestration.mlflow_config import MlflowConfig
 from orchestration.tracking import Tracker
@@ -281,6 +286,102 @@ def test_a_failed_trial_has_its_traceback(place: Place) -> None:
     assert "in broken" in text
 
 
+def error_text(place: Place) -> str:
+    (run,) = place.runs()
+    return Path(place.client.download_artifacts(run.info.run_id, "error.txt")).read_text()
+
+
+@pytest.mark.parametrize("same_driver", [True, False])
+def test_the_traceback_is_that_of_the_latest_failure(
+    place: Place, uploads: list[str], same_driver: bool
+) -> None:
+    trial = place.add()
+    # A lost worker is shown while the trial is tried again, before that attempt fails as well.
+    trial.error = Failure(kind="worker lost", message="killed")
+    tracker = place.tracker()
+    tracker.bring_trial(place.ledger, "a1")
+    for number, whole in ((2, "line\n" * 3000 + "KeyError: 2"), (3, "ValueError: 3")):
+        tracker = tracker if same_driver else place.tracker()
+        trial.attempts.append(Attempt(number=number, from_epoch=0, began=1e9))
+        trial.error = Failure(kind="error", message=f"the {number}", traceback=whole)
+        place.end(trial, "failed")
+        for _ in range(2):
+            tracker.bring_trial(place.ledger, "a1")
+        assert error_text(place) == f"the {number}\n\n{whole}"
+        (run,) = place.runs()
+        assert (run.info.status, run.data.tags["error"]) == ("FAILED", f"the {number}")
+    trial.error = None
+    place.end(trial)
+    tracker.bring_trial(place.ledger, "a1")
+    (run,) = place.runs()
+    assert run.info.status == "FINISHED"
+    assert not any("error" in tag for tag in run.data.tags)
+
+
+@pytest.mark.parametrize("noted", [0, 1, None])
+def test_a_trial_that_has_two_runs_keeps_one(place: Place, noted: int | None) -> None:
+    """The one that the ledger notes, where it notes one."""
+    trial = place.add()
+    place.end(trial)
+    tracker = place.tracker()
+    tracker.bring_trial(place.ledger, "a1")
+    (first,) = place.runs()
+    tags = {k: v for k, v in first.data.tags.items() if not k.startswith("artifacts.")}
+    start = first.info.start_time
+    place.client.create_run(first.info.experiment_id, start_time=start, tags=tags)
+    assert len(place.runs()) == 2
+    kept = None if noted is None else place.runs()[noted].info.run_id
+    place.ledger.change("a1", lambda t: setattr(t, "run_id", kept))
+    for _ in range(2):
+        place.tracker().bring_trial(place.ledger, "a1")
+    (run,) = place.runs()
+    assert kept in (None, run.info.run_id)
+    assert run.info.run_id == place.ledger.trials["a1"].run_id
+    assert place.steps() == whole(trial)
+    assert paths(place, run.info.run_id) == {"config.yaml", "checkpoints/a001-e00006.pt"}
+
+
+def test_a_run_of_somebodys_own_is_left_alone(place: Place) -> None:
+    own = {"cvae_sweep.sweep_id": place.ledger.sweep.sweep_id, "mine": "yes"}
+    made = place.client.create_run(place.ledger.sweep.experiment_id, tags=own)
+    place.add()
+    tracker = place.tracker()
+    tracker.bring_parent(place.ledger)
+    tracker.bring_trial(place.ledger, "a1")
+    assert place.client.get_run(made.info.run_id).info.lifecycle_stage == "active"
+
+
+def test_a_copy_that_was_cut_off_is_made_again(place: Place, uploads: list[str]) -> None:
+    """A driver may die within the copying of a file into a local folder of artifacts."""
+    trial = place.add()
+    place.end(trial)
+    place.tracker().bring_trial(place.ledger, "a1")
+    (run,) = place.runs()
+    kept = Path(urlsplit(run.info.artifact_uri).path) / "checkpoints/a001-e00006.pt"
+    kept.write_bytes(b"weig")
+    place.tracker().bring_trial(place.ledger, "a1")
+    assert kept.read_bytes() == b"weights"
+    assert uploads.count("checkpoints/a001-e00006.pt") == 2
+    place.tracker().bring_trial(place.ledger, "a1")
+    assert uploads.count("checkpoints/a001-e00006.pt") == 2
+
+
+def test_a_driver_that_died_before_the_configuration_was_sent(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.add()
+
+    def refuse(*_: Any) -> None:
+        raise ConnectionError("gone")
+
+    with monkeypatch.context() as patch, pytest.raises(ConnectionError):
+        patch.setattr(MlflowClient, "log_text", refuse)
+        place.tracker().bring_trial(place.ledger, "a1")
+    place.tracker().bring_trial(place.ledger, "a1")
+    (run,) = place.runs()
+    assert paths(place, run.info.run_id) == {"config.yaml"}
+
+
 def test_a_trial_that_has_not_begun_has_no_run(place: Place) -> None:
     place.ledger.save(Trial(key="a1", config=TrialConfig().to_settings()))
     place.tracker().bring_trial(place.ledger, "a1")
@@ -443,3 +544,30 @@ def test_the_sweeps_run_holds_the_map_of_all_trials(place: Place, uploads: list[
     assert sorted(uploads) == sorted(names)
     tags = place.client.get_run(parent).data.tags
     assert tags["shared_umap.trials"] == "2"
+
+
+def test_a_server_is_asked_once_with_the_password_and_never_shown_it(tmp_path: Path) -> None:
+    """MLflow's client would ask again for minutes, and prints the addresses that it is given."""
+    asked = []
+
+    class Busy(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.headers["Authorization"])
+            self.send_response(503)
+            self.end_headers()
+
+        def log_message(self, *arguments: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Busy) as server, pytest.MonkeyPatch.context() as env:
+        for name in ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"):
+            env.setenv(name, "another")
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        host = f"127.0.0.1:{server.server_address[1]}"
+        tracker = Tracker(f"http://bob:sec%40ret@{host}", MlflowConfig(), tmp_path)
+        with pytest.raises(UserError, match="MLflow cannot be used") as raised:
+            tracker.connect("s")
+        server.shutdown()
+    assert asked == ["Basic " + base64.b64encode(b"bob:sec@ret").decode()]
+    assert tracker._client.tracking_uri == f"http://{host}"
+    assert "bob" not in str(raised.value)
