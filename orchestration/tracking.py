@@ -17,7 +17,7 @@ from typing import Any
 import yaml
 
 from cvae_core.config import TrialConfig
-from orchestration.documents import Epoch, Evaluated, Sweep, Trial
+from orchestration.documents import Epoch, Evaluated, Failure, Sweep, Trial
 from orchestration.errors import UserError
 from orchestration.flatten import flat
 from orchestration.identity import relevant
@@ -234,7 +234,9 @@ class Tracker:
                 known.checkpoints.add(path.name)
         for entry, part in trial.evaluations.items():
             self._log_evaluation(known, entry, part, folder)
-        if trial.error is not None and "error" not in known.tags:
+        # A tag from before it was tried again may say the same.
+        told = known.status == "FAILED" and known.tags.get("error") == _short(trial.error)
+        if trial.error is not None and not told:
             text = f"{trial.error.message}\n\n{trial.error.traceback}"
             self._client.log_text(known.run_id, text, "error.txt")
 
@@ -249,10 +251,14 @@ class Tracker:
             for ref in part.artifacts:
                 if (folder / ref.path).exists():
                     self._client.log_artifact(known.run_id, str(folder / ref.path), place)
+        reason = _short(part.error)
+        failed = f"{name}.failed"
+        if part.state == "failed" and part.error and known.tags.get(failed) != reason:
+            text = f"{reason}\n\n{part.error.traceback}"
+            self._client.log_text(known.run_id, text, f"{place}/error.txt")
         if epoch is None:
             wanted |= {f"{name}.{fact}": str(value) for fact, value in part.facts.items()}
             wanted |= {f"{name}.warning": " ".join(part.warnings)} if part.warnings else {}
-            reason = "" if part.error is None else part.error.message
             wanted |= {f"{name}.{part.state}": reason} if reason else {}
             for note in ("warning", "failed", "absent"):
                 self._untag(known, {f"{name}.{note}"} - wanted.keys())
@@ -272,7 +278,7 @@ class Tracker:
     def _log_outcome(self, known: _Known, trial: Trial) -> None:
         wanted = {"state": trial.state, "attempts": str(len(trial.attempts))}
         if trial.error is not None:
-            wanted["error"] = trial.error.message[:500]
+            wanted["error"] = _short(trial.error)
         else:
             self._untag(known, ["error"])
         stop = stop_of(trial)
@@ -331,6 +337,11 @@ def _study_tags(ledger: Ledger, key: str) -> dict[str, str]:
             if ask.key == key:
                 return {"study": study.name, "origin": ask.origin, "ask": str(ask.number)}
     return {}
+
+
+def _short(failure: Failure | None) -> str:
+    """A failure as a tag."""
+    return "" if failure is None else failure.message[:500]
 
 
 def _shown(epoch: Epoch) -> dict[str, float]:

@@ -281,6 +281,32 @@ def test_a_failed_trial_has_its_traceback(place: Place) -> None:
     assert "in broken" in text
 
 
+def test_each_failure_has_its_own_traceback(place: Place) -> None:
+    def text(path: str) -> str:
+        (run,) = place.runs()
+        return Path(place.client.download_artifacts(run.info.run_id, path)).read_text()
+
+    trial = place.add()
+    trial.error = Failure(kind="worker lost", message="killed", traceback="first")
+    tracker = place.tracker()
+    for state in ("pending", "failed"):  # tried again, and lost as before
+        place.end(trial, state)
+        tracker.bring_trial(place.ledger, "a1")
+    assert "first" in text("error.txt")
+    trial.error = Failure(kind="error", message="KeyError: 'x'", traceback="second")
+    part = Failure(kind="error", message="ValueError: y", traceback="in probing")
+    place.end(trial, "failed")
+    trial.evaluations["probe"] = Evaluated(state="failed", error=part)
+    tracker.bring_trial(place.ledger, "a1")
+    assert "second" in text("error.txt")
+    assert "in probing" in text("probe/error.txt")
+    # Overcome, nothing of it is left in the tags.
+    trial.error = None
+    place.end(trial)
+    tracker.bring_trial(place.ledger, "a1")
+    assert {"error", "probe.failed"}.isdisjoint(place.runs()[0].data.tags)
+
+
 def test_a_trial_that_has_not_begun_has_no_run(place: Place) -> None:
     place.ledger.save(Trial(key="a1", config=TrialConfig().to_settings()))
     place.tracker().bring_trial(place.ledger, "a1")
