@@ -55,7 +55,7 @@ class Queue:
         self._out: list[Job] = []
         self._waiting = Waiting(clock)
         self._lost: Counter[tuple[str, str]] = Counter()
-        """Losses of which no attempt tells: by trial, and entry of an evaluation."""
+        """Losses of which no attempt tells: of evaluations, by trial and entry."""
         self._damaged: Counter[str] = Counter()
         self._preparing: set[tuple[str, str]] = set()
         self._prepared: set[tuple[str, str]] = set()
@@ -299,7 +299,6 @@ class Queue:
         """How often a job was lost in a row, this time included if it counts."""
         if job.kind == "train" and self._ledger.trials[job.key].state == "running":
             return losses_in_a_row(self._ledger.trials[job.key]) - (not counted)
-        # Of an evaluation, or a worker that died before it took a trial up, no attempt tells.
         self._lost[job.key, job.entry] += counted
         return self._lost[job.key, job.entry]
 
