@@ -43,6 +43,10 @@ class Place:
     name: str = "digits"
     """Of the sweep."""
     drivers: list[subprocess.Popen[str]] = field(default_factory=list)
+    environment: dict[str, str] = field(default_factory=dict)
+    """Variables of the commands besides those of the tests themselves."""
+    errors: str = ""
+    """Standard error of the command that ``run`` ran last."""
 
     @property
     def sweep(self) -> Path:
@@ -62,6 +66,7 @@ class Place:
                 "TMPDIR": str(self.temporary),
                 "CVAE_SWEEP_CACHE": str(self.temporary.parent / "cache"),
                 **variables,
+                **self.environment,
             },
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -75,8 +80,8 @@ class Place:
         """Exit code and standard output; nobody the command started is to outlive it."""
         driver = self.start(*arguments)
         family = Family(driver.pid)
-        out, err = family.communicate(driver)
-        assert "Traceback" not in err, err
+        out, self.errors = family.communicate(driver)
+        assert "Traceback" not in self.errors, self.errors
         assert family.alive() == []
         return driver.returncode, out
 
