@@ -35,13 +35,12 @@ def main() -> int:
                 return 1
             references[kind.name] = made
             print(f"{kind.name} undisturbed: {made.seconds:.0f} s", flush=True)
-        outcome = disturbed(
-            seed, options.kills, references[kind.name], root / str(number), root / "cache"
-        )
+        reference, folder = references[kind.name], root / str(number)
+        outcome = disturbed(kind, seed, options.kills, reference, folder, root / "cache")
         outcomes.append(outcome)
         say_outcome(outcome, number, options.sweeps)
         if outcome.survived:
-            shutil.rmtree(root / str(number), ignore_errors=True)
+            shutil.rmtree(folder, ignore_errors=True)
     say_summary(outcomes)
     survived = all(outcome.survived for outcome in outcomes)
     if survived:

@@ -12,7 +12,7 @@ from typing import Any
 
 import psutil
 
-from .kinds import Kind, kind_of
+from .kinds import Kind
 from .moment import Moment, look, open_writes, was_training, what_is_written, written_by_worker
 from .place import Place
 from .plan import Kill, plan_of
@@ -88,9 +88,11 @@ def undisturbed(kind: Kind, root: Path, cache: Path) -> Reference:
         place.end()
 
 
-def disturbed(seed: int, kills: int, reference: Reference, root: Path, cache: Path) -> Outcome:
+def disturbed(
+    kind: Kind, seed: int, kills: int, reference: Reference, root: Path, cache: Path
+) -> Outcome:
     """Run a sweep, kill what its seed says, continue it to its end, and compare."""
-    kind, began = kind_of(seed), time.monotonic()
+    began = time.monotonic()
     outcome = Outcome(seed, kind.name, folder=root)
     place = Place(root, kind, cache)
     try:

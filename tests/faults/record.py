@@ -17,6 +17,10 @@ from .place import Place
 OF_STATUS = ("tracking_uri", "parent_run_id")
 OF_STATUS_TRIAL = ("run_id", "train_s", "images_per_s", "attempts", "attempt_epochs")
 OF_EVALUATION = ("seconds", "ended")
+OF_TAGS = ("git_commit", "mlflow.source.git.commit", "artifacts.search")
+"""Of the code's place and, by their hash, of the files below."""
+TIMED = ("search/budget.png", "search/compare.json")
+"""They hold seconds of training."""
 SHOWN = 12
 """Differences that are printed of one sweep."""
 
@@ -31,7 +35,7 @@ def record(place: Place) -> dict[str, Any]:
         "studies": {study["key"]: study for study in place.documents("studies")},
         "checkpoints": _checkpoints(place),
         "status": _status(place.status()),
-        "mlflow": without_attempts(runs),
+        "mlflow": {key: _of_mlflow(run) for key, run in without_attempts(runs).items()},
         "mlflow's runs": _ended(runs),
     }
 
@@ -109,6 +113,16 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_plain(inner) for inner in value]
     return value
+
+
+def _of_mlflow(run: Any) -> Any:
+    if isinstance(run, list):  # several of one trial; _ended says so
+        return [_of_mlflow(one) for one in run]
+    return {
+        **run,
+        "tags": {name: text for name, text in run["tags"].items() if name not in OF_TAGS},
+        "artifacts": {path: sha for path, sha in run["artifacts"].items() if path not in TIMED},
+    }
 
 
 def _ended(runs: dict[str, Any]) -> str:

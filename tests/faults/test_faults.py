@@ -24,7 +24,8 @@ def root() -> Iterator[Path]:
 
 @pytest.mark.parametrize("seed", SEEDS, ids=[kind_of(seed).name for seed in SEEDS])
 def test_a_killed_sweep_ends_as_an_undisturbed_one(seed: int, root: Path) -> None:
-    reference = undisturbed(kind_of(seed), root / "undisturbed", root / "cache")
-    outcome = disturbed(seed, KILLS, reference, root / "disturbed", root / "cache")
+    kind = kind_of(seed).shorter
+    reference = undisturbed(kind, root / "undisturbed", root / "cache")
+    outcome = disturbed(kind, seed, KILLS, reference, root / "disturbed", root / "cache")
     assert outcome.differences == []
     assert len(outcome.hits) == KILLS
