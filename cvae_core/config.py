@@ -129,6 +129,8 @@ class DataConfig(Checked):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.name == "folder":
+            if not (self.content or "0").isalnum():  # names of files are made of it
+                raise ConfigError("data.content must be a hash, of digits and letters alone")
             return
         for declared in dataclasses.fields(self):
             own = declared.metadata["doc"].startswith("folder:")

@@ -12,8 +12,9 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from orchestration import store
-from orchestration.documents import Evaluated, Study, Sweep, Trial, end_attempt
+from orchestration.documents import Evaluated, Study, Sweep, Trial, checked, end_attempt
 from orchestration.errors import UserError
+from orchestration.links import refuse_links_out
 from orchestration.storage import storage_flags
 from orchestration.studystate import to_come
 
@@ -43,11 +44,12 @@ class Ledger:
             UserError: there is none, or a document is damaged or of a newer version.
         """
         try:
-            sweep = Sweep.model_validate(store.read_document(folder / "sweep.json"))
+            document = store.read_document(folder / "sweep.json")
         except FileNotFoundError:
             raise UserError(f"{folder}: there is no sweep here") from None
+        sweep = checked(Sweep, document, folder / "sweep.json")
         paths = sorted((folder / "trials").glob("*.json"))
-        trials = [Trial.model_validate(store.read_document(path)) for path in paths]
+        trials = [checked(Trial, store.read_document(path), path) for path in paths]
         ledger = cls(folder, sweep, {trial.key: trial for trial in trials})
         ledger.studies = read_studies(folder)
         return ledger
@@ -189,7 +191,7 @@ def read_studies(folder: Path) -> dict[str, Study]:
         UserError: a document is damaged or of a newer version.
     """
     paths = sorted((folder / "studies").glob("*.json"))
-    studies = [Study.model_validate(store.read_document(path)) for path in paths]
+    studies = [checked(Study, store.read_document(path), path) for path in paths]
     return {study.key: study for study in studies}
 
 
@@ -228,8 +230,9 @@ def locked(folder: Path) -> Iterator[None]:
     """Hold a sweep's lock. It goes with the process that holds it, however that ends.
 
     Raises:
-        UserError: another process holds it.
+        UserError: another process holds it, or a link leads out of the folder.
     """
+    refuse_links_out(folder)
     lock = FileLock(folder / "lock")
     try:
         lock.acquire(timeout=0)

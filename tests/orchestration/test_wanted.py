@@ -20,7 +20,10 @@ CONFIG = TrialConfig().to_settings()
 
 
 def trained(key: str = "a", epochs: tuple[int, ...] = (4, 2), **more: Any) -> Trial:
-    refs = [CheckpointRef(epoch=e, path=f"{e}.pt", sha256=f"{key}{e}", bytes=1) for e in epochs]
+    refs = [
+        CheckpointRef(epoch=e, path=f"checkpoints/{e}.pt", sha256=f"{key}{e}", bytes=1)
+        for e in epochs
+    ]
     return Trial(key=key, config=CONFIG, state="finished", checkpoints=refs, **more)
 
 
