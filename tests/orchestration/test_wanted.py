@@ -111,7 +111,8 @@ def test_every_checkpoint_on_validation() -> None:
     tasks = tasks_of(trained(), Evaluation(), wish)
     assert entries(tasks) == ["probe@2", "diagnostics@2", "probe@4", "diagnostics@4"]
     assert {task.settings["split"] for task in tasks} == {"validation"}
-    assert [task.checkpoint.path for task in tasks if task.checkpoint][::2] == ["2.pt", "4.pt"]
+    paths = [task.checkpoint.path for task in tasks if task.checkpoint]
+    assert paths[::2] == ["checkpoints/2.pt", "checkpoints/4.pt"]
     trial = done(trained(), Evaluation())
     assert len(open_tasks(trial, Evaluation(), wish)) == 4, "those on test are others"
     trial.evaluations["probe@2"] = Evaluated(state="finished", settings=tasks[0].settings)
