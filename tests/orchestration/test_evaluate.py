@@ -235,7 +235,7 @@ def test_an_evaluation_trains_nothing(local_sweep: LocalSweep) -> None:
 
 def finished(sweep: Any) -> Ledger:
     ledger = sweep.open()
-    ref = CheckpointRef(epoch=1, path="1.pt", sha256="0", bytes=1)
+    ref = CheckpointRef(epoch=1, path="checkpoints/1.pt", sha256="0", bytes=1)
     for key, config in sweep.plan.trials.items():
         settings = config.to_settings()
         ledger.save(Trial(key=key, config=settings, state="finished", checkpoints=[ref]))

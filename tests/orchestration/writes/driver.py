@@ -29,7 +29,6 @@ from orchestration.tracking_thread import TrackingThread
 from orchestration.worker import Worker
 
 
-
 class Mlflow:
     """Takes everything; as with MLflow, runs get names that the ledger notes."""
 
