@@ -239,6 +239,7 @@ def end_attempt(
 ) -> None:
     """Close a trial's current attempt and set its state."""
     if trial.attempts and trial.attempts[-1].outcome is None:
-        trial.attempts[-1].ended = time.time()
+        # A clock that was set back meanwhile makes no attempt that ends before it began.
+        trial.attempts[-1].ended = max(time.time(), trial.attempts[-1].began)
         trial.attempts[-1].outcome = outcome
     trial.state = state
