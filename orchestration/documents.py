@@ -260,7 +260,8 @@ def end_attempt(
         counted: whether being lost counts against the retries.
     """
     if trial.attempts and trial.attempts[-1].outcome is None:
-        trial.attempts[-1].ended = time.time()
+        # A clock that was set back meanwhile makes no attempt that ends before it began.
+        trial.attempts[-1].ended = max(time.time(), trial.attempts[-1].began)
         trial.attempts[-1].outcome = outcome
         trial.attempts[-1].counted = counted
     trial.state = state
