@@ -8,7 +8,7 @@ metadata says ``only="cvae"`` means nothing to a plain VAE.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Literal, TypeVar, get_type_hints
@@ -347,10 +347,8 @@ def build(cls: type[T], settings: Mapping[str, Any]) -> T:
     return cls(**values)
 
 
-@cache
-def _hints(cls: Hashable) -> dict[str, Any]:
-    # Evaluating annotations takes longer than all else here, and ledgers hold many trials.
-    return get_type_hints(cls)
+# Evaluating annotations takes longer than all else here, and ledgers hold many trials.
+_hints: Callable[[type], dict[str, Any]] = cache(get_type_hints)
 
 
 def _plain(value: Any) -> Any:

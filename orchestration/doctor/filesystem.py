@@ -11,6 +11,7 @@ from filelock import FileLock, Timeout
 from orchestration import store
 from orchestration.doctor.finding import Finding, ok, problem, reason, warning
 from orchestration.doctor.wanted import Wanted, nearest_existing
+from orchestration.errors import StorageError
 
 NAME = "storage"
 ANOTHER = "Choose another place with --storage."
@@ -28,7 +29,7 @@ def check_storage(wanted: Wanted) -> list[Finding]:
         # In a folder of its own, so that all of it goes again.
         with tempfile.TemporaryDirectory(prefix=".cvae-doctor-", dir=place) as folder:
             missing = _try(Path(folder))
-    except OSError as error:
+    except (OSError, StorageError) as error:
         advice = f"Make it writable for you (`ls -ld {place}`), or choose another with --storage."
         return [problem(NAME, f"{where} cannot be written: {reason(error)}", advice)]
     if missing:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from orchestration.errors import StorageError
 from orchestration.redact import without_secrets
 
 Status = Literal["ok", "warning", "problem"]
@@ -37,7 +38,8 @@ def problem(name: str, found: str, advice: str) -> Finding:
 
 def reason(error: Exception) -> str:
     """The one line of an error that a person wants, without user names and passwords."""
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
+    cause = error.__cause__ if isinstance(error, StorageError) else error
+    if isinstance(cause, OSError) and cause.strerror:
+        return cause.strerror
     lines = str(error).strip().splitlines()
     return without_secrets(lines[-1] if lines else type(error).__name__)
