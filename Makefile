@@ -20,8 +20,10 @@ setup: $(VENV)/installed-test
 demo: $(VENV)/installed
 	$(BIN)/cvae-sweep run sweeps/digits_beta.yaml
 
+# What runs whole programs, with Ray and servers, has the machine for itself.
 test: $(VENV)/installed-test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist worksteal --ignore tests/e2e --ignore tests/faults
+	$(BIN)/python -m pytest $(wildcard tests/e2e tests/faults)
 
 check: $(VENV)/installed-test
 	$(BIN)/ruff check .

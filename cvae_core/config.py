@@ -8,7 +8,7 @@ metadata says ``only="cvae"`` means nothing to a plain VAE.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Literal, TypeVar, get_type_hints
@@ -130,6 +130,8 @@ class DataConfig(Checked):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.name == "folder":
+            if not (self.content or "0").isalnum():  # names of files are made of it
+                raise ConfigError("data.content must be a hash, of digits and letters alone")
             return
         for declared in dataclasses.fields(self):
             own = declared.metadata["doc"].startswith("folder:")
@@ -346,7 +348,7 @@ def build(cls: type[T], settings: Mapping[str, Any]) -> T:
 
 
 @cache
-def _hints(cls: type) -> dict[str, Any]:
+def _hints(cls: Hashable) -> dict[str, Any]:
     # Evaluating annotations takes longer than all else here, and ledgers hold many trials.
     return get_type_hints(cls)
 

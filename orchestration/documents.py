@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 import time
-from typing import Any, Literal
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
+
+from orchestration.counting import count
+from orchestration.errors import UserError
 
 State = Literal["pending", "running", "finished", "stopped", "failed"]
+
+# Names of files are made of keys, and paths are read, sent and removed: none may leave the folder.
+_STEP = r"[^./\\\x00-\x1f\x7f][^/\\\x00-\x1f\x7f]{0,199}"
+Key = Annotated[str, StringConstraints(pattern=f"^{_STEP}$")]
+Entry = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][\w.-]{0,99}(@[0-9]{1,9})?$")]
+CheckpointPath = Annotated[str, StringConstraints(pattern=f"^checkpoints(/{_STEP})+$")]
+ArtifactPath = Annotated[str, StringConstraints(pattern=f"^artifacts(/{_STEP})+$")]
+LogPath = Annotated[str, StringConstraints(pattern=f"^logs(/{_STEP})+$")]
 
 
 class Document(BaseModel):
@@ -22,7 +34,7 @@ class Failure(Document):
     kind: str
     message: str
     traceback: str = ""
-    log: str | None = None
+    log: LogPath | None = None
     """File with the whole traceback, relative to the sweep's folder."""
     again_s: float | None = None
     """After so many seconds it was to be tried again; None: it was not."""
@@ -62,7 +74,7 @@ class CheckpointRef(Document):
     """A checkpoint in the sweep's folder."""
 
     epoch: int
-    path: str
+    path: CheckpointPath
     sha256: str
     bytes: int
     spare: bool = False
@@ -72,7 +84,7 @@ class CheckpointRef(Document):
 class ArtifactRef(Document):
     """A picture or a table in the sweep's folder."""
 
-    path: str
+    path: ArtifactPath
     sha256: str
     bytes: int
 
@@ -111,14 +123,14 @@ class Decision(Document):
 class Trial(Document):
     """All that is known of a trial."""
 
-    key: str
+    key: Key
     config: dict[str, Any]
     state: State = "pending"
     attempts: list[Attempt] = []
     epochs: list[Epoch] = []
     checkpoints: list[CheckpointRef] = []
     decisions: list[Decision] = []
-    evaluations: dict[str, Evaluated] = {}
+    evaluations: dict[Entry, Evaluated] = {}
     """By part; those of an earlier checkpoint as ``part@epoch``."""
     error: Failure | None = None
     notes: list[str] = []
@@ -159,9 +171,9 @@ class Sweep(Document):
     sweep_id: str
     created: float
     spec: dict[str, Any]
-    plan: list[str]
+    plan: list[Key]
     """Keys of the trials that were planned beforehand; those of searches are in their studies."""
-    studies: list[str] = []
+    studies: list[Key] = []
     """Keys of the studies in force, in the plan's order."""
     flags: dict[str, Any] = {}
     data: dict[str, str] = {}
@@ -171,7 +183,7 @@ class Sweep(Document):
     parent_run_id: str | None = None
     outcome: Literal["running", "finished", "failed", "interrupted"] = "running"
     code: dict[str, str] = {}
-    evaluations: dict[str, Evaluated] = {}
+    evaluations: dict[Entry, Evaluated] = {}
     """Of all trials together."""
 
 
@@ -181,7 +193,7 @@ class Ask(Document):
     number: int
     params: dict[str, Any]
     """Suggested settings by their dotted names."""
-    key: str
+    key: Key
     """Of the trial that it means."""
     origin: Literal["suggested", "enqueued"] = "suggested"
     duplicate_of: int | None = None
@@ -191,7 +203,7 @@ class Ask(Document):
 class Study(Document):
     """A search in one cell of the grid. What came of its asks stands with their trials."""
 
-    key: str
+    key: Key
     name: str
     """The cell's settings, for people."""
     fixed: dict[str, Any]
@@ -207,10 +219,29 @@ class Study(Document):
     asks: list[Ask] = []
     end: Literal["complete", "exhausted", "failing"] | None = None
     """Why nothing more is asked for; None: something is, or its trials are under way."""
-    winner: str | None = None
+    winner: Key | None = None
     """Key of the best trial, once it was chosen to be replicated."""
-    replicates: list[str] = []
+    replicates: list[Key] = []
     """Keys of trials that repeat the winner with other seeds."""
+
+
+Read = TypeVar("Read", bound=Document)
+
+
+def checked(kind: type[Read], content: dict[str, Any], path: Path) -> Read:
+    """A document's content, as this version understands it.
+
+    Raises:
+        UserError: it does not hold what such a document holds; it names the first few such places.
+    """
+    try:
+        return kind.model_validate(content)
+    except ValidationError as error:
+        places = [".".join(map(str, detail["loc"])) for detail in error.errors()]
+        wrong = ", ".join(places[:3]) + (", …" if len(places) > 3 else "")
+        raise UserError(
+            f"{path}: is damaged ({count(len(places), 'field')} not valid: {wrong})"
+        ) from None
 
 
 def end_attempt(
@@ -229,7 +260,8 @@ def end_attempt(
         counted: whether being lost counts against the retries.
     """
     if trial.attempts and trial.attempts[-1].outcome is None:
-        trial.attempts[-1].ended = time.time()
+        # A clock that was set back meanwhile makes no attempt that ends before it began.
+        trial.attempts[-1].ended = max(time.time(), trial.attempts[-1].began)
         trial.attempts[-1].outcome = outcome
         trial.attempts[-1].counted = counted
     trial.state = state

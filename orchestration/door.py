@@ -80,6 +80,8 @@ class Door:
             counted: False where the job had no part in it, because Ray itself died: it is put back
                 in line at once, and its retries are as many as before.
         """
+        if counted and job.kind == "train" and self._ledger.trials[job.key].state != "running":
+            self._queue.begun(job)  # it died before it took the job up: an attempt tells of that
         report = Report("failed", final=True, failure=failure.model_dump())
         if failure.kind in RETRIED:
             self._again(job, report, counted=counted)
@@ -170,8 +172,7 @@ class Door:
             return
 
         def fail(trial: Trial) -> None:
-            if trial.state == "running":  # else its worker could not even begin
-                trial.attempts[-1].worker = report.worker or trial.attempts[-1].worker
+            trial.attempts[-1].worker = report.worker or trial.attempts[-1].worker
             end_attempt(trial, "failed", "failed")
             trial.error = failure
 

@@ -56,14 +56,14 @@ HEAD = ("gcs_server", "raylet")
 _task_failed = actor_manager.RayActorManager._actor_task_failed
 
 
-def _actor_task_failed(self: Any, task: Any, exception: Exception) -> None:
+def _actor_task_failed(self: Any, tracked_actor_task: Any, exception: Exception) -> None:
     """What Tune does when a call of an actor fails: by one kind of error it ends the whole sweep.
 
     An actor that Ray's memory monitor has killed is a dead actor like any other.
     """
     if isinstance(exception, OutOfMemoryError):
         exception = RayActorError(error_msg=str(exception))
-    _task_failed(self, task, exception)
+    _task_failed(self, tracked_actor_task, exception)
 
 
 actor_manager.RayActorManager._actor_task_failed = _actor_task_failed  # type: ignore

@@ -8,7 +8,15 @@ from functools import partial
 from pathlib import Path
 
 from orchestration import store
-from orchestration.documents import CheckpointRef, Evaluated, Study, Sweep, Trial, end_attempt
+from orchestration.documents import (
+    CheckpointRef,
+    Evaluated,
+    Study,
+    Sweep,
+    Trial,
+    checked,
+    end_attempt,
+)
 from orchestration.errors import DamagedError, UserError
 from orchestration.studystate import to_come
 
@@ -40,9 +48,10 @@ class Ledger:
             UserError: there is none, or a document is damaged or of a newer version.
         """
         try:
-            sweep = Sweep.model_validate(store.read_document(folder / "sweep.json"))
+            document = store.read_document(folder / "sweep.json")
         except FileNotFoundError:
             raise UserError(f"{folder}: there is no sweep here") from None
+        sweep = checked(Sweep, document, folder / "sweep.json")
         trials = [_read_trial(path) for path in sorted((folder / "trials").glob("*.json"))]
         ledger = cls(folder, sweep, {trial.key: trial for trial in trials})
         ledger.studies = read_studies(folder)
@@ -222,7 +231,7 @@ class Ledger:
 
 def _read_trial(path: Path) -> Trial:
     try:
-        return Trial.model_validate(store.read_document(path))
+        return checked(Trial, store.read_document(path), path)
     except DamagedError as error:
         raise DamagedError(
             *error.lines, f"move it away, and trial {path.stem} is trained from its beginning"
@@ -237,7 +246,7 @@ def _newest(refs: Iterable[CheckpointRef]) -> str | None:
 def _checkpoints_before(path: Path) -> list[CheckpointRef]:
     """Checkpoints that the version before of a trial's document names."""
     try:
-        return Trial.model_validate(store.read_document(store.previous(path))).checkpoints
+        return checked(Trial, store.read_document(store.previous(path)), path).checkpoints
     except (FileNotFoundError, UserError):
         return []
 
@@ -249,7 +258,7 @@ def read_studies(folder: Path) -> dict[str, Study]:
         UserError: a document is damaged or of a newer version.
     """
     paths = sorted((folder / "studies").glob("*.json"))
-    studies = [Study.model_validate(store.read_document(path)) for path in paths]
+    studies = [checked(Study, store.read_document(path), path) for path in paths]
     return {study.key: study for study in studies}
 
 

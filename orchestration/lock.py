@@ -16,6 +16,7 @@ from filelock import FileLock, Timeout
 
 from orchestration import store
 from orchestration.errors import UserError
+from orchestration.links import refuse_links_out
 from orchestration.mlflow_config import without_credentials
 from orchestration.processes import find, identity, is_here, place
 from orchestration.storage import storage_flags
@@ -44,8 +45,10 @@ def locked(folder: Path) -> Iterator[None]:
     """Hold a sweep's lock. It goes with the process that holds it, however that ends.
 
     Raises:
-        UserError: another process holds it, or there may be no writing.
+        UserError: another process holds it, there may be no writing, or a link leads out of
+            the folder.
     """
+    refuse_links_out(folder)
     lock = FileLock(folder / LOCK)
     with store.storing(folder / LOCK):
         try:

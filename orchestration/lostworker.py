@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from cvae_core.memory import TEXTS
 from orchestration.documents import Failure
 from orchestration.retries import LOST, OUT_OF_MEMORY
 
@@ -34,8 +35,9 @@ def lost_worker(text: str, crash: str = "", *, oom_kill: bool = False) -> Failur
             kind=OUT_OF_MEMORY, message=f"Ray ended its process: the node ran low on memory{told}"
         )
     if RAISED.search(text):
-        kind = OUT_OF_MEMORY if "MemoryError" in text.splitlines()[-1] else "error"
-        return Failure(kind=kind, message=text.splitlines()[-1].strip(), traceback=text)
+        last = text.splitlines()[-1].strip()
+        memory = any(sign in last for sign in ("MemoryError", *TEXTS))
+        return Failure(kind=OUT_OF_MEMORY if memory else "error", message=last, traceback=text)
     if crash:
         what = crash.removeprefix(FATAL).splitlines()[0]
         return Failure(kind=LOST, message=f"its process crashed: {what}", traceback=crash)

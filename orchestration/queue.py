@@ -55,7 +55,7 @@ class Queue:
         self._out: list[Job] = []
         self._waiting = Waiting(clock)
         self._lost: Counter[tuple[str, str]] = Counter()
-        """Losses of which no attempt tells: by trial, and entry of an evaluation."""
+        """Losses of which no attempt tells: of evaluations, by trial and entry."""
         self._damaged: Counter[str] = Counter()
         self._preparing: set[tuple[str, str]] = set()
         self._prepared: set[tuple[str, str]] = set()
@@ -118,8 +118,7 @@ class Queue:
         job = None
         if self.closed or (self.at_once is not None and len(self._out) >= self.at_once):
             return None
-        for due in reversed(self._waiting.due()):
-            self._put_in_line(due)
+        self._put_in_line(self._waiting.due())
         task = self._next_task()
         if task is not None:
             job = self._evaluation(task)
@@ -299,15 +298,14 @@ class Queue:
         """How often a job was lost in a row, this time included if it counts."""
         if job.kind == "train" and self._ledger.trials[job.key].state == "running":
             return losses_in_a_row(self._ledger.trials[job.key]) - (not counted)
-        # Of an evaluation, or a worker that died before it took a trial up, no attempt tells.
         self._lost[job.key, job.entry] += counted
         return self._lost[job.key, job.entry]
 
-    def _put_in_line(self, job: Job) -> None:
-        """Let a job that has waited be the next of its kind."""
-        if job.kind == "train":
-            self._train.appendleft(job.key)
-        elif job.key:  # one about the whole sweep is found by itself
+    def _put_in_line(self, jobs: list[Job]) -> None:
+        """Trials that have waited come first now; evaluations come again, all before trials."""
+        self._train.extendleft(job.key for job in reversed(jobs) if job.kind == "train")
+        # A job about the whole sweep has no key: it is found by itself.
+        for job in (job for job in jobs if job.kind == "evaluate" and job.key):
             tasks = tasks_of(self._ledger.trials[job.key], self._spec.evaluation, self._wish)
             self._evaluate.extend(task for task in tasks if task.entry == job.entry)
 

@@ -66,6 +66,11 @@ def stored_request(
             f"this one ({__version__}) cannot read it ({many} not known or not valid here); "
             "run its sweep file again, or use that version"
         ) from None
+    if spec.name != ledger.folder.name:
+        raise UserError(
+            f"{ledger.folder}: holds the sweep {spec.name!r}; a sweep's folder has its name. "
+            "Rename the folder"
+        )
     _check_numerics(sweep)
     for key in retry or ():
         if key not in ledger.planned_keys():

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from cvae_core.config import NUMERICS, TrialConfig
 from cvae_core.errors import ConfigError
 from orchestration import store
-from orchestration.documents import Evaluated, Study, Sweep, Trial
+from orchestration.documents import Evaluated, Study, Sweep, Trial, checked
 from orchestration.errors import UserError
 from orchestration.evaluation import Evaluation
 from orchestration.ledger import Ledger
@@ -36,7 +36,8 @@ def read_sweep(folder: Path) -> Sweep:
     Raises:
         UserError: it is damaged.
     """
-    return Sweep.model_validate(store.read_document(folder / "sweep.json"))
+    path = folder / "sweep.json"
+    return checked(Sweep, store.read_document(path), path)
 
 
 def last_change(folder: Path) -> float:
@@ -55,7 +56,8 @@ def sweep_folder(name: str, storage: Path) -> Path:
     Raises:
         UserError: there is no such sweep.
     """
-    if not Ledger.exists(storage / name):
+    # It is one folder's name, whatever a path might lead to.
+    if name in ("", "..") or Path(name).name != name or not Ledger.exists(storage / name):
         known = sweep_names(storage)
         there = f"; there are: {', '.join(known)}" if known else ""
         raise UserError(f"there is no sweep {name!r} in {storage}{there}")

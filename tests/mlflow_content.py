@@ -78,6 +78,18 @@ def without_attempts(runs: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def differences(here: Any, there: Any, path: str = "") -> list[str]:
+    """Where two contents differ, a line each; nothing where they are equal."""
+    if isinstance(here, dict) and isinstance(there, dict):
+        keys = sorted(here.keys() | there.keys())
+        return [
+            line
+            for key in keys
+            for line in differences(here.get(key), there.get(key), f"{path}/{key}")
+        ]
+    return [] if here == there else [f"{path}: {here!r} is not {there!r}"]
+
+
 def check_ended(runs: dict[str, Any]) -> None:
     """One run a trial and one above them; none of them RUNNING, no step doubled, no gap.
 

@@ -11,6 +11,7 @@ from orchestration.console import Console
 from orchestration.interrupt import ended_by_signals
 from orchestration.mlflow_config import without_credentials
 from orchestration.preparation import Request
+from orchestration.printable import printable
 from orchestration.programs import program
 from orchestration.runner import run_sweep
 
@@ -27,5 +28,5 @@ def carry_out(request: Request, *, quiet: bool) -> int:
         with ended_by_signals():
             return run_sweep(request, Console(quiet=quiet))
     except KeyboardInterrupt:  # before the first trial, or after the last
-        click.echo(f"interrupted; nothing is lost. To continue:\n{request.command}")
+        click.echo(f"interrupted; nothing is lost. To continue:\n{printable(request.command)}")
         return 130

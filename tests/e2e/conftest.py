@@ -43,13 +43,17 @@ class Place:
     name: str = "digits"
     """Of the sweep."""
     drivers: list[subprocess.Popen[str]] = field(default_factory=list)
+    environment: dict[str, str] = field(default_factory=dict)
+    """Variables of the commands besides those of the tests themselves."""
+    errors: str = ""
+    """Standard error of the command that ``run`` ran last."""
 
     @property
     def sweep(self) -> Path:
         return self.folder / "runs" / self.name
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
-        """A command in a process group of its own."""
+    def start(self, *arguments: str, **variables: str) -> subprocess.Popen[str]:
+        """A command in a process group of its own, with variables of its environment."""
         self.temporary.mkdir(exist_ok=True)
         environment = {
             k: v for k, v in os.environ.items() if not k.startswith(("MLFLOW", "RAY", "CVAE"))
@@ -61,6 +65,8 @@ class Place:
                 **environment,
                 "TMPDIR": str(self.temporary),
                 "CVAE_SWEEP_CACHE": str(self.temporary.parent / "cache"),
+                **variables,
+                **self.environment,
             },
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -74,8 +80,8 @@ class Place:
         """Exit code and standard output; nobody the command started is to outlive it."""
         driver = self.start(*arguments)
         family = Family(driver.pid)
-        out, err = family.communicate(driver)
-        assert "Traceback" not in err, err
+        out, self.errors = family.communicate(driver)
+        assert "Traceback" not in self.errors, self.errors
         assert family.alive() == []
         return driver.returncode, out
 
@@ -101,11 +107,18 @@ class Place:
         return [json.loads(path.read_text())["content"] for path in paths]
 
     def training(
-        self, driver: subprocess.Popen[str], epoch: int = 2, *, among: int = 0, before_end: int = 5
+        self,
+        driver: subprocess.Popen[str],
+        epoch: int = 2,
+        *,
+        among: int = 0,
+        before_end: int = 5,
+        attempt: int = 1,
     ) -> dict[str, Any]:
         """Wait for a trial in training that is so far, and so far from its end.
 
-        ``among``: as many trials are to be in the ledger by then.
+        ``among``: as many trials are to be in the ledger by then. ``attempt``: at least its
+        number; the present one has reported.
         """
         until = time.monotonic() + PATIENCE_S
         while time.monotonic() < until and driver.poll() is None:
@@ -113,7 +126,8 @@ class Place:
             for trial in documents if len(documents) >= among else ():
                 last = trial["config"]["epochs"] - before_end
                 done = trial["epochs"][-1]["epoch"] if trial["epochs"] else 0
-                if trial["state"] == "running" and epoch <= done <= last:
+                worker = trial["attempts"][attempt - 1 :] and trial["attempts"][-1]["worker"]
+                if trial["state"] == "running" and worker and epoch <= done <= last:
                     return trial
             time.sleep(0.02)
         code = driver.poll()

@@ -235,7 +235,7 @@ def test_an_evaluation_trains_nothing(local_sweep: LocalSweep) -> None:
 
 def finished(sweep: Any) -> Ledger:
     ledger = sweep.open()
-    ref = CheckpointRef(epoch=1, path="1.pt", sha256="0", bytes=1)
+    ref = CheckpointRef(epoch=1, path="checkpoints/1.pt", sha256="0", bytes=1)
     for key, config in sweep.plan.trials.items():
         settings = config.to_settings()
         ledger.save(Trial(key=key, config=settings, state="finished", checkpoints=[ref]))
@@ -263,23 +263,24 @@ def test_what_all_share_is_prepared_once_while_others_go_on(local_sweep: LocalSw
 
 
 @pytest.mark.parametrize("older", [False, True])
-def test_one_that_prepared_was_lost(local_sweep: LocalSweep, *, older: bool) -> None:
+def test_one_that_prepared_was_lost(local_sweep: LocalSweep, clock: Any, *, older: bool) -> None:
     """Another takes its place, and still one alone, whatever an earlier run has left."""
     sweep = local_sweep(grid={"beta": [1, 2, 3]}, evaluation={"fd": True, "probe": False})
     ledger = finished(sweep)
     if older:
         for key in sweep.keys:
             ledger.note_evaluation(key, "fd", Evaluated(state="finished", settings={"n": 5}))
-    queue = sweep.queue(ledger)
+    queue = sweep.queue(ledger, clock=clock)
     first = queue.next()
     assert queue.next() is None
-    queue.lost(first, "killed")
+    queue.lost(first, Failure(kind="worker lost", message="killed"))
     second = queue.next()
     assert second.key == sweep.keys[1]
     assert queue.next() is None
     # Where it fails, or cannot be had, the others find out by themselves.
     ledger.note_evaluation(second.key, "fd", Evaluated(state="absent", settings=second.settings))
     queue.ended(second)
+    clock.sleep(1.0)
     assert [queue.next().key for _ in range(2)] == [sweep.keys[2], sweep.keys[0]]
 
 

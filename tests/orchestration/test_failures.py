@@ -78,7 +78,7 @@ def lost(starts: list[int], epoch: int) -> Trial:
         Attempt(number=n, from_epoch=start, began=0.0, outcome="lost")
         for n, start in enumerate(starts, start=1)
     ]
-    refs = [CheckpointRef(epoch=epoch, path="", sha256="", bytes=0)] if epoch else []
+    refs = [CheckpointRef(epoch=epoch, path="checkpoints/a", sha256="", bytes=0)] if epoch else []
     return Trial(key="k", config={}, state="pending", attempts=attempts, checkpoints=refs)
 
 

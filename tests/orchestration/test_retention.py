@@ -228,7 +228,7 @@ def test_without_a_budget_nothing_goes(
     sweep = local_sweep(checkpoints=EVERY)
     sweep.run()
     ledger = Ledger.open(sweep.folder)
-    assert Retention(load("name: a"), pytest.fail).make_room(ledger) == []
+    Retention(load("name: a"), pytest.fail).make_room(ledger)
     assert [len(trial.checkpoints) for trial in ledger.trials.values()] == [3]
 
 

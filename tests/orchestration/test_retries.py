@@ -163,6 +163,7 @@ def test_a_worker_lost_before_it_began_is_not_tried_for_ever(
     sweep = local_sweep(retries=2)
     ledger = sweep.open()
     queue = sweep.queue(ledger, clock=clock)
+    door = sweep.door(ledger, queue)
     tries = 0
     while not queue.done and tries < 20:
         job = queue.next()
@@ -170,9 +171,11 @@ def test_a_worker_lost_before_it_began_is_not_tried_for_ever(
             clock.sleep(queue.pause)
             continue
         tries += 1
-        queue.lost(job, LOST)
+        door.lost(job, LOST)
     assert tries == 3
-    assert ledger.trials[sweep.keys[0]].state == "failed"
+    trial = ledger.trials[sweep.keys[0]]
+    assert trial.state == "failed"
+    assert [attempt.outcome for attempt in trial.attempts] == ["lost"] * 3
 
 
 def test_a_worker_that_cannot_begin_fails_its_trial(local_sweep: LocalSweep) -> None:
@@ -182,7 +185,7 @@ def test_a_worker_that_cannot_begin_fails_its_trial(local_sweep: LocalSweep) -> 
     job = queue.next()
     sweep.door(ledger, queue).lost(job, Failure(kind="error", message="KeyError", traceback="T"))
     trial = Ledger.open(sweep.folder).trials[job.key]
-    assert (trial.state, trial.attempts) == ("failed", [])
+    assert (trial.state, trial.attempts[0].outcome) == ("failed", "failed")
     assert trial.error is not None and trial.error.log == f"logs/{job.key}-a1.txt"
     assert queue.under_way == []
     assert take(queue).key == sweep.keys[1]
@@ -218,6 +221,8 @@ def test_what_ray_did_does_not_count(local_sweep: LocalSweep, clock: Any) -> Non
     trial = Ledger.open(sweep.folder).trials[job.key]
     assert trial.state == "pending"
     assert [(a.outcome, a.counted) for a in trial.attempts] == [("lost", False)] * 4
+    door.lost(queue.next(), LOST, counted=False)
+    assert len(trial.attempts) == 4, "nothing was begun"
     # Its own retries are all there, also in a command that continues.
     queue = sweep.queue(sweep.open(), clock=clock)
     job = take(queue)

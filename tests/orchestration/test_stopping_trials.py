@@ -195,7 +195,12 @@ def report(job: Job, epoch: int, value: float, *, final: bool = False) -> Report
         kind="epoch",
         final=final,
         epoch={"epoch": epoch, "metrics": metrics, "images_per_s": 1.0, "epoch_s": 0.5, "at": 1.0},
-        checkpoint={"epoch": epoch, "path": f"{job.key}-{epoch}.pt", "sha256": "0", "bytes": 7},
+        checkpoint={
+            "epoch": epoch,
+            "path": f"checkpoints/{job.key}-{epoch}.pt",
+            "sha256": "0",
+            "bytes": 7,
+        },
     )
 
 

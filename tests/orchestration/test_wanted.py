@@ -20,7 +20,10 @@ CONFIG = TrialConfig().to_settings()
 
 
 def trained(key: str = "a", epochs: tuple[int, ...] = (4, 2), **more: Any) -> Trial:
-    refs = [CheckpointRef(epoch=e, path=f"{e}.pt", sha256=f"{key}{e}", bytes=1) for e in epochs]
+    refs = [
+        CheckpointRef(epoch=e, path=f"checkpoints/{e}.pt", sha256=f"{key}{e}", bytes=1)
+        for e in epochs
+    ]
     return Trial(key=key, config=CONFIG, state="finished", checkpoints=refs, **more)
 
 
@@ -108,7 +111,8 @@ def test_every_checkpoint_on_validation() -> None:
     tasks = tasks_of(trained(), Evaluation(), wish)
     assert entries(tasks) == ["probe@2", "diagnostics@2", "probe@4", "diagnostics@4"]
     assert {task.settings["split"] for task in tasks} == {"validation"}
-    assert [task.checkpoint.path for task in tasks if task.checkpoint][::2] == ["2.pt", "4.pt"]
+    paths = [task.checkpoint.path for task in tasks if task.checkpoint]
+    assert paths[::2] == ["checkpoints/2.pt", "checkpoints/4.pt"]
     trial = done(trained(), Evaluation())
     assert len(open_tasks(trial, Evaluation(), wish)) == 4, "those on test are others"
     trial.evaluations["probe@2"] = Evaluated(state="finished", settings=tasks[0].settings)

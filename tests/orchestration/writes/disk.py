@@ -129,8 +129,8 @@ def _opened(args: tuple[Any, ...]) -> list[str]:
 
 def _at(path: Any, folder: int) -> str:
     """A path that may be relative to an open folder."""
-    base = os.readlink(f"/proc/self/fd/{folder}") if folder >= 0 else ""
-    return str(Path(base) / os.fsdecode(path))
+    base = Path(f"/proc/self/fd/{folder}").readlink() if folder >= 0 else Path()
+    return str(base / os.fsdecode(path))
 
 
 CHANGES: dict[str, Callable[[tuple[Any, ...]], list[str]]] = {

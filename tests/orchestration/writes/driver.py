@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from cvae_core.data import Dataset
+from orchestration.bringing import Opened
 from orchestration.console import Console
 from orchestration.door import Door
 from orchestration.engine_local import run_in_process
@@ -28,19 +29,11 @@ from orchestration.tracking_thread import TrackingThread
 from orchestration.worker import Worker
 
 
-class Tracking(TrackingThread):
-    """Brings what there is at once, so that there is one order of writes."""
-
-    def start(self) -> None:
-        self._bring()
-
-    def finish(self, timeout_s: float) -> bool:
-        self._bring()
-        return True
-
-
 class Mlflow:
     """Takes everything; as with MLflow, runs get names that the ledger notes."""
+
+    def astray(self, ledger: Ledger) -> list[str]:
+        return []
 
     def bring_parent(self, ledger: Ledger) -> None:
         if ledger.sweep.parent_run_id is None:
@@ -50,9 +43,6 @@ class Mlflow:
     def bring_trial(self, ledger: Ledger, key: str) -> None:
         if ledger.trials[key].run_id is None:
             ledger.change(key, lambda trial: setattr(trial, "run_id", f"run of {key}"))
-
-    def forget(self) -> None:
-        raise AssertionError("MLflow was not told")
 
 
 @dataclass
@@ -88,24 +78,29 @@ class Driver:
         self.work = Work()
         request = Request(self.spec, storage, "cvae-sweep run small.yaml", Flags())
 
-        def follow(connected: Any, ledger: Ledger, console: Console) -> Tracking:
-            recovered()
-            thread = Tracking(connected[0], ledger, pytest.fail)
-            thread.start()
-            return thread
+        class Tracking(TrackingThread):
+            """Brings what there is at once, so that there is one order of writes."""
 
+            def start(self) -> None:
+                recovered()
+                self._bring()
+
+            def finish(self, timeout_s: float) -> bool:
+                self._bring()
+                return not self._failures
+
+        opened: Any = Opened(Mlflow(), "experiment", "1")  # type: ignore[arg-type]
+        ray = nullcontext((SimpleNamespace(slots=1), SimpleNamespace()))
         with pytest.MonkeyPatch.context() as patch:
             # What a driver before has left is this very process, and what it started is not its.
-            patch.setattr("orchestration.processes.end_all", lambda _: 0)
+            patch.setattr("orchestration.processes.end_all", lambda *_: 0)
             # No power is cut here: what was written is there for the next one.
             patch.setattr(os, "fsync", lambda _: None)
             patch.setattr("orchestration.datasets.load", lambda *_: self._data)
-            patch.setattr(
-                "orchestration.runner._ray", lambda *_: nullcontext(SimpleNamespace(slots=1))
-            )
+            patch.setattr("orchestration.bringing.Place.open", lambda *_: opened)
+            patch.setattr("orchestration.runner.TrackingThread", Tracking)
+            patch.setattr("orchestration.runner._ray", lambda *_: ray)
             patch.setattr("orchestration.engine.run_on_ray", self._in_process)
-            patch.setattr("orchestration.runner._connect", lambda *_, **__: (Mlflow(), "e", "1"))
-            patch.setattr("orchestration.runner._follow", follow)
             return run_sweep(request, Console(io.StringIO(), quiet=True))
 
     def _in_process(

@@ -27,6 +27,7 @@ from orchestration.lock import HOLDER
 from orchestration.processes import FILE
 from tests.orchestration.writes.disk import Cut, Disk, Files, Record
 from tests.orchestration.writes.driver import Driver, Work
+from tests.orchestration.writes.sources import calls, tells_store
 
 NAME = "small"
 OFF: dict[str, Any] = dict.fromkeys(PARTS, False)
@@ -53,23 +54,44 @@ SWEEPS: dict[str, dict[str, Any]] = {
             "grace_epochs": 1,
             "reduction": 2,
         },
-        "evaluation": {**OFF, "probe_every": 0, "probe": True},
+        "evaluation": {**OFF, "probe_every": 0, "diagnostics": True},
     },
     # The last of its trials fails.
     "grid": {
         "base": BASE,
         "grid": [{"model": ["vae", "cvae"]}, {"learning_rate": [1e30]}],
         "checkpoints": {"every_epochs": 2, "keep": 1},
-        "evaluation": {**OFF, "probe_every": 2, "pictures": True, "fd": True},
+        "evaluation": {**OFF, "probe_every": 2, "probe": True, "pictures": True, "fd": True},
     },
 }
-BLOCKS = 3
+BLOCKS = 5
 """Tests that each sweep's cuts are dealt to."""
 EVERY = 12
 """Of so many continuations one is cut off as well, at two instants."""
-NOT_IN_A_SWEEP = {
-    "doctor.filesystem._write": "what doctor tries out in a folder of its own",
+KINDS = {
+    "artifacts",
+    "checkpoints",
+    "extractors",
+    "holder.json",
+    "logs",
+    "processes.json",
+    "studies",
+    "sweep.json",
+    "tracking.json",
+    "trials",
 }
+"""What is written below a sweep's folder, by the first part of its path."""
+APPENDED = {"lock", "logs/ray.log"}
+"""What is opened elsewhere: the lock, which stays empty, and what Ray prints."""
+OTHERS = {
+    "doctor.filesystem._try": "tries a folder out",
+    "ending.ended_early": "the traceback of an error of cvae-sweep itself",
+    "runner._lock": "removes the folder of a sweep that never began",
+    "searchreport.note_search": "removes figures that later results leave out",
+    "stopping.stop_sweep": "asks, from another process, for an end",
+    "stopping.stoppable.watch": "drops that request",
+}
+"""Functions that call the store and are not reached here, and what they do with it."""
 
 
 @dataclass
@@ -113,6 +135,7 @@ def pictures() -> Iterator[None]:
         return b"picture"
 
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("cvae_core.evaluation.diagnostics.kl_bars_png", png)
         patch.setattr("cvae_core.evaluation.probes.confusion_png", png)
         patch.setattr("cvae_core.evaluation.pictures.curves_png", png)
         patch.setattr("cvae_core.evaluation.pictures.png", png)
@@ -244,12 +267,12 @@ class Continuing:
         self._seen: set[str] = set()
         self.folder = storage / NAME
 
-    def after(self, cut: Cut, *, watched: bool = False) -> list[Cut] | None:
+    def after(self, cut: Cut, *, watched: bool = False) -> Record | None:
         """Continue; it has to come out as if undisturbed.
 
         Returns:
-            Where the continuation could have been cut off itself, if it was ``watched``; None
-            where it would have been one that was there before.
+            What the continuation changed, if it was ``watched``; None where it would have been
+            one that was there before.
         """
         put(cut.files, self.folder)
         left = left_to_do(self._whole, self.folder)
@@ -265,7 +288,7 @@ class Continuing:
         check_files(self.folder)
         assert names(self.folder) == names(self._whole.folder)
         assert (Counter(driver.work.trained), Counter(driver.work.ended)) == left
-        return record.cuts
+        return record
 
     def _recovered(self) -> None:
         digest = state_of(self.folder)
@@ -307,5 +330,21 @@ def test_cut_off_at_every_write_it_goes_on_as_if_nothing_had_happened(
     chance = random.Random(block)
     for number, cut in enumerate(cuts[block * size : (block + 1) * size]):
         again = continuing.after(cut, watched=number % EVERY == 0)
-        for second in chance.sample(again, 2) if again else []:
+        for second in chance.sample(again.cuts, 2) if again and again.cuts else []:
             continuing.after(second)
+
+
+def test_every_function_that_writes_is_reached(
+    runs: dict[str, Undisturbed], tmp_path: Path, disk: Disk
+) -> None:
+    whole = runs["search"]
+    cut = [cut for cut in whole.record.cuts if cut.label.startswith("half-way in checkpoints")][-1]
+    continued = Continuing(whole, tmp_path, disk).after(cut, watched=True)
+    assert continued is not None
+    records = [continued, *(whole.record for whole in runs.values())]
+    written = {path.removesuffix(store.PREVIOUS) for r in records for path in r.written}
+    assert {path.partition("/")[0] for path in written} == KINDS
+    assert set().union(*(record.elsewhere for record in records)) == APPENDED
+    reached = set().union(*(record.writers for record in records))
+    assert reached.isdisjoint(OTHERS)
+    assert reached | set(OTHERS) == calls(tells_store, "orchestration")

@@ -1,0 +1,51 @@
+"""``store.py`` alone writes below a sweep's folder; what else writes anywhere is on these lists."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.orchestration.writes.sources import ROOT, calls, changes_files
+
+ELSEWHERE = {
+    "orchestration": {
+        "console.Console.others_to": "appends what Ray prints to the sweep's log",
+        "doctor.filesystem.check_storage": "a temporary folder, to see whether the storage works",
+        "processes.ProcessRecord.__init__": "a temporary folder for Ray",
+        "store._link": "the store itself",
+        "store._write": "the store itself",
+        "store.remove": "the store itself",
+        "store.remove_folder": "the store itself",
+        "streams.let_go": "opens the null device",
+    },
+    # It knows of no sweeps: what it writes is the cache's, which may be lost at any time.
+    "cvae_core": {
+        "data.sources.content._write_index": "the cache of hashes",
+        "data.sources.decoded_cache._write": "the cache of images",
+        "data.sources.decoded_cache.write_decoded": "the cache of images",
+        "data.sources.download._fetch": "data sets, checked by their hashes",
+        "data.sources.transfer.no_empty_folders": "data sets",
+        "data.sources.transfer.transfer": "data sets",
+        "evaluation.classifier.Classifier.to_bytes": "into memory",
+        "evaluation.confusion.confusion_png": "into memory",
+        "evaluation.figures.png": "into memory",
+        "evaluation.inception_weights._download": "the cache of weights",
+        "evaluation.map_picture._png": "into memory",
+        "evaluation.real_side._to_bytes": "into memory",
+        "evaluation.shared_files.write_shared": "the cache of evaluations",
+        "training.checkpoint.Checkpoint.to_bytes": "into memory",
+    },
+}
+
+
+@pytest.mark.parametrize("package", ELSEWHERE)
+def test_who_writes_without_the_store_is_known(package: str) -> None:
+    assert calls(changes_files, package) == set(ELSEWHERE[package])
+
+
+def test_the_store_is_called_by_its_name() -> None:
+    """So that the tests of every write find who calls it; constants may be imported."""
+    for path in (ROOT / "orchestration").rglob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        assert not re.search(r"import store as|orchestration\.store import .*[a-z]", text), path
