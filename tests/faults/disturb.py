@@ -122,7 +122,7 @@ class _Runner:
         self._excused = False
         """A driver that ends now ends for what was done to it."""
         self.complaints: list[str] = []
-        """Ends that nothing excuses: a killed worker, for one, has to be replaced in the same run."""
+        """Ends that nothing excuses: a killed worker has to be replaced in the same run."""
         self._noticed = 0.0
 
     def strike(self, kill: Kill, epochs: int, outcome: Outcome) -> Hit:
