@@ -181,7 +181,7 @@ class _Runner:
         if not self._excused:
             self.complaints.append(f"the command ended by itself with {code}; {self._last_words()}")
         if len(self.complaints) > RESTARTS or code == 2:
-            raise Disturbed(f"given up after exit code {code}")
+            raise Disturbed(f"given up after exit code {code}; {self._last_words()}")
         self._driver = self._place.start()
         self._since = time.time()
         self._excused = False
