@@ -23,7 +23,7 @@ PATIENCE_S = 240.0
 WRITE_S = 4.0
 """So long for a write of the victim to be seen open; after that any moment of training will do."""
 RESTARTS = 3
-"""So often the command may end without having finished, besides those times it was killed."""
+"""So often the command is started again although neither it nor Ray was killed; a difference."""
 
 
 class Disturbed(Exception):  # noqa: N818
@@ -78,9 +78,9 @@ def undisturbed(kind: Kind, root: Path, cache: Path) -> Reference:
     try:
         runner = _Runner(place)
         runner.finish()
-        left = place.left()
-        if left or place.started > 1:
-            raise Disturbed(f"the undisturbed {kind.name}: {left or 'it did not end at once'}")
+        left = [*runner.complaints, *place.left()]
+        if left:
+            raise Disturbed(f"the undisturbed {kind.name}: {'; '.join(left)}")
         found = record(place)
         epochs = sum(len(trial["steps"]) for trial in found["trials"].values())
         return Reference(found, epochs, time.monotonic() - began)
@@ -95,8 +95,8 @@ def disturbed(
     began = time.monotonic()
     outcome = Outcome(seed, kind.name, folder=root)
     place = Place(root, kind, cache)
+    runner = _Runner(place)
     try:
-        runner = _Runner(place)
         for kill in plan_of(seed, kills):
             outcome.hits.append(runner.strike(kill, reference.epochs, outcome))
         runner.finish()
@@ -107,6 +107,7 @@ def disturbed(
         outcome.differences.append(str(error))
     finally:
         place.end()
+        outcome.differences += runner.complaints
         outcome.seconds = time.monotonic() - began
     return outcome
 
@@ -120,7 +121,8 @@ class _Runner:
         self._since = time.time()
         self._excused = False
         """A driver that ends now ends for what was done to it."""
-        self._ended_badly = 0
+        self.complaints: list[str] = []
+        """Ends that nothing excuses: a killed worker has to be replaced in the same run."""
         self._noticed = 0.0
 
     def strike(self, kill: Kill, epochs: int, outcome: Outcome) -> Hit:
@@ -177,9 +179,9 @@ class _Runner:
         if code == 0:
             return True
         if not self._excused:
-            self._ended_badly += 1
-        if self._ended_badly > RESTARTS or code == 2:
-            raise Disturbed(f"the command ended by itself with {code}; {self._last_words()}")
+            self.complaints.append(f"the command ended by itself with {code}; {self._last_words()}")
+        if len(self.complaints) > RESTARTS or code == 2:
+            raise Disturbed(f"given up after exit code {code}; {self._last_words()}")
         self._driver = self._place.start()
         self._since = time.time()
         self._excused = False
@@ -205,8 +207,7 @@ class _Runner:
         at = time.time()
         if kill.victim == "driver" and self._driver.wait() != -signal.SIGKILL:
             return None  # it had ended before
-        if kill.victim != "worker":
-            self._excused = True
+        self._excused = kill.victim != "worker"
         if kill.victim in ("gcs_server", "raylet"):
             self._since = at
         _gone(pid)

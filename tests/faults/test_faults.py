@@ -25,7 +25,7 @@ def root() -> Iterator[Path]:
 @pytest.mark.parametrize("seed", SEEDS, ids=[kind_of(seed).name for seed in SEEDS])
 def test_a_killed_sweep_ends_as_an_undisturbed_one(seed: int, root: Path) -> None:
     kind = kind_of(seed).shorter
-    reference = undisturbed(kind, root / "undisturbed", root / "cache")
-    outcome = disturbed(kind, seed, KILLS, reference, root / "disturbed", root / "cache")
+    reference = undisturbed(kind, root / "u", root / "cache")
+    outcome = disturbed(kind, seed, KILLS, reference, root / "d", root / "cache")
     assert outcome.differences == []
     assert len(outcome.hits) == KILLS
