@@ -83,8 +83,10 @@ class Rescue:
         if not again and self.ledger is not None:
             with suppress(StorageError):
                 end(self.ledger, interrupted=True)
-        self.console.give_back()
+        self.console.rest()
+        # What Ray says of its end is not for people.
         self.processes.clear(PATIENCE_S)
+        self.console.give_back()
         if again:
             self.request.program.again(died)
         if not stopping:

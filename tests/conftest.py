@@ -10,6 +10,7 @@ import termios
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from pathlib import Path
 from typing import TextIO
 
 import pyte
@@ -77,7 +78,9 @@ class Screen:
 
     def hang_up(self) -> None:
         """Close the outer end, as a terminal does whose window is closed."""
-        os.close(self._outer)
+        # Not by closing it: the thread that reads would soon read somebody else's file.
+        with Path(os.devnull).open("rb") as nothing:
+            os.dup2(nothing.fileno(), self._outer)
 
     def _read(self) -> None:
         while True:
@@ -96,6 +99,8 @@ class Screen:
 def make_screen(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Screen]]:
     """``make_screen(width, height)``: a terminal of so many columns and lines."""
     monkeypatch.setenv("TERM", "xterm-256color")
+    for name in ("COLUMNS", "LINES"):  # they would win over the terminal's own size
+        monkeypatch.delenv(name, raising=False)
     screens: list[Screen] = []
 
     def make(width: int, height: int = 24) -> Screen:

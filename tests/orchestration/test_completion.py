@@ -60,7 +60,7 @@ def test_commands_and_options(folder: Path) -> None:
     commands = [line.split()[0] for line in shown.partition("Commands:\n")[2].splitlines()]
     assert {"run", "status", "completion"} <= set(commands)
     assert tab(folder, "") == commands
-    assert tab(folder, "st") == ["status", "study"]
+    assert tab(folder, "st") == ["stop", "status", "study"]
     assert tab(folder, "status", "--js") == ["--json"]
     assert tab(folder, "--v") == ["--version"]
 

@@ -14,9 +14,10 @@ from orchestration import store
 from orchestration.cli.main import cli
 from orchestration.documents import CheckpointRef, Study
 from orchestration.errors import UserError
-from orchestration.ledger import Ledger, locked
+from orchestration.ledger import Ledger
 from orchestration.links import refuse_links_out
 from orchestration.listing import list_document
+from orchestration.lock import locked
 from orchestration.preparation import Flags
 from orchestration.resume import stored_request
 

@@ -16,7 +16,8 @@ from orchestration import sync
 from orchestration.console import Console
 from orchestration.documents import Attempt, Epoch, Evaluated, Failure, Sweep, Trial
 from orchestration.errors import UserError
-from orchestration.ledger import Ledger, locked
+from orchestration.ledger import Ledger
+from orchestration.lock import locked
 from orchestration.mlflow_config import MlflowConfig
 from orchestration.sync import sync_sweep
 from tests.mlflow_content import check_ended, content
