@@ -15,6 +15,7 @@ from orchestration.errors import StorageError
 from orchestration.ledger import Ledger
 from orchestration.preparation import Request
 from orchestration.processes import ProcessRecord
+from orchestration.redact import without_secrets
 from orchestration.restart import MOST, deaths
 
 PATIENCE_S = 1.0
@@ -45,9 +46,11 @@ def ended_early(error: Exception, request: Request, ledger: Ledger, console: Con
     else:
         log = request.folder / "logs" / "error.txt"
         reason = (str(error).strip() or type(error).__name__).splitlines()[-1]
+        reason = without_secrets(reason)
         lines, code = (f"an error of cvae-sweep itself: {reason}; its traceback is in {log}",), 1
         with suppress(StorageError):
-            store.write_bytes(log, traceback.format_exc().encode(errors="backslashreplace"))
+            told = without_secrets(traceback.format_exc())
+            store.write_bytes(log, told.encode(errors="backslashreplace"))
     with suppress(StorageError):
         end(ledger, interrupted=True)
     for line in lines:

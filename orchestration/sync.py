@@ -21,6 +21,7 @@ from orchestration.reachable import check_reachable
 from orchestration.resume import stored_flags
 from orchestration.searchreport import note_search
 from orchestration.status import sweep_folder
+from orchestration.stopping import stoppable
 from orchestration.storage import storage_flags
 from orchestration.tracking_thread import reason_of
 
@@ -45,7 +46,7 @@ def sync_sweep(name: str, storage: Path, tracking_uri: str | None, console: Cons
     config = load_mlflow_config(Flags(tracking_uri=tracking_uri).over(stored).tracking_uri)
     place = Place(resolved_uri(config, storage), config, storage)
     check_reachable(place.uri)  # importing MLflow takes longer than this
-    with locked(folder):
+    with locked(folder), stoppable(folder):
         end_left_behind(folder)
         ledger = Ledger.open(folder)
         with console.busy("connecting MLflow"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import importlib
 import sys
+import traceback
 from typing import Any
 
 import click
@@ -13,6 +14,7 @@ from click.shell_completion import CompletionItem
 from orchestration import __version__, streams
 from orchestration.errors import UserError
 from orchestration.printable import printable_lines
+from orchestration.redact import without_secrets
 
 COMMANDS = {
     "run": "Run or continue a sweep.",
@@ -95,4 +97,7 @@ def _carry_out() -> None:
     except (KeyboardInterrupt, click.Abort):
         click.echo("interrupted; run the same command again to continue", err=True)
         sys.exit(130)
+    except Exception:  # an error of this program: its traceback, without anybody's password
+        click.echo(printable_lines(without_secrets(traceback.format_exc())), err=True)
+        sys.exit(1)
     sys.exit(result if isinstance(result, int) else 0)
