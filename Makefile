@@ -20,10 +20,11 @@ setup: $(VENV)/installed-test
 demo: $(VENV)/installed
 	$(BIN)/cvae-sweep run sweeps/digits_beta.yaml
 
-# What runs whole programs, with Ray and servers, has the machine for itself.
+# Whole programs, with Ray and servers, go by files; kills look at all that the machine has left over.
 test: $(VENV)/installed-test
 	$(BIN)/python -m pytest -n 2 --dist worksteal --ignore tests/e2e --ignore tests/faults
-	$(BIN)/python -m pytest $(wildcard tests/e2e tests/faults)
+	$(BIN)/python -m pytest -n 2 --dist loadfile tests/e2e
+	$(BIN)/python -m pytest tests/faults
 
 check: $(VENV)/installed-test
 	$(BIN)/ruff check .

@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 COMMAND = Path(sys.executable).with_name("cvae-sweep")
-PATIENCE_S = 90.0
+PATIENCE_S = 180.0
 EPOCHS = 20
 SPEC = f"""\
 name: digits
