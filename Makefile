@@ -20,11 +20,10 @@ setup: $(VENV)/installed-test
 demo: $(VENV)/installed
 	$(BIN)/cvae-sweep run sweeps/digits_beta.yaml
 
-# Whole programs, with Ray and servers, go by files; kills look at all that the machine has left over.
+# Whole programs, with Ray and servers, have the machine for themselves.
 test: $(VENV)/installed-test
 	$(BIN)/python -m pytest -n 2 --dist worksteal --ignore tests/e2e --ignore tests/faults
-	$(BIN)/python -m pytest -n 2 --dist loadfile tests/e2e
-	$(BIN)/python -m pytest tests/faults
+	$(BIN)/python -m pytest tests/e2e tests/faults
 
 check: $(VENV)/installed-test
 	$(BIN)/ruff check .
