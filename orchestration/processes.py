@@ -19,6 +19,7 @@ import psutil
 
 from orchestration import store
 from orchestration.errors import StorageError, UserError
+from orchestration.meanwhile import meanwhile
 
 FILE = "processes.json"
 PREFIX = "cvae-"
@@ -51,19 +52,13 @@ class ProcessRecord:
     @contextmanager
     def following(self) -> Iterator[None]:
         """Update several times a second meanwhile: many are being started."""
-        ended = threading.Event()
 
-        def follow() -> None:
-            while not ended.wait(EVERY_S):
-                self.update()
+        def update() -> bool:
+            self.update()
+            return False
 
-        thread = threading.Thread(target=follow, name="processes", daemon=True)
-        thread.start()
-        try:
+        with meanwhile("processes", EVERY_S, update):
             yield
-        finally:
-            ended.set()
-            thread.join()
 
     def clear(self, patience_s: float = WAIT_S) -> None:
         """End who still lives, orphans included, and forget them: the driver is about to end.

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import os
 import sys
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import NoReturn
+
+from orchestration.meanwhile import meanwhile
 
 VARIABLE = "CVAE_SWEEP_RAY_DIED"
 """Set where a command goes on after Ray's death: how often in a row nothing was done before it."""
@@ -50,21 +51,15 @@ def watching(died: Callable[[], str | None], then: Callable[[str], None]) -> Ite
         died: its name; None while it lives.
         then: called in a thread, since the main thread may wait for what is dead.
     """
-    ended = threading.Event()
 
-    def watch() -> None:
-        while not ended.wait(EVERY_S):
-            name = died()
-            if name is not None:
-                then(name)
-                return
-
-    thread = threading.Thread(target=watch, name="Ray's life", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join()
-        if (name := died()) is not None:
+    def look() -> bool:
+        name = died()
+        if name is not None:
             then(name)
+        return name is not None
+
+    try:
+        with meanwhile("Ray's life", EVERY_S, look):
+            yield
+    finally:
+        look()

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import shlex
 import signal
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from orchestration import store
 from orchestration.console import Console
 from orchestration.errors import UserError
 from orchestration.lock import Holder, holder
+from orchestration.meanwhile import meanwhile
 from orchestration.programs import program
 from orchestration.storage import storage_flags
 
@@ -32,23 +32,18 @@ def stoppable(folder: Path) -> Iterator[None]:
 
     A request that was meant for another command is dropped.
     """
-    request, ended = folder / REQUEST, threading.Event()
+    request = folder / REQUEST
     store.remove(request)
 
-    def watch() -> None:
-        while not ended.wait(EVERY_S):
-            if request.exists():
-                store.remove(request)
-                os.kill(os.getpid(), signal.SIGTERM)
-                return
+    def look() -> bool:
+        asked = request.exists()
+        if asked:
+            store.remove(request)
+            os.kill(os.getpid(), signal.SIGTERM)
+        return asked
 
-    thread = threading.Thread(target=watch, name="stop requests", daemon=True)
-    thread.start()
-    try:
+    with meanwhile("stop requests", EVERY_S, look):
         yield
-    finally:
-        ended.set()
-        thread.join()
 
 
 def stop_sweep(folder: Path, console: Console) -> None:
