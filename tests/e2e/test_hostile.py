@@ -19,32 +19,16 @@ from .conftest import SPEC, Family, Place, check_mlflow, numbers
 MIB = 2**20
 
 
-def test_ray_dies_and_the_same_process_goes_on(
-    make_place: Callable[..., Place], whole: Place
-) -> None:
-    place = make_place("raylet", SPEC)
-    driver = place.start("run", "sweep.yaml")
-    family = Family(driver.pid)
-    place.training(driver)
-    (raylet,) = (p for p in psutil.Process(driver.pid).children() if p.name() == "raylet")
-    raylet.kill()
-    out, err = family.communicate(driver)
-    assert (driver.returncode, err) == (0, ""), out
-    assert "Ray is started anew, and the sweep continues" in out
-    assert "worker lost" not in out, "that is no trial's fault"
-    assert family.alive() == []
-    assert place.left_behind() == []
-    assert numbers(place) == numbers(whole)
-    check_mlflow(place)
-
-
-def test_stopped_from_another_terminal_and_continued_where_it_was_copied_to(
+def test_ray_dies_then_stopped_from_another_terminal_then_continued_in_a_copy(
     make_place: Callable[..., Place], whole: Place
 ) -> None:
     place = make_place("stop", SPEC)
     driver = place.start("run", "sweep.yaml")
     family = Family(driver.pid)
-    place.training(driver)
+    place.training(driver, before_end=12)
+    (raylet,) = (p for p in psutil.Process(driver.pid).children() if p.name() == "raylet")
+    raylet.kill()
+    place.training(driver, attempt=2)
     second = place.start("run", "sweep.yaml")
     _, err = second.communicate()
     assert second.returncode == 2
@@ -53,8 +37,10 @@ def test_stopped_from_another_terminal_and_continued_where_it_was_copied_to(
     code, said = place.run("stop", "digits")
     assert code == 0
     assert "digits: stopped" in said
-    out, _ = family.communicate(driver)
-    assert driver.returncode == 130
+    out, err = family.communicate(driver)
+    assert (driver.returncode, err) == (130, ""), out
+    assert "Ray is started anew, and the sweep continues" in out
+    assert "worker lost" not in out, "that is no trial's fault"
     assert shlex.split(out.rstrip().splitlines()[-1])[1:] == ["run", "sweep.yaml"]
     assert family.alive() == []
     assert place.left_behind() == []
@@ -75,7 +61,7 @@ def test_stopped_from_another_terminal_and_continued_where_it_was_copied_to(
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_to_all_of_its_processes(
-    make_place: Callable[..., Place], whole: Place, number: signal.Signals
+    make_place: Callable[..., Place], number: signal.Signals
 ) -> None:
     """As a terminal sends it whose window is closed, or a service manager."""
     place = make_place(f"all{number}", SPEC)
@@ -89,10 +75,7 @@ def test_a_signal_to_all_of_its_processes(
     assert shlex.split(out.rstrip().splitlines()[-1])[1:] == ["run", "sweep.yaml"]
     assert family.alive() == []
     assert place.left_behind() == []
-    if number == signal.SIGTERM:
-        place.finish()
-        assert numbers(place) == numbers(whole)
-        check_mlflow(place)
+    assert {trial["state"] for trial in place.documents()} <= {"pending", "finished"}
 
 
 @pytest.fixture

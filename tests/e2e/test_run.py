@@ -102,26 +102,6 @@ def test_interrupted_by_ctrl_c_and_resumed_without_its_file(
     check_mlflow(place)
 
 
-def test_a_killed_worker_is_replaced_in_the_same_run(
-    make_place: Callable[..., Place], whole: Place
-) -> None:
-    place = make_place("d", SPEC)
-    driver = place.start("run", "sweep.yaml")
-    family = Family(driver.pid)
-    trial = place.training(driver)
-    os.kill(trial["attempts"][-1]["worker"]["pid"], signal.SIGKILL)
-    out, _ = family.communicate(driver)
-    assert driver.returncode == 0, out
-    assert "tried again" in out
-    assert family.alive() == []
-    (disturbed,) = (t for t in place.documents() if t["key"] == trial["key"])
-    assert [a["outcome"] for a in disturbed["attempts"]] == ["lost", "finished"]
-    assert disturbed["attempts"][1]["from_epoch"] > 0
-    assert disturbed["error"] is None
-    assert numbers(place) == numbers(whole)
-    check_mlflow(place)
-
-
 @pytest.fixture(scope="module")
 def evaluated(make_place: Callable[..., Place]) -> Place:
     """An undisturbed run with every part but FID, and six checkpoints a trial."""
