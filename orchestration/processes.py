@@ -1,7 +1,8 @@
 """The processes and temporary folder of a driver, on record for the command that comes after it.
 
 Processes are identified by id and start together, never by name, group or session. A start is
-counted from the machine's own start, so that a clock that is set says nothing about it.
+counted from the machine's own start, so that a clock that is set says nothing about it. Who was
+only starting up when the driver or Ray died is on no record: it carries a mark in its environment.
 """
 
 from __future__ import annotations
@@ -23,6 +24,10 @@ from orchestration.meanwhile import meanwhile
 
 FILE = "processes.json"
 PREFIX = "cvae-"
+MARK = "CVAE_SWEEP_TEMPORARY"
+"""Variable that all descendants of a driver inherit: its temporary folder, which no other has."""
+ROUNDS = 3
+"""Looks for who lives: one that was about to start another may have done so meanwhile."""
 WAIT_S = 5.0
 EVERY_S = 0.2
 
@@ -36,6 +41,7 @@ class ProcessRecord:
         self._guard = threading.Lock()
         # Ray's sockets lie below it, and their paths may not be long.
         self.temporary = Path(tempfile.mkdtemp(prefix=PREFIX))
+        os.environ[MARK] = str(self.temporary)
 
     def update(self) -> None:
         """Note those that live now; writes only where that changes something."""
@@ -68,7 +74,8 @@ class ProcessRecord:
         """
         with suppress(StorageError):
             self.update()
-        end_all([noted for noted in self._noted if noted["pid"] != os.getpid()], patience_s)
+        _end_all(self._noted, str(self.temporary), patience_s)
+        os.environ.pop(MARK, None)
         store.remove_folder(self.temporary)
         store.remove(self._folder / FILE)
 
@@ -94,7 +101,7 @@ def end_left_behind(folder: Path) -> int:
     if noted is None:
         store.remove(folder / FILE)  # of another machine, or damaged
         return 0
-    left = end_all(noted["processes"])
+    left = _end_all(noted["processes"], noted.get("temporary", ""))
     temporary = _temporary(noted)
     if temporary is not None:
         store.remove_folder(temporary)
@@ -102,20 +109,37 @@ def end_left_behind(folder: Path) -> int:
     return left
 
 
-def end_all(processes: list[dict[str, int]], patience_s: float = WAIT_S) -> int:
-    """End those of the noted processes that live: asked first, killed where they do not hear.
+def _living(noted: list[dict[str, int]], temporary: str) -> set[psutil.Process]:
+    """Those of a driver's processes that live: the noted ones, and those with its mark."""
+    living = {process for process in map(find, noted) if process is not None}
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get(MARK) == temporary:
+                living.add(process)
+        except (psutil.Error, OSError):  # somebody else's, or gone
+            continue
+    return {process for process in living if process.pid != os.getpid()}
+
+
+def _end_all(noted: list[dict[str, int]], temporary: str, patience_s: float = WAIT_S) -> int:
+    """End what lives of a driver's: asked first, killed where it does not hear.
 
     Returns:
         How many lived.
     """
-    living = [process for process in map(find, processes) if process is not None]
-    for process in living:
-        _signal(process, "terminate")
-    _, stubborn = psutil.wait_procs(living, timeout=patience_s)
-    for process in stubborn:
-        _signal(process, "kill")
-    psutil.wait_procs(stubborn, timeout=WAIT_S)
-    return len(living)
+    ended: set[psutil.Process] = set()
+    for _ in range(ROUNDS):
+        living = _living(noted, temporary)
+        if not living:
+            break
+        ended |= living
+        for process in living:
+            _signal(process, "terminate")
+        _, stubborn = psutil.wait_procs(living, timeout=patience_s)
+        for process in stubborn:
+            _signal(process, "kill")
+        psutil.wait_procs(stubborn, timeout=WAIT_S)
+    return len(ended)
 
 
 def left_behind(folder: Path) -> tuple[list[psutil.Process], Path | None]:
@@ -123,8 +147,7 @@ def left_behind(folder: Path) -> tuple[list[psutil.Process], Path | None]:
     noted = _noted(folder)
     if noted is None or driver_alive(folder):
         return [], None
-    living = [process for process in map(find, noted["processes"]) if process is not None]
-    return living, _temporary(noted)
+    return list(_living(noted["processes"], noted.get("temporary", ""))), _temporary(noted)
 
 
 def place(folder: Path) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from .record import SHOWN, differences, record
 
 PATIENCE_S = 240.0
 """So long for the next moment that counts, or for the end: Ray takes a minute to miss its GCS."""
-WRITE_S = 4.0
+WRITE_S = 1.0
 """So long for a write of the victim to be seen open; after that any moment of training will do."""
 RESTARTS = 3
 """So often the command is started again although neither it nor Ray was killed; a difference."""

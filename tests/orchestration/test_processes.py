@@ -16,6 +16,7 @@ import pytest
 from orchestration import store
 from orchestration.processes import (
     FILE,
+    MARK,
     ProcessRecord,
     driver_alive,
     end_left_behind,
@@ -40,6 +41,23 @@ p.stdout.readline()
 ProcessRecord(Path(sys.argv[1])).update()
 print("up", flush=True); time.sleep(60)
 """
+
+
+LATE = f"""
+import subprocess, sys, time
+from pathlib import Path
+from orchestration.processes import ProcessRecord
+ProcessRecord(Path(sys.argv[1])).update()
+p = subprocess.Popen([sys.executable, "-uc", {STUBBORN!r}], stdout=subprocess.PIPE)
+p.stdout.readline()
+print(p.pid, flush=True); time.sleep(60)
+"""
+
+
+@pytest.fixture(autouse=True)
+def unmarked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a test starts before its record bears no mark of the test before."""
+    monkeypatch.setenv(MARK, "of nobody")
 
 
 @pytest.fixture
@@ -79,6 +97,29 @@ def test_a_killed_drivers_descendants_are_ended(
     assert bystander.poll() is None
     assert not (tmp_path / FILE).exists()
     assert end_left_behind(tmp_path) == 0
+
+
+def test_who_started_too_late_to_be_noted_is_ended_as_well(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, started: Callable[..., subprocess.Popen[str]]
+) -> None:
+    """Such as a worker that Ray was starting, which would make the folder anew."""
+    monkeypatch.setattr("orchestration.processes.WAIT_S", 1.0)
+    (tmp_path / "other").mkdir()
+    other = started(LATE, str(tmp_path / "other"))
+    driver = started(LATE, str(tmp_path))
+    assert driver.stdout is not None
+    assert other.stdout is not None
+    late, others = (psutil.Process(int(process.stdout.readline())) for process in (driver, other))
+    driver.kill()
+    driver.wait()
+    assert [noted["pid"] for noted in store.read_document(tmp_path / FILE)["processes"]] == [
+        driver.pid
+    ]
+    assert left_behind(tmp_path)[0] == [late]
+    assert end_left_behind(tmp_path) == 1
+    assert psutil.wait_procs([late], timeout=2)[1] == []
+    assert others.is_running(), "another sweep's"
+    others.kill()
 
 
 def test_a_process_that_only_has_the_same_number_survives(
