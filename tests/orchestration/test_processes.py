@@ -55,9 +55,11 @@ print(p.pid, flush=True); time.sleep(60)
 
 
 @pytest.fixture(autouse=True)
-def unmarked(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a test starts before its record bears no mark of the test before."""
+def alone(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What a test starts before its record bears no mark of the test before; its folders go."""
     monkeypatch.setenv(MARK, "of nobody")
+    monkeypatch.setenv("TMPDIR", str(tmp_path_factory.mktemp("temporary")))
+    monkeypatch.setattr("tempfile.tempdir", None)
 
 
 @pytest.fixture
