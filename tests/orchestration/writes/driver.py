@@ -93,7 +93,7 @@ class Driver:
         ray = nullcontext((SimpleNamespace(slots=1), SimpleNamespace()))
         with pytest.MonkeyPatch.context() as patch:
             # What a driver before has left is this very process, and what it started is not its.
-            patch.setattr("orchestration.processes.end_all", lambda *_: 0)
+            patch.setattr("orchestration.processes._end_all", lambda *_: 0)
             # No power is cut here: what was written is there for the next one.
             patch.setattr(os, "fsync", lambda _: None)
             patch.setattr("orchestration.datasets.load", lambda *_: self._data)

@@ -90,7 +90,7 @@ OTHERS = {
     "runner._lock": "removes the folder of a sweep that never began",
     "searchreport.note_search": "removes figures that later results leave out",
     "stopping.stop_sweep": "asks, from another process, for an end",
-    "stopping.stoppable.watch": "drops that request",
+    "stopping.stoppable.look": "drops that request",
 }
 """Functions that call the store and are not reached here, and what they do with it."""
 
