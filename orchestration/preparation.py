@@ -129,7 +129,7 @@ def prepare(
     from joblib import cpu_count
 
     if request.flags.address is not None:
-        from orchestration.engine import check_address
+        from orchestration.cluster import check_address
 
         check_address(request.flags.address)
     elif request.spec.resources.cpu > cpu_count():

@@ -44,7 +44,7 @@ from orchestration.wanted import open_tasks
 
 if TYPE_CHECKING:
     from cvae_core.data import Dataset
-    from orchestration.engine import Cluster
+    from orchestration.cluster import Cluster
 
 TRACKING_END_S = 120.0
 INTERRUPTED_END_S = 30.0
@@ -238,7 +238,7 @@ def _ray(
     processes: ProcessRecord,
 ) -> Iterator[tuple[Cluster, Rescue]]:
     """Ray, with what it prints kept in the sweep's log, and what saves the sweep if Ray dies."""
-    from orchestration.engine import RaySession
+    from orchestration.cluster import RaySession
 
     address = request.flags.address
     where = f"the cluster at {address}" if address else "Ray on this machine"

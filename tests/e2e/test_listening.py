@@ -13,7 +13,7 @@ SCRIPT = """
 import json, sys
 from pathlib import Path
 import psutil
-from orchestration.engine import RaySession
+from orchestration.cluster import RaySession
 from orchestration.spec import Resources
 import ray
 
