@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Literal
 
 from orchestration import store
@@ -19,7 +20,7 @@ from orchestration.documents import (
 )
 from orchestration.early_stopping import EarlyStopping
 from orchestration.errors import StorageError
-from orchestration.jobs import Job, Report
+from orchestration.jobs import CHECKPOINT_NOW, Job, Report
 from orchestration.ledger import Ledger
 from orchestration.queue import Queue
 from orchestration.retention import Retention
@@ -49,7 +50,8 @@ class Door:
         self._early_stopping = early_stopping
         self._retention = retention
         self.stopping = False
-        """Set to let every job end after its next report."""
+        """Whether every job ends after its next report."""
+        self._checkpointing = False
         self.broken: StorageError | None = None
         """Why nothing can be written down any more: what is under way is dropped."""
         self.taken = 0
@@ -59,6 +61,16 @@ class Door:
         """Let everything end, because something could not be written down."""
         self.broken = self.broken or error
         self.stopping = self._queue.closed = True
+
+    def stop(self) -> None:
+        """Let every job end after its next report; of training, after its next checkpoint.
+
+        Workers see the file that asks for one when an epoch ends.
+        """
+        with suppress(StorageError):
+            store.write_bytes(self._ledger.folder / CHECKPOINT_NOW, b"")
+            self._checkpointing = True
+        self.stopping = True
 
     def begun(self, job: Job) -> None:
         """A worker has taken a job up."""
@@ -116,6 +128,8 @@ class Door:
             return True
         stopping = self.stopping  # read once: Ctrl-C may set it at any moment
         if report.kind == "epoch":
+            # One without a checkpoint was under way before the worker knew.
+            stopping = stopping and not (self._checkpointing and report.checkpoint is None)
             self._epoch(job, report, stopping=stopping)
         else:
             report = self._with_log(job, report)

@@ -6,6 +6,9 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+CHECKPOINT_NOW = "checkpoint-now"
+"""A file in the sweep's folder: while it is there, every epoch ends with a checkpoint."""
+
 
 @dataclass(frozen=True)
 class Job:

@@ -21,6 +21,7 @@ from orchestration.ending import Rescue, end, ended_early
 from orchestration.entry import enter_plan, note_tracking, open_ledger
 from orchestration.errors import UserError
 from orchestration.interrupt import InterruptHandler, uninterrupted
+from orchestration.jobs import CHECKPOINT_NOW
 from orchestration.ledger import Ledger
 from orchestration.live import LiveView
 from orchestration.lock import locked
@@ -297,7 +298,7 @@ def _work(
 
     def stop() -> None:
         queue.closed = True
-        door.stopping = True
+        door.stop()
         view.stopping()
 
     console.line(
@@ -305,6 +306,7 @@ def _work(
     )
     folder = request.folder.resolve()
     log = folder / "logs" / "ray.log"
+    store.remove(folder / CHECKPOINT_NOW)  # of a run that was killed when it was to stop
     with console.others_to(log), view.shown(), InterruptHandler(stop) as interrupt:
         run_on_ray(
             cluster,
@@ -316,6 +318,7 @@ def _work(
             processes.temporary,
             processes.update,
         )
+    store.remove(folder / CHECKPOINT_NOW)
     ledger.remove_unfinished()
     if door.broken is not None:
         raise door.broken

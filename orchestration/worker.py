@@ -26,7 +26,7 @@ from orchestration import store
 from orchestration.errors import StorageError
 from orchestration.evaluation import part_settings
 from orchestration.evaluator import Evaluator, read_reference
-from orchestration.jobs import Job, Report
+from orchestration.jobs import CHECKPOINT_NOW, Job, Report
 from orchestration.retries import OUT_OF_MEMORY, STORAGE
 from orchestration.store import FULL
 from orchestration.threads import limit_threads
@@ -149,6 +149,7 @@ class Worker:
             # Where a trial is stopped, its newest checkpoint is of that epoch.
             or training.epoch in job.decision_epochs
             or time.monotonic() - self._saved_at >= job.min_interval_s
+            or (self._folder / CHECKPOINT_NOW).exists()
         )
         return Report(
             kind="epoch",

@@ -79,7 +79,8 @@ def test_killed_and_run_to_the_end(make_place: Callable[..., Place], whole: Plac
 def test_interrupted_by_ctrl_c_and_resumed_without_its_file(
     make_place: Callable[..., Place], whole: Place
 ) -> None:
-    place = make_place("c", SPEC)
+    # Whatever the interval between checkpoints, what was trained is kept.
+    place = make_place("c", SPEC.replace("min_interval_s: 0", "min_interval_s: 3600"))
     driver = place.start("run", "sweep.yaml")
     family = Family(driver.pid)
     place.training(driver)
@@ -94,11 +95,18 @@ def test_interrupted_by_ctrl_c_and_resumed_without_its_file(
     assert {trial["state"] for trial in status["trials"]} <= {"pending", "finished"}
     attempts = [attempt for t in place.documents() for attempt in t["attempts"]]
     assert "interrupted" in {attempt["outcome"] for attempt in attempts}
+    reached = {t["key"]: t["epochs"][-1]["epoch"] for t in place.documents() if t["epochs"]}
+    assert reached == {
+        t["key"]: t["checkpoints"][-1]["epoch"] for t in place.documents() if t["checkpoints"]
+    }
     assert place.left_behind() == []
     (place.folder / "sweep.yaml").unlink()
     code, out = place.run("resume", "digits")
     assert code == 0, out
     assert numbers(place) == numbers(whole)
+    for trial in place.documents():
+        begun = [attempt["from_epoch"] for attempt in trial["attempts"]]
+        assert begun[-1] in (0, reached.get(trial["key"])), "nothing is done again"
     check_mlflow(place)
 
 

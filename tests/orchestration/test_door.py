@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from orchestration import store
 from orchestration.documents import Evaluated, Failure, Trial
 from orchestration.door import Door
+from orchestration.errors import StorageError
 from orchestration.jobs import Job, Report
 from orchestration.ledger import Ledger
 from orchestration.queue import Queue
@@ -190,3 +192,31 @@ def test_a_stop_is_heard_in_the_midst_of_an_evaluation(local_sweep: LocalSweep) 
     assert Ledger.open(sweep.folder).trials[job.key].evaluations == {}
     again = sweep.queue(sweep.open()).next()
     assert again is not None and (again.part, again.entry) == (job.part, job.entry)
+
+
+def test_a_stop_waits_for_the_checkpoint_of_an_epoch_that_was_under_way(
+    local_sweep: LocalSweep,
+) -> None:
+    sweep = local_sweep()
+    ledger, _, door, job = begin(sweep)
+    door.stop()
+    assert door.report(job, replace(epoch_report(sweep, job, 1), checkpoint=None)) is False
+    assert ledger.trials[job.key].state == "running"
+    assert door.report(job, epoch_report(sweep, job, 2)) is True
+    trial = sweep.open().trials[job.key]
+    assert (trial.state, trial.epochs[-1].epoch, trial.checkpoints[-1].epoch) == ("pending", 2, 2)
+
+
+def test_a_stop_that_cannot_be_written_down_waits_for_nothing(
+    local_sweep: LocalSweep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sweep = local_sweep()
+    _, _, door, job = begin(sweep)
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "write_bytes", full)
+        door.stop()
+    assert door.report(job, replace(epoch_report(sweep, job, 1), checkpoint=None)) is True
+
+
+def full(*_: Any) -> None:
+    raise StorageError("the disk is full")

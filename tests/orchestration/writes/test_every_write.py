@@ -85,6 +85,7 @@ APPENDED = {"lock", "logs/ray.log"}
 """What is opened elsewhere: the lock, which stays empty, and what Ray prints."""
 OTHERS = {
     "doctor.filesystem._try": "tries a folder out",
+    "door.Door.stop": "asks workers for checkpoints, by an empty file that the next run removes",
     "ledger.Ledger.remove_unfinished": "what lost workers have left, of which there are none here",
     "ending.ended_early": "the traceback of an error of cvae-sweep itself",
     "runner._lock": "removes the folder of a sweep that never began",
