@@ -53,6 +53,7 @@ def sync_sweep(name: str, storage: Path, tracking_uri: str | None, console: Cons
             opened = place.open(ledger.sweep.name)
         forget_signatures(folder)
         bring_to_rest(ledger, ended=False)
+        before = ledger.sweep.tracking_uri
         if tracking_uri is not None:  # the command that continues goes there as well
             ledger.sweep.flags["tracking_uri"] = without_credentials(place.uri)
         note_tracking(ledger, place.uri)
@@ -60,6 +61,10 @@ def sync_sweep(name: str, storage: Path, tracking_uri: str | None, console: Cons
         with console.busy("telling MLflow"):
             _bring(bringer)
     console.line(f"{name}: MLflow has been told of {count(bringer.brought, 'run')}")
+    if before and before != ledger.sweep.tracking_uri:
+        back = [program("cvae-sweep"), "sync", name, *storage_flags(storage)]
+        console.line(f"from now on {name} is tracked in {ledger.sweep.tracking_uri}; to go back:")
+        console.line(shlex.join([*back, "--tracking-uri", before]))
     for line in how_to_look(ledger.sweep, storage):
         console.line(line)
     return 0

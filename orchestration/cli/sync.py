@@ -17,7 +17,8 @@ from orchestration.storage import storage_folder
 def command(name: str, storage: Path | None, tracking_uri: str | None) -> int:
     """Bring MLflow's runs of sweep NAME to what its folder says; an empty MLflow gets them all.
 
-    For when MLflow was down, lost its data, or is another one now. Nothing is trained.
+    For when MLflow was down, lost its data, or is another one now: with --tracking-uri the
+    commands that continue the sweep go there as well. Nothing is trained.
     """
     from orchestration.console import Console
     from orchestration.sync import sync_sweep

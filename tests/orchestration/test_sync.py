@@ -93,6 +93,24 @@ def test_an_empty_mlflow_is_told_everything_also_twice(
     assert content(uri, ledger.sweep.name) == runs
 
 
+def test_another_place_is_said_to_stay_and_how_to_go_back(
+    make: Callable[..., Ledger], uri: str
+) -> None:
+    ledger = make(a="finished")
+    name, storage = ledger.sweep.name, ledger.folder.parent
+    ledger.sweep.tracking_uri = "http://127.0.0.1:1"
+    ledger.save_sweep()
+    said = io.StringIO()
+    sync_sweep(name, storage, uri, Console(said))
+    lines = said.getvalue().replace("\n", " ")
+    assert f"from now on {name} is tracked in {uri}; to go back: " in lines
+    assert f"sync {name}" in lines
+    assert "--tracking-uri http://127.0.0.1:1" in lines
+    said = io.StringIO()
+    sync_sweep(name, storage, uri, Console(said))
+    assert "from now on" not in said.getvalue()
+
+
 def test_what_a_dead_driver_left_running_does_not_stay_so(
     make: Callable[..., Ledger], uri: str
 ) -> None:
