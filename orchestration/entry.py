@@ -47,7 +47,8 @@ def enter_plan(
     before, now = {*sweep.plan, *sweep.studies}, {*plan.trials, *plan.studies}
     if before and before != now:
         what = "studies" if plan.studies else "trials"
-        console.line(
+        say = console.warning if before - now else console.line
+        say(
             f"the plan has changed: {len(now - before)} {what} are new, "
             f"{len(before - now)} have left it (their results stay); if that was not meant, press "
             "Ctrl-C and give the same file and --set as before"

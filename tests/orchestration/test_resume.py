@@ -224,3 +224,13 @@ def test_a_sweep_of_the_version_before_flags_were_kept(begun: Ledger) -> None:
     request = again(begun)
     assert request.flags.directory == Path.cwd()
     assert request.flags.max_concurrent is None
+
+
+def test_trials_that_leave_the_plan_are_said_even_where_there_is_to_be_quiet(
+    load: Load, tmp_path: Path, begun: Ledger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for beta, said in (("[1, 2, 3]", False), ("[2, 3]", True)):
+        request = Request(load(TEXT.replace("[1, 2]", beta)), tmp_path, "")
+        console = Console(io.StringIO(), quiet=True)
+        enter_plan(begun, request, make_plan(request.spec), {}, console)
+        assert ("0 trials are new, 2 have left it" in capsys.readouterr().err) is said
