@@ -63,10 +63,12 @@ class Door:
         self.stopping = self._queue.closed = True
 
     def stop(self) -> None:
-        """Let every job end after its next report; of training, after its next checkpoint.
+        """Begin no job any more, and let each end after its next report.
 
-        Workers see the file that asks for one when an epoch ends.
+        Training ends after its next checkpoint: workers look for the file that asks for one
+        whenever an epoch ends.
         """
+        self._queue.closed = True
         with suppress(StorageError):
             store.write_bytes(self._ledger.folder / CHECKPOINT_NOW, b"")
             self._checkpointing = True

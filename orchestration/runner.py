@@ -297,7 +297,6 @@ def _work(
         return False
 
     def stop() -> None:
-        queue.closed = True
         door.stop()
         view.stopping()
 

@@ -61,7 +61,7 @@ def sync_sweep(name: str, storage: Path, tracking_uri: str | None, console: Cons
         with console.busy("telling MLflow"):
             _bring(bringer)
     console.line(f"{name}: MLflow has been told of {count(bringer.brought, 'run')}")
-    if before and before != ledger.sweep.tracking_uri:
+    if tracking_uri is not None and before and before != ledger.sweep.tracking_uri:
         back = [program("cvae-sweep"), "sync", name, *storage_flags(storage)]
         console.line(f"from now on {name} is tracked in {ledger.sweep.tracking_uri}; to go back:")
         console.line(shlex.join([*back, "--tracking-uri", before]))

@@ -233,4 +233,4 @@ def test_trials_that_leave_the_plan_are_said_even_where_there_is_to_be_quiet(
         request = Request(load(TEXT.replace("[1, 2]", beta)), tmp_path, "")
         console = Console(io.StringIO(), quiet=True)
         enter_plan(begun, request, make_plan(request.spec), {}, console)
-        assert ("0 trials are new, 2 have left it" in capsys.readouterr().err) is said
+        assert ("the plan has changed" in capsys.readouterr().err) is said
