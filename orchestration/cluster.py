@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,13 +23,27 @@ os.environ.update(
 
 import psutil
 import ray
-from ray._private import ray_constants
+from ray._private import ray_constants, services
 
 CONNECT_TIMEOUT_S = 5.0
 CLUSTERS = ray_constants.ENABLE_RAY_CLUSTER
 """Whether Ray lets machines find each other here; else it has the loopback address alone."""
 HEAD = ("gcs_server", "raylet")
 """Names of the processes without which a local Ray is none; nothing is ended by its name."""
+
+
+class _Apart(services.ConsolePopen):
+    """A process of Ray's, in a session of its own.
+
+    A signal to this program's process group, such as that of a terminal whose window is closed,
+    would else end Ray while this program is still ending its work.
+    """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options, start_new_session=True)
+
+
+services.ConsolePopen = _Apart  # type: ignore[misc]
 
 
 @dataclass(frozen=True)
@@ -118,11 +133,9 @@ class RaySession:
 
     def _died(self) -> str | None:
         for process in self._head:
-            try:
-                if process.status() != psutil.STATUS_ZOMBIE:
+            with suppress(ChildProcessError):  # Ray itself has taken note of its end
+                if os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
                     continue
-            except psutil.Error:
-                pass
             return f"Ray's process {process.pid}"
         return None
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import traceback
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -12,13 +12,14 @@ from orchestration.console import Console
 from orchestration.documents import end_attempt
 from orchestration.door import Door
 from orchestration.errors import StorageError
+from orchestration.interrupt import hold_back, let_through
 from orchestration.ledger import Ledger
+from orchestration.lock import locked
 from orchestration.preparation import Request
-from orchestration.processes import ProcessRecord
+from orchestration.processes import end_left_behind
 from orchestration.redact import without_secrets
-from orchestration.restart import MOST, deaths
-
-PATIENCE_S = 1.0
+from orchestration.restart import MOST, deaths, told_to_stop
+from orchestration.stopping import stop_requested
 
 
 def end(ledger: Ledger, *, interrupted: bool) -> None:
@@ -62,38 +63,60 @@ def ended_early(error: Exception, request: Request, ledger: Ledger, console: Con
 
 @dataclass
 class Rescue:
-    """Saves a sweep whose Ray has died: this program begins anew and continues it.
+    """Saves a sweep whose Ray has died: this program begins anew, at once, and continues it.
 
-    Where that was asked to stop, or where Ray dies again and again before anything gets done, it
-    ends instead. Ray itself would end this process seconds later, without a word.
+    Where that was asked to stop, or where Ray dies again and again before anything gets done, the
+    new one cleans up and ends.
     """
 
     request: Request
     console: Console
-    processes: ProcessRecord
-    ledger: Ledger | None = None
+    asked_to_end: Callable[[], bool]
     door: Door | None = None
 
     def __call__(self, what: str) -> None:
         """Does not return; the main thread may be waiting for Ray."""
-        stopping = self.door is not None and self.door.stopping
         died = 1 if self.door is not None and self.door.taken else deaths() + 1
-        again = not stopping and died <= MOST
         self.console.warning(
             f"{what} died (killed, or out of memory; see {self.request.folder}/logs/ray.log)"
-            + ("; Ray is started anew, and the sweep continues" if again else "")
         )
-        if not again and self.ledger is not None:
-            with suppress(StorageError):
-                end(self.ledger, interrupted=True)
-        self.console.rest()
-        # What Ray says of its end is not for people.
-        self.processes.clear(PATIENCE_S)
         self.console.give_back()
-        if again:
-            self.request.program.again(died)
-        if not stopping:
-            self.console.line(f"Ray died {died} times in a row before anything got done")
-        self.console.line("interrupted; nothing is lost. To continue:")
-        self.console.line(self.request.command)
-        os._exit(130)
+        hold_back()
+        self.request.program.again(died, stop=self._stopping())
+
+    def _stopping(self) -> bool:
+        asked = self.asked_to_end() or stop_requested(self.request.folder)
+        return asked or (self.door is not None and self.door.stopping)
+
+
+def begin_anew(request: Request, console: Console) -> bool:
+    """What a program does first that took the place of one under which Ray had died.
+
+    It ends and removes what that one left behind.
+
+    Returns:
+        Whether the sweep is to be continued; else it was brought to rest, and that was said.
+
+    Raises:
+        UserError: another command has taken the sweep over meanwhile.
+    """
+    folder = request.folder
+    stop = told_to_stop() or stop_requested(folder)
+    with locked(folder):
+        end_left_behind(folder)
+        again = not stop and deaths() <= MOST
+        if not again and Ledger.exists(folder):
+            with suppress(StorageError):
+                ledger = Ledger.open(folder)
+                ledger.recover()
+                end(ledger, interrupted=True)
+    let_through()
+    if again:
+        console.line("Ray is started anew, and the sweep continues")
+        return True
+    console.quiet = False
+    if not stop:
+        console.line(f"Ray died {deaths()} times in a row before anything got done")
+    console.line("interrupted; nothing is lost. To continue:")
+    console.line(request.command)
+    return False

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import signal
+import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from types import FrameType, TracebackType
 
 GRACE_S = 30.0
@@ -67,16 +69,51 @@ def uninterrupted() -> Iterator[None]:
             signal.signal(number, handler)
 
 
+@dataclass
+class Heard:
+    """Which signals have come so far."""
+
+    ear: socket.socket
+    numbers: set[int] = field(default_factory=set)
+
+    def asked_to_end(self) -> bool:
+        """Whether a signal to end has come, even if its handler waits for its turn as yet."""
+        with suppress(BlockingIOError):
+            self.numbers.update(self.ear.recv(4096))
+        return not self.numbers.isdisjoint(SIGNALS)
+
+
 @contextmanager
-def ended_by_signals() -> Iterator[None]:
-    """SIGTERM and SIGHUP end what is under way as Ctrl-C does: the terminal is left clean."""
+def ended_by_signals() -> Iterator[Heard]:
+    """SIGTERM and SIGHUP end what is under way as Ctrl-C does: the terminal is left clean.
+
+    The main thread runs handlers, which may take it a second while it waits for Ray; which signals
+    have come is heard at once.
+    """
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
+    ear, mouth = socket.socketpair()
+    ear.setblocking(False)
+    mouth.setblocking(False)
+    wakeup = signal.set_wakeup_fd(mouth.fileno(), warn_on_full_buffer=False)
     before = [(number, signal.signal(number, interrupt)) for number in SIGNALS[1:]]
     try:
-        yield
+        yield Heard(ear)
     finally:
         for number, handler in before:
             signal.signal(number, handler)
+        signal.set_wakeup_fd(wakeup)
+        ear.close()
+        mouth.close()
+
+
+def hold_back() -> None:
+    """Let no signal to end through to this thread, nor to the program that takes its place."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+
+
+def let_through() -> None:
+    """Let signals through that were held back; one that came meanwhile comes now."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)

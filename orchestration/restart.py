@@ -1,6 +1,7 @@
 """This program, begun anew in the same process: what is left when Ray's own processes have died.
 
-Ray ends a driver under which it has died, seconds later and without a word.
+Ray ends a driver under which it has died, without a word: seconds later, or within a tenth of one.
+So the program that dies does nothing more, and the one that takes its place cleans up after it.
 """
 
 from __future__ import annotations
@@ -15,9 +16,10 @@ from typing import NoReturn
 from orchestration.meanwhile import meanwhile
 
 VARIABLE = "CVAE_SWEEP_RAY_DIED"
-"""Set where a command goes on after Ray's death: how often in a row nothing was done before it."""
+"""Set where a command goes on after Ray's death: how often in a row nothing was done before it,
+and ``stop`` behind it where the command was asked to end."""
 MOST = 3
-EVERY_S = 0.25
+EVERY_S = 0.01
 
 
 @dataclass(frozen=True)
@@ -27,25 +29,32 @@ class Program:
     arguments: tuple[str, ...] = field(default_factory=lambda: tuple(sys.orig_argv))
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
 
-    def again(self, died: int) -> NoReturn:
+    def again(self, died: int, *, stop: bool) -> NoReturn:
         """Replace this process by one that was started in the same way.
 
         Args:
             died: how often in a row Ray has died.
+            stop: whether all that is left to do is to end in good order.
         """
-        environment = {**self.environment, VARIABLE: str(died)}
+        told = f"{died} stop" if stop else str(died)
+        environment = {**self.environment, VARIABLE: told}
         os.execve(sys.executable, list(self.arguments), environment)  # noqa: S606 - itself
 
 
 def deaths() -> int:
     """How often in a row Ray has died under this command before it got anything done."""
-    text = os.environ.get(VARIABLE, "")
+    text = os.environ.get(VARIABLE, "").partition(" ")[0]
     return int(text) if text.isdigit() else 0
+
+
+def told_to_stop() -> bool:
+    """Whether this command was asked to end when Ray died under it."""
+    return os.environ.get(VARIABLE, "").endswith(" stop")
 
 
 @contextmanager
 def watching(died: Callable[[], str | None], then: Callable[[str], None]) -> Iterator[None]:
-    """Look several times a second whether something has died meanwhile; if so, say it once.
+    """Look many times a second whether something has died meanwhile; if so, say it once.
 
     Args:
         died: its name; None while it lives.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
@@ -17,7 +17,7 @@ from orchestration.console import Console
 from orchestration.counting import count
 from orchestration.door import Door
 from orchestration.early_stopping import EarlyStopping
-from orchestration.ending import Rescue, end, ended_early
+from orchestration.ending import Rescue, begin_anew, end, ended_early
 from orchestration.entry import enter_plan, note_tracking, open_ledger
 from orchestration.errors import UserError
 from orchestration.interrupt import InterruptHandler, uninterrupted
@@ -32,7 +32,7 @@ from orchestration.processes import ProcessRecord, end_left_behind, recorded
 from orchestration.progress import Progress
 from orchestration.queue import Queue
 from orchestration.reachable import check_reachable
-from orchestration.restart import watching
+from orchestration.restart import deaths, watching
 from orchestration.resume import check_stored_plan, say_what_changed
 from orchestration.retention import Retention
 from orchestration.searchreport import note_search
@@ -51,8 +51,15 @@ TRACKING_END_S = 120.0
 INTERRUPTED_END_S = 30.0
 
 
-def run_sweep(request: Request, console: Console) -> int:
+def run_sweep(
+    request: Request, console: Console, asked_to_end: Callable[[], bool] = lambda: False
+) -> int:
     """Run or continue a sweep.
+
+    Args:
+        request: what is wanted.
+        console: where it is told.
+        asked_to_end: whether a signal to end has come, its handler may not have run yet.
 
     Returns:
         Exit code: 0, 1 where trials failed, 130 where it was interrupted.
@@ -60,6 +67,8 @@ def run_sweep(request: Request, console: Console) -> int:
     Raises:
         UserError: the request is wrong; nothing was created.
     """
+    if deaths() and not begin_anew(request, console):
+        return 130
     evaluation = request.spec.evaluation.located(request.flags.directory)
     spec = request.spec.model_copy(update={"evaluation": evaluation})
     request = replace(request, spec=spec)
@@ -94,7 +103,8 @@ def run_sweep(request: Request, console: Console) -> int:
         left = end_left_behind(request.folder)
         if left:
             console.line(f"ended {left} processes that an interrupted run had left behind")
-        return _run_locked(request, console, plan, place, datasets, fingerprints)
+        rescue = Rescue(request, console, asked_to_end)
+        return _run_locked(request, console, plan, place, datasets, fingerprints, rescue)
 
 
 def _told(request: Request, ledger: Ledger, uri: str) -> bool:
@@ -160,17 +170,18 @@ def _run_locked(
     place: Place,
     datasets: dict[str, Dataset],
     fingerprints: dict[str, str],
+    rescue: Rescue,
 ) -> int:
     first = not Ledger.exists(request.folder)
     with (
         recorded(request.folder) as processes,
-        _ray(request, console, plan, datasets, processes) as (cluster, rescue),
+        _ray(request, console, plan, datasets, processes, rescue) as cluster,
     ):
         opened = None
         if first:  # later MLflow may be down
             with console.busy("connecting MLflow"):
                 opened = place.open(request.spec.name)
-        ledger = rescue.ledger = open_ledger(request, fingerprints)
+        ledger = open_ledger(request, fingerprints)
         for path in ledger.damaged():
             console.warning(f"{path} was damaged; the version before it is used")
         enter_plan(ledger, request, plan, fingerprints, console)
@@ -237,8 +248,13 @@ def _ray(
     plan: Plan,
     datasets: dict[str, Dataset],
     processes: ProcessRecord,
-) -> Iterator[tuple[Cluster, Rescue]]:
-    """Ray, with what it prints kept in the sweep's log, and what saves the sweep if Ray dies."""
+    rescue: Rescue,
+) -> Iterator[Cluster]:
+    """Ray, with what it prints kept in the sweep's log.
+
+    Args:
+        rescue: what saves the sweep if Ray dies.
+    """
     from orchestration.cluster import RaySession
 
     address = request.flags.address
@@ -259,9 +275,8 @@ def _ray(
             with console.others_to(log), console.busy(starting), processes.following():
                 cluster = session.start()
         processes.update()
-        rescue = Rescue(request, console, processes)
         with watching(cluster.died, rescue):
-            yield cluster, rescue
+            yield cluster
     finally:
         with uninterrupted(), console.others_to(log), console.busy("ending Ray", plain=False):
             session.stop()

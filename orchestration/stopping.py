@@ -36,7 +36,7 @@ def stoppable(folder: Path) -> Iterator[None]:
     store.remove(request)
 
     def look() -> bool:
-        asked = request.exists()
+        asked = stop_requested(folder)
         if asked:
             store.remove(request)
             os.kill(os.getpid(), signal.SIGTERM)
@@ -44,6 +44,11 @@ def stoppable(folder: Path) -> Iterator[None]:
 
     with meanwhile("stop requests", EVERY_S, look):
         yield
+
+
+def stop_requested(folder: Path) -> bool:
+    """Whether a request lies there that nobody has seen yet."""
+    return (folder / REQUEST).exists()
 
 
 def stop_sweep(folder: Path, console: Console) -> None:

@@ -25,8 +25,8 @@ def command_line() -> str:
 def carry_out(request: Request, *, quiet: bool) -> int:
     """Run or continue a sweep; the exit code."""
     try:
-        with ended_by_signals():
-            return run_sweep(request, Console(quiet=quiet))
+        with ended_by_signals() as heard:
+            return run_sweep(request, Console(quiet=quiet), heard.asked_to_end)
     except KeyboardInterrupt:  # before the first trial, or after the last
         click.echo(f"interrupted; nothing is lost. To continue:\n{printable(request.command)}")
         return 130

@@ -79,6 +79,28 @@ def test_a_signal_to_all_of_its_processes(
     assert {trial["state"] for trial in place.documents()} <= {"pending", "finished"}
 
 
+@pytest.mark.parametrize("order", ["asked first", "asked then"])
+def test_asked_to_end_while_ray_dies(make_place: Callable[..., Place], order: str) -> None:
+    """Whatever comes first, the request is not lost with the program that is replaced."""
+    place = make_place("both", SPEC)
+    driver = place.start("run", "sweep.yaml")
+    family = Family(driver.pid)
+    place.training(driver)
+    (raylet,) = (p for p in psutil.Process(driver.pid).children() if p.name() == "raylet")
+    if order == "asked first":
+        driver.send_signal(signal.SIGTERM)
+    raylet.kill()
+    if order == "asked then":
+        driver.send_signal(signal.SIGTERM)
+    out, err = family.communicate(driver)
+    assert (driver.returncode, err) == (130, ""), out
+    assert shlex.split(out.rstrip().splitlines()[-1])[1:] == ["run", "sweep.yaml"]
+    assert family.alive() == []
+    assert place.left_behind() == []
+    assert {trial["state"] for trial in place.documents()} == {"pending"}
+    assert [t["attempts"][-1]["outcome"] for t in place.documents()] == ["lost", "lost"]
+
+
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 16 MiB."""

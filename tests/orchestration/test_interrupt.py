@@ -11,16 +11,23 @@ from collections.abc import Iterator
 import pytest
 
 from orchestration import interrupt as module
-from orchestration.interrupt import Interrupted, InterruptHandler
+from orchestration.interrupt import (
+    Interrupted,
+    InterruptHandler,
+    ended_by_signals,
+    hold_back,
+    let_through,
+)
 
 
 @pytest.fixture(autouse=True)
 def as_before() -> Iterator[None]:
     """Handlers are what they were, and no alarm is set."""
     before = {number: signal.getsignal(number) for number in module.SIGNALS}
+    alarm = signal.setitimer(signal.ITIMER_REAL, 0)
     yield
     assert {number: signal.getsignal(number) for number in module.SIGNALS} == before
-    assert signal.getitimer(signal.ITIMER_REAL)[0] == 0.0
+    assert signal.setitimer(signal.ITIMER_REAL, *alarm)[0] == 0.0
 
 
 @pytest.mark.parametrize("number", module.SIGNALS)
@@ -65,3 +72,42 @@ def test_other_errors_are_not_swallowed() -> None:
     with pytest.raises(ValueError, match="mine"), InterruptHandler(lambda: None):
         os.kill(os.getpid(), signal.SIGINT)
         raise ValueError("mine")
+
+
+@pytest.mark.parametrize("number", module.SIGNALS)
+def test_a_signal_is_heard_before_its_handler_has_run(number: int) -> None:
+    """The main thread alone runs handlers, and it may be waiting for something else."""
+    heard_at_once: list[bool] = []
+
+    def ask() -> None:
+        heard_at_once.append(heard.asked_to_end())
+        signal.pthread_kill(threading.get_ident(), number)
+        heard_at_once.append(heard.asked_to_end())
+
+    before = signal.getsignal(number)
+    with pytest.raises(KeyboardInterrupt), ended_by_signals() as heard:
+        thread = threading.Thread(target=ask)
+        thread.start()
+        thread.join()
+        time.sleep(20)
+    assert heard_at_once == [False, True]
+    assert signal.getsignal(number) == before
+
+
+def test_other_signals_do_not_ask_to_end() -> None:
+    before = signal.signal(signal.SIGUSR1, lambda *_: None)
+    try:
+        with ended_by_signals() as heard:
+            os.kill(os.getpid(), signal.SIGUSR1)
+            assert not heard.asked_to_end()
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+
+
+def test_what_is_held_back_comes_afterwards() -> None:
+    with InterruptHandler(lambda: None) as handler:
+        hold_back()
+        signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
+        assert not handler.seen
+        let_through()
+        assert handler.seen
