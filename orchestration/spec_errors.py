@@ -40,9 +40,11 @@ class SpecErrors:
     def unknown(self, location: Location, known: list[str], *, in_base: bool = False) -> None:
         """Note a name that nothing has, with the one that was probably meant."""
         message = "unknown setting"
-        close = difflib.get_close_matches(str(location[-1]).rpartition(".")[2], known, n=1)
-        if in_base:
-            message += f"; a trial's setting goes under base: or grid: (base.{location[-1]})"
+        name = str(location[-1])
+        close = difflib.get_close_matches(name.rpartition(".")[2], known, n=1)
+        if in_base and f"{name}s" not in known:
+            where = f"base.{name}, or grid.{name} for a list of values to try"
+            message += f"; a trial's setting goes under base: or grid: ({where})"
         elif close:
             message += f'; did you mean "{close[0]}"?'
         else:

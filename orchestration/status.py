@@ -60,6 +60,8 @@ def sweep_folder(name: str, storage: Path) -> Path:
     if name in ("", "..") or Path(name).name != name or not Ledger.exists(storage / name):
         known = sweep_names(storage)
         there = f"; there are: {', '.join(known)}" if known else ""
+        if Path(name).suffix in (".yaml", ".yml"):
+            there += "; a sweep's name is wanted here, not its file, which `cvae-sweep run` takes"
         raise UserError(f"there is no sweep {name!r} in {storage}{there}")
     return storage / name
 

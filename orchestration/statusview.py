@@ -45,6 +45,11 @@ def status_table(document: dict[str, Any]) -> Sheet:
 
 def next_lines(document: dict[str, Any], folder: Path) -> list[str]:
     """What is left to be done, and the command that does it."""
+    if document["name"] != folder.name:
+        return [
+            f"this is the sweep {document['name']!r} in a folder of another name: rename "
+            f"{folder} to {document['name']} before you continue it"
+        ]
     missing = sum(len(each["evaluations_open"]) for each in (*document["trials"], document))
     if document["state"] != "interrupted":
         if not missing or document["state"] == "running":
@@ -83,6 +88,20 @@ def failure_lines(document: dict[str, Any], folder: Path) -> list[str]:
         then = what_to_do(failure, {}, folder, running=running, entry=entry)
         lines += failure_details(failure, folder, then)
     return lines
+
+
+def left_lines(left: int) -> list[str]:
+    """What the folder holds besides the trials that are shown.
+
+    Args:
+        left: how many trials are in the ledger and no longer in the plan.
+    """
+    if not left:
+        return []
+    return [
+        f"{count(left, 'trial')} of an earlier plan not shown; settings that are in the sweep file "
+        "again bring theirs back"
+    ]
 
 
 def absent_lines(document: dict[str, Any]) -> list[str]:

@@ -15,6 +15,18 @@ from orchestration.errors import UserError
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 50
 Location = tuple[str | int, ...]
+HINTS = {
+    "'\\t'": "indent with spaces, not with tabs",
+    "cannot start any token": "put the text in quotes",
+    "mapping values are not allowed": "is the line indented as those before it, and is there a "
+    "space behind each colon? Text that holds a colon needs quotes",
+    "expected <block end>": "is the line indented as those before it?",
+    "could not find expected ':'": "a colon is missing on the line before",
+    "expected ',' or": "a comma is missing, or a bracket is not closed",
+    "unexpected end of stream": "a quote is not closed",
+    "found another document": "a file describes one sweep, without ---",
+}
+"""What is to be done about what PyYAML says; the first that fits."""
 
 
 class _Loader(yaml.SafeLoader):
@@ -145,4 +157,5 @@ def _yaml_error(path: Path, error: yaml.YAMLError) -> str:
     mark = getattr(error, "problem_mark", None)
     problem = getattr(error, "problem", None) or str(error).splitlines()[0]
     where = f"{path}:{mark.line + 1}" if mark is not None else str(path)
-    return f"{where}: is not valid YAML: {problem}"
+    hint = next((f"; {hint}" for part, hint in HINTS.items() if part in problem), "")
+    return f"{where}: is not valid YAML: {problem}{hint}"

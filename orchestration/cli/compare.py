@@ -26,11 +26,13 @@ def command(name: str, by: str | None, storage: Path | None, as_json: bool) -> N
     from orchestration.console import Console
     from orchestration.ledger import Ledger
     from orchestration.status import sweep_folder
+    from orchestration.statusview import left_lines
 
     ledger = Ledger.open(sweep_folder(name, storage_folder(storage)))
     if as_json:
         click.echo(json.dumps(comparison_of(ledger, by), indent=2, ensure_ascii=False))
         return
     console = Console()
-    for part in comparison_view(ledger, by):
+    left = len(ledger.trials) - len(ledger.planned())
+    for part in (*comparison_view(ledger, by), *left_lines(left)):
         console.show(part)

@@ -20,7 +20,13 @@ def command(name: str | None, storage: Path | None, as_json: bool) -> None:
     """Show the state of sweep NAME, also while it runs; without NAME, of the only one there is."""
     from orchestration.console import Console
     from orchestration.status import load_sweep
-    from orchestration.statusview import absent_lines, failure_lines, next_lines, status_table
+    from orchestration.statusview import (
+        absent_lines,
+        failure_lines,
+        left_lines,
+        next_lines,
+        status_table,
+    )
     from orchestration.studyview import study_lines
 
     if name is None:
@@ -45,6 +51,7 @@ def command(name: str | None, storage: Path | None, as_json: bool) -> None:
         *failure_lines(document, view.folder),
         *absent_lines(document),
         *study_lines(document),
+        *left_lines(document["left_the_plan"]),
         *next_lines(document, view.folder),
     ):
         console.line(line)

@@ -69,6 +69,8 @@ def test_a_good_file(load: Load) -> None:
         ("name: a\nbase: {epochs: }", "2: base.epochs", "nothing is given"),
         ("name: a\nbase: {data: digits}", "2: base.data", "mapping of settings"),
         ("name: a\nseeds: 4", "2: seeds", "such as [1, 2]"),
+        ("name: a\nseed: 1", "2: seed", 'did you mean "seeds"?'),
+        ("name: a\nmodel: [vae, cvae]", "2: model", "or grid.model for a list of values to try"),
         ("name: a\nbase: {data: {name: imagenet}}", "2: base.data.name", "'mnist'"),
         ("name: a\nbase: {views: {crop_scale: [0.9]}}", "2: base.views.crop_scale", ""),
         ("name: a\nbase: [1]", "2: base", ""),

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 import orchestration
+from orchestration.cli.main import cli
 from orchestration.errors import UserError
 from orchestration.ledger import Ledger
 from orchestration.processes import ProcessRecord
@@ -65,12 +67,31 @@ def test_trials_that_left_the_plan_are_counted_apart(local_sweep: Callable[..., 
     document = load_sweep("sweep", sweep.folder.parent).document
     assert [trial["key"] for trial in document["trials"]] == sweep.keys[1:]
     assert document["left_the_plan"] == 1
+    for command in ("status", "compare"):
+        asked = [command, "sweep", "--storage", str(sweep.folder.parent)]
+        shown = CliRunner().invoke(cli, asked, catch_exceptions=False).output
+        assert "1 trial of an earlier plan not shown" in shown
+
+
+def test_a_folder_of_another_name_is_to_be_renamed(local_sweep: Callable[..., Any]) -> None:
+    sweep = local_sweep("small")
+    sweep.queue(sweep.open())
+    asked = ["status", "--storage", str(sweep.folder.parent)]
+    shown = CliRunner().invoke(cli, asked, catch_exceptions=False).output
+    assert "resume small" in shown
+    assert "not shown" not in shown
+    copy = sweep.folder.rename(sweep.folder.with_name("copy"))
+    shown = CliRunner().invoke(cli, asked, catch_exceptions=False).output
+    assert f"rename {copy} to small before you continue it" in shown.replace("\n", " ")
+    assert "resume" not in shown
 
 
 def test_a_sweep_that_is_not_there(local_sweep: Callable[..., Any], tmp_path: Path) -> None:
     local_sweep("other").open()
-    with pytest.raises(UserError, match=r"no sweep 'nothing'.*there are: other"):
+    with pytest.raises(UserError, match=r"no sweep 'nothing'.*there are: other$"):
         load_sweep("nothing", tmp_path)
+    with pytest.raises(UserError, match="a sweep's name is wanted here, not its file"):
+        load_sweep("other.yaml", tmp_path)
 
 
 def test_where_sweeps_are(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

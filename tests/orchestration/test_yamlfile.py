@@ -80,6 +80,26 @@ def test_what_is_refused(tmp_path: Path, content: str | bytes, expected: str) ->
     assert "\n" not in str(raised.value)
 
 
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ("name: x\nbase:\n\tbeta: 1\n", ":3: .*; indent with spaces, not with tabs"),
+        ("name: @x\n", ":1: .*; put the text in quotes"),
+        ("name: x\nbase:\n  beta: 1\n   epochs: 2\n", ":4: .*; is the line indented"),
+        ("name:x\nseeds: [1]\n", ":2: .*is there a space behind each colon"),
+        ("base:\n    beta: 1\n  epochs: 2\n", ":3: .*; is the line indented"),
+        ("name: x\nbase\n  beta: 1\n", ":3: .*; a colon is missing on the line before"),
+        ("base: {beta: 1 epochs: 2}\n", ":1: .*; a comma is missing"),
+        ("seeds: [0, 1\n", ":2: .*; a comma is missing, or a bracket is not closed"),
+        ("name: 'x\nseeds: [0]\n", ":3: .*; a quote is not closed"),
+        ("name: x\n---\nname: y\n", ":2: .*; a file describes one sweep"),
+    ],
+)
+def test_what_is_no_yaml_comes_with_a_hint(tmp_path: Path, content: str, expected: str) -> None:
+    with pytest.raises(UserError, match=f"file.yaml{expected}"):
+        read(tmp_path, content)
+
+
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="there is no such file"):
         read_yaml(tmp_path / "missing.yaml")
