@@ -20,7 +20,7 @@ from orchestration.documents import (
 )
 from orchestration.early_stopping import EarlyStopping
 from orchestration.errors import StorageError
-from orchestration.jobs import CHECKPOINT_NOW, Job, Report
+from orchestration.jobs import CHECKPOINT_NOW, Job, Report, is_of_attempt
 from orchestration.ledger import Ledger
 from orchestration.queue import Queue
 from orchestration.retention import Retention
@@ -203,6 +203,12 @@ class Door:
             if report.epoch is not None:
                 record = Epoch.model_validate(report.epoch)
                 trial.epochs = [e for e in trial.epochs if e.epoch < record.epoch] + [record]
+            # Newer ones of attempts before it could not be used.
+            trial.checkpoints = [
+                ref
+                for ref in trial.checkpoints
+                if ref.epoch <= report.from_epoch or is_of_attempt(ref.path, job.attempt)
+            ]
             if report.checkpoint is not None:
                 self._keep(trial, CheckpointRef.model_validate(report.checkpoint))
             if report.final:

@@ -180,7 +180,10 @@ class _StartCallback(_Unsaved, Callback):
         job = self._searcher.jobs.get(trial.trial_id)
         if job is not None:
             self._door.begun(job)
-        self._on_start()
+        try:
+            self._on_start()
+        except StorageError as error:
+            self._door.give_up(error)
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         self._searcher.explain(trial)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -15,9 +16,12 @@ from cvae_core.evaluation.subject import Subject
 from cvae_core.training.checkpoint import Checkpoint, read_checkpoint, sha256
 from orchestration import store
 from orchestration.datasets import cache_folder
+from orchestration.errors import StorageError
 from orchestration.evaluation import part_settings
 from orchestration.jobs import Job, Report
 
+GONE = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EIO)
+"""What the system says where a file is lost for good."""
 EVERY_S = 5.0
 """Seconds of a part between two words of how far it is."""
 
@@ -174,11 +178,13 @@ def read_reference(folder: Path, ref: dict[str, Any], config: TrialConfig) -> Ch
     """The checkpoint that a ledger names.
 
     Raises:
-        CheckpointError: it cannot be read, was altered, or is of another configuration.
+        CheckpointError: it is not there or not whole, or is of another configuration.
+        StorageError: it cannot be read at the moment, which says nothing of it.
     """
     try:
         content = (folder / ref["path"]).read_bytes()
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        raise CheckpointError(f"{ref['path']} cannot be read ({reason})") from error
+        kind = CheckpointError if error.errno in GONE else StorageError
+        raise kind(f"{ref['path']} cannot be read ({reason})") from error
     return read_checkpoint(content, config=config, expected_sha256=ref["sha256"], name=ref["path"])

@@ -10,6 +10,19 @@ CHECKPOINT_NOW = "checkpoint-now"
 """A file in the sweep's folder: while it is there, every epoch ends with a checkpoint."""
 
 
+def checkpoint_path(key: str, attempt: int, epoch: int) -> str:
+    """Place of a checkpoint in the sweep's folder.
+
+    The attempt's number keeps an orphan from overwriting its successor's checkpoints.
+    """
+    return f"checkpoints/{key}/a{attempt:03d}-e{epoch:05d}.pt"
+
+
+def is_of_attempt(path: str, attempt: int) -> bool:
+    """Whether a checkpoint was written by this attempt at its trial."""
+    return path.rpartition("/")[2].startswith(f"a{attempt:03d}-")
+
+
 @dataclass(frozen=True)
 class Job:
     """Train a trial from its newest good checkpoint, or evaluate one part of it."""
@@ -28,7 +41,8 @@ class Job:
     label: str = ""
     """What people call the trial."""
     trials: list[dict[str, Any]] = field(default_factory=list)
-    """Of a job about the whole sweep, whose key is empty: label, config and checkpoint of each."""
+    """Of a job about the whole sweep, whose key is empty: key, label, config and checkpoint of
+    each."""
     epochs: list[dict[str, Any]] = field(default_factory=list)
     """Records of the trial's epochs, for curves."""
     probe_every: int = 0

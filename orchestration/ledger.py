@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from orchestration import store
 from orchestration.documents import (
@@ -188,8 +190,7 @@ class Ledger:
         Documents that are damaged are replaced by the version before, which is what was read.
         Checkpoints that no document names and writes that were cut off are removed.
         """
-        for path in self._documents():
-            store.restore(path)
+        self.mend()
         store.remove_parts(self.folder)
         for key, trial in self.trials.items():
             named = {ref.path for ref in trial.checkpoints}
@@ -214,13 +215,34 @@ class Ledger:
 
     def _remove_unnamed(self) -> None:
         there = {name for names, _ in self._files.values() for name in names}
+        # Also those of a document of which it is not known whether it was written.
+        there |= {ref.path for trial in self.trials.values() for ref in trial.checkpoints}
         for path in (self.folder / "checkpoints").rglob("*.pt"):
             if path.relative_to(self.folder).as_posix() not in there:
                 store.remove(path)
 
+    def mend(self) -> list[Path]:
+        """Put the version before in the place of each damaged document; the places of those.
+
+        To be called before anything is written: a damaged document is not to become the version
+        before of another one.
+        """
+        damaged = self.damaged()
+        for path in damaged:
+            store.restore(path)
+        return damaged
+
     def damaged(self) -> list[Path]:
         """Documents of which the version before is read, because they are damaged."""
         return [path for path in self._documents() if store.is_damaged(path)]
+
+    def is_intact(self, ref: Mapping[str, Any]) -> bool:
+        """Whether a checkpoint is there as it was written."""
+        try:
+            content = (self.folder / ref["path"]).read_bytes()
+        except OSError:
+            return False
+        return hashlib.sha256(content).hexdigest() == str(ref["sha256"])
 
     def _documents(self) -> list[Path]:
         paths = [self.folder / "sweep.json"]

@@ -155,6 +155,7 @@ class Queue:
             return None
         trials = [
             {
+                "key": trial.key,
                 "label": self._names.name(TrialConfig.from_settings(trial.config)),
                 "config": trial.config,
                 "checkpoint": newest(trial),
@@ -229,19 +230,28 @@ class Queue:
     def train_again(self, job: Job) -> bool:
         """A trained trial's last checkpoint turned out to be damaged: go on from an older one.
 
+        Of an evaluation of all trials those are meant whose last checkpoints are damaged.
+
         Returns:
             Whether that is to be done; what was evaluated stays.
         """
-        if not job.key or "@" in job.entry or self._wish is not None:
+        if "@" in job.entry or self._wish is not None:
             return False
-        trial = self._ledger.trials[job.key]
-        if trial.state in TRAINED:
-            self._damaged[job.key] += 1
-            if self._damaged[job.key] > self._spec.retries:
+        shown = [each for each in job.trials if not self._ledger.is_intact(each["checkpoint"])]
+        keys = [job.key] if job.key else [each["key"] for each in shown]
+        trained_on = [self._train_on(key) for key in keys]
+        return bool(keys) and all(trained_on)
+
+    def _train_on(self, key: str) -> bool:
+        if self._ledger.trials[key].state in TRAINED:
+            self._damaged[key] += 1
+            if self._damaged[key] > self._spec.retries:
                 return False
-            self._ledger.change(job.key, lambda t: setattr(t, "state", "pending"))
-            self._evaluate = deque(task for task in self._evaluate if task.key != job.key)
-            self._train.appendleft(job.key)
+            self._ledger.change(key, lambda t: setattr(t, "state", "pending"))
+            self._evaluate = deque(task for task in self._evaluate if task.key != key)
+            self._train.appendleft(key)
+            if self._searching is not None:
+                self._searching.again(key)
         return True
 
     def lost(

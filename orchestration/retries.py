@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 from orchestration.documents import Trial
-from orchestration.jobs import Job
+from orchestration.jobs import Job, is_of_attempt
 
 LOST = "worker lost"
 OUT_OF_MEMORY = "out of memory"
@@ -30,11 +30,15 @@ def losses_in_a_row(trial: Trial) -> int:
 
     What the trial had no part in does not count.
     """
+    last = trial.attempts[-1] if trial.attempts else None
+    if last is None:
+        return 0
+    if any(is_of_attempt(ref.path, last.number) for ref in trial.checkpoints):
+        return int(last.counted)
     count = 0
     for attempt in reversed(trial.attempts):
-        present = attempt is trial.attempts[-1]
-        lost = present or attempt.outcome == "lost"
-        if not lost or attempt.from_epoch < trial.attempts[-1].from_epoch:
+        lost = attempt is last or attempt.outcome == "lost"
+        if not lost or attempt.from_epoch < last.from_epoch:
             break
         count += attempt.counted
     return count

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -89,6 +89,7 @@ def run_sweep(
         with _lock(request.folder):
             end_left_behind(request.folder)
             ledger = Ledger.open(request.folder)
+            ledger.mend()
             enter_plan(ledger, request, plan, {}, console)
             if not _told(request, ledger, uri):
                 catch_up(place, ledger, console)
@@ -103,8 +104,21 @@ def run_sweep(
         left = end_left_behind(request.folder)
         if left:
             console.line(f"ended {left} processes that an interrupted run had left behind")
+        if request.retry is not None:
+            _put_back_failed(request, request.retry)
         rescue = Rescue(request, console, asked_to_end)
-        return _run_locked(request, console, plan, place, datasets, fingerprints, rescue)
+        code = _run_locked(request, console, plan, place, datasets, fingerprints, rescue)
+        if code == 130 and Ledger.exists(request.folder):
+            with suppress(UserError):  # what workers were still writing; the next command would
+                Ledger.open(request.folder).recover()
+        return code
+
+
+def _put_back_failed(request: Request, keys: tuple[str, ...]) -> None:
+    """Before Ray is there, under whose death it might be done by halves and then forgotten."""
+    ledger = Ledger.open(request.folder)
+    ledger.mend()
+    ledger.put_back_failed(keys, request.spec.evaluation.wanted())
 
 
 def _told(request: Request, ledger: Ledger, uri: str) -> bool:
@@ -182,11 +196,9 @@ def _run_locked(
             with console.busy("connecting MLflow"):
                 opened = place.open(request.spec.name)
         ledger = open_ledger(request, fingerprints)
-        for path in ledger.damaged():
+        for path in ledger.mend():
             console.warning(f"{path} was damaged; the version before it is used")
         enter_plan(ledger, request, plan, fingerprints, console)
-        if request.retry is not None:
-            ledger.put_back_failed(request.retry, request.spec.evaluation.wanted())
         if request.wish is not None:
             ledger.forget_missing(missing(ledger, request.spec.evaluation, request.wish))
         lost = ledger.recover()
@@ -308,6 +320,7 @@ def _work(
     early = EarlyStopping(spec.scheduler, ledger) if spec.scheduler else None
     retention = Retention(spec, console.warning)
     door = rescue.door = Door(ledger, queue, spec.checkpoints, view, early, retention)
+    retention.make_room(ledger)  # less may be allowed now, because the disk was full
     if queue.done:
         return False
 

@@ -102,6 +102,12 @@ class Searching:
             if mine:
                 self._settle(study)
 
+    def again(self, key: str) -> None:
+        """A trial of which the studies were told is trained again: they forget what it came to."""
+        for study in self._studies:
+            if any(ask.key == key for ask in study.asks):
+                self._advisors.pop(study.key, None)  # refilled from the record
+
     def _hand_out(self, trial: Trial) -> bool:
         """Whether a trial is still to be trained; another study may have asked for it before."""
         new = trial.state == "pending" and trial.key not in self._handed_out

@@ -43,13 +43,19 @@ def status_table(document: dict[str, Any]) -> Sheet:
     return Sheet(title, columns, trial_names(trials, names))
 
 
+def rename_lines(document: dict[str, Any], folder: Path) -> list[str]:
+    """What has to be done first where the folder was moved or copied to another name."""
+    name = document["name"]
+    if name == folder.name:
+        return []
+    return [
+        f"this is the sweep {name!r} in a folder of another name: rename {folder} to {name} "
+        "before you continue it"
+    ]
+
+
 def next_lines(document: dict[str, Any], folder: Path) -> list[str]:
     """What is left to be done, and the command that does it."""
-    if document["name"] != folder.name:
-        return [
-            f"this is the sweep {document['name']!r} in a folder of another name: rename "
-            f"{folder} to {document['name']} before you continue it"
-        ]
     missing = sum(len(each["evaluations_open"]) for each in (*document["trials"], document))
     if document["state"] != "interrupted":
         if not missing or document["state"] == "running":

@@ -26,7 +26,7 @@ from orchestration import store
 from orchestration.errors import StorageError
 from orchestration.evaluation import part_settings
 from orchestration.evaluator import Evaluator, read_reference
-from orchestration.jobs import CHECKPOINT_NOW, Job, Report
+from orchestration.jobs import CHECKPOINT_NOW, Job, Report, checkpoint_path
 from orchestration.retries import OUT_OF_MEMORY, STORAGE
 from orchestration.store import FULL
 from orchestration.threads import limit_threads
@@ -220,8 +220,7 @@ class Worker:
 
     def _save(self, job: Job, training: Training) -> dict[str, Any]:
         content = training.checkpoint().to_bytes()
-        # The attempt's number keeps an orphan from overwriting its successor's checkpoints.
-        path = f"checkpoints/{job.key}/a{job.attempt:03d}-e{training.epoch:05d}.pt"
+        path = checkpoint_path(job.key, job.attempt, training.epoch)
         store.write_bytes(self._folder / path, content)
         self._saved_at = time.monotonic()
         return {

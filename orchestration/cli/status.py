@@ -25,6 +25,7 @@ def command(name: str | None, storage: Path | None, as_json: bool) -> None:
         failure_lines,
         left_lines,
         next_lines,
+        rename_lines,
         status_table,
     )
     from orchestration.studyview import study_lines
@@ -52,6 +53,6 @@ def command(name: str | None, storage: Path | None, as_json: bool) -> None:
         *absent_lines(document),
         *study_lines(document),
         *left_lines(document["left_the_plan"]),
-        *next_lines(document, view.folder),
+        *(rename_lines(document, view.folder) or next_lines(document, view.folder)),
     ):
         console.line(line)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -102,6 +104,93 @@ def test_it_is_not_tried_for_ever(local_sweep: LocalSweep, monkeypatch: pytest.M
     (trial,) = sweep.run().values()
     assert trial.evaluations["probe"].state == "finished"
     assert not trial.has_failures
+
+
+def test_what_could_not_be_used_is_no_spare(local_sweep: LocalSweep) -> None:
+    """Training went on from the checkpoint before it: that one stays until a second one is good."""
+    base = {"epochs": 5}
+    sweep = local_sweep(base=base, evaluation=NO_EVALUATION)
+    (trial,) = sweep.run(stop_after=3).values()
+    flip(sweep.folder / newest(trial))
+    seldom = {"min_interval_s": 1e6}
+    again = local_sweep(base=base, evaluation=NO_EVALUATION, checkpoints=seldom)
+    (trial,) = again.run().values()
+    assert [attempt.from_epoch for attempt in trial.attempts] == [0, 2]
+    assert [(ref.epoch, ref.spare) for ref in trial.checkpoints] == [(2, True), (5, False)]
+    ledger = Ledger.open(sweep.folder)
+    assert all(ledger.is_intact(ref.model_dump()) for ref in trial.checkpoints)
+
+
+@pytest.mark.parametrize("code", [errno.EMFILE, errno.ESTALE, errno.EACCES])
+def test_a_checkpoint_that_cannot_be_read_at_the_moment_is_not_given_up(
+    local_sweep: LocalSweep, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    whole = local_sweep("whole").run()
+    sweep = local_sweep()
+    (before,) = sweep.run(stop_after=2).values()
+    read = Path.read_bytes
+
+    def unreadable(path: Path) -> bytes:
+        if path.suffix == ".pt":
+            raise OSError(code, os.strerror(code))
+        return read(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "read_bytes", unreadable)
+        (trial,) = sweep.run().values()
+    assert trial.checkpoints == before.checkpoints
+    assert trial.state == "pending"
+    (trial,) = sweep.run().values()
+    assert [attempt.from_epoch for attempt in trial.attempts] == [0, 2, 2]
+    assert trial.notes == []
+    assert numbers({trial.key: trial}) == numbers(whole)
+
+
+@pytest.mark.parametrize("code", [errno.ENOENT, errno.EIO])
+def test_a_checkpoint_that_is_lost_for_good_is_given_up(
+    local_sweep: LocalSweep, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    whole = local_sweep("whole").run()
+    sweep = local_sweep()
+    (before,) = sweep.run(stop_after=2).values()
+    read = Path.read_bytes
+
+    def lost(path: Path) -> bytes:
+        if path == sweep.folder / newest(before):
+            raise OSError(code, os.strerror(code))
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", lost)
+    (trial,) = sweep.run().values()
+    assert [attempt.from_epoch for attempt in trial.attempts] == [0, 1]
+    assert numbers({trial.key: trial}) == numbers(whole)
+
+
+def test_a_trial_of_a_search_may_be_trained_on_as_well(
+    local_sweep: LocalSweep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its study has been told what came of it, and cannot be told twice."""
+    search = {
+        "trials": 3,
+        "space": {"beta": {"log": [1e-6, 1e-1]}},
+        "objectives": [{"metric": "val/probe_accuracy", "direction": "maximize"}],
+    }
+    sections = {"search": search, "evaluation": {"probe_every": 1}}
+    whole = local_sweep("whole", **sections).run()
+    write = store.write_bytes
+    bad: list[Path] = []
+
+    def damaging(path: Path, content: bytes) -> None:
+        write(path, content)
+        if path.name == "a001-e00003.pt" and not bad:
+            bad.append(path)
+            flip(path)
+
+    monkeypatch.setattr(store, "write_bytes", damaging)
+    sweep = local_sweep(**sections)
+    assert numbers(sweep.run()) == numbers(whole)
+    again = Ledger.open(sweep.folder).trials[bad[0].parent.name]
+    assert [attempt.from_epoch for attempt in again.attempts] == [0, 2]
 
 
 @pytest.mark.parametrize("kind", ["sweep", "trials", "studies"])

@@ -365,6 +365,23 @@ def test_a_lost_map_is_a_failure_that_people_hear_of(
     assert load_sweep("sweep", tmp_path).document["evaluations"] == {"shared_umap": "finished"}
 
 
+def test_a_trial_that_the_map_of_all_cannot_read_is_trained_on(copy_of: LocalSweep) -> None:
+    """All of its own parts were measured: nothing else would find that out."""
+    sweep = copy_of()
+    ledger = Ledger.open(sweep.folder)
+    first, second = (ledger.trials[key] for key in sweep.keys)
+    path = sweep.folder / max(second.checkpoints, key=lambda ref: ref.epoch).path
+    path.write_bytes(path.read_bytes()[:-1])
+    del ledger.sweep.evaluations["shared_umap"]
+    ledger.save_sweep()
+    after = sweep.run()
+    assert after[first.key] == first
+    assert after[second.key].attempts[-1].from_epoch == 2
+    assert after[second.key].evaluations == second.evaluations
+    made = Ledger.open(sweep.folder).sweep.evaluations["shared_umap"]
+    assert (made.state, made.facts["trials"]) == ("finished", 2)
+
+
 def test_what_status_says_of_parts_that_are_still_to_be_measured(copy_of: LocalSweep) -> None:
     sweep = copy_of(evaluation={**ALL, "fd": {"n": 50}, "probe": {"neighbours": 3}})
     document = status_document(sweep.open())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import signal
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -128,6 +130,56 @@ def test_what_lost_workers_leave_goes_at_the_end(ledger: Ledger) -> None:
     files = [p for kind in ("checkpoints", "artifacts") for p in (ledger.folder / kind).rglob("*")]
     assert [p for p in files if p.is_file()] == [ledger.folder / ref.path]
     assert driver.exists()
+
+
+@pytest.mark.parametrize("written", [True, False])
+def test_a_checkpoint_stays_where_its_document_may_have_been_written(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch, *, written: bool
+) -> None:
+    """Cut off by a second Ctrl-C, or by a disk that was full until something else made room."""
+    refs = [
+        CheckpointRef(epoch=n, path=f"checkpoints/a/a001-e0000{n}.pt", sha256="0", bytes=1)
+        for n in (1, 2)
+    ]
+    for ref in refs:
+        store.write_bytes(ledger.folder / ref.path, b"x")
+    ledger.save(trial("a", "running", checkpoints=refs[:1]))
+    write = store.write_document
+
+    def cut_off(*arguments: Any, **options: Any) -> None:
+        if written:
+            write(*arguments, **options)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(store, "write_document", cut_off)
+        ledger.change("a", lambda t: setattr(t, "checkpoints", refs))
+    ledger.remove_unfinished()
+    ledger.change("a", lambda t: end_attempt(t, "interrupted", "pending"))
+    there = Ledger.open(ledger.folder).trials["a"].checkpoints
+    assert there == refs
+    assert all((ledger.folder / ref.path).is_file() for ref in there)
+
+
+def test_a_damaged_document_never_becomes_the_version_before(ledger: Ledger) -> None:
+    ledger.save_sweep()
+    path = ledger.folder / "sweep.json"
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+    again = Ledger.open(ledger.folder)
+    assert again.mend() == [path]
+    assert again.mend() == []
+    again.save_sweep()
+    assert not store.is_damaged(store.previous(path))
+
+
+def test_a_checkpoint_is_intact_as_long_as_its_content_is_the_same(ledger: Ledger) -> None:
+    ref = {"path": "checkpoints/a.pt", "sha256": hashlib.sha256(b"x").hexdigest()}
+    assert not ledger.is_intact(ref)
+    store.write_bytes(ledger.folder / "checkpoints/a.pt", b"x")
+    assert ledger.is_intact(ref)
+    store.write_bytes(ledger.folder / "checkpoints/a.pt", b"y")
+    assert not ledger.is_intact(ref)
 
 
 def test_end_attempt_closes_an_attempt_once(ledger: Ledger) -> None:

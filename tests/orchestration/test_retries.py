@@ -256,6 +256,23 @@ def test_losses_are_counted_from_the_last_epoch_got() -> None:
     assert losses((0, "lost", True), (0, "lost", False)) == 1
 
 
+def test_an_attempt_that_saved_something_before_it_was_lost_is_the_first_to_be_lost() -> None:
+    attempts = [Attempt(number=n, from_epoch=0, began=0.0, outcome="lost") for n in (1, 2, 3)]
+    trial = Trial(key="k", config={}, attempts=attempts)
+    assert losses_in_a_row(trial) == 3
+    ref = CheckpointRef(epoch=99, path="checkpoints/k/a003-e00099.pt", sha256="0", bytes=1)
+    trial.checkpoints = [ref]
+    assert losses_in_a_row(trial) == 1
+    trial.attempts.append(Attempt(number=4, from_epoch=99, began=0.0))
+    assert losses_in_a_row(trial) == 1
+    trial.attempts.append(Attempt(number=5, from_epoch=99, began=0.0))
+    trial.attempts[-2].outcome = "lost"
+    assert losses_in_a_row(trial) == 2, "without one epoch of progress"
+    # The newest one turned out to be damaged, and an older one was gone on from.
+    trial.attempts.append(Attempt(number=6, from_epoch=0, began=0.0))
+    assert losses_in_a_row(trial) >= 1
+
+
 def test_without_memory_fewer_run_at_once(local_sweep: LocalSweep, clock: Any) -> None:
     sweep = local_sweep(grid={"beta": [0.1, 0.2, 0.3, 0.4]}, retries=1)
     ledger = sweep.open()

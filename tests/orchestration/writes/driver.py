@@ -90,7 +90,7 @@ class Driver:
                 return not self._failures
 
         opened: Any = Opened(Mlflow(), "experiment", "1")  # type: ignore[arg-type]
-        ray = nullcontext((SimpleNamespace(slots=1), SimpleNamespace()))
+        ray = nullcontext(SimpleNamespace(slots=1))
         with pytest.MonkeyPatch.context() as patch:
             # What a driver before has left is this very process, and what it started is not its.
             patch.setattr("orchestration.processes._end_all", lambda *_: 0)

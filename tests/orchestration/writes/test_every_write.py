@@ -86,6 +86,7 @@ APPENDED = {"lock", "logs/ray.log"}
 OTHERS = {
     "doctor.filesystem._try": "tries a folder out",
     "door.Door.stop": "asks workers for checkpoints, by an empty file that the next run removes",
+    "ledger.Ledger.mend": "puts the version before in the place of a damaged document",
     "ledger.Ledger.remove_unfinished": "what lost workers have left, of which there are none here",
     "ending.ended_early": "the traceback of an error of cvae-sweep itself",
     "runner._lock": "removes the folder of a sweep that never began",

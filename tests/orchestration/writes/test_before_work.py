@@ -1,0 +1,73 @@
+"""What ``run`` does before the first job is handed out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cvae_core.data import Dataset
+from orchestration.console import Console
+from orchestration.documents import Failure
+from orchestration.ledger import Ledger
+from orchestration.preparation import Flags, Request
+from orchestration.runner import run_sweep
+
+from .driver import Driver
+
+SECTIONS: dict[str, Any] = {
+    "name": "small",
+    "base": {
+        "data": {"name": "digits"},
+        "epochs": 3,
+        "batch_size": 50,
+        "architecture": {"latent_dim": 4},
+    },
+    "checkpoints": {"min_interval_s": 0, "every_epochs": 1},
+    "evaluation": {"probe": False, "diagnostics": False, "pictures": False, "umap": False}
+    | {"fd": False},
+}
+PROBE = SECTIONS["evaluation"] | {"probe": True}
+
+
+def test_a_budget_that_is_set_when_the_disk_is_full_makes_room_at_once(
+    small: Dataset, tmp_path: Path
+) -> None:
+    """Else nothing could be written any more, and so nothing would ever go."""
+    assert Driver(small, SECTIONS).run(tmp_path) == 0
+    (trial,) = Ledger.open(tmp_path / "small").trials.values()
+    assert len(trial.checkpoints) == 3
+    tight = {**SECTIONS["checkpoints"], "max_gb": 2.5e-9 * trial.checkpoints[0].bytes}
+    driver = Driver(small, SECTIONS | {"checkpoints": tight, "evaluation": PROBE})
+    assert driver.run(tmp_path) == 0
+    assert driver.work.trained == []
+    (trial,) = Ledger.open(tmp_path / "small").trials.values()
+    assert len(trial.checkpoints) == 2
+    files = [path for path in (tmp_path / "small" / "checkpoints").rglob("*") if path.is_file()]
+    assert len(files) == 2
+
+
+def test_a_retry_is_not_forgotten_where_ray_dies_at_once(
+    small: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The program that takes this one's place retries nothing more by itself."""
+    driver = Driver(small, SECTIONS)
+    assert driver.run(tmp_path) == 0
+    ledger = Ledger.open(tmp_path / "small")
+    (key,) = ledger.trials
+    ledger.trials[key].error = Failure(kind="error", message="ValueError: a mistake")
+    ledger.change(key, lambda trial: setattr(trial, "state", "failed"))
+
+    class DiedError(Exception):
+        pass
+
+    def dies(*_: Any) -> Any:
+        raise DiedError
+
+    monkeypatch.setattr("orchestration.datasets.load", lambda *_: small)
+    monkeypatch.setattr("orchestration.runner._ray", dies)
+    request = Request(driver.spec, tmp_path, "cvae-sweep retry small", Flags(), retry=())
+    with pytest.raises(DiedError):
+        run_sweep(request, Console(quiet=True))
+    assert Ledger.open(tmp_path / "small").trials[key].state == "pending"
