@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestration.errors import UserError
+from orchestration.interrupt import handle_again
 from orchestration.objectstore import object_store_bytes
 from orchestration.spec import Resources
 from orchestration.threads import thread_environment
@@ -23,7 +24,7 @@ os.environ.update(
 
 import psutil
 import ray
-from ray._private import ray_constants, services
+from ray._private import ray_constants, services, worker
 
 CONNECT_TIMEOUT_S = 5.0
 CLUSTERS = ray_constants.ENABLE_RAY_CLUSTER
@@ -128,8 +129,21 @@ class RaySession:
             raise
 
     def stop(self) -> None:
-        """Leave Ray; a local one ends."""
+        """Leave Ray; a local one ends. Call in the main thread.
+
+        On its way out Ray takes the handler of SIGTERM away, seconds before it has ended.
+        """
+        node = worker._global_node
+        if node is not None:
+            kill = node.kill_all_processes
+
+            def kill_all(*arguments: Any, **options: Any) -> None:
+                handle_again()
+                kill(*arguments, **options)
+
+            node.kill_all_processes = kill_all
         ray.shutdown()
+        handle_again()
 
     def _died(self) -> str | None:
         for process in self._head:

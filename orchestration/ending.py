@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from orchestration import store
+from orchestration.bringing import Bringer, Place
 from orchestration.console import Console
 from orchestration.documents import end_attempt
 from orchestration.door import Door
 from orchestration.errors import StorageError
-from orchestration.interrupt import hold_back, let_through
+from orchestration.interrupt import Heard, heard_there, let_through
+from orchestration.jobs import CHECKPOINT_NOW
 from orchestration.ledger import Ledger
-from orchestration.lock import locked
 from orchestration.preparation import Request
 from orchestration.processes import end_left_behind
 from orchestration.redact import without_secrets
-from orchestration.restart import MOST, deaths, told_to_stop
+from orchestration.restart import MOST, deaths, ear
 from orchestration.stopping import stop_requested
+from orchestration.sync import say_behind
+from orchestration.tracking_thread import TrackingThread
+
+TRACKING_END_S = 30.0
+"""For so long at most MLflow is told how an interrupted sweep stands."""
 
 
 def end(ledger: Ledger, *, interrupted: bool) -> None:
@@ -71,7 +77,7 @@ class Rescue:
 
     request: Request
     console: Console
-    asked_to_end: Callable[[], bool]
+    heard: Heard
     door: Door | None = None
 
     def __call__(self, what: str) -> None:
@@ -81,42 +87,48 @@ class Rescue:
             f"{what} died (killed, or out of memory; see {self.request.folder}/logs/ray.log)"
         )
         self.console.give_back()
-        hold_back()
-        self.request.program.again(died, stop=self._stopping())
-
-    def _stopping(self) -> bool:
-        asked = self.asked_to_end() or stop_requested(self.request.folder)
-        return asked or (self.door is not None and self.door.stopping)
+        # Every way to ask for an end is a signal: the new program hears of those that have come.
+        self.request.program.again(died, self.heard.hand_over())
 
 
-def begin_anew(request: Request, console: Console) -> bool:
+def begin_anew(request: Request, place: Place, console: Console) -> bool:
     """What a program does first that took the place of one under which Ray had died.
 
-    It ends and removes what that one left behind.
+    It ends and removes what that one left behind. Call with the sweep's lock held.
 
     Returns:
         Whether the sweep is to be continued; else it was brought to rest, and that was said.
-
-    Raises:
-        UserError: another command has taken the sweep over meanwhile.
     """
     folder = request.folder
-    stop = told_to_stop() or stop_requested(folder)
-    with locked(folder):
-        end_left_behind(folder)
-        again = not stop and deaths() <= MOST
-        if not again and Ledger.exists(folder):
-            with suppress(StorageError):
-                ledger = Ledger.open(folder)
-                ledger.recover()
-                end(ledger, interrupted=True)
-    let_through()
-    if again:
+    end_left_behind(folder)
+    store.remove(folder / CHECKPOINT_NOW)
+    asked = heard_there(ear()) or stop_requested(folder)
+    if not asked and deaths() <= MOST:
+        let_through()
         console.line("Ray is started anew, and the sweep continues")
         return True
+    if Ledger.exists(folder):
+        _bring_to_rest(folder, place, console)
+    else:
+        store.remove_folder(folder)
     console.quiet = False
-    if not stop:
+    if not asked:
         console.line(f"Ray died {deaths()} times in a row before anything got done")
     console.line("interrupted; nothing is lost. To continue:")
     console.line(request.command)
     return False
+
+
+def _bring_to_rest(folder: Path, place: Place, console: Console) -> None:
+    try:
+        ledger = Ledger.open(folder)
+        ledger.recover()
+        end(ledger, interrupted=True)
+    except StorageError as error:
+        for line in error.lines:
+            console.warning(line)
+        return
+    thread = TrackingThread(Bringer(place, ledger), lambda _: None)
+    thread.start()
+    if not thread.finish(TRACKING_END_S):
+        say_behind(ledger, console)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import threading
@@ -16,6 +17,11 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 class Interrupted(BaseException):
     """Raised in the main thread where waiting has come to its end."""
+
+
+def minded() -> list[signal.Signals]:
+    """The signals to end that this program was not started to ignore, as `nohup` does."""
+    return [number for number in SIGNALS if signal.getsignal(number) != signal.SIG_IGN]
 
 
 class InterruptHandler:
@@ -33,7 +39,7 @@ class InterruptHandler:
         self.seen = False
 
     def __enter__(self) -> InterruptHandler:
-        for number in (*SIGNALS, signal.SIGALRM):
+        for number in (*minded(), signal.SIGALRM):
             self._before[number] = signal.signal(number, self._handle)
         return self
 
@@ -61,7 +67,7 @@ class InterruptHandler:
 @contextmanager
 def uninterrupted() -> Iterator[None]:
     """Cleaning up takes seconds, and is not to be left half-way: signals do nothing meanwhile."""
-    before = [(number, signal.signal(number, lambda *_: None)) for number in SIGNALS]
+    before = [(number, signal.signal(number, lambda *_: None)) for number in minded()]
     try:
         yield
     finally:
@@ -82,6 +88,41 @@ class Heard:
             self.numbers.update(self.ear.recv(4096))
         return not self.numbers.isdisjoint(SIGNALS)
 
+    def check(self) -> None:
+        """Interrupt where a signal was heard that came to nothing.
+
+        Libraries that are being imported swallow everything that is raised at some places.
+        """
+        if self.asked_to_end():
+            raise KeyboardInterrupt
+
+    def hand_over(self) -> int:
+        """Let the program that takes this one's place hear what still comes; for ``heard_there``.
+
+        From now on signals to end are held back from this thread and from that program; until
+        then one may have been taken by another thread.
+        """
+        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+        os.set_inheritable(self.ear.fileno(), True)
+        return self.ear.fileno()
+
+
+def heard_there(ear: int) -> bool:
+    """Whether the program before this one, or this one while it was held back, was asked to end.
+
+    Args:
+        ear: what ``Heard.hand_over`` gave there.
+    """
+    with suppress(OSError), socket.socket(fileno=ear) as taken_over:
+        if Heard(taken_over).asked_to_end():
+            return True
+    return not signal.sigpending().isdisjoint(SIGNALS)
+
+
+def let_through() -> None:
+    """Let signals through that were held back."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+
 
 @contextmanager
 def ended_by_signals() -> Iterator[Heard]:
@@ -98,7 +139,8 @@ def ended_by_signals() -> Iterator[Heard]:
     ear.setblocking(False)
     mouth.setblocking(False)
     wakeup = signal.set_wakeup_fd(mouth.fileno(), warn_on_full_buffer=False)
-    before = [(number, signal.signal(number, interrupt)) for number in SIGNALS[1:]]
+    handled = [number for number in minded() if number != signal.SIGINT]
+    before = [(number, signal.signal(number, interrupt)) for number in handled]
     try:
         yield Heard(ear)
     finally:
@@ -109,11 +151,18 @@ def ended_by_signals() -> Iterator[Heard]:
         mouth.close()
 
 
-def hold_back() -> None:
-    """Let no signal to end through to this thread, nor to the program that takes its place."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+def handle_again() -> None:
+    """Set handlers again that compiled code has taken away behind Python's back."""
+    for number in SIGNALS:
+        signal.signal(number, signal.getsignal(number))
 
 
-def let_through() -> None:
-    """Let signals through that were held back; one that came meanwhile comes now."""
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+@contextmanager
+def handlers_kept() -> Iterator[None]:
+    """What is called meanwhile may set handlers of its own; afterwards they are as they were."""
+    before = [(number, signal.getsignal(number)) for number in SIGNALS]
+    try:
+        yield
+    finally:
+        for number, handler in before:
+            signal.signal(number, handler)

@@ -100,8 +100,11 @@ def resolved_uri(config: MlflowConfig, storage: Path) -> str:
         uri = f"sqlite:///{Path(path).resolve()}{mark}{query}" if path else uri
     try:
         urlsplit(uri)
-    except ValueError as error:
-        raise UserError(f"tracking URI {without_credentials(uri)!r}: {error}") from None
+    except ValueError:  # it may quote a password
+        raise UserError(
+            f"tracking URI {without_credentials(uri)!r}: is no valid address; use "
+            "sqlite:///PATH/mlflow.db or http://HOST:PORT"
+        ) from None
     return uri
 
 
@@ -133,6 +136,12 @@ def without_credentials(uri: str) -> str:
         return uri
     if not separator:
         return uri.rpartition("@")[2]
+    if not is_server(uri):
+        # Of a database, whose name has none, all before the last @ is somebody's password.
+        address, mark, query = rest.partition("?")
+        if "@" in address or "=" in query.partition("@")[0]:
+            return f"{scheme}://{address.rpartition('@')[2]}{mark}{query}"
+        return f"{scheme}://{rest.rpartition('@')[2]}"
     host, slash, path = rest.partition("/")
     if "@" in host:
         return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"

@@ -42,6 +42,8 @@ def check_reachable(uri: str) -> None:
             _connect(uri)
     except (OSError, ValueError, http.client.HTTPException) as error:
         reason = str(getattr(error, "reason", error)) or type(error).__name__
+        if isinstance(error, ValueError):  # it may quote a password
+            reason = "it is no valid address"
         raise UserError(
             f"tracking server {without_credentials(uri)} does not answer ({reason}); start it, or "
             "choose another with --tracking-uri or in mlflow.yaml"
@@ -67,7 +69,7 @@ def _ask(uri: str) -> None:
 
 
 def _connect(uri: str) -> None:
-    parts = urlsplit(uri)
+    parts = urlsplit(without_credentials(uri))
     port = parts.port or PORTS.get(parts.scheme.partition("+")[0])
     if parts.hostname is not None and port is not None:
         socket.create_connection((parts.hostname, port), PROBE_TIMEOUT_S).close()

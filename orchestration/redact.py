@@ -6,7 +6,9 @@ import re
 
 ADDRESS = re.compile(r"(?<=//)\S*@|(?<![^\s'\"])[^\s'\"/]+:(?!//)\S*@")
 """What stands before the host: up to the last @ of a word, lest a password has one."""
-SECRET_QUERY = re.compile(r"(?i)([?&](?:user|username|pwd|passw(?:or)?d|token|secret)=)[^&\s'\"]*")
+SECRET_QUERY = re.compile(
+    r"(?i)([?&](?:user|username|uid|pwd|(?:ssl)?passw(?:or)?d|odbc_connect|token|secret)=)[^&\s'\"]*"
+)
 
 
 def without_secrets(text: str) -> str:

@@ -16,8 +16,9 @@ from typing import NoReturn
 from orchestration.meanwhile import meanwhile
 
 VARIABLE = "CVAE_SWEEP_RAY_DIED"
-"""Set where a command goes on after Ray's death: how often in a row nothing was done before it,
-and ``stop`` behind it where the command was asked to end."""
+"""Set where a command goes on after Ray's death: how often in a row nothing was done before it."""
+EAR = "CVAE_SWEEP_EAR"
+"""Set there as well: the file descriptor at which the signals are heard that the command got."""
 MOST = 3
 EVERY_S = 0.01
 
@@ -29,27 +30,30 @@ class Program:
     arguments: tuple[str, ...] = field(default_factory=lambda: tuple(sys.orig_argv))
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
 
-    def again(self, died: int, *, stop: bool) -> NoReturn:
+    def again(self, died: int, ear: int) -> NoReturn:
         """Replace this process by one that was started in the same way.
 
         Args:
             died: how often in a row Ray has died.
-            stop: whether all that is left to do is to end in good order.
+            ear: file descriptor at which signals are heard.
         """
-        told = f"{died} stop" if stop else str(died)
-        environment = {**self.environment, VARIABLE: told}
+        environment = {**self.environment, VARIABLE: str(died), EAR: str(ear)}
         os.execve(sys.executable, list(self.arguments), environment)  # noqa: S606 - itself
 
 
 def deaths() -> int:
     """How often in a row Ray has died under this command before it got anything done."""
-    text = os.environ.get(VARIABLE, "").partition(" ")[0]
+    return _number(VARIABLE)
+
+
+def ear() -> int:
+    """File descriptor at which the signals are heard that the program before this one got."""
+    return _number(EAR)
+
+
+def _number(variable: str) -> int:
+    text = os.environ.get(variable, "")
     return int(text) if text.isdigit() else 0
-
-
-def told_to_stop() -> bool:
-    """Whether this command was asked to end when Ray died under it."""
-    return os.environ.get(VARIABLE, "").endswith(" stop")
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -19,8 +19,8 @@ from orchestration.door import Door
 from orchestration.early_stopping import EarlyStopping
 from orchestration.ending import Rescue, begin_anew, end, ended_early
 from orchestration.entry import enter_plan, note_tracking, open_ledger
-from orchestration.errors import UserError
-from orchestration.interrupt import InterruptHandler, uninterrupted
+from orchestration.errors import StorageError, UserError
+from orchestration.interrupt import Heard, InterruptHandler, handlers_kept, uninterrupted
 from orchestration.jobs import CHECKPOINT_NOW
 from orchestration.ledger import Ledger
 from orchestration.live import LiveView
@@ -49,17 +49,16 @@ if TYPE_CHECKING:
 
 TRACKING_END_S = 120.0
 INTERRUPTED_END_S = 30.0
+CUT_OFF_S = 5.0
 
 
-def run_sweep(
-    request: Request, console: Console, asked_to_end: Callable[[], bool] = lambda: False
-) -> int:
+def run_sweep(request: Request, console: Console, heard: Heard) -> int:
     """Run or continue a sweep.
 
     Args:
         request: what is wanted.
         console: where it is told.
-        asked_to_end: whether a signal to end has come, its handler may not have run yet.
+        heard: which signals have come.
 
     Returns:
         Exit code: 0, 1 where trials failed, 130 where it was interrupted.
@@ -67,8 +66,6 @@ def run_sweep(
     Raises:
         UserError: the request is wrong; nothing was created.
     """
-    if deaths() and not begin_anew(request, console):
-        return 130
     evaluation = request.spec.evaluation.located(request.flags.directory)
     spec = request.spec.model_copy(update={"evaluation": evaluation})
     request = replace(request, spec=spec)
@@ -78,20 +75,31 @@ def run_sweep(
     # The ledger keeps what is in force, whether a flag, the file or the environment says so.
     named = uri if config.tracking_uri else None
     request = replace(request, flags=replace(request.flags, tracking_uri=named))
+    place = Place(uri, config, request.storage)
+    if not deaths():
+        return _run(request, console, heard, plan, place)
+    # Held from here to the end, so that nobody else comes in between.
+    with locked(request.folder):
+        if not begin_anew(request, place, console):
+            return 130
+        return _run(request, console, heard, plan, place)
+
+
+def _run(request: Request, console: Console, heard: Heard, plan: Plan, place: Place) -> int:
+    """Run or continue a sweep whose plan was made."""
     ledger = Ledger.open(request.folder) if Ledger.exists(request.folder) else None
     if ledger is not None and request.stored_plan:
-        with locked(request.folder):
+        with locked(request.folder, already=deaths() > 0):
             pass  # a plan that another command changes right now cannot be judged
         check_stored_plan(ledger, plan)
         say_what_changed(ledger, console)
-    place = Place(uri, config, request.storage)
     if ledger is not None and _complete(request, plan, ledger):
         with _lock(request.folder):
             end_left_behind(request.folder)
             ledger = Ledger.open(request.folder)
             ledger.mend()
             enter_plan(ledger, request, plan, {}, console)
-            if not _told(request, ledger, uri):
+            if not _told(request, ledger, place.uri):
                 catch_up(place, ledger, console)
         console.quiet = False
         nothing = "nothing left to do" if request.wish is None else "no evaluation is missing"
@@ -99,14 +107,14 @@ def run_sweep(
 
     datasets, fingerprints = prepare(request, plan, ledger, console)
     if ledger is None:
-        check_reachable(uri)
+        check_reachable(place.uri)
     with _lock(request.folder):
         left = end_left_behind(request.folder)
         if left:
             console.line(f"ended {left} processes that an interrupted run had left behind")
         if request.retry is not None:
             _put_back_failed(request, request.retry)
-        rescue = Rescue(request, console, asked_to_end)
+        rescue = Rescue(request, console, heard)
         code = _run_locked(request, console, plan, place, datasets, fingerprints, rescue)
         if code == 130 and Ledger.exists(request.folder):
             with suppress(UserError):  # what workers were still writing; the next command would
@@ -162,12 +170,17 @@ def _searched(request: Request, plan: Plan, ledger: Ledger) -> bool:
 @contextmanager
 def _lock(folder: Path) -> Iterator[None]:
     """The sweep's folder, locked; removed again where nothing came of it."""
-    fresh = [path for path in (folder, *folder.absolute().parents) if not path.exists()]
+    already = deaths() > 0  # then it may have been made by the program before this one
+    fresh = [
+        path
+        for path in (folder, *folder.absolute().parents)
+        if not path.exists() or (already and path == folder)
+    ]
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"{folder}: cannot be made ({error.strerror}); see --storage") from None
-    with locked(folder), stoppable(folder):
+    with locked(folder, already=already), stoppable(folder, already=already):
         try:
             yield
         finally:
@@ -218,6 +231,10 @@ def _run_locked(
         except Exception as error:
             thread.finish(INTERRUPTED_END_S)
             return ended_early(error, request, ledger, console)
+        except BaseException:  # a signal before the first job, or after the last one
+            with uninterrupted():
+                _cut_off(ledger, thread, console)
+            raise
         with console.busy("MLflow is catching up", plain=False):
             told = thread.finish(INTERRUPTED_END_S if interrupted else TRACKING_END_S)
         if not told:
@@ -229,6 +246,15 @@ def _run_locked(
         console.line(request.command)
         return 130
     return code
+
+
+def _cut_off(ledger: Ledger, thread: TrackingThread, console: Console) -> None:
+    """Bring a sweep to rest that is not given the time to end by itself."""
+    with suppress(StorageError):
+        if ledger.sweep.outcome == "running":
+            end(ledger, interrupted=True)
+    if not thread.finish(CUT_OFF_S):
+        say_behind(ledger, console)
 
 
 def _what(request: Request, plan: Plan) -> str:
@@ -284,8 +310,14 @@ def _ray(
         with ThreadPoolExecutor(1) as pool:
             # Importing MLflow takes seconds, which starting Ray leaves idle on another core.
             pool.submit(importlib.import_module, "orchestration.tracking")
-            with console.others_to(log), console.busy(starting), processes.following():
+            with (
+                console.others_to(log),
+                console.busy(starting),
+                processes.following(),
+                handlers_kept(),  # Ray sets its own
+            ):
                 cluster = session.start()
+        rescue.heard.check()
         processes.update()
         with watching(cluster.died, rescue):
             yield cluster
@@ -334,6 +366,7 @@ def _work(
     folder = request.folder.resolve()
     log = folder / "logs" / "ray.log"
     store.remove(folder / CHECKPOINT_NOW)  # of a run that was killed when it was to stop
+    rescue.heard.check()
     with console.others_to(log), view.shown(), InterruptHandler(stop) as interrupt:
         run_on_ray(
             cluster,

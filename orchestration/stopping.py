@@ -27,19 +27,24 @@ PATIENCE_S = 120.0
 
 
 @contextmanager
-def stoppable(folder: Path) -> Iterator[None]:
+def stoppable(folder: Path, *, already: bool = False) -> Iterator[None]:
     """Be stopped by requests meanwhile; call with the sweep's lock held.
 
     A request that was meant for another command is dropped.
+
+    Args:
+        folder: of the sweep.
+        already: this command has held the lock before it came here: a request was meant for it.
     """
     request = folder / REQUEST
-    store.remove(request)
+    if not already:
+        store.remove(request)
 
     def look() -> bool:
         asked = stop_requested(folder)
         if asked:
-            store.remove(request)
             os.kill(os.getpid(), signal.SIGTERM)
+            store.remove(request)
         return asked
 
     with meanwhile("stop requests", EVERY_S, look):
@@ -79,7 +84,8 @@ def stop_sweep(folder: Path, console: Console) -> None:
 def _wait(folder: Path, holds: Holder) -> bool:
     until = time.monotonic() + PATIENCE_S
     while time.monotonic() < until:
-        if holder(folder) != holds:
+        now = holder(folder)
+        if now is None or (now.pid, now.host) != (holds.pid, holds.host):
             return True
         time.sleep(EVERY_S / 2)
     return False

@@ -62,11 +62,13 @@ class TrackingThread:
         self._wake.set()
         until = time.monotonic() + timeout_s
         brought, moved = self._bringer.brought, time.monotonic()
-        while self._thread.is_alive() and time.monotonic() < min(until, moved + STUCK_S):
-            self._thread.join(0.1)
-            if self._bringer.brought != brought:
-                brought, moved = self._bringer.brought, time.monotonic()
-        self._given_up = True
+        try:
+            while self._thread.is_alive() and time.monotonic() < min(until, moved + STUCK_S):
+                self._thread.join(0.1)
+                if self._bringer.brought != brought:
+                    brought, moved = self._bringer.brought, time.monotonic()
+        finally:
+            self._given_up = True
         return not self._thread.is_alive() and not self._failures
 
     def _follow(self) -> None:

@@ -23,6 +23,7 @@ from orchestration.mlflow_server import MlflowServer
 from orchestration.pages import HINT, sweep_pages
 from orchestration.programs import program
 from orchestration.reachable import check_reachable
+from orchestration.redact import without_secrets
 
 START_S = 120.0
 LOOK_S = 0.2
@@ -51,7 +52,8 @@ def run_ui(request: UiRequest, console: Console) -> int:
     config = load_mlflow_config(request.tracking_uri)
     uri = resolved_uri(config, request.storage)
     if uri.startswith("databricks"):
-        raise UserError(f"tracking URI {uri}: its pages are in your Databricks workspace")
+        shown = without_credentials(uri)
+        raise UserError(f"tracking URI {shown}: its pages are in your Databricks workspace")
     _check_database(uri, request.storage)
     check_reachable(uri)
     if is_server(uri):
@@ -104,7 +106,7 @@ def _fail(what: str, server: MlflowServer) -> int:
     errors = Console(sys.stderr)
     errors.line(f"error: {what}. The last lines that it printed:")
     for line in server.last_words():
-        errors.line(f"    {line}")
+        errors.line(f"    {without_secrets(line)}")
     return 1
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 
 import click
 
+from orchestration import streams
 from orchestration.console import Console
 from orchestration.interrupt import ended_by_signals
 from orchestration.mlflow_config import without_credentials
@@ -26,7 +28,12 @@ def carry_out(request: Request, *, quiet: bool) -> int:
     """Run or continue a sweep; the exit code."""
     try:
         with ended_by_signals() as heard:
-            return run_sweep(request, Console(quiet=quiet), heard.asked_to_end)
-    except KeyboardInterrupt:  # before the first trial, or after the last
+            return run_sweep(request, Console(quiet=quiet), heard)
+    except (KeyboardInterrupt, SystemExit):
+        # Before the first trial, or after the last; SIGTERM while Ray has its own handler.
         click.echo(f"interrupted; nothing is lost. To continue:\n{printable(request.command)}")
+        if "ray" in sys.modules:
+            # Cut off in its start, it may abort the interpreter when that ends.
+            streams.flush()
+            os._exit(130)
         return 130

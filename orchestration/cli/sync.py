@@ -21,6 +21,8 @@ def command(name: str, storage: Path | None, tracking_uri: str | None) -> int:
     commands that continue the sweep go there as well. Nothing is trained.
     """
     from orchestration.console import Console
+    from orchestration.interrupt import ended_by_signals
     from orchestration.sync import sync_sweep
 
-    return sync_sweep(name, storage_folder(storage), tracking_uri, Console())
+    with ended_by_signals():
+        return sync_sweep(name, storage_folder(storage), tracking_uri, Console())

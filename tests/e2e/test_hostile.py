@@ -79,6 +79,33 @@ def test_a_signal_to_all_of_its_processes(
     assert {trial["state"] for trial in place.documents()} <= {"pending", "finished"}
 
 
+@pytest.mark.parametrize(
+    ("line", "seconds"),
+    [("starting Ray", 1.5), ("connecting MLflow", 0.5), ("(2 of 2 trials done)", 0.3)],
+)
+def test_sigterm_before_the_first_trial_or_after_the_last_one(
+    make_place: Callable[..., Place], line: str, seconds: float
+) -> None:
+    """Ray has a handler of its own while it starts, and takes all handlers away when it ends."""
+    place = make_place(line.split()[-1].strip(")"), SPEC.replace("epochs: 20", "epochs: 2"))
+    driver = place.start("run", "sweep.yaml")
+    family = Family(driver.pid)
+    assert driver.stdout is not None
+    while line not in (said := driver.stdout.readline()):
+        assert said, "it ended before"
+    time.sleep(seconds)
+    driver.send_signal(signal.SIGTERM)
+    out, err = family.communicate(driver)
+    assert err == ""
+    if driver.returncode != 0 or "2 trials done" not in line:  # else it was over already
+        assert driver.returncode == 130, out
+        assert shlex.split(out.rstrip().splitlines()[-1])[1:] == ["run", "sweep.yaml"]
+    assert family.alive() == []
+    assert place.left_behind() == []
+    place.finish()
+    check_mlflow(place)
+
+
 @pytest.mark.parametrize("order", ["asked first", "asked then"])
 def test_asked_to_end_while_ray_dies(make_place: Callable[..., Place], order: str) -> None:
     """Whatever comes first, the request is not lost with the program that is replaced."""

@@ -7,6 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 
@@ -15,7 +16,8 @@ from orchestration.interrupt import (
     Interrupted,
     InterruptHandler,
     ended_by_signals,
-    hold_back,
+    handlers_kept,
+    heard_there,
     let_through,
 )
 
@@ -94,6 +96,15 @@ def test_a_signal_is_heard_before_its_handler_has_run(number: int) -> None:
     assert signal.getsignal(number) == before
 
 
+def test_a_signal_that_a_library_swallows_is_not_lost() -> None:
+    with pytest.raises(KeyboardInterrupt), ended_by_signals() as heard:
+        heard.check()
+        with suppress(KeyboardInterrupt):  # as an `except:` without a name does
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(20)
+        heard.check()
+
+
 def test_other_signals_do_not_ask_to_end() -> None:
     before = signal.signal(signal.SIGUSR1, lambda *_: None)
     try:
@@ -104,10 +115,41 @@ def test_other_signals_do_not_ask_to_end() -> None:
         signal.signal(signal.SIGUSR1, before)
 
 
-def test_what_is_held_back_comes_afterwards() -> None:
-    with InterruptHandler(lambda: None) as handler:
-        hold_back()
-        signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
-        assert not handler.seen
-        let_through()
-        assert handler.seen
+@pytest.mark.parametrize("moment", ["before", "while held back", "never"])
+def test_a_program_that_takes_this_ones_place_hears_of_signals(moment: str) -> None:
+    """Whichever thread has taken them, and whether their handlers have run or not."""
+    with InterruptHandler(lambda: None), ended_by_signals() as heard:
+        if moment == "before":
+            with suppress(KeyboardInterrupt):
+                os.kill(os.getpid(), signal.SIGTERM)
+                time.sleep(20)
+        ear = os.dup(heard.hand_over())
+        if moment == "while held back":
+            signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
+        assert os.get_inheritable(heard.ear.fileno())
+        assert heard_there(ear) == (moment != "never")
+        with suppress(KeyboardInterrupt):
+            let_through()
+            time.sleep(0.05 if moment == "while held back" else 0)
+
+
+def test_what_was_started_to_be_ignored_is_ignored() -> None:
+    """As `nohup` does, and scripts with what they put into the background."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with ended_by_signals() as heard, InterruptHandler(lambda: None) as handler:
+            os.kill(os.getpid(), signal.SIGHUP)
+            time.sleep(0.05)
+            assert not handler.seen
+            assert not heard.asked_to_end()
+        assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_handlers_that_somebody_else_sets_do_not_stay() -> None:
+    with ended_by_signals():
+        before = signal.getsignal(signal.SIGTERM)
+        with handlers_kept():
+            signal.signal(signal.SIGTERM, lambda *_: None)
+        assert signal.getsignal(signal.SIGTERM) == before

@@ -102,6 +102,18 @@ def test_the_default_database_lies_in_the_storage_folder(tmp_path: Path) -> None
         ("http://host:1/a@b", "http://host:1/a@b"),
         ("http://host/a@b", "http://host/a@b"),
         (
+            "postgresql://me:12345/a?b@host/db?sslmode=require",
+            "postgresql://host/db?sslmode=require",
+        ),
+        ("postgresql://me:1?b@host/db", "postgresql://host/db"),
+        ("mysql://me:pa/ss#@host:3306/db", "mysql://host:3306/db"),
+        ("postgresql://host/db?options=a@b", "postgresql://host/db?options=a@b"),
+        (
+            "mssql+pyodbc:///?odbc_connect=DRIVER%3Dx%3BUID%3Dsa%3BPWD%3Dsecret",
+            "mssql+pyodbc:///?odbc_connect=…",
+        ),
+        ("postgresql://host/db?sslpassword=x", "postgresql://host/db?sslpassword=…"),
+        (
             "postgresql://host/db?user=me&password=s@e&x=1",
             "postgresql://host/db?user=…&password=…&x=1",
         ),

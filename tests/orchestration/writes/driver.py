@@ -18,6 +18,7 @@ from orchestration.bringing import Opened
 from orchestration.console import Console
 from orchestration.door import Door
 from orchestration.engine_local import run_in_process
+from orchestration.interrupt import ended_by_signals
 from orchestration.jobs import Job, Report
 from orchestration.layers import Layers
 from orchestration.ledger import Ledger
@@ -101,7 +102,8 @@ class Driver:
             patch.setattr("orchestration.runner.TrackingThread", Tracking)
             patch.setattr("orchestration.runner._ray", lambda *_: ray)
             patch.setattr("orchestration.engine.run_on_ray", self._in_process)
-            return run_sweep(request, Console(io.StringIO(), quiet=True))
+            with ended_by_signals() as heard:
+                return run_sweep(request, Console(io.StringIO(), quiet=True), heard)
 
     def _in_process(
         self, _: Any, queue: Queue, door: Door, datasets: Any, folder: Path, *__: Any

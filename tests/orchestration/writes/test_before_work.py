@@ -10,6 +10,7 @@ import pytest
 from cvae_core.data import Dataset
 from orchestration.console import Console
 from orchestration.documents import Failure
+from orchestration.interrupt import ended_by_signals
 from orchestration.ledger import Ledger
 from orchestration.preparation import Flags, Request
 from orchestration.runner import run_sweep
@@ -68,6 +69,6 @@ def test_a_retry_is_not_forgotten_where_ray_dies_at_once(
     monkeypatch.setattr("orchestration.datasets.load", lambda *_: small)
     monkeypatch.setattr("orchestration.runner._ray", dies)
     request = Request(driver.spec, tmp_path, "cvae-sweep retry small", Flags(), retry=())
-    with pytest.raises(DiedError):
-        run_sweep(request, Console(quiet=True))
+    with pytest.raises(DiedError), ended_by_signals() as heard:
+        run_sweep(request, Console(quiet=True), heard)
     assert Ledger.open(tmp_path / "small").trials[key].state == "pending"
