@@ -103,6 +103,7 @@ class RaySession:
                 "_temp_dir": str(self._temporary),
                 "object_store_memory": object_store_bytes(self._data_bytes),
             }
+            options["runtime_env"]["env_vars"]["TMPDIR"] = str(self._temporary)
         else:
             del options["include_dashboard"]
             options["address"] = self._address

@@ -103,6 +103,7 @@ class Heard:
         then one may have been taken by another thread.
         """
         signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+        signal.setitimer(signal.ITIMER_REAL, 0)  # it would go off there, and nobody would mind it
         os.set_inheritable(self.ear.fileno(), True)
         return self.ear.fileno()
 

@@ -93,8 +93,8 @@ class Place:
         return self.status()
 
     def left_behind(self) -> list[Path]:
-        """Temporary folders of this program."""
-        return list(self.temporary.glob("cvae-*"))
+        """Temporary files and folders, of this program and of whatever it uses."""
+        return list(self.temporary.iterdir())
 
     def status(self) -> dict[str, Any]:
         code, out = self.run("status", self.name, "--json")

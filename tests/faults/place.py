@@ -119,8 +119,7 @@ class Place:
         return [
             *(f"process {_described(process)}" for process in self._living()),
             *(f"/dev/shm/{name}" for name in sorted(_shared_memory() - self._shared_memory)),
-            *(f"temporary folder {path.name}" for path in self.temporary.glob("cvae-*")),
-            *(f"temporary folder {path.name}" for path in self.temporary.glob("*ray*")),
+            *(f"temporary: {path.name}" for path in self.temporary.iterdir()),
             *(f"unfinished write {part}" for part in parts),
             *(["processes.json"] if record.exists() else []),
         ]

@@ -123,7 +123,9 @@ def test_a_program_that_takes_this_ones_place_hears_of_signals(moment: str) -> N
             with suppress(KeyboardInterrupt):
                 os.kill(os.getpid(), signal.SIGTERM)
                 time.sleep(20)
+        signal.setitimer(signal.ITIMER_REAL, 60)
         ear = os.dup(heard.hand_over())
+        assert signal.getitimer(signal.ITIMER_REAL)[0] == 0, "nobody there would mind it"
         if moment == "while held back":
             signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
         assert os.get_inheritable(heard.ear.fileno())

@@ -88,6 +88,7 @@ OTHERS = {
     "door.Door.stop": "asks workers for checkpoints, by an empty file that the next run removes",
     "ledger.Ledger.mend": "puts the version before in the place of a damaged document",
     "ledger.Ledger.remove_unfinished": "what lost workers have left, of which there are none here",
+    "ending.begin_anew": "what a program leaves behind under which Ray has died",
     "ending.ended_early": "the traceback of an error of cvae-sweep itself",
     "runner._lock": "removes the folder of a sweep that never began",
     "searchreport.note_search": "removes figures that later results leave out",
