@@ -12,8 +12,9 @@ from orchestration.bringing import Bringer, Place
 from orchestration.console import Console
 from orchestration.documents import end_attempt
 from orchestration.door import Door
+from orchestration.entry import mend
 from orchestration.errors import StorageError
-from orchestration.interrupt import Heard, heard_there, let_through
+from orchestration.interrupt import Heard, heard_there, let_through, take_note
 from orchestration.jobs import CHECKPOINT_NOW
 from orchestration.ledger import Ledger
 from orchestration.preparation import Request
@@ -107,10 +108,9 @@ def begin_anew(request: Request, place: Place, console: Console) -> bool:
         let_through()
         console.line("Ray is started anew, and the sweep continues")
         return True
+    take_note()
     if Ledger.exists(folder):
         _bring_to_rest(folder, place, console)
-    else:
-        store.remove_folder(folder)
     console.quiet = False
     if not asked:
         console.line(f"Ray died {deaths()} times in a row before anything got done")
@@ -122,6 +122,7 @@ def begin_anew(request: Request, place: Place, console: Console) -> bool:
 def _bring_to_rest(folder: Path, place: Place, console: Console) -> None:
     try:
         ledger = Ledger.open(folder)
+        mend(ledger, console)
         ledger.recover()
         end(ledger, interrupted=True)
     except StorageError as error:

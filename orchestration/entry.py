@@ -35,6 +35,12 @@ def open_ledger(request: Request, fingerprints: dict[str, str]) -> Ledger:
     return Ledger.create(request.folder, sweep)
 
 
+def mend(ledger: Ledger, console: Console) -> None:
+    """Put damaged documents right before anything is written, and say so."""
+    for path in ledger.mend():
+        console.warning(f"{path} was damaged; the version before it is used")
+
+
 def enter_plan(
     ledger: Ledger,
     request: Request,

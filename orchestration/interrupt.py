@@ -8,7 +8,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import FrameType, TracebackType
 
 GRACE_S = 30.0
@@ -80,13 +80,15 @@ class Heard:
     """Which signals have come so far."""
 
     ear: socket.socket
-    numbers: set[int] = field(default_factory=set)
 
     def asked_to_end(self) -> bool:
         """Whether a signal to end has come, even if its handler waits for its turn as yet."""
-        with suppress(BlockingIOError):
-            self.numbers.update(self.ear.recv(4096))
-        return not self.numbers.isdisjoint(SIGNALS)
+        try:
+            # They stay there, for the program that may take this one's place.
+            numbers = self.ear.recv(4096, socket.MSG_PEEK)
+        except BlockingIOError:
+            return False
+        return not set(SIGNALS).isdisjoint(numbers)
 
     def check(self) -> None:
         """Interrupt where a signal was heard that came to nothing.
@@ -102,7 +104,7 @@ class Heard:
         From now on signals to end are held back from this thread and from that program; until
         then one may have been taken by another thread.
         """
-        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+        signal.pthread_sigmask(signal.SIG_BLOCK, minded())
         signal.setitimer(signal.ITIMER_REAL, 0)  # it would go off there, and nobody would mind it
         os.set_inheritable(self.ear.fileno(), True)
         return self.ear.fileno()
@@ -117,7 +119,14 @@ def heard_there(ear: int) -> bool:
     with suppress(OSError), socket.socket(fileno=ear) as taken_over:
         if Heard(taken_over).asked_to_end():
             return True
-    return not signal.sigpending().isdisjoint(SIGNALS)
+    return not signal.sigpending().isdisjoint(minded())
+
+
+def take_note() -> None:
+    """Drop the signals that were held back, as it is known that they have come; let others in."""
+    while signal.sigtimedwait(SIGNALS, 0) is not None:
+        pass
+    let_through()
 
 
 def let_through() -> None:

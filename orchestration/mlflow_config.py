@@ -17,6 +17,9 @@ from orchestration.settings import FORBID
 from orchestration.yamlfile import YamlFile, read_yaml
 
 FILE = Path("mlflow.yaml")
+FILES = ("sqlite", "file")
+"""How addresses begin in which an @ is part of a path."""
+DATABASES = ("postgres", "mysql", "mariadb", "mssql", "oracle", "cockroach")
 
 Text = Annotated[str, Strict()]
 
@@ -126,18 +129,26 @@ def artifact_root(config: MlflowConfig, storage: Path) -> str:
 
 
 def without_credentials(uri: str) -> str:
-    """A URI that may be stored and shown: without user and password, also where it is malformed."""
-    scheme, separator, rest = uri.partition("://")
-    if scheme.startswith(("sqlite", "file")):
+    """A URI that may be stored and shown: without user and password, also where it is malformed.
+
+    An option of a command line may stand before it (``--tracking-uri=…``).
+    """
+    before, separator, rest = uri.partition("://")
+    option, equals, scheme = before.rpartition("=")
+    if scheme.startswith(FILES):
         return uri
+    if separator:
+        return option + equals + _without_credentials(scheme, rest)
     uri = SECRET_QUERY.sub(r"\1…", uri)
-    rest = uri.partition("://")[2]
-    if "@" not in uri:
-        return uri
-    if not separator:
-        return uri.rpartition("@")[2]
-    if not is_server(uri):
-        # Of a database, whose name has none, all before the last @ is somebody's password.
+    return uri.rpartition("@")[2] if "@" in uri else uri
+
+
+def _without_credentials(scheme: str, rest: str) -> str:
+    rest = SECRET_QUERY.sub(r"\1…", rest)
+    if "@" not in rest:
+        return f"{scheme}://{rest}"
+    if scheme.startswith(DATABASES):
+        # As its name has none, all before the last @ is somebody's password.
         address, mark, query = rest.partition("?")
         if "@" in address or "=" in query.partition("@")[0]:
             return f"{scheme}://{address.rpartition('@')[2]}{mark}{query}"
@@ -148,4 +159,4 @@ def without_credentials(uri: str) -> str:
     # A slash in a password ends the host too early, after what cannot be a port.
     _, colon, port = host.rpartition(":")
     malformed = bool(colon) and not port.isdigit()
-    return f"{scheme}://{rest.rpartition('@')[2]}" if malformed else uri
+    return f"{scheme}://{rest.rpartition('@')[2] if malformed else rest}"

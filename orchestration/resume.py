@@ -72,7 +72,7 @@ def stored_request(
             "Rename the folder"
         )
     _check_numerics(sweep)
-    for key in retry or ():
+    for key in (retry or ()) if not deaths() else ():  # it may have been trained meanwhile
         if key not in ledger.planned_keys():
             status = shlex.join(["cvae-sweep", "status", name, *storage_flags(storage)])
             raise UserError(f"there is no trial {key!r} in {name}; see {status}")

@@ -18,7 +18,7 @@ from orchestration.counting import count
 from orchestration.door import Door
 from orchestration.early_stopping import EarlyStopping
 from orchestration.ending import Rescue, begin_anew, end, ended_early
-from orchestration.entry import enter_plan, note_tracking, open_ledger
+from orchestration.entry import enter_plan, mend, note_tracking, open_ledger
 from orchestration.errors import StorageError, UserError
 from orchestration.interrupt import Heard, InterruptHandler, handlers_kept, uninterrupted
 from orchestration.jobs import CHECKPOINT_NOW
@@ -69,20 +69,21 @@ def run_sweep(request: Request, console: Console, heard: Heard) -> int:
     evaluation = request.spec.evaluation.located(request.flags.directory)
     spec = request.spec.model_copy(update={"evaluation": evaluation})
     request = replace(request, spec=spec)
-    plan = plan_of(request, console)
+    # Where Ray has died, what it left behind goes before anything else is done.
+    plan = None if deaths() else plan_of(request, console)
     config = load_mlflow_config(request.flags.tracking_uri)
     uri = resolved_uri(config, request.storage)
     # The ledger keeps what is in force, whether a flag, the file or the environment says so.
     named = uri if config.tracking_uri else None
     request = replace(request, flags=replace(request.flags, tracking_uri=named))
     place = Place(uri, config, request.storage)
-    if not deaths():
+    if plan is not None:
         return _run(request, console, heard, plan, place)
     # Held from here to the end, so that nobody else comes in between.
     with locked(request.folder):
         if not begin_anew(request, place, console):
             return 130
-        return _run(request, console, heard, plan, place)
+        return _run(request, console, heard, plan_of(request, console), place)
 
 
 def _run(request: Request, console: Console, heard: Heard, plan: Plan, place: Place) -> int:
@@ -97,7 +98,7 @@ def _run(request: Request, console: Console, heard: Heard, plan: Plan, place: Pl
         with _lock(request.folder):
             end_left_behind(request.folder)
             ledger = Ledger.open(request.folder)
-            ledger.mend()
+            mend(ledger, console)
             enter_plan(ledger, request, plan, {}, console)
             if not _told(request, ledger, place.uri):
                 catch_up(place, ledger, console)
@@ -113,7 +114,7 @@ def _run(request: Request, console: Console, heard: Heard, plan: Plan, place: Pl
         if left:
             console.line(f"ended {left} processes that an interrupted run had left behind")
         if request.retry is not None:
-            _put_back_failed(request, request.retry)
+            _put_back_failed(request, request.retry, console)
         rescue = Rescue(request, console, heard)
         code = _run_locked(request, console, plan, place, datasets, fingerprints, rescue)
         if code == 130 and Ledger.exists(request.folder):
@@ -122,10 +123,10 @@ def _run(request: Request, console: Console, heard: Heard, plan: Plan, place: Pl
         return code
 
 
-def _put_back_failed(request: Request, keys: tuple[str, ...]) -> None:
+def _put_back_failed(request: Request, keys: tuple[str, ...], console: Console) -> None:
     """Before Ray is there, under whose death it might be done by halves and then forgotten."""
     ledger = Ledger.open(request.folder)
-    ledger.mend()
+    mend(ledger, console)
     ledger.put_back_failed(keys, request.spec.evaluation.wanted())
 
 
@@ -170,12 +171,8 @@ def _searched(request: Request, plan: Plan, ledger: Ledger) -> bool:
 @contextmanager
 def _lock(folder: Path) -> Iterator[None]:
     """The sweep's folder, locked; removed again where nothing came of it."""
-    already = deaths() > 0  # then it may have been made by the program before this one
-    fresh = [
-        path
-        for path in (folder, *folder.absolute().parents)
-        if not path.exists() or (already and path == folder)
-    ]
+    already = deaths() > 0
+    fresh = [path for path in (folder, *folder.absolute().parents) if not path.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -209,8 +206,7 @@ def _run_locked(
             with console.busy("connecting MLflow"):
                 opened = place.open(request.spec.name)
         ledger = open_ledger(request, fingerprints)
-        for path in ledger.mend():
-            console.warning(f"{path} was damaged; the version before it is used")
+        mend(ledger, console)
         enter_plan(ledger, request, plan, fingerprints, console)
         if request.wish is not None:
             ledger.forget_missing(missing(ledger, request.spec.evaluation, request.wish))
@@ -345,14 +341,15 @@ def _work(
     from orchestration.engine import run_on_ray
 
     spec = request.spec
+    retention = Retention(spec, console.warning)
+    if request.wish is None:
+        retention.make_room(ledger)  # less may be allowed now, because the disk was full
     queue = Queue(spec, plan, ledger, request.wish, slots=cluster.slots)
     board = Board(ledger, cluster.slots, spec.evaluation, request.wish)
     live = console.live
     view = LiveView(console, board, spec.name) if live else Progress(console, board)
     early = EarlyStopping(spec.scheduler, ledger) if spec.scheduler else None
-    retention = Retention(spec, console.warning)
     door = rescue.door = Door(ledger, queue, spec.checkpoints, view, early, retention)
-    retention.make_room(ledger)  # less may be allowed now, because the disk was full
     if queue.done:
         return False
 

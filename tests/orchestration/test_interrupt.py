@@ -19,6 +19,7 @@ from orchestration.interrupt import (
     handlers_kept,
     heard_there,
     let_through,
+    take_note,
 )
 
 
@@ -102,7 +103,21 @@ def test_a_signal_that_a_library_swallows_is_not_lost() -> None:
         with suppress(KeyboardInterrupt):  # as an `except:` without a name does
             os.kill(os.getpid(), signal.SIGTERM)
             time.sleep(20)
+        with suppress(KeyboardInterrupt):
+            heard.check()
+        assert heard_there(os.dup(heard.ear.fileno())), "nor for the program that comes then"
         heard.check()
+
+
+def test_a_signal_that_was_taken_note_of_is_dropped_and_another_one_is_not() -> None:
+    with pytest.raises(KeyboardInterrupt), ended_by_signals() as heard:
+        ear = os.dup(heard.hand_over())
+        signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
+        assert heard_there(ear)
+        take_note()
+        time.sleep(0.05)
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(20)
 
 
 def test_other_signals_do_not_ask_to_end() -> None:
@@ -139,6 +154,11 @@ def test_what_was_started_to_be_ignored_is_ignored() -> None:
     """As `nohup` does, and scripts with what they put into the background."""
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
+        with ended_by_signals() as heard:
+            ear = os.dup(heard.hand_over())
+            signal.pthread_kill(threading.get_ident(), signal.SIGHUP)
+            assert not heard_there(ear)
+            let_through()
         with ended_by_signals() as heard, InterruptHandler(lambda: None) as handler:
             os.kill(os.getpid(), signal.SIGHUP)
             time.sleep(0.05)

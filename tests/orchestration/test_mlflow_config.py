@@ -106,6 +106,11 @@ def test_the_default_database_lies_in_the_storage_folder(tmp_path: Path) -> None
             "postgresql://host/db?sslmode=require",
         ),
         ("postgresql://me:1?b@host/db", "postgresql://host/db"),
+        ("--tracking-uri=postgresql://me:pw@host/db", "--tracking-uri=postgresql://host/db"),
+        ("--tracking-uri=sqlite:////me@corp/m.db", "--tracking-uri=sqlite:////me@corp/m.db"),
+        ("--tracking-uri=http://h:5000/team@x", "--tracking-uri=http://h:5000/team@x"),
+        ("--set=data.path=s3://b/a@c", "--set=data.path=s3://b/a@c"),
+        ("--data-root=file:///home/me@corp/d", "--data-root=file:///home/me@corp/d"),
         ("mysql://me:pa/ss#@host:3306/db", "mysql://host:3306/db"),
         ("postgresql://host/db?options=a@b", "postgresql://host/db?options=a@b"),
         (

@@ -50,7 +50,10 @@ def test_a_budget_that_is_set_when_the_disk_is_full_makes_room_at_once(
 
 
 def test_a_retry_is_not_forgotten_where_ray_dies_at_once(
-    small: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    small: Dataset,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """The program that takes this one's place retries nothing more by itself."""
     driver = Driver(small, SECTIONS)
@@ -59,6 +62,9 @@ def test_a_retry_is_not_forgotten_where_ray_dies_at_once(
     (key,) = ledger.trials
     ledger.trials[key].error = Failure(kind="error", message="ValueError: a mistake")
     ledger.change(key, lambda trial: setattr(trial, "state", "failed"))
+
+    path = tmp_path / "small" / "sweep.json"
+    path.write_bytes(path.read_bytes()[:-2])
 
     class DiedError(Exception):
         pass
@@ -72,3 +78,4 @@ def test_a_retry_is_not_forgotten_where_ray_dies_at_once(
     with pytest.raises(DiedError), ended_by_signals() as heard:
         run_sweep(request, Console(quiet=True), heard)
     assert Ledger.open(tmp_path / "small").trials[key].state == "pending"
+    assert f"{path} was damaged; the version before it is used" in capsys.readouterr().err
