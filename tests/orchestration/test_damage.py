@@ -52,6 +52,18 @@ def flip(path: Path) -> None:
     path.write_bytes(bytes(content))
 
 
+def refuse(patch: pytest.MonkeyPatch, paths: set[Path], code: int) -> None:
+    """Let the system refuse to read these files."""
+    read = Path.read_bytes
+
+    def refusing(path: Path) -> bytes:
+        if path in paths:
+            raise OSError(code, os.strerror(code))
+        return read(path)
+
+    patch.setattr(Path, "read_bytes", refusing)
+
+
 def newest(trial: Trial) -> str:
     return max(trial.checkpoints, key=lambda ref: ref.epoch).path
 
@@ -128,15 +140,8 @@ def test_a_checkpoint_that_cannot_be_read_at_the_moment_is_not_given_up(
     whole = local_sweep("whole").run()
     sweep = local_sweep()
     (before,) = sweep.run(stop_after=2).values()
-    read = Path.read_bytes
-
-    def unreadable(path: Path) -> bytes:
-        if path.suffix == ".pt":
-            raise OSError(code, os.strerror(code))
-        return read(path)
-
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "read_bytes", unreadable)
+        refuse(patch, {sweep.folder / ref.path for ref in before.checkpoints}, code)
         (trial,) = sweep.run().values()
     assert trial.checkpoints == before.checkpoints
     assert trial.state == "pending"
@@ -153,14 +158,7 @@ def test_a_checkpoint_that_is_lost_for_good_is_given_up(
     whole = local_sweep("whole").run()
     sweep = local_sweep()
     (before,) = sweep.run(stop_after=2).values()
-    read = Path.read_bytes
-
-    def lost(path: Path) -> bytes:
-        if path == sweep.folder / newest(before):
-            raise OSError(code, os.strerror(code))
-        return read(path)
-
-    monkeypatch.setattr(Path, "read_bytes", lost)
+    refuse(monkeypatch, {sweep.folder / newest(before)}, code)
     (trial,) = sweep.run().values()
     assert [attempt.from_epoch for attempt in trial.attempts] == [0, 1]
     assert numbers({trial.key: trial}) == numbers(whole)
