@@ -42,6 +42,34 @@ def write_bytes(path: Path, content: bytes) -> None:
     _write(path, content, keep_previous=False)
 
 
+def write_new(path: Path, content: bytes) -> bool:
+    """Write a file atomically where there is none, making its folder where there is none.
+
+    Returns:
+        Whether it was written; else another was there first, and is left as it is.
+
+    Raises:
+        StorageError: it cannot be written.
+    """
+    part = _part(path)
+    with storing(path):
+        _make_folder(path.parent)
+        try:
+            _write_part(part, content)
+            try:
+                path.hardlink_to(part)
+            except FileExistsError:
+                return False
+            except OSError:  # a file system without hard links
+                if path.exists():
+                    return False
+                part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
+        _sync_folder(path.parent)
+    return True
+
+
 def write_document(path: Path, content: dict[str, Any], *, keep_previous: bool = False) -> None:
     """Write a JSON document with its format version and the hash of its content.
 
@@ -64,10 +92,7 @@ def _write(path: Path, content: bytes, *, keep_previous: bool) -> None:
     with storing(path):
         _make_folder(path.parent)
         try:
-            with part.open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
+            _write_part(part, content)
             if keep_previous:
                 _link(path, previous(path))
             part.replace(path)
@@ -75,6 +100,13 @@ def _write(path: Path, content: bytes, *, keep_previous: bool) -> None:
             part.unlink(missing_ok=True)
             raise
         _sync_folder(path.parent)
+
+
+def _write_part(part: Path, content: bytes) -> None:
+    with part.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 @contextmanager

@@ -20,7 +20,8 @@ from orchestration.errors import UserError
 from orchestration.flatten import flat
 from orchestration.identity import relevant
 from orchestration.ledger import Ledger
-from orchestration.mlflow_config import MlflowConfig, artifact_root, is_server
+from orchestration.mlflow_config import MlflowConfig, artifact_root, is_server, sqlite_path
+from orchestration.mlflow_database import make_database
 from orchestration.redact import without_secrets
 from orchestration.runfields import (
     KEY_TAG,
@@ -67,11 +68,13 @@ class Tracker:
     def __init__(self, uri: str, config: MlflowConfig, storage: Path) -> None:
         for name in ("mlflow", "alembic"):
             logging.getLogger(name).setLevel(logging.ERROR)
+        self._database = sqlite_path(uri)
         try:
+            if self._database is not None:
+                make_database(self._database, lambda new: MlflowClient(tracking_uri=new))
             self._client: Any = MlflowClient(tracking_uri=_without_login(uri))
         except Exception as error:  # MLflow raises its own, SQLAlchemy's and requests' errors
-            raise UserError(f"MLflow cannot be used: {_first_line(error)}") from error
-        self._local = uri.startswith("sqlite:")
+            raise self._unusable(error) from error
         self._config = config
         self._storage = storage
         self._runs: dict[str, _Known] | None = None
@@ -90,11 +93,11 @@ class Tracker:
             found = self._client.get_experiment_by_name(experiment)
             if found is None:
                 location = self._config.artifact_location
-                if self._local:
+                if self._database is not None:
                     location = artifact_root(self._config, self._storage)
                 return experiment, self._client.create_experiment(experiment, location)
         except Exception as error:  # MLflow raises its own, SQLAlchemy's and requests' errors
-            raise UserError(f"MLflow cannot be used: {_first_line(error)}") from error
+            raise self._unusable(error) from error
         if found.lifecycle_stage != "active":
             raise UserError(
                 f"the MLflow experiment {experiment!r} was deleted; restore it with "
@@ -102,6 +105,16 @@ class Tracker:
                 "experiment_prefix in mlflow.yaml"
             )
         return experiment, found.experiment_id
+
+    def _unusable(self, error: Exception) -> UserError:
+        """What is the matter, and what can be done about it."""
+        said = f"MLflow cannot be used: {_first_line(error)}"
+        if self._database is not None and self._database.exists() and "locked" not in said:
+            said += (
+                f"; if {self._database} is damaged, move it away, and `cvae-sweep sync NAME` "
+                "fills a new one"
+            )
+        return UserError(said)
 
     def forget(self) -> None:
         """Trust nothing that was noted of MLflow's runs; they are read again."""

@@ -62,6 +62,32 @@ def test_content_is_on_disk_before_it_gets_its_name(
     assert len(synced) == 2, "the folder is to be forced to disk after the rename"
 
 
+@pytest.mark.parametrize("links", [True, False])
+def test_a_new_file_takes_nobodys_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: bool
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EPERM, "no links here")
+
+    if not links:
+        monkeypatch.setattr(Path, "hardlink_to", refuse)
+    path = tmp_path / "folder" / "file"
+    assert store.write_new(path, b"first")
+    assert not store.write_new(path, b"second")
+    assert path.read_bytes() == b"first"
+    assert [each.name for each in path.parent.iterdir()] == ["file"]
+
+
+def test_a_new_file_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "no space left on device")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(StorageError, match="because the disk is full"):
+        store.write_new(tmp_path / "file", b"new")
+    assert not list(tmp_path.iterdir())
+
+
 def test_round_trip_of_a_document(tmp_path: Path) -> None:
     content = {"a": [0.1 + 0.2, 1e-308, 5e-324, -0.0], "β": "λ", "n": None, "big": 2**63}
     store.write_document(tmp_path / "d.json", content)

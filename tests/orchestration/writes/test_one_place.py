@@ -12,11 +12,14 @@ ELSEWHERE = {
     "orchestration": {
         "console.Console.others_to": "appends what Ray prints to the sweep's log",
         "doctor.filesystem.check_storage": "a temporary folder, to see whether the storage works",
+        "mlflow_database.make_database": "a temporary folder for a new database",
         "processes.ProcessRecord.__init__": "a temporary folder for Ray",
         "store._link": "the store itself",
         "store._write": "the store itself",
+        "store._write_part": "the store itself",
         "store.remove": "the store itself",
         "store.remove_folder": "the store itself",
+        "store.write_new": "the store itself",
         "streams.let_go": "opens the null device",
     },
     # It knows of no sweeps: what it writes is the cache's, which may be lost at any time.

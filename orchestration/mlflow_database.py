@@ -1,0 +1,35 @@
+"""MLflow's own SQLite database: there whole, or not at all.
+
+MLflow makes one in some fifty steps. Cut off between two of them, it leaves a file that no MLflow
+can open or mend; and two programs that begin at once get into each other's way.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import tempfile
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+from orchestration import store
+
+
+def make_database(path: Path, create: Callable[[str], object]) -> None:
+    """Make a database where there is none; one that is there is left as it is.
+
+    Args:
+        path: of the database; its folder is made as well.
+        create: MLflow's way to make one, called with the address of an empty place.
+
+    Raises:
+        StorageError: it cannot be written.
+    """
+    if path.exists():
+        return
+    with tempfile.TemporaryDirectory(prefix="mlflow-") as folder:
+        new = Path(folder) / path.name
+        create(f"sqlite:///{new}")
+        with closing(sqlite3.connect(new)) as database:
+            content = database.serialize()
+    store.write_new(path, content)
