@@ -20,10 +20,8 @@ from orchestration.spec import SweepSpec
 from orchestration.studyplan import StudyPlan
 
 
-def open_ledger(request: Request, fingerprints: dict[str, str]) -> Ledger:
-    """The sweep's ledger; a new one where there is none."""
-    if Ledger.exists(request.folder):
-        return Ledger.open(request.folder)
+def new_ledger(request: Request, fingerprints: dict[str, str]) -> Ledger:
+    """The ledger of a sweep that begins."""
     sweep = Sweep(
         name=request.spec.name,
         sweep_id=uuid.uuid4().hex,

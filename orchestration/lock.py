@@ -41,20 +41,16 @@ class Holder:
 
 
 @contextmanager
-def locked(folder: Path, *, already: bool = False) -> Iterator[None]:
+def locked(folder: Path) -> Iterator[None]:
     """Hold a sweep's lock. It goes with the process that holds it, however that ends.
 
     Args:
         folder: of the sweep.
-        already: this very call of the command holds it already: nothing is done.
 
     Raises:
         UserError: another process holds it, there may be no writing, or a link leads out of
             the folder.
     """
-    if already:
-        yield
-        return
     refuse_links_out(folder)
     lock = FileLock(folder / LOCK)
     with store.storing(folder / LOCK):

@@ -27,18 +27,13 @@ PATIENCE_S = 120.0
 
 
 @contextmanager
-def stoppable(folder: Path, *, already: bool = False) -> Iterator[None]:
+def stoppable(folder: Path) -> Iterator[None]:
     """Be stopped by requests meanwhile; call with the sweep's lock held.
-
-    A request that was meant for another command is dropped.
 
     Args:
         folder: of the sweep.
-        already: this command has held the lock before it came here: a request was meant for it.
     """
     request = folder / REQUEST
-    if not already:
-        store.remove(request)
 
     def look() -> bool:
         asked = stop_requested(folder)
@@ -49,6 +44,11 @@ def stoppable(folder: Path, *, already: bool = False) -> Iterator[None]:
 
     with meanwhile("stop requests", EVERY_S, look):
         yield
+
+
+def drop_request(folder: Path) -> None:
+    """Drop what was meant for another command; call with the sweep's lock just taken."""
+    store.remove(folder / REQUEST)
 
 
 def stop_requested(folder: Path) -> bool:

@@ -24,7 +24,7 @@ Tracker(sys.argv[1], MlflowConfig(), Path(sys.argv[2])).connect(sys.argv[3])
 """
 
 
-def start(storage: Path, name: str) -> subprocess.Popen[bytes]:
+def start(storage: Path, name: str) -> subprocess.Popen[str]:
     """A process that connects to MLflow's database in a storage folder."""
     temporary = storage / "temporary"
     temporary.mkdir(parents=True, exist_ok=True)
@@ -32,6 +32,8 @@ def start(storage: Path, name: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [sys.executable, "-c", CONNECT, uri, storage, name],
         env=os.environ | {"TMPDIR": str(temporary)},
+        stderr=subprocess.PIPE,
+        text=True,
     )
 
 
@@ -59,13 +61,16 @@ def test_cut_off_while_it_is_made(tmp_path: Path, size: int) -> None:
         assert child.poll() is None
         assert time.monotonic() < until
     child.kill()
-    assert child.wait() == -signal.SIGKILL
+    child.communicate()
+    assert child.returncode == -signal.SIGKILL
     assert connect(tmp_path, "first") == "1"
 
 
 def test_two_that_begin_at_once(tmp_path: Path) -> None:
     children = [start(tmp_path, name) for name in ("first", "second")]
-    assert [child.wait(120) for child in children] == [0, 0]
+    for child in children:
+        _, said = child.communicate(timeout=120)
+        assert child.returncode == 0, said
     assert {connect(tmp_path, "first"), connect(tmp_path, "second")} == {"1", "2"}
     assert sorted(path.name for path in tmp_path.iterdir()) == ["mlflow.db", "temporary"]
     assert not list((tmp_path / "temporary").iterdir())

@@ -11,7 +11,7 @@ import pytest
 from cvae_core.config import NUMERICS
 from orchestration.console import Console
 from orchestration.documents import Attempt, Evaluated, Failure, Trial
-from orchestration.entry import enter_plan, open_ledger
+from orchestration.entry import enter_plan, new_ledger
 from orchestration.errors import UserError
 from orchestration.ledger import Ledger
 from orchestration.listing import list_document
@@ -36,7 +36,7 @@ def begun(load: Load, tmp_path: Path) -> Ledger:
         Flags(data_root=tmp_path / "data", address="10.0.0.1:6379", max_concurrent=3),
     )
     plan = make_plan(request.spec)
-    ledger = open_ledger(request, {})
+    ledger = new_ledger(request, {})
     enter_plan(ledger, request, plan, {}, Console(io.StringIO()))
     for key, config in plan.trials.items():
         ledger.save(Trial(key=key, config=config.to_settings()))
@@ -81,7 +81,7 @@ def test_passwords_are_not_kept_and_do_not_hide_those_in_force(
     load: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     request = Request(load(TEXT), tmp_path, "", Flags(tracking_uri="http://me:secret@host:1"))
-    ledger = open_ledger(request, {})
+    ledger = new_ledger(request, {})
     enter_plan(ledger, request, make_plan(request.spec), {}, Console(io.StringIO()))
     assert "secret" not in (ledger.folder / "sweep.json").read_text()
     assert again(ledger).flags.tracking_uri == "http://host:1"
@@ -198,7 +198,7 @@ def test_failed_evaluations_are_put_back_alone(begun: Ledger) -> None:
 def test_planned_trials_are_there_before_the_plan(load: Load, tmp_path: Path) -> None:
     """Cut off right after the plan was noted, a sweep is no finished one."""
     request = Request(load(TEXT), tmp_path, "")
-    ledger = open_ledger(request, {})
+    ledger = new_ledger(request, {})
     enter_plan(ledger, request, make_plan(request.spec), {}, Console(io.StringIO()))
     document = status_document(Ledger.open(ledger.folder))
     assert (document["state"], document["counts"]["pending"]) == ("interrupted", 4)

@@ -100,7 +100,7 @@ class Driver:
             patch.setattr("orchestration.datasets.load", lambda *_: self._data)
             patch.setattr("orchestration.bringing.Place.open", lambda *_: opened)
             patch.setattr("orchestration.runner.TrackingThread", Tracking)
-            patch.setattr("orchestration.runner._ray", lambda *_: ray)
+            patch.setattr("orchestration.runner.ray_up", lambda *_: ray)
             patch.setattr("orchestration.engine.run_on_ray", self._in_process)
             with ended_by_signals() as heard:
                 return run_sweep(request, Console(io.StringIO(), quiet=True), heard)

@@ -73,7 +73,7 @@ def test_a_retry_is_not_forgotten_where_ray_dies_at_once(
         raise DiedError
 
     monkeypatch.setattr("orchestration.datasets.load", lambda *_: small)
-    monkeypatch.setattr("orchestration.runner._ray", dies)
+    monkeypatch.setattr("orchestration.runner.ray_up", dies)
     request = Request(driver.spec, tmp_path, "cvae-sweep retry small", Flags(), retry=())
     with pytest.raises(DiedError), ended_by_signals() as heard:
         run_sweep(request, Console(quiet=True), heard)
