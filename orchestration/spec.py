@@ -34,7 +34,9 @@ class Resources(BaseModel):
 
     model_config = FORBID
     cpu: Annotated[Int, Field(ge=1)] = Field(1, description="CPUs, and threads, of one trial")
-    gpu: Annotated[Number, Field(ge=0)] = Field(0, description="GPUs of one trial, may be a share")
+    gpu: Annotated[Number, Field(ge=0, le=1)] = Field(
+        0, description="a GPU for each trial, or the share of one: 0.25 lets four trials use it"
+    )
 
 
 class Checkpoints(BaseModel):

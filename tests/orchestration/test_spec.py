@@ -85,6 +85,7 @@ def test_a_good_file(load: Load) -> None:
         ("name: a\nseeds: 3", "2: seeds", "list"),
         ("name: a\nretries: -1", "2: retries", ""),
         ("name: a\nresources: {cpu: 0}", "2: resources.cpu", ""),
+        ("name: a\nresources: {gpu: 2}", "2: resources.gpu", "less than or equal to 1"),
         ("name: a\ncheckpoints: {keep: some}", "2: checkpoints.keep", "'all'"),
         ("name: a\ncheckpoints: {max_gb: 0}", "2: checkpoints.max_gb", "greater than 0, not 0"),
         ("name: a\ncheckpoints: {max_gb: -1}", "2: checkpoints.max_gb", "greater than 0"),
