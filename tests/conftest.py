@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import pty
+import signal
 import struct
 import termios
 import threading
@@ -15,6 +16,13 @@ from typing import TextIO
 
 import pyte
 import pytest
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_ignored() -> None:
+    """Also under ``nohup``, which the commands that the tests start would rightly obey."""
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, lambda *_: None)
 
 
 class Screen:
