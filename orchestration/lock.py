@@ -16,13 +16,20 @@ from filelock import FileLock, Timeout
 
 from orchestration import store
 from orchestration.errors import UserError
+from orchestration.ledger import Ledger
 from orchestration.links import refuse_links_out
 from orchestration.mlflow_config import without_credentials
+from orchestration.processes import FILE as PROCESSES
 from orchestration.processes import find, identity, is_here, place
+from orchestration.restart import deaths
 from orchestration.storage import storage_flags
 
 LOCK = "lock"
 HOLDER = "holder.json"
+STOP = "stop.json"
+"""What asks the holder to end; see ``stopping``."""
+BEFORE_LEDGER = (LOCK, HOLDER, STOP, PROCESSES)
+"""What a command writes into the folder of a sweep that has not begun, beside logs."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +51,9 @@ class Holder:
 def locked(folder: Path) -> Iterator[None]:
     """Hold a sweep's lock. It goes with the process that holds it, however that ends.
 
+    What lies there and asks an earlier holder to end is dropped; but not where this program took
+    the place of one under which Ray had died, as that one was meant.
+
     Args:
         folder: of the sweep.
 
@@ -51,20 +61,47 @@ def locked(folder: Path) -> Iterator[None]:
         UserError: another process holds it, there may be no writing, or a link leads out of
             the folder.
     """
-    refuse_links_out(folder)
     lock = FileLock(folder / LOCK)
     with store.storing(folder / LOCK):
+        refuse_links_out(folder)
         try:
             lock.acquire(timeout=0)
         except Timeout:
             raise UserError(_told(folder)) from None
     try:
+        if not deaths():
+            store.remove(folder / STOP)
         process = {"process": identity(os.getpid()), "command": _command(), "since": time.time()}
         store.write_document(folder / HOLDER, {**place(folder), **process})
         yield
     finally:
         store.remove(folder / HOLDER)
+        store.remove(folder / STOP)
         lock.release()
+
+
+@contextmanager
+def made_and_locked(folder: Path) -> Iterator[None]:
+    """Make a sweep's folder and hold its lock; where no sweep comes of it, the folder goes again.
+
+    Raises:
+        UserError: as ``locked``, or the folder cannot be made.
+    """
+    fresh = [path for path in folder.absolute().parents if not path.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be made ({error.strerror}); see --storage") from None
+    with locked(folder):
+        try:
+            yield
+        finally:
+            if not Ledger.exists(folder):
+                for name in BEFORE_LEDGER:
+                    store.remove(folder / name)
+                store.remove_folder(folder / "logs")
+                for path in (folder, *fresh):
+                    store.remove_empty(path)
 
 
 def holder(folder: Path) -> Holder | None:

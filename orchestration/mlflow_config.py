@@ -98,6 +98,11 @@ def resolved_uri(config: MlflowConfig, storage: Path) -> str:
             f"tracking URI {without_credentials(uri)!r}: MLflow's plain folders are no longer "
             "supported; use sqlite:///PATH/mlflow.db or http://HOST:PORT"
         )
+    if uri.startswith("sqlite:") and not uri.startswith("sqlite:///"):
+        raise UserError(
+            f"tracking URI {without_credentials(uri)!r}: the path of a database comes after three "
+            "slashes; use sqlite:///PATH/mlflow.db"
+        )
     if uri.startswith("sqlite:///") and not uri.startswith("sqlite:////"):
         path, mark, query = uri.removeprefix("sqlite:///").partition("?")
         uri = f"sqlite:///{Path(path).resolve()}{mark}{query}" if path else uri

@@ -25,11 +25,12 @@ def make_database(path: Path, create: Callable[[str], object]) -> None:
     Raises:
         StorageError: it cannot be written.
     """
-    if path.exists():
-        return
-    with tempfile.TemporaryDirectory(prefix="mlflow-") as folder:
-        new = Path(folder) / path.name
-        create(f"sqlite:///{new}")
-        with closing(sqlite3.connect(new)) as database:
-            content = database.serialize()
-    store.write_new(path, content)
+    if not path.exists():
+        with tempfile.TemporaryDirectory(prefix="mlflow-") as folder:
+            new, copy = Path(folder) / path.name, Path(folder) / "copy"
+            create(f"sqlite:///{new}")
+            # MLflow may have it open still, and more of it in a file beside.
+            with closing(sqlite3.connect(new)) as made, closing(sqlite3.connect(copy)) as whole:
+                made.backup(whole)
+            store.write_new(path, copy.read_bytes())
+    store.remove_parts_of(path)

@@ -1,4 +1,4 @@
-"""What ``run`` was asked to do, and what can be checked before anything is created."""
+"""What ``run`` was asked to do, and what can be checked before it begins."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def plan_of(request: Request, console: Console) -> Plan:
 def prepare(
     request: Request, plan: Plan, ledger: Ledger | None, console: Console
 ) -> tuple[dict[str, Dataset], dict[str, str]]:
-    """Load the data and check what can be checked before anything is created.
+    """Load the data and check what can be checked before the sweep begins.
 
     Returns:
         Data sets and their fingerprints by ``DataConfig.dataset``.

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestration import store
@@ -22,7 +20,7 @@ from orchestration.interrupt import Heard, InterruptHandler, uninterrupted
 from orchestration.jobs import CHECKPOINT_NOW
 from orchestration.ledger import Ledger
 from orchestration.live import LiveView
-from orchestration.lock import locked
+from orchestration.lock import made_and_locked
 from orchestration.mlflow_config import load_mlflow_config, resolved_uri
 from orchestration.plan import Plan
 from orchestration.preparation import Request, plan_of, prepare
@@ -37,7 +35,7 @@ from orchestration.retention import Retention
 from orchestration.searchreport import note_search
 from orchestration.session import ray_up
 from orchestration.shared import missing
-from orchestration.stopping import drop_request, stoppable
+from orchestration.stopping import stoppable
 from orchestration.summary import say_summary
 from orchestration.sync import catch_up, say_behind
 from orchestration.tracking_thread import TrackingThread
@@ -63,7 +61,7 @@ def run_sweep(request: Request, console: Console, heard: Heard) -> int:
         Exit code: 0, 1 where trials failed, 130 where it was interrupted.
 
     Raises:
-        UserError: the request is wrong; nothing was created.
+        UserError: the request is wrong; nothing is left of it.
     """
     evaluation = request.spec.evaluation.located(request.flags.directory)
     spec = request.spec.model_copy(update={"evaluation": evaluation})
@@ -74,31 +72,11 @@ def run_sweep(request: Request, console: Console, heard: Heard) -> int:
     flags = replace(request.flags, tracking_uri=named)
     request = replace(request, spec=spec, flags=flags)
     place = Place(uri, config, request.storage)
-    with _held(request.folder):
-        if not deaths():
-            drop_request(request.folder)
-        elif not begin_anew(request, place, console):
+    with made_and_locked(request.folder):
+        if deaths() and not begin_anew(request, place, console):
             return 130
         with stoppable(request.folder):
             return _run(request, console, heard, place)
-
-
-@contextmanager
-def _held(folder: Path) -> Iterator[None]:
-    """The sweep's folder, made and locked; removed again where nothing came of it."""
-    fresh = [path for path in (folder, *folder.absolute().parents) if not path.exists()]
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"{folder}: cannot be made ({error.strerror}); see --storage") from None
-    with locked(folder):
-        try:
-            yield
-        finally:
-            if not Ledger.exists(folder):
-                for path in fresh:
-                    if path == folder or not any(path.iterdir()):
-                        store.remove_folder(path)
 
 
 def _run(request: Request, console: Console, heard: Heard, place: Place) -> int:

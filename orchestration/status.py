@@ -18,6 +18,7 @@ from orchestration.documents import Evaluated, Study, Sweep, Trial, checked
 from orchestration.errors import UserError
 from orchestration.evaluation import Evaluation
 from orchestration.ledger import Ledger
+from orchestration.lock import holder
 from orchestration.objectives import values_of
 from orchestration.processes import driver_alive
 from orchestration.shared import shared_tasks
@@ -50,14 +51,27 @@ def last_change(folder: Path) -> float:
     return max(times, default=0.0)
 
 
-def sweep_folder(name: str, storage: Path) -> Path:
-    """Folder of a sweep that has been begun.
+def sweep_folder(name: str, storage: Path, *, begun: bool = True) -> Path:
+    """Folder of a sweep.
+
+    Args:
+        name: of the sweep.
+        storage: folder of all sweeps.
+        begun: whether it has to have a plan; else it will do that a command prepares it.
 
     Raises:
         UserError: there is no such sweep.
     """
     # It is one folder's name, whatever a path might lead to.
-    if name in ("", "..") or Path(name).name != name or not Ledger.exists(storage / name):
+    named = name not in ("", "..") and Path(name).name == name
+    if not named or not Ledger.exists(storage / name):
+        holds = holder(storage / name) if named else None
+        if holds is not None and not begun:
+            return storage / name
+        if holds is not None:
+            raise UserError(
+                f"{storage / name}: is being prepared by {holds}; nothing is known of it yet"
+            )
         known = sweep_names(storage)
         there = f"; there are: {', '.join(known)}" if known else ""
         if Path(name).suffix in (".yaml", ".yml"):

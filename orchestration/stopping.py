@@ -16,12 +16,12 @@ from pathlib import Path
 from orchestration import store
 from orchestration.console import Console
 from orchestration.errors import UserError
-from orchestration.lock import Holder, holder
+from orchestration.ledger import Ledger
+from orchestration.lock import STOP, Holder, holder
 from orchestration.meanwhile import meanwhile
 from orchestration.programs import program
 from orchestration.storage import storage_flags
 
-REQUEST = "stop.json"
 EVERY_S = 0.5
 PATIENCE_S = 120.0
 
@@ -33,7 +33,7 @@ def stoppable(folder: Path) -> Iterator[None]:
     Args:
         folder: of the sweep.
     """
-    request = folder / REQUEST
+    request = folder / STOP
 
     def look() -> bool:
         asked = stop_requested(folder)
@@ -46,14 +46,9 @@ def stoppable(folder: Path) -> Iterator[None]:
         yield
 
 
-def drop_request(folder: Path) -> None:
-    """Drop what was meant for another command; call with the sweep's lock just taken."""
-    store.remove(folder / REQUEST)
-
-
 def stop_requested(folder: Path) -> bool:
     """Whether a request lies there that nobody has seen yet."""
-    return (folder / REQUEST).exists()
+    return (folder / STOP).exists()
 
 
 def stop_sweep(folder: Path, console: Console) -> None:
@@ -63,22 +58,23 @@ def stop_sweep(folder: Path, console: Console) -> None:
         UserError: it does not end.
     """
     holds = holder(folder)
+    again = _resume(folder) if holds is None or Ledger.exists(folder) else holds.command
     if holds is None:
         console.line(f"{folder.name}: nothing is at work on this sweep")
     else:
-        store.write_document(folder / REQUEST, {"pid": holds.pid, "at": time.time()})
+        store.write_document(folder / STOP, {"pid": holds.pid, "at": time.time()})
         console.line(f"{folder.name}: asked {holds} to stop")
         with console.busy("epochs under way are to end, which takes 30 s at most"):
             ended = _wait(folder, holds)
         if not ended:
-            store.remove(folder / REQUEST)
+            store.remove(folder / STOP)
             raise UserError(
                 f"{folder}: {holds} does not end; `kill -9 {holds.pid}` on {holds.host} ends it, "
                 "and the command below cleans up what it leaves",
-                _resume(folder),
+                again,
             )
         console.line(f"{folder.name}: stopped")
-    console.line(f"to continue: {_resume(folder)}")
+    console.line(f"to continue: {again}")
 
 
 def _wait(folder: Path, holds: Holder) -> bool:

@@ -15,7 +15,7 @@ import re
 import secrets
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -221,10 +221,23 @@ def remove_folder(path: Path) -> None:
     shutil.rmtree(path, ignore_errors=True)
 
 
+def remove_empty(path: Path) -> None:
+    """Remove a folder, unless there is something in it."""
+    with suppress(OSError):
+        path.rmdir()
+
+
 def remove_parts(folder: Path) -> None:
     """Remove what writes that were cut off have left in a folder."""
     for part in folder.rglob(f".*{PART}"):
         remove(part)
+
+
+def remove_parts_of(path: Path) -> None:
+    """Remove what writes of one file have left that were cut off; the file itself is there."""
+    for part in path.parent.iterdir():
+        if part.name.startswith(f".{path.name}.") and part.name.endswith(PART):
+            remove(part)
 
 
 def _part(path: Path) -> Path:

@@ -54,6 +54,8 @@ PARENT = "parent"
 SWEEP_TAG = "cvae_sweep.sweep_id"
 PARENT_TAG = f"{SWEEP_TAG}.parent"
 ERROR_FILE = "error.txt"
+DAMAGED = ("not a database", "malformed", "already exists", "no such table", "no such column")
+"""What SQLite says of a file that it cannot read, or that MLflow did not make to its end."""
 
 
 class Tracker:
@@ -108,11 +110,12 @@ class Tracker:
 
     def _unusable(self, error: Exception) -> UserError:
         """What is the matter, and what can be done about it."""
-        said = f"MLflow cannot be used: {_first_line(error)}"
-        if self._database is not None and self._database.exists() and "locked" not in said:
+        reason = _first_line(error)
+        said = f"MLflow cannot be used: {reason}"
+        if self._database is not None and any(sign in reason for sign in DAMAGED):
             said += (
-                f"; if {self._database} is damaged, move it away, and `cvae-sweep sync NAME` "
-                "fills a new one"
+                f"; {self._database} is damaged: move it away, and `cvae-sweep sync NAME` fills a "
+                "new one"
             )
         return UserError(said)
 

@@ -20,9 +20,11 @@ import pytest
 
 @pytest.fixture(scope="session", autouse=True)
 def nothing_ignored() -> None:
-    """Also under ``nohup``, which the commands that the tests start would rightly obey."""
+    """Also under ``nohup`` or behind ``&``, which the commands started here would rightly obey."""
     if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
         signal.signal(signal.SIGHUP, lambda *_: None)
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class Screen:

@@ -22,4 +22,4 @@ def command(name: str, storage: Path | None) -> None:
     from orchestration.status import sweep_folder
     from orchestration.stopping import stop_sweep
 
-    stop_sweep(sweep_folder(name, storage_folder(storage)), Console())
+    stop_sweep(sweep_folder(name, storage_folder(storage), begun=False), Console())

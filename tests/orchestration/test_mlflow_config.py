@@ -89,6 +89,13 @@ def test_the_default_database_lies_in_the_storage_folder(tmp_path: Path) -> None
         assert "secret" not in str(raised.value)
 
 
+@pytest.mark.parametrize("uri", ["sqlite://runs/mlflow.db", "sqlite://", "sqlite://a/b?c=d"])
+def test_slashes_that_are_missing(uri: str) -> None:
+    """The path would be taken for a host's name by some, and from the root by others."""
+    with pytest.raises(UserError, match="three slashes; use sqlite:///PATH"):
+        resolved_uri(MlflowConfig(tracking_uri=uri), Path("runs"))
+
+
 @pytest.mark.parametrize(
     ("uri", "shown"),
     [

@@ -88,6 +88,14 @@ def test_a_new_file_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.M
     assert not list(tmp_path.iterdir())
 
 
+def test_parts_of_one_file(tmp_path: Path) -> None:
+    for name in ("file", ".file.1a2b.part", ".file.db.1a2b.part.txt", ".other.1a2b.part"):
+        (tmp_path / name).touch()
+    store.remove_parts_of(tmp_path / "file")
+    left = sorted(path.name for path in tmp_path.iterdir())
+    assert left == [".file.db.1a2b.part.txt", ".other.1a2b.part", "file"]
+
+
 def test_round_trip_of_a_document(tmp_path: Path) -> None:
     content = {"a": [0.1 + 0.2, 1e-308, 5e-324, -0.0], "β": "λ", "n": None, "big": 2**63}
     store.write_document(tmp_path / "d.json", content)

@@ -91,7 +91,7 @@ OTHERS = {
     "ending.begin_anew": "what a program leaves behind under which Ray has died",
     "ending.ended_early": "the traceback of an error of cvae-sweep itself",
     "mlflow_database.make_database": "MLflow's, whose making is cut off in a test of its own",
-    "runner._held": "removes the folder of a sweep that never began",
+    "lock.made_and_locked": "removes the folder of a sweep that never began",
     "searchreport.note_search": "removes figures that later results leave out",
     "stopping.stop_sweep": "asks, from another process, for an end",
     "stopping.stoppable.look": "drops that request",

@@ -18,6 +18,7 @@ ELSEWHERE = {
         "store._write": "the store itself",
         "store._write_part": "the store itself",
         "store.remove": "the store itself",
+        "store.remove_empty": "the store itself",
         "store.remove_folder": "the store itself",
         "store.write_new": "the store itself",
         "streams.let_go": "opens the null device",
