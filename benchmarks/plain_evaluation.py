@@ -33,11 +33,11 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from cvae_core.data.splits import split_indices
 from cvae_core.data.vision import torchvision
-from cvae_core.evaluation.classifier import obtain
-from cvae_core.evaluation.probe import paper_split
+from cvae_core.evaluation.distances.classifier import obtain
+from cvae_core.evaluation.probes.probe import paper_split
 from cvae_core.evaluation.subject import SHARED_SEED
 from cvae_core.models import VAE, build_model
-from cvae_core.training.streams import stream
+from cvae_core.streams import stream
 
 BATCH = 512
 DISTANCE_IMAGES = 10_000

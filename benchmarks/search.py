@@ -19,9 +19,9 @@ from typing import Any, NamedTuple
 
 import optuna
 
-from orchestration.outcomes import Outcome
-from orchestration.spaces import Dimension
-from orchestration.study import Advisor, distribution_of
+from orchestration.spec.dimensions import Dimension
+from orchestration.study.advisor import Advisor, distribution_of
+from orchestration.study.outcomes import Outcome
 
 SPACE = (
     Dimension("beta", "float", 1e-8, 1e-1, log=True),

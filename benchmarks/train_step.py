@@ -26,8 +26,8 @@ from plain_loop import PlainLoop
 from cvae_core.config import TrialConfig
 from cvae_core.data import Dataset, Images
 from cvae_core.data.views import make_views
+from cvae_core.streams import TRAINING, Streams
 from cvae_core.training.fit import Training
-from cvae_core.training.streams import TRAINING, Streams
 
 
 class Row(NamedTuple):

@@ -17,9 +17,9 @@ from pydantic_core import PydanticUndefined
 from cvae_core.config import PRESETS, TrialConfig, setting_name
 from cvae_core.evaluation.metrics import METRICS, Metric
 from cvae_core.evaluation.parts import PARTS
-from orchestration.flatten import flat
-from orchestration.searchspec import Objective, Parameter, Scheduler, Search
-from orchestration.spec import SweepSpec
+from orchestration.spec.flat_names import flat
+from orchestration.spec.search import Objective, Parameter, Scheduler, Search
+from orchestration.spec.sweep import SweepSpec
 
 HERE = Path(__file__).parent
 HEAD = """\

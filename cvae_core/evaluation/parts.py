@@ -60,34 +60,34 @@ class Part:
 
 PARTS: dict[str, Part] = {
     "probe": Part(
-        "cvae_core.evaluation.probes",
+        "cvae_core.evaluation.probes.part",
         ProbeConfig,
         on=True,
         title="linear probes, k-NN and confusion matrix",
     ),
     "diagnostics": Part(
-        "cvae_core.evaluation.diagnostics",
+        "cvae_core.evaluation.diagnostics.part",
         DiagnosticsConfig,
         on=True,
         title="reconstruction error, ELBO and what the latents are used for",
     ),
     "pictures": Part(
-        "cvae_core.evaluation.pictures",
+        "cvae_core.evaluation.pictures.part",
         PicturesConfig,
         on=True,
         title="reconstructions, samples and training curves",
         curves=True,
     ),
-    "umap": Part("cvae_core.evaluation.umap_map", UmapConfig, on=True, title="map of the latents"),
+    "umap": Part("cvae_core.evaluation.maps.part", UmapConfig, on=True, title="map of the latents"),
     "fd": Part(
-        "cvae_core.evaluation.fd",
+        "cvae_core.evaluation.distances.fd",
         FdConfig,
         on=True,
         title="Fréchet and kernel distance on a small classifier's features",
         prepares=True,
     ),
     "fid": Part(
-        "cvae_core.evaluation.fid",
+        "cvae_core.evaluation.distances.fid",
         FidConfig,
         on=False,
         title="FID and KID on Inception's features: 20 minutes a trial and more on one CPU core",

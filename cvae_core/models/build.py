@@ -9,7 +9,7 @@ from cvae_core.models.contrastive import ContrastiveVAE, projection_head
 from cvae_core.models.decoder import Decoder
 from cvae_core.models.encoder import Encoder
 from cvae_core.models.vae import VAE
-from cvae_core.training.streams import torch_seeded
+from cvae_core.streams import torch_seeded
 
 
 def build_model(config: TrialConfig, image_shape: tuple[int, int, int]) -> VAE:

@@ -14,15 +14,15 @@ from torch import Tensor
 from cvae_core.config import TrialConfig
 from cvae_core.data.dataset import Dataset
 from cvae_core.data.scaling import shared, to_unit
-from cvae_core.data.splits import split_indices
+from cvae_core.data.splits import VALIDATION_FIT, split_indices
 from cvae_core.errors import NonFiniteLossError
-from cvae_core.evaluation.probe import VALIDATION_FIT, validation_probe
+from cvae_core.evaluation.probes.probe import validation_probe
 from cvae_core.losses import Terms
 from cvae_core.models import VAE, build_model
+from cvae_core.streams import TRAINING, VALIDATION, Streams
 from cvae_core.training.checkpoint import Checkpoint
 from cvae_core.training.clip import clip_grad_norm
 from cvae_core.training.selection import Selection
-from cvae_core.training.streams import TRAINING, VALIDATION, Streams
 from cvae_core.training.terms import batch_terms
 
 CHECK_EVERY_STEPS = 50

@@ -10,7 +10,7 @@ from cvae_core.data.scaling import to_model_range
 from cvae_core.data.views import make_views
 from cvae_core.losses import Terms, gaussian_kl, nt_xent, objective, pixel_mse
 from cvae_core.models import VAE, ContrastiveVAE
-from cvae_core.training.streams import Streams
+from cvae_core.streams import Streams
 
 
 def batch_terms(

@@ -22,11 +22,11 @@ from orchestration.storage import storage_folder
 @json_option
 def command(name: str, by: str | None, storage: Path | None, as_json: bool) -> None:
     """Set the trials of sweep NAME side by side; of searches their best at equal budgets."""
-    from orchestration.comparison import comparison_of, comparison_view
-    from orchestration.console import Console
-    from orchestration.ledger import Ledger
-    from orchestration.status import sweep_folder
-    from orchestration.statusview import left_lines
+    from orchestration.compare.comparison import comparison_of, comparison_view
+    from orchestration.ledger.folders import sweep_folder
+    from orchestration.ledger.ledger import Ledger
+    from orchestration.status.view import left_lines
+    from orchestration.terminal.console import Console
 
     ledger = Ledger.open(sweep_folder(name, storage_folder(storage)))
     if as_json:

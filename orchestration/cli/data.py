@@ -12,11 +12,11 @@ import click
 
 from cvae_core.config import DataConfig
 from cvae_core.errors import ConfigError
-from orchestration import datasets
 from orchestration.cli.options import json_option
-from orchestration.console import Console
-from orchestration.dataview import data_document, data_lines
 from orchestration.errors import UserError
+from orchestration.plan import datasets
+from orchestration.plan.data_view import data_document, data_lines
+from orchestration.terminal.console import Console
 
 _HINTS = get_type_hints(DataConfig)
 NAMES, COLOURS = get_args(_HINTS["name"]), get_args(_HINTS["colour"])

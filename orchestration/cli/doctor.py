@@ -14,14 +14,14 @@ from orchestration.cli.options import (
     sweep_file_argument,
     tracking_uri_option,
 )
-from orchestration.console import Console
 from orchestration.doctor.report import document, examine
+from orchestration.doctor.subject import Wanted
 from orchestration.doctor.view import findings_table, summary
-from orchestration.doctor.wanted import Wanted
 from orchestration.errors import UserError
-from orchestration.packaged import find_sweep_file
-from orchestration.spec import load_spec
-from orchestration.status import storage_folder
+from orchestration.spec.packaged import find_sweep_file
+from orchestration.spec.reading import load_spec
+from orchestration.storage import storage_folder
+from orchestration.terminal.console import Console
 
 
 @click.command(name="doctor")

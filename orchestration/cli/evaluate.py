@@ -54,9 +54,9 @@ def command(
     What failed, or could not be had, is tried again. What is there is not done again.
     """
     from orchestration.cli.running import carry_out, command_line
-    from orchestration.preparation import Flags
-    from orchestration.resume import stored_request
-    from orchestration.wanted import Wish
+    from orchestration.plan.evaluation_tasks import Wish
+    from orchestration.run.request import Flags
+    from orchestration.run.resume import stored_request
 
     request = stored_request(
         name,

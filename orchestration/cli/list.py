@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from orchestration.cli.options import json_option, storage_option
-from orchestration.programs import program
+from orchestration.commands import program
 from orchestration.storage import storage_folder
 
 
@@ -18,9 +18,9 @@ from orchestration.storage import storage_folder
 @json_option
 def command(storage: Path | None, as_json: bool) -> None:
     """List all sweeps of the storage folder, the latest change first."""
-    from orchestration.console import Console
-    from orchestration.listing import list_document
-    from orchestration.listview import error_lines, list_table
+    from orchestration.status.sweeps import list_document
+    from orchestration.status.sweeps_view import error_lines, list_table
+    from orchestration.terminal.console import Console
 
     document = list_document(storage_folder(storage))
     if as_json:

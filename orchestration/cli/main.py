@@ -12,10 +12,11 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
-from orchestration import __version__, streams
+from orchestration import __version__
 from orchestration.errors import UserError
-from orchestration.printable import printable_lines
 from orchestration.redact import without_secrets
+from orchestration.terminal import streams
+from orchestration.terminal.printable import printable_lines
 
 GARBAGE_EVERY = 50_000
 """New objects between two looks for garbage; Python's own 700 suits small programs."""

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from orchestration.cli.options import json_option, set_option, storage_option, sweep_file_argument
-from orchestration.packaged import find_sweep_file
+from orchestration.spec.packaged import find_sweep_file
 from orchestration.storage import storage_folder
 
 if TYPE_CHECKING:
-    from orchestration.console import Console
-    from orchestration.plan import Plan
-    from orchestration.preparation import Request
+    from orchestration.plan.plan import Plan
+    from orchestration.run.request import Request
+    from orchestration.terminal.console import Console
 
 
 @click.command(name="plan")
@@ -40,10 +40,11 @@ def command(
     **flags: Any,
 ) -> None:
     """List the trials and studies that FILE means, with their states; runs nothing."""
-    from orchestration.console import Console
-    from orchestration.planview import plan_document, plan_tables
-    from orchestration.preparation import Flags, Request, plan_of
-    from orchestration.spec import load_spec
+    from orchestration.plan.view import plan_document, plan_tables
+    from orchestration.run.preparation import plan_of
+    from orchestration.run.request import Flags, Request
+    from orchestration.spec.reading import load_spec
+    from orchestration.terminal.console import Console
 
     spec = load_spec(find_sweep_file(file), overrides)
     request = Request(spec, storage_folder(storage), "", Flags(**flags))
@@ -58,17 +59,17 @@ def command(
     if as_json:
         click.echo(json.dumps(document, indent=2, ensure_ascii=False))
     elif estimate:
-        from orchestration.estimateview import estimate_line, estimate_table
+        from orchestration.plan.estimate_view import estimate_line, estimate_table
 
         Console().table(estimate_table(document["estimate"]))
         Console().line(estimate_line(document["estimate"]))
 
 
 def _estimate(request: Request, plan: Plan, console: Console) -> dict[str, Any]:
-    from orchestration.estimate import CALIBRATION_S, estimate, estimate_document, kinds_of
-    from orchestration.expected import expected_trials
-    from orchestration.ledger import Ledger
-    from orchestration.preparation import prepare
+    from orchestration.ledger.ledger import Ledger
+    from orchestration.plan.estimate import CALIBRATION_S, estimate, estimate_document, kinds_of
+    from orchestration.plan.trials_to_come import expected_trials
+    from orchestration.run.preparation import prepare
 
     ledger = Ledger.open(request.folder) if Ledger.exists(request.folder) else None
     datasets, _ = prepare(request, plan, ledger, console)

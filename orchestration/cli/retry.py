@@ -31,8 +31,8 @@ def command(
     Failed evaluations are done again as well.
     """
     from orchestration.cli.running import carry_out, command_line
-    from orchestration.preparation import Flags
-    from orchestration.resume import stored_request
+    from orchestration.run.request import Flags
+    from orchestration.run.resume import stored_request
 
     request = stored_request(
         name,

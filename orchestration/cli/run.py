@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from orchestration.cli.options import run_options, set_option, sweep_file_argument
-from orchestration.packaged import find_sweep_file
+from orchestration.spec.packaged import find_sweep_file
 from orchestration.storage import storage_folder
 
 
@@ -21,8 +21,8 @@ def command(
 ) -> int:
     """Run the sweep in FILE, or continue it: what is finished is not done again."""
     from orchestration.cli.running import carry_out, command_line
-    from orchestration.preparation import Flags, Request
-    from orchestration.spec import load_spec
+    from orchestration.run.request import Flags, Request
+    from orchestration.spec.reading import load_spec
 
     request = Request(
         spec=load_spec(find_sweep_file(file), overrides),

@@ -8,14 +8,14 @@ import sys
 
 import click
 
-from orchestration import streams
-from orchestration.console import Console
-from orchestration.interrupt import ended_by_signals
-from orchestration.mlflow_config import without_credentials
-from orchestration.preparation import Request
-from orchestration.printable import printable
-from orchestration.programs import program
-from orchestration.runner import run_sweep
+from orchestration.commands import program
+from orchestration.redact import without_credentials
+from orchestration.run.request import Request
+from orchestration.run.runner import run_sweep
+from orchestration.signals import ended_by_signals
+from orchestration.terminal import streams
+from orchestration.terminal.console import Console
+from orchestration.terminal.printable import printable
 
 
 def command_line() -> str:

@@ -9,7 +9,8 @@ import click
 
 from orchestration.cli.options import json_option, storage_option, sweep_name_argument
 from orchestration.errors import UserError
-from orchestration.storage import storage_folder, sweep_names
+from orchestration.ledger.folders import sweep_names
+from orchestration.storage import storage_folder
 
 
 @click.command(name="status")
@@ -18,9 +19,8 @@ from orchestration.storage import storage_folder, sweep_names
 @json_option
 def command(name: str | None, storage: Path | None, as_json: bool) -> None:
     """Show the state of sweep NAME, also while it runs; without NAME, of the only one there is."""
-    from orchestration.console import Console
-    from orchestration.status import load_sweep
-    from orchestration.statusview import (
+    from orchestration.status.status import load_sweep
+    from orchestration.status.view import (
         absent_lines,
         failure_lines,
         left_lines,
@@ -28,7 +28,8 @@ def command(name: str | None, storage: Path | None, as_json: bool) -> None:
         rename_lines,
         status_table,
     )
-    from orchestration.studyview import study_lines
+    from orchestration.study.view import study_lines
+    from orchestration.terminal.console import Console
 
     if name is None:
         names = sweep_names(storage_folder(storage))

@@ -18,8 +18,8 @@ def command(name: str, storage: Path | None) -> None:
 
     Epochs under way end and are kept, for at most 30 seconds, as after a first Ctrl-C.
     """
-    from orchestration.console import Console
-    from orchestration.status import sweep_folder
-    from orchestration.stopping import stop_sweep
+    from orchestration.ledger.folders import sweep_folder
+    from orchestration.run.stop import stop_sweep
+    from orchestration.terminal.console import Console
 
     stop_sweep(sweep_folder(name, storage_folder(storage), begun=False), Console())

@@ -27,11 +27,12 @@ from orchestration.storage import storage_folder
 @json_option
 def command(name: str, url: str | None, storage: Path | None, as_json: bool) -> None:
     """Show the Optuna studies of sweep NAME, also while it runs, or export them."""
-    from orchestration.console import Console
-    from orchestration.counting import count
-    from orchestration.ledger import Ledger
-    from orchestration.status import status_document, sweep_folder
-    from orchestration.studytable import study_table
+    from orchestration.ledger.folders import sweep_folder
+    from orchestration.ledger.ledger import Ledger
+    from orchestration.status.status import status_document
+    from orchestration.study.view import study_table
+    from orchestration.terminal.console import Console
+    from orchestration.words import count
 
     ledger = Ledger.open(sweep_folder(name, storage_folder(storage)))
     status = status_document(ledger)
@@ -42,7 +43,7 @@ def command(name: str, url: str | None, storage: Path | None, as_json: bool) -> 
             f"its trials are shown by `cvae-sweep status {name}`"
         )
     if url is not None:
-        from orchestration.export import export_studies
+        from orchestration.study.export import export_studies
 
         document["export"] = {
             "url": without_secrets(url),

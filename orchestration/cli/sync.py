@@ -20,9 +20,9 @@ def command(name: str, storage: Path | None, tracking_uri: str | None) -> int:
     For when MLflow was down, lost its data, or is another one now: with --tracking-uri the
     commands that continue the sweep go there as well. Nothing is trained.
     """
-    from orchestration.console import Console
-    from orchestration.interrupt import ended_by_signals
-    from orchestration.sync import sync_sweep
+    from orchestration.run.sync import sync_sweep
+    from orchestration.signals import ended_by_signals
+    from orchestration.terminal.console import Console
 
     with ended_by_signals():
         return sync_sweep(name, storage_folder(storage), tracking_uri, Console())

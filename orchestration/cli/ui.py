@@ -23,7 +23,7 @@ def command(
     storage: Path | None, tracking_uri: str | None, host: str | None, port: int | None
 ) -> int:
     """Open MLflow's pages of the sweeps in the storage folder; Ctrl-C ends them."""
-    from orchestration.console import Console
-    from orchestration.ui import UiRequest, run_ui
+    from orchestration.terminal.console import Console
+    from orchestration.tracking.ui import UiRequest, run_ui
 
     return run_ui(UiRequest(storage_folder(storage), tracking_uri, host, port), Console())

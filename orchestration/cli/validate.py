@@ -11,7 +11,7 @@ import click
 from orchestration.cli.complete import complete_yaml_file
 from orchestration.cli.options import json_option
 from orchestration.errors import UserError
-from orchestration.printable import printable, printable_lines
+from orchestration.terminal.printable import printable, printable_lines
 
 
 @click.command(name="validate")
@@ -39,9 +39,9 @@ def command(files: tuple[Path, ...], as_json: bool) -> int:
 
 
 def _check(file: Path) -> dict[str, Any]:
-    from orchestration.plan import make_plan
-    from orchestration.planview import plan_words
-    from orchestration.spec import load_spec
+    from orchestration.plan.plan import make_plan
+    from orchestration.plan.view import plan_words
+    from orchestration.spec.reading import load_spec
 
     try:
         plan = make_plan(load_spec(file))

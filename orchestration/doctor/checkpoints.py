@@ -10,14 +10,14 @@ from rich.filesize import decimal
 from cvae_core.config import TrialConfig
 from orchestration.doctor.datafiles import image_shape
 from orchestration.doctor.finding import Finding, ok, warning
-from orchestration.doctor.wanted import Wanted
-from orchestration.documents import Trial
-from orchestration.expected import expected_trials
-from orchestration.identity import trial_key
-from orchestration.ledger import Ledger
-from orchestration.retention import GB, rounded_up, total_bytes
-from orchestration.spec import Checkpoints, SweepSpec
-from orchestration.studyplan import StudyPlan
+from orchestration.doctor.subject import Wanted
+from orchestration.engine.checkpoints import GB, rounded_up, total_bytes
+from orchestration.ledger.documents import Trial
+from orchestration.ledger.ledger import Ledger
+from orchestration.plan.trials_to_come import expected_trials
+from orchestration.spec.sweep import Checkpoints, SweepSpec
+from orchestration.spec.trial_key import trial_key
+from orchestration.study.cells import StudyPlan
 
 IMAGES = 4
 ENDED = ("finished", "stopped")

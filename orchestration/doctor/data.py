@@ -7,10 +7,11 @@ from pathlib import Path
 
 from cvae_core.config import DataConfig
 from cvae_core.data.sources import Inspection, inspect_dataset
-from orchestration.datasets import default_data_root, root_of
+from orchestration.caches import default_data_root
 from orchestration.doctor.datafiles import data_names
 from orchestration.doctor.finding import Finding, ok, problem, warning
-from orchestration.doctor.wanted import Wanted
+from orchestration.doctor.subject import Wanted
+from orchestration.plan.datasets import root_of
 
 
 def check_data(wanted: Wanted) -> list[Finding]:

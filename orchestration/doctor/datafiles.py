@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import get_args, get_type_hints
 
 from cvae_core.config import DataConfig
-from orchestration.datasets import root_of
+from orchestration.plan.datasets import root_of
 
 SHAPES = {
     "digits": (1_797, 1, 28, 28),

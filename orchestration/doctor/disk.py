@@ -11,13 +11,14 @@ from rich.filesize import decimal
 
 from cvae_core.config import DataConfig
 from cvae_core.data.sources import inspect_dataset
-from orchestration.datasets import default_data_root, root_of
+from orchestration.caches import default_data_root
 from orchestration.doctor.checkpoints import checkpoints_bytes
 from orchestration.doctor.datafiles import data_bytes
 from orchestration.doctor.finding import Finding, ok, problem, warning
-from orchestration.doctor.wanted import Wanted, nearest_existing
+from orchestration.doctor.subject import Wanted, nearest_existing
 from orchestration.errors import UserError
-from orchestration.mlflow_config import load_mlflow_config
+from orchestration.plan.datasets import root_of
+from orchestration.tracking.config import load_mlflow_config
 
 SPARE = 10**9
 LEAST = 10**8

@@ -10,7 +10,7 @@ from filelock import FileLock, Timeout
 
 from orchestration import store
 from orchestration.doctor.finding import Finding, ok, problem, reason, warning
-from orchestration.doctor.wanted import Wanted, nearest_existing
+from orchestration.doctor.subject import Wanted, nearest_existing
 from orchestration.errors import StorageError
 
 NAME = "storage"

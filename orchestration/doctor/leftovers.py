@@ -5,11 +5,12 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
+from orchestration.commands import program
 from orchestration.doctor.finding import Finding, ok, warning
-from orchestration.doctor.wanted import Wanted
-from orchestration.processes import left_behind
-from orchestration.programs import program
-from orchestration.storage import storage_flags, sweep_names
+from orchestration.doctor.subject import Wanted
+from orchestration.ledger.folders import sweep_names
+from orchestration.ledger.processes import left_behind
+from orchestration.storage import storage_flags
 
 
 def check_leftovers(wanted: Wanted) -> list[Finding]:

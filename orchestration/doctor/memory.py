@@ -13,8 +13,8 @@ from rich.filesize import decimal
 
 from orchestration.doctor.datafiles import data_bytes
 from orchestration.doctor.finding import Finding, ok, problem, warning
-from orchestration.doctor.wanted import Wanted
-from orchestration.objectstore import object_store_bytes
+from orchestration.doctor.subject import Wanted
+from orchestration.engine.object_store import object_store_bytes
 
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - where Linux has it
 # Measured on sweeps of digits and MNIST, with shared pages shared out.

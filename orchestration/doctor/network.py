@@ -10,10 +10,10 @@ import psutil
 
 from orchestration.doctor.finding import Finding, ok, problem, reason, warning
 from orchestration.doctor.http import is_mlflow
-from orchestration.doctor.wanted import Wanted
+from orchestration.doctor.subject import Wanted
 from orchestration.errors import UserError
-from orchestration.mlflow_config import load_mlflow_config
-from orchestration.processes import PREFIX
+from orchestration.ledger.processes import PREFIX
+from orchestration.tracking.config import load_mlflow_config
 
 LOOPBACK = "127.0.0.1"
 LONGEST_SOCKET = 107

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from orchestration.doctor.finding import Finding, ok, problem, warning
-from orchestration.doctor.wanted import Wanted
+from orchestration.doctor.subject import Wanted
 
 BUSY = 0.7
 

@@ -17,10 +17,10 @@ from orchestration.doctor.leftovers import check_leftovers
 from orchestration.doctor.memory import check_memory, check_shared_memory
 from orchestration.doctor.network import check_loopback, check_port, check_temporary
 from orchestration.doctor.processors import check_cpus, check_gpus, check_load
+from orchestration.doctor.subject import Wanted
 from orchestration.doctor.threads import check_thread_variables, check_threads
 from orchestration.doctor.tracking import check_tracking
 from orchestration.doctor.versions import check_versions
-from orchestration.doctor.wanted import Wanted
 
 Check = Callable[[Wanted], list[Finding]]
 

@@ -9,7 +9,7 @@ import sys
 from typing import Any
 
 from orchestration.doctor.finding import Finding, ok, problem, warning
-from orchestration.doctor.wanted import Wanted
+from orchestration.doctor.subject import Wanted
 from orchestration.threads import VARIABLES
 
 TIMEOUT_S = 60.0

@@ -9,16 +9,11 @@ from pathlib import Path
 
 from orchestration.doctor.finding import Finding, ok, problem, reason, warning
 from orchestration.doctor.http import health
-from orchestration.doctor.wanted import Wanted
+from orchestration.doctor.subject import Wanted
 from orchestration.errors import UserError
-from orchestration.mlflow_config import (
-    is_server,
-    load_mlflow_config,
-    resolved_uri,
-    sqlite_path,
-)
-from orchestration.reachable import check_reachable
 from orchestration.redact import without_secrets
+from orchestration.tracking.config import is_server, load_mlflow_config, resolved_uri, sqlite_path
+from orchestration.tracking.reachable import check_reachable
 
 NAME = "tracking"
 CHOOSE = "choose another with --tracking-uri or in mlflow.yaml"

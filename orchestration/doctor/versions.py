@@ -9,8 +9,8 @@ from packaging.requirements import Requirement
 from packaging.version import Version
 
 from orchestration.doctor.finding import Finding, ok, problem, warning
-from orchestration.doctor.wanted import Wanted
-from orchestration.packaged import constrained_versions
+from orchestration.doctor.subject import Wanted
+from orchestration.spec.packaged import constrained_versions
 
 NAME = "versions"
 DISTRIBUTION = "cvae-sweep"

@@ -141,7 +141,7 @@ class Place:
             driver.communicate()
         file = self.sweep / "processes.json"
         if file.exists():
-            from orchestration.processes import end_left_behind
+            from orchestration.ledger.processes import end_left_behind
 
             end_left_behind(self.sweep)
 

@@ -13,8 +13,8 @@ SCRIPT = """
 import json, sys
 from pathlib import Path
 import psutil
-from orchestration.cluster import RaySession
-from orchestration.spec import Resources
+from orchestration.engine.ray_cluster import RaySession
+from orchestration.spec.sweep import Resources
 import ray
 
 session = RaySession(None, Resources(), 1, 0, Path(sys.argv[1]))

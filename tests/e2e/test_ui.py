@@ -21,13 +21,13 @@ import psutil
 import pytest
 
 from cvae_core.config import TrialConfig
-from cvae_core.evaluation.map_picture import one_map
+from cvae_core.evaluation.maps.map_files import one_map
 from cvae_core.training.checkpoint import sha256
 from orchestration import store
-from orchestration.addresses import check_can_listen
-from orchestration.documents import ArtifactRef, Attempt, Epoch, Evaluated, Sweep, Trial
-from orchestration.ledger import Ledger
-from orchestration.mlflow_config import MlflowConfig
+from orchestration.ledger.documents import ArtifactRef, Attempt, Epoch, Evaluated, Sweep, Trial
+from orchestration.ledger.ledger import Ledger
+from orchestration.tracking.addresses import check_can_listen
+from orchestration.tracking.config import MlflowConfig
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -114,7 +114,7 @@ def get(url: str, body: Any = None, headers: dict[str, str] | None = None) -> An
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A working directory whose storage folder holds a sweep of two trials, also in MLflow."""
-    from orchestration.tracking import Tracker
+    from orchestration.tracking.tracker import Tracker
 
     folder = tmp_path_factory.mktemp("ui")
     storage, uri = folder / "runs", f"sqlite:///{folder}/runs/mlflow.db"

@@ -11,21 +11,22 @@ import torch
 
 from cvae_core.data import Dataset, Images, load_dataset
 from cvae_core.evaluation.parts import PARTS
-from orchestration.documents import Sweep, Trial
-from orchestration.door import Door, Listener
-from orchestration.early_stopping import EarlyStopping
-from orchestration.engine_local import run_in_process
-from orchestration.entry import enter_study
-from orchestration.jobs import Report
-from orchestration.layers import Layers
-from orchestration.ledger import Ledger
-from orchestration.plan import Plan, make_plan
-from orchestration.queue import Queue
-from orchestration.retention import Retention
-from orchestration.shared import missing
-from orchestration.spec import SweepSpec, load_spec, parse_spec
-from orchestration.wanted import Wish
-from orchestration.worker import Worker
+from orchestration.engine.checkpoints import Retention
+from orchestration.engine.early_stopping import EarlyStopping
+from orchestration.engine.in_process import run_in_process
+from orchestration.engine.jobs import Report
+from orchestration.engine.queue import Queue
+from orchestration.engine.results import Door, Listener
+from orchestration.engine.worker import Worker
+from orchestration.ledger.documents import Sweep, Trial
+from orchestration.ledger.ledger import Ledger
+from orchestration.plan.evaluation_tasks import Wish
+from orchestration.plan.plan import Plan, make_plan
+from orchestration.plan.shared_map_tasks import missing
+from orchestration.run.start import enter_study
+from orchestration.spec.layers import Layers
+from orchestration.spec.reading import load_spec, parse_spec
+from orchestration.spec.sweep import SweepSpec
 
 BASE: dict[str, Any] = {
     "epochs": 3,

@@ -12,7 +12,7 @@ from cvae_core import fit
 from cvae_core.config import TrialConfig
 from cvae_core.data import Dataset
 from cvae_core.data.vision import torchvision
-from cvae_core.evaluation.inception_weights import pytorch_fid_inception
+from cvae_core.evaluation.distances.inception_weights import pytorch_fid_inception
 from cvae_core.evaluation.subject import Subject
 from cvae_core.training.fit import FitResult
 

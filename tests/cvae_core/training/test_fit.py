@@ -11,7 +11,7 @@ import torch
 from cvae_core import fit
 from cvae_core.config import TrialConfig
 from cvae_core.data import Dataset, Images, split_indices
-from cvae_core.evaluation.probe import validation_probe
+from cvae_core.evaluation.probes.probe import validation_probe
 from cvae_core.training.checkpoint import Checkpoint
 from cvae_core.training.fit import Training
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.doctor.wanted import Wanted
-from orchestration.spec import SweepSpec
+from orchestration.doctor.subject import Wanted
+from orchestration.spec.sweep import SweepSpec
 
 
 @pytest.fixture(autouse=True)

@@ -15,7 +15,7 @@ import pytest
 
 from orchestration.doctor.finding import Finding, ok
 from orchestration.doctor.report import document, examine
-from orchestration.doctor.wanted import Wanted
+from orchestration.doctor.subject import Wanted
 
 COMMAND = str(Path(sys.executable).with_name("cvae-sweep"))
 SWEEP = "name: tiny\nbase: {data: {name: digits}, epochs: 1}\n"

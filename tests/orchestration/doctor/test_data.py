@@ -15,7 +15,7 @@ from cvae_core.data.vision import torchvision
 from orchestration.doctor.data import check_data
 from orchestration.doctor.datafiles import data_bytes
 from orchestration.doctor.finding import Finding
-from orchestration.doctor.wanted import Wanted
+from orchestration.doctor.subject import Wanted
 
 Make = Callable[..., Wanted]
 COUNTS = {"train": 60, "t10k": 10}

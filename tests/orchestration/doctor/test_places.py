@@ -19,13 +19,13 @@ import pytest
 from packaging.requirements import Requirement
 
 from orchestration.doctor.filesystem import check_storage, file_system
-from orchestration.doctor.finding import without_secrets
 from orchestration.doctor.leftovers import check_leftovers
 from orchestration.doctor.network import BELOW, check_loopback, check_port, check_temporary
+from orchestration.doctor.subject import Wanted
 from orchestration.doctor.tracking import check_tracking
 from orchestration.doctor.versions import check_versions, compare
-from orchestration.doctor.wanted import Wanted
-from orchestration.packaged import constrained_versions
+from orchestration.redact import without_secrets
+from orchestration.spec.packaged import constrained_versions
 
 Make = Callable[..., Wanted]
 
@@ -267,7 +267,7 @@ def test_the_constrained_versions_are_those_of_the_repository(repository: Path) 
 DRIVER = """
 import subprocess, sys, time
 from pathlib import Path
-from orchestration.processes import ProcessRecord
+from orchestration.ledger.processes import ProcessRecord
 subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
 record = ProcessRecord(Path(sys.argv[1]))
 record.update()

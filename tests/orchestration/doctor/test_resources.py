@@ -18,12 +18,12 @@ from orchestration.doctor.checkpoints import (
 from orchestration.doctor.disk import check_disk
 from orchestration.doctor.memory import check_memory, check_shared_memory, memory_limits
 from orchestration.doctor.processors import check_cpus, check_gpus, check_load
+from orchestration.doctor.subject import Wanted
 from orchestration.doctor.threads import check_thread_variables, check_threads
-from orchestration.doctor.wanted import Wanted
-from orchestration.documents import Sweep, Trial
-from orchestration.ledger import Ledger
-from orchestration.plan import make_plan
-from orchestration.spec import Checkpoints, SweepSpec
+from orchestration.ledger.documents import Sweep, Trial
+from orchestration.ledger.ledger import Ledger
+from orchestration.plan.plan import make_plan
+from orchestration.spec.sweep import Checkpoints, SweepSpec
 
 Make = Callable[..., Wanted]
 

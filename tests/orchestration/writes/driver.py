@@ -14,20 +14,20 @@ from typing import Any
 import pytest
 
 from cvae_core.data import Dataset
-from orchestration.bringing import Opened
-from orchestration.console import Console
-from orchestration.door import Door
-from orchestration.engine_local import run_in_process
-from orchestration.interrupt import ended_by_signals
-from orchestration.jobs import Job, Report
-from orchestration.layers import Layers
-from orchestration.ledger import Ledger
-from orchestration.preparation import Flags, Request
-from orchestration.queue import Queue
-from orchestration.runner import run_sweep
-from orchestration.spec import parse_spec
-from orchestration.tracking_thread import TrackingThread
-from orchestration.worker import Worker
+from orchestration.engine.in_process import run_in_process
+from orchestration.engine.jobs import Job, Report
+from orchestration.engine.queue import Queue
+from orchestration.engine.results import Door
+from orchestration.engine.worker import Worker
+from orchestration.ledger.ledger import Ledger
+from orchestration.run.request import Flags, Request
+from orchestration.run.runner import run_sweep
+from orchestration.signals import ended_by_signals
+from orchestration.spec.layers import Layers
+from orchestration.spec.reading import parse_spec
+from orchestration.terminal.console import Console
+from orchestration.tracking.place import Opened
+from orchestration.tracking.thread import TrackingThread
 
 
 class Mlflow:
@@ -94,14 +94,14 @@ class Driver:
         ray = nullcontext(SimpleNamespace(slots=1))
         with pytest.MonkeyPatch.context() as patch:
             # What a driver before has left is this very process, and what it started is not its.
-            patch.setattr("orchestration.processes._end_all", lambda *_: 0)
+            patch.setattr("orchestration.ledger.processes._end_all", lambda *_: 0)
             # No power is cut here: what was written is there for the next one.
             patch.setattr(os, "fsync", lambda _: None)
-            patch.setattr("orchestration.datasets.load", lambda *_: self._data)
-            patch.setattr("orchestration.bringing.Place.open", lambda *_: opened)
-            patch.setattr("orchestration.runner.TrackingThread", Tracking)
-            patch.setattr("orchestration.runner.ray_up", lambda *_: ray)
-            patch.setattr("orchestration.engine.run_on_ray", self._in_process)
+            patch.setattr("orchestration.plan.datasets.load", lambda *_: self._data)
+            patch.setattr("orchestration.tracking.place.Place.open", lambda *_: opened)
+            patch.setattr("orchestration.run.runner.TrackingThread", Tracking)
+            patch.setattr("orchestration.run.runner.ray_up", lambda *_: ray)
+            patch.setattr("orchestration.engine.ray_tune.run_on_ray", self._in_process)
             with ended_by_signals() as heard:
                 return run_sweep(request, Console(io.StringIO(), quiet=True), heard)
 

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from cvae_core.data import Dataset
-from orchestration.console import Console
-from orchestration.documents import Failure
-from orchestration.interrupt import ended_by_signals
-from orchestration.ledger import Ledger
-from orchestration.preparation import Flags, Request
-from orchestration.runner import run_sweep
+from orchestration.ledger.documents import Failure
+from orchestration.ledger.ledger import Ledger
+from orchestration.run.request import Flags, Request
+from orchestration.run.runner import run_sweep
+from orchestration.signals import ended_by_signals
+from orchestration.terminal.console import Console
 
 from .driver import Driver
 
@@ -72,8 +72,8 @@ def test_a_retry_is_not_forgotten_where_ray_dies_at_once(
     def dies(*_: Any) -> Any:
         raise DiedError
 
-    monkeypatch.setattr("orchestration.datasets.load", lambda *_: small)
-    monkeypatch.setattr("orchestration.runner.ray_up", dies)
+    monkeypatch.setattr("orchestration.plan.datasets.load", lambda *_: small)
+    monkeypatch.setattr("orchestration.run.runner.ray_up", dies)
     request = Request(driver.spec, tmp_path, "cvae-sweep retry small", Flags(), retry=())
     with pytest.raises(DiedError), ended_by_signals() as heard:
         run_sweep(request, Console(quiet=True), heard)

@@ -19,12 +19,12 @@ import pytest
 from cvae_core.data import Dataset, Images
 from cvae_core.evaluation.parts import PARTS
 from orchestration import store
-from orchestration.documents import Evaluated, Trial
 from orchestration.errors import UserError
-from orchestration.failures import SEARCH
-from orchestration.ledger import Ledger
-from orchestration.lock import HOLDER
-from orchestration.processes import FILE
+from orchestration.ledger.documents import Evaluated, Trial
+from orchestration.ledger.entries import SEARCH
+from orchestration.ledger.ledger import Ledger
+from orchestration.ledger.lock import HOLDER
+from orchestration.ledger.processes import FILE
 from tests.orchestration.writes.disk import Cut, Disk, Files, Record
 from tests.orchestration.writes.driver import Driver, Work
 from tests.orchestration.writes.sources import calls, tells_store
@@ -140,12 +140,13 @@ def pictures() -> Iterator[None]:
         return b"picture"
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("cvae_core.evaluation.diagnostics.kl_bars_png", png)
-        patch.setattr("cvae_core.evaluation.probes.confusion_png", png)
-        patch.setattr("cvae_core.evaluation.pictures.curves_png", png)
-        patch.setattr("cvae_core.evaluation.pictures.png", png)
+        patch.setattr("cvae_core.evaluation.diagnostics.part.kl_bars_png", png)
+        patch.setattr("cvae_core.evaluation.probes.part.confusion_png", png)
+        patch.setattr("cvae_core.evaluation.pictures.part.curves_png", png)
+        patch.setattr("cvae_core.evaluation.pictures.part.png", png)
         patch.setattr(
-            "orchestration.searchreport.search_figures", lambda _: {"a.png": png(), "b.png": png()}
+            "orchestration.compare.figure_files.search_figures",
+            lambda _: {"a.png": png(), "b.png": png()},
         )
         yield
 

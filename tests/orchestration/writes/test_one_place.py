@@ -10,10 +10,10 @@ from tests.orchestration.writes.sources import ROOT, calls, changes_files
 
 ELSEWHERE = {
     "orchestration": {
-        "console.Console.others_to": "appends what Ray prints to the sweep's log",
+        "terminal.console.Console.others_to": "appends what Ray prints to the sweep's log",
         "doctor.filesystem.check_storage": "a temporary folder, to see whether the storage works",
-        "mlflow_database.make_database": "a temporary folder for a new database",
-        "processes.ProcessRecord.__init__": "a temporary folder for Ray",
+        "tracking.database.make_database": "a temporary folder for a new database",
+        "ledger.processes.ProcessRecord.__init__": "a temporary folder for Ray",
         "store._link": "the store itself",
         "store._write": "the store itself",
         "store._write_part": "the store itself",
@@ -21,7 +21,7 @@ ELSEWHERE = {
         "store.remove_empty": "the store itself",
         "store.remove_folder": "the store itself",
         "store.write_new": "the store itself",
-        "streams.let_go": "opens the null device",
+        "terminal.streams.let_go": "opens the null device",
     },
     # It knows of no sweeps: what it writes is the cache's, which may be lost at any time.
     "cvae_core": {
@@ -31,13 +31,13 @@ ELSEWHERE = {
         "data.sources.download._fetch": "data sets, checked by their hashes",
         "data.sources.transfer.no_empty_folders": "data sets",
         "data.sources.transfer.transfer": "data sets",
-        "evaluation.classifier.Classifier.to_bytes": "into memory",
-        "evaluation.confusion.confusion_png": "into memory",
+        "evaluation.distances.classifier.Classifier.to_bytes": "into memory",
+        "evaluation.probes.confusion.confusion_png": "into memory",
         "evaluation.figures.png": "into memory",
-        "evaluation.inception_weights._download": "the cache of weights",
-        "evaluation.map_picture._png": "into memory",
-        "evaluation.real_side._to_bytes": "into memory",
-        "evaluation.shared_files.write_shared": "the cache of evaluations",
+        "evaluation.distances.inception_weights._download": "the cache of weights",
+        "evaluation.maps.map_files._png": "into memory",
+        "evaluation.distances.real_side._to_bytes": "into memory",
+        "evaluation.distances.shared_files.write_shared": "the cache of evaluations",
         "training.checkpoint.Checkpoint.to_bytes": "into memory",
     },
 }

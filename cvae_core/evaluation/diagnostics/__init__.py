@@ -1,0 +1,1 @@
+"""Part ``diagnostics``: errors, likelihood, and what the latents are used for."""

@@ -1,0 +1,1 @@
+"""Parts ``fd`` and ``fid``: how far generated images are from real ones."""

@@ -1,0 +1,78 @@
+"""Distances on the features of a small classifier, trained here on the data set itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from cvae_core.config import TrialConfig
+from cvae_core.data.dataset import Dataset
+from cvae_core.evaluation.distances.classifier import file_name, obtain
+from cvae_core.evaluation.distances.judge import judge
+from cvae_core.evaluation.metrics import on_validation
+from cvae_core.evaluation.parts import Outcome
+from cvae_core.evaluation.progress import within
+from cvae_core.evaluation.settings import FdConfig
+from cvae_core.evaluation.subject import Subject
+from cvae_core.models import VAE
+
+TRAINING_SHARE = 0.8
+"""Of the time, where the classifier is not there yet."""
+
+
+def evaluate(subject: Subject, settings: FdConfig) -> Iterator[float | Outcome]:
+    """Fréchet and kernel distance of generated images, and the classifier's accuracy.
+
+    Yields:
+        The share that is done, in (0, 1), and at last the outcome.
+
+    Raises:
+        AbsentError: there is one class only.
+        EvaluationError: there are too few images, or some are not finite.
+    """
+    name = f"{subject.config.data.dataset}-cnn"
+    finding = obtain(subject.data, name, subject.cache, subject.kept)
+    classifier = yield from within(0, TRAINING_SHARE, finding)
+    outcome = yield from within(
+        TRAINING_SHARE, 1, judge(subject, classifier, settings.n, family="fd")
+    )
+    # It is measured on test, and does not belong under val/.
+    own = {f"extractor/{name}_accuracy": classifier.accuracy} if subject.split == "test" else {}
+    yield replace(
+        outcome,
+        metrics=outcome.metrics | own,
+        warnings=[*outcome.warnings, *classifier.warnings],
+        keep={file_name(name, subject.data): classifier.to_bytes()},
+    )
+
+
+def validation_judge(
+    config: TrialConfig, data: Dataset, settings: FdConfig, cache: Path, kept: Path | None
+) -> tuple[Callable[[VAE], dict[str, float]], dict[str, bytes]]:
+    """For searches: ``val/fd_<dataset>-cnn`` of a model in training, as this part has it.
+
+    The classifier is trained here where it is not there yet. The model and all random streams
+    stay as they are.
+
+    Returns:
+        What judges, and the files that all trials share, as in ``Outcome.keep``.
+
+    Raises:
+        AbsentError, EvaluationError: as ``evaluate``; the last also when a model is judged.
+    """
+    name = f"{config.data.dataset}-cnn"
+    for found in obtain(data, name, cache, kept):
+        if not isinstance(found, float):
+            classifier = found
+
+    def measure(model: VAE) -> dict[str, float]:
+        subject = Subject(
+            config, data, model.state_dict(), split="validation", cache=cache, kept=kept
+        )
+        *_, outcome = judge(subject, classifier, settings.n, family="fd")
+        assert isinstance(outcome, Outcome)  # noqa: S101 - judge ends with it
+        scores = {n: v for n, v in outcome.metrics.items() if n.startswith("fd/")}
+        return {on_validation(n): v for n, v in scores.items() if "_floor" not in n}
+
+    return measure, {file_name(name, data): classifier.to_bytes()}

@@ -1,0 +1,151 @@
+"""The real side of a distance, and its floors: the same for every trial, computed once."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from cvae_core.data.scaling import shared
+from cvae_core.data.splits import split_indices
+from cvae_core.evaluation.distances.extractor import Extractor, extract
+from cvae_core.evaluation.distances.frechet import Statistics, frechet_distance, statistics
+from cvae_core.evaluation.distances.kernel_distance import kid, mean_within
+from cvae_core.evaluation.distances.shared_files import content_key, write_shared
+from cvae_core.evaluation.progress import beating, within
+from cvae_core.evaluation.subject import SHARED_SEED, Subject
+from cvae_core.streams import stream
+
+FORMAT = 1
+"""Raised when the files' content or its meaning changes."""
+LEAST = 2
+"""Images that a covariance, and a mean over pairs, needs."""
+EXTRACTED = 0.95
+"""Share of the work once the features are there."""
+
+
+@dataclass(frozen=True)
+class RealSide:
+    """What generated images are compared with.
+
+    ``floors`` holds the distances that real images have: ``frechet``, ``kernel`` (of
+    ``floor_count`` training images from the judged ones), ``frechet_halves`` and
+    ``kernel_halves`` (between two disjoint sets of ``half_count`` training images each). One is
+    missing where there are fewer than two images for it.
+    """
+
+    features: NDArray[np.float32]
+    statistics: Statistics
+    within: float
+    """``mean_within(features)``."""
+    floors: dict[str, float]
+    floor_count: int
+    half_count: int
+    warnings: list[str] = field(default_factory=list)
+
+
+def real_side(subject: Subject, extractor: Extractor, count: int) -> Iterator[float | RealSide]:
+    """The real side of ``count`` judged images, from the cache where it is there.
+
+    Which images are drawn is the same for every trial of a data set and its split.
+
+    Yields:
+        The share that is done, in (0, 1), and at last the real side.
+    """
+    settings = subject.config.data
+    key = content_key(
+        FORMAT,
+        extractor.digest,
+        subject.data.fingerprint(),
+        subject.split,
+        settings.validation_fraction,
+        settings.split_seed,
+        count,
+    )
+    path = subject.cache / f"real-{extractor.name}-n{count}-{key}.npz"
+    found = _read(path, count, extractor.dims)
+    if found is None:
+        found = yield from within(0, 1, _compute(subject, extractor, count))
+        problem = write_shared(path, _to_bytes(found))
+        found.warnings.extend([problem] if problem else [])
+    yield found
+
+
+def _compute(subject: Subject, extractor: Extractor, count: int) -> Iterator[float | RealSide]:
+    settings = subject.config.data
+    train, _ = split_indices(
+        len(subject.data.train), settings.validation_fraction, settings.split_seed
+    )
+    # Rows of one order: the first N are compared with the judged images, and with the next N.
+    drawn = train[_order(len(train), "floor")[: 2 * count]]
+    judged = subject.pixels("judged")
+    judged = judged[_order(len(judged), "judged")[:count]]
+    training = shared(subject.data.train.pixels)[drawn]
+    share = EXTRACTED * len(judged) / (len(judged) + len(training))
+    features = yield from within(0, share, extract(extractor, judged))
+    others = yield from within(share, EXTRACTED, extract(extractor, training))
+    yield (yield from beating(partial(_measured, features, others, count), EXTRACTED))
+
+
+def _measured(features: NDArray[np.float32], others: NDArray[np.float32], count: int) -> RealSide:
+    own, own_within = statistics(features), mean_within(features)
+    floors = {}
+    floor_count, half_count = min(count, len(others)), len(others) // 2
+    first, second = others[:half_count], others[half_count : 2 * half_count]
+    if floor_count >= LEAST:
+        floor = others[:floor_count]
+        floors["frechet"] = frechet_distance(statistics(floor), own)
+        floors["kernel"] = kid(floor, features, within_y=own_within)
+    if half_count >= LEAST:
+        floors["frechet_halves"] = frechet_distance(statistics(first), statistics(second))
+        floors["kernel_halves"] = kid(first, second)
+    return RealSide(features, own, own_within, floors, floor_count, half_count)
+
+
+def _order(count: int, purpose: str) -> Tensor:
+    return torch.randperm(count, generator=stream(SHARED_SEED, f"evaluation/{purpose}"))
+
+
+def _to_bytes(side: RealSide) -> bytes:
+    buffer = io.BytesIO()
+    np.savez(
+        buffer,
+        features=side.features,
+        mean=side.statistics.mean,
+        covariance=side.statistics.covariance,
+        within=side.within,
+        counts=np.array([side.floor_count, side.half_count]),
+        floor_names=np.array(list(side.floors), dtype="U20"),
+        floor_values=np.array(list(side.floors.values()), dtype=np.float64),
+    )
+    return buffer.getvalue()
+
+
+def _read(path: Path, count: int, dims: int) -> RealSide | None:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        names, values = arrays["floor_names"], arrays["floor_values"]
+        floor_count, half_count = map(int, arrays["counts"])
+        side = RealSide(
+            features=arrays["features"],
+            statistics=Statistics(arrays["mean"], arrays["covariance"], count),
+            within=float(arrays["within"]),
+            floors={str(name): float(value) for name, value in zip(names, values, strict=True)},
+            floor_count=floor_count,
+            half_count=half_count,
+        )
+        sound = side.features.shape == (count, dims) and side.statistics.covariance.shape == (
+            dims,
+            dims,
+        )
+    except Exception:  # a damaged file fails in many ways, and computing again mends them all
+        return None
+    return side if sound else None

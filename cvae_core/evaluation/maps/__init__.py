@@ -1,0 +1,1 @@
+"""Part ``umap``: latents in two dimensions, of one trial and of all."""

@@ -1,0 +1,1 @@
+"""Part ``pictures``: reconstructions, samples and training curves."""

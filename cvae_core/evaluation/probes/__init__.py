@@ -1,0 +1,1 @@
+"""Part ``probe``: how well classes can be read off frozen latents."""

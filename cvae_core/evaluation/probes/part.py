@@ -1,0 +1,142 @@
+"""Part ``probe``: how well classes can be read off frozen latents."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cvae_core.errors import AbsentError, EvaluationError
+from cvae_core.evaluation.parts import Outcome
+from cvae_core.evaluation.probes.confusion import confusion_csv, confusion_matrix, confusion_png
+from cvae_core.evaluation.probes.knn import knn_predictions
+from cvae_core.evaluation.probes.probe import accuracy, paper_split, probe_predictions
+from cvae_core.evaluation.progress import beating, within
+from cvae_core.evaluation.settings import ProbeConfig, Representation
+from cvae_core.evaluation.subject import Subject
+from cvae_core.models import ContrastiveVAE
+
+USUAL_NEIGHBOURS = 20
+Latents = NDArray[np.float32]
+Labels = NDArray[np.int64]
+Task = tuple[str, Callable[[], Labels], Labels]
+"""A metric's name, what predicts, and the labels of what it predicts."""
+
+
+def evaluate(subject: Subject, settings: ProbeConfig) -> Iterator[float | Outcome]:
+    """Accuracy of every classifier on every representation, and one confusion matrix.
+
+    The matrix is of the standard protocol, else of the paper's, on the first representation that
+    VAEs have as well: that way it shows the same thing for every trial of a sweep.
+
+    Raises:
+        AbsentError: all images are of one class, or a VAE is asked for projections alone.
+        EvaluationError: too few images, or latents that are not finite.
+    """
+    representations = _representations(subject, settings)
+    fit_labels, labels = subject.labels("fit"), subject.labels("judged")
+    _check(fit_labels, labels, subject, settings)
+    # Not the projection where there is another one: a VAE has none.
+    shown = min(representations, key=lambda kind: kind == "projection")
+    charted = _linear("standard" if "standard" in settings.protocols else "paper", shown)
+    steps = len(representations) * (len(settings.protocols) + (settings.neighbours is not None))
+    outcome = Outcome(
+        facts={"fit_images": len(fit_labels), "judged_images": len(labels)},
+        warnings=_unseen(fit_labels, labels, subject),
+    )
+    yield from within(0, 0.08 / steps, subject.encoded("fit"))
+    yield from within(0.08 / steps, 0.1 / steps, subject.encoded("judged"))
+    for representation in representations:
+        fit = subject.representation(representation, "fit")
+        yield (len(outcome.metrics) + 0.1) / steps
+        judged = subject.representation(representation, "judged")
+        for name, predict, truth in _tasks(
+            settings, representation, (fit, fit_labels), (judged, labels)
+        ):
+            predicted = yield from beating(predict, (len(outcome.metrics) + 0.5) / steps)
+            outcome.metrics[name] = accuracy(predicted, truth)
+            if name == charted:
+                matrix = confusion_matrix(truth, predicted, len(subject.classes))
+                outcome.files.update(_chart(matrix, name, subject))
+    yield outcome
+
+
+def _representations(subject: Subject, settings: ProbeConfig) -> list[Representation]:
+    chosen = list(dict.fromkeys(settings.representations))
+    if not isinstance(subject.model, ContrastiveVAE):
+        chosen = [kind for kind in chosen if kind != "projection"]
+    if not chosen:
+        raise AbsentError("a VAE has no projections to classify: ask for mean or sample as well")
+    return chosen
+
+
+def _check(fit_labels: Labels, labels: Labels, subject: Subject, settings: ProbeConfig) -> None:
+    judged = f"{subject.split} images"
+    for found, what in ((fit_labels, "training images to fit on"), (labels, judged)):
+        if len(set(found.tolist())) == 1:
+            only = subject.classes[int(found[0])]
+            raise AbsentError(
+                f"the {len(found)} {what} are all of class {only!r}: there is nothing to classify"
+            )
+    if "paper" in settings.protocols:
+        fit, score = paper_split(len(labels))
+        if len(set(labels[fit].tolist())) < 2 or not len(score):
+            raise EvaluationError(
+                f"{len(labels)} {judged} are too few for the paper's protocol, which fits on 80 % "
+                "of them: use more images, or leave paper out of the protocols"
+            )
+
+
+def _unseen(fit_labels: Labels, labels: Labels, subject: Subject) -> list[str]:
+    unseen = np.setdiff1d(labels, fit_labels).tolist()
+    if not unseen:
+        return []
+    names = ", ".join(repr(subject.classes[label]) for label in unseen[:5])
+    more = f" and {len(unseen) - 5} more" if len(unseen) > 5 else ""
+    count = int(np.isin(labels, unseen).sum())
+    return [
+        f"no training image is of class {names}{more}: the {count} {subject.split} images of it "
+        "count as wrong"
+    ]
+
+
+def _tasks(
+    settings: ProbeConfig,
+    representation: Representation,
+    fit: tuple[Latents, Labels],
+    judged: tuple[Latents, Labels],
+) -> Iterator[Task]:
+    latents, labels = judged
+    for protocol in dict.fromkeys(settings.protocols):
+        name = _linear(protocol, representation)
+        if protocol == "standard":
+            yield name, partial(probe_predictions, *fit, latents), labels
+        else:
+            first, rest = paper_split(len(labels))
+            predict = partial(probe_predictions, latents[first], labels[first], latents[rest])
+            yield name, predict, labels[rest]
+    k = settings.neighbours
+    if k is not None:
+        name = "probe/knn_accuracy" + ("" if k == USUAL_NEIGHBOURS else f"_k{k}")
+        yield name + _suffix(representation), partial(knn_predictions, *fit, latents, k), labels
+
+
+def _linear(protocol: str, representation: Representation) -> str:
+    paper = "_paper" if protocol == "paper" else ""
+    return f"probe/accuracy{paper}{_suffix(representation)}"
+
+
+def _suffix(representation: Representation) -> str:
+    return "" if representation == "mean" else f"_{representation}"
+
+
+def _chart(matrix: NDArray[np.int64], name: str, subject: Subject) -> dict[str, bytes]:
+    share = 100 * np.trace(matrix) / matrix.sum()
+    title = [subject.label, f"{name} {share:.2f} % of {matrix.sum():,} {subject.split} images"]
+    classes = subject.classes
+    return {
+        "confusion_matrix.csv": confusion_csv(matrix, classes),
+        "confusion_matrix.png": confusion_png(matrix, classes, [line for line in title if line]),
+    }

@@ -1,0 +1,1 @@
+"""Trials side by side: numbers, tables and figures."""

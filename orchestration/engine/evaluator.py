@@ -1,0 +1,190 @@
+"""A worker's evaluations: one part after another, on a model that is loaded once for all."""
+
+from __future__ import annotations
+
+import errno
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from cvae_core.config import TrialConfig
+from cvae_core.data import Dataset
+from cvae_core.errors import CheckpointError, EvaluationError
+from cvae_core.evaluation.parts import Outcome, measure
+from cvae_core.evaluation.subject import Subject
+from cvae_core.training.checkpoint import Checkpoint, read_checkpoint, sha256
+from orchestration import store
+from orchestration.caches import cache_folder
+from orchestration.engine.jobs import Job, Report
+from orchestration.errors import StorageError
+from orchestration.spec.evaluation import part_settings
+
+GONE = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EIO)
+"""What the system says where a file is lost for good."""
+EVERY_S = 5.0
+"""Seconds of a part between two words of how far it is."""
+
+
+class Evaluator:
+    """Measures parts of trials and writes their files.
+
+    Args:
+        datasets: by ``DataConfig.dataset``.
+        folder: the sweep's.
+        device: as PyTorch names it.
+        about: what reports say of the worker.
+    """
+
+    def __init__(
+        self, datasets: Mapping[str, Dataset], folder: Path, device: str, about: dict[str, Any]
+    ) -> None:
+        self._datasets = datasets
+        self._folder = folder
+        self._device = device
+        self._about = about
+        self._measuring: _Measuring | None = None
+        self._judged: tuple[tuple[str, str, bool], Subject] | None = None
+        self.cache = cache_folder() / "evaluation"
+        """What all sweeps of this machine share."""
+        self.kept = folder / "extractors"
+        """What the trials of this sweep share."""
+
+    def drop(self) -> None:
+        """Leave the part under way; the model stays for the next part."""
+        self._measuring = None
+
+    def forget(self) -> None:
+        """Leave the model as well."""
+        self._judged = None
+
+    def keep(self, files: Mapping[str, bytes]) -> None:
+        """Write what the sweep's trials share, where it is not there or is damaged."""
+        for name, content in files.items():
+            path = self.kept / name
+            if not path.is_file() or path.read_bytes() != content:
+                store.write_bytes(path, content)
+
+    def step(self, job: Job) -> Report:
+        """Some seconds of a part; with the last of them its outcome, its files written."""
+        if self._measuring is None:
+            self._measuring = _Measuring(self._steps(job))
+        done = self._measuring.go_on()
+        if not isinstance(done, Outcome):
+            return Report(kind="progress", final=False, epoch={"share": done}, worker=self._about)
+        artifacts = []
+        for name, content in done.files.items():
+            path = "/".join(filter(None, ("artifacts", job.key, job.entry, name)))
+            store.write_bytes(self._folder / path, content)
+            artifacts.append({"path": path, "sha256": sha256(content), "bytes": len(content)})
+        self.keep(done.keep)
+        return Report(
+            kind="evaluated",
+            final=True,
+            metrics=done.metrics,
+            artifacts=artifacts,
+            facts=done.facts,
+            notes=done.warnings,
+            seconds=self._measuring.seconds,
+            worker=self._about,
+        )
+
+    def _steps(self, job: Job) -> Iterator[float | Outcome]:
+        settings = part_settings(job.part, job.settings)
+        if job.key:
+            return measure(job.part, self._subject(job), settings)
+        from cvae_core.evaluation.maps.shared_map import shared_map
+
+        subjects = [self._loaded(each, job.settings["split"]) for each in job.trials]
+        return shared_map(
+            [_means(subject) for subject in subjects],
+            subjects[0].labels("judged"),
+            [subject.label for subject in subjects],
+            subjects[0].classes,
+            settings,
+        )
+
+    def _loaded(self, trial: dict[str, Any], split: Literal["test", "validation"]) -> Subject:
+        config = TrialConfig.from_settings(trial["config"])
+        checkpoint = read_reference(self._folder, trial["checkpoint"], config)
+        return Subject(
+            config,
+            self._datasets[config.data.dataset],
+            checkpoint.selected_weights,
+            split=split,
+            label=trial["label"],
+            cache=self.cache,
+            device=self._device,
+        )
+
+    def _subject(self, job: Job) -> Subject:
+        """The model that a job is about; the same one as before where that is what it is about."""
+        if not job.checkpoints:
+            raise CheckpointError("there is no checkpoint to evaluate")
+        ref, split = job.checkpoints[0], job.settings["split"]
+        # Convergence over epochs is about each epoch's own weights.
+        own = "@" in job.entry
+        which = (ref["sha256"], split, own)
+        if self._judged is None or self._judged[0] != which:
+            self._judged = None  # before another one takes as much memory
+            config = TrialConfig.from_settings(job.config)
+            checkpoint = read_reference(self._folder, ref, config)
+            subject = Subject(
+                config,
+                self._datasets[config.data.dataset],
+                checkpoint.model if own else checkpoint.selected_weights,
+                split=split,
+                epoch=checkpoint.epoch if own else checkpoint.selected_epoch,
+                label=job.label,
+                cache=self.cache,
+                kept=self.kept,
+                device=self._device,
+            )
+            self._judged = (which, subject)
+        self._judged[1].epochs = job.epochs
+        return self._judged[1]
+
+
+class _Measuring:
+    """A part of an evaluation under way, that stops now and then to tell how far it is."""
+
+    def __init__(self, steps: Iterator[float | Outcome]) -> None:
+        self._began = time.perf_counter()
+        self._steps = steps
+
+    @property
+    def seconds(self) -> float:
+        """Since it began."""
+        return time.perf_counter() - self._began
+
+    def go_on(self) -> float | Outcome:
+        """The outcome, or after some seconds how far it is."""
+        until = time.monotonic() + EVERY_S
+        for done in self._steps:
+            if isinstance(done, Outcome) or time.monotonic() >= until:
+                return done
+        raise AssertionError("an evaluation ends with its outcome")
+
+
+def _means(subject: Subject) -> Any:
+    """Latent means (N, D) of the judged images; an error says of which trial."""
+    try:
+        return subject.posterior("judged")[0]
+    except EvaluationError as error:
+        raise EvaluationError(f"{subject.label}: {error}") from error
+
+
+def read_reference(folder: Path, ref: dict[str, Any], config: TrialConfig) -> Checkpoint:
+    """The checkpoint that a ledger names.
+
+    Raises:
+        CheckpointError: it is not there or not whole, or is of another configuration.
+        StorageError: it cannot be read at the moment, which says nothing of it.
+    """
+    try:
+        content = (folder / ref["path"]).read_bytes()
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        kind = CheckpointError if error.errno in GONE else StorageError
+        raise kind(f"{ref['path']} cannot be read ({reason})") from error
+    return read_checkpoint(content, config=config, expected_sha256=ref["sha256"], name=ref["path"])

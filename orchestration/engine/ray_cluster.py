@@ -1,0 +1,198 @@
+"""Ray itself: a local one is started and leaves nothing behind, or a cluster is joined."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+import ray
+from ray._private import ray_constants, services, worker
+
+from orchestration.engine.object_store import object_store_bytes
+from orchestration.errors import UserError
+from orchestration.signals import handle_again
+from orchestration.spec.sweep import Resources
+from orchestration.threads import thread_environment
+
+# Read by Ray when it is imported or started: no telemetry, no habits of its own.
+os.environ.update(
+    RAY_USAGE_STATS_ENABLED="0",
+    RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO="0",
+)
+
+CONNECT_TIMEOUT_S = 5.0
+CLUSTERS = ray_constants.ENABLE_RAY_CLUSTER
+"""Whether Ray lets machines find each other here; else it has the loopback address alone."""
+HEAD = ("gcs_server", "raylet")
+"""Names of the processes without which a local Ray is none; nothing is ended by its name."""
+
+
+class _Apart(services.ConsolePopen):
+    """A process of Ray's, in a session of its own.
+
+    A signal to this program's process group, such as that of a terminal whose window is closed,
+    would else end Ray while this program is still ending its work.
+    """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options, start_new_session=True)
+
+
+services.ConsolePopen = _Apart  # type: ignore[misc]
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A Ray that is up."""
+
+    slots: int
+    """How many trials run at once."""
+    local: bool
+    died: Callable[[], str | None] = lambda: None
+    """Which of the processes without which a local Ray is none has died; None: they live."""
+
+
+class RaySession:
+    """Starts a local Ray, or joins one, and leaves nothing behind.
+
+    Args:
+        address: of a running cluster; None starts a local one.
+        resources: of one trial.
+        max_concurrent: most trials at once; None: as many as fit.
+        data_bytes: size of the data that workers share.
+        temporary: folder for what a local Ray writes; its path has to be short.
+    """
+
+    def __init__(
+        self,
+        address: str | None,
+        resources: Resources,
+        max_concurrent: int | None,
+        data_bytes: int,
+        temporary: Path,
+    ) -> None:
+        self._address = address
+        self._resources = resources
+        self._max_concurrent = max_concurrent
+        self._data_bytes = data_bytes
+        self._temporary = temporary
+        self._head: list[psutil.Process] = []
+
+    def start(self) -> Cluster:
+        """Start or join Ray. Call in the main thread.
+
+        Raises:
+            UserError: the cluster does not answer, or no node can hold a trial.
+        """
+        options: dict[str, Any] = {
+            "log_to_driver": False,
+            "logging_level": "ERROR",
+            "include_dashboard": False,
+            "configure_logging": True,
+            "runtime_env": {"env_vars": thread_environment(self._resources.cpu)},
+        }
+        if self._address is None:
+            options |= {
+                "address": "local",
+                "_temp_dir": str(self._temporary),
+                "object_store_memory": object_store_bytes(self._data_bytes),
+            }
+            options["runtime_env"]["env_vars"]["TMPDIR"] = str(self._temporary)
+        else:
+            del options["include_dashboard"]
+            options["address"] = self._address
+        # Of a Ray that has died under this process the dead remain its children.
+        before = psutil.Process().children()
+        # A local Ray would else listen on every network.
+        ray_constants.ENABLE_RAY_CLUSTER = CLUSTERS and self._address is not None
+        try:
+            ray.init(**options)
+        except (ConnectionError, RuntimeError, ValueError, OSError, TimeoutError) as error:
+            self.stop()
+            where = f"the Ray cluster at {self._address}" if self._address else "a local Ray"
+            raise UserError(
+                f"{where} could not be {'joined' if self._address else 'started'}: "
+                f"{str(error).strip().splitlines()[0] if str(error) else type(error).__name__}"
+            ) from error
+        if self._address is None:
+            children = psutil.Process().children()
+            self._head = [p for p in children if p.name() in HEAD and p not in before]
+        try:
+            return Cluster(self._slots(), self._address is None, self._died)
+        except UserError:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """Leave Ray; a local one ends. Call in the main thread.
+
+        On its way out Ray takes the handler of SIGTERM away, seconds before it has ended.
+        """
+        node = worker._global_node
+        if node is not None:
+            kill = node.kill_all_processes
+
+            def kill_all(*arguments: Any, **options: Any) -> None:
+                handle_again()
+                kill(*arguments, **options)
+
+            node.kill_all_processes = kill_all
+        ray.shutdown()
+        handle_again()
+
+    def _died(self) -> str | None:
+        for process in self._head:
+            with suppress(ChildProcessError):  # Ray itself has taken note of its end
+                if os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+                    continue
+            return f"Ray's process {process.pid}"
+        return None
+
+    def _slots(self) -> int:
+        fitting = 0
+        for node in ray.nodes():
+            if not node["Alive"]:
+                continue
+            has = node["Resources"]
+            by_cpu = int(has.get("CPU", 0) // self._resources.cpu)
+            gpu = self._resources.gpu
+            fitting += min(by_cpu, int(has.get("GPU", 0) / gpu)) if gpu else by_cpu
+        if fitting == 0:
+            total = ray.cluster_resources()
+            raise UserError(
+                f"a trial asks for {self._resources.cpu} CPUs and {self._resources.gpu:g} GPUs, "
+                f"and no node has that many (all together: {total.get('CPU', 0):g} CPUs, "
+                f"{total.get('GPU', 0):g} GPUs); lower resources: in the sweep file"
+            )
+        return min(fitting, self._max_concurrent or fitting)
+
+
+def check_address(address: str) -> None:
+    """Refuse, in seconds, an address at which no Ray answers.
+
+    Raises:
+        UserError: the form of the address is wrong, or nothing answers there.
+    """
+    if address.startswith("ray://"):
+        raise UserError(
+            f"--address {address}: Ray client addresses are not supported, because Tune would then "
+            "run elsewhere; give the address of the head node, such as 10.0.0.1:6379"
+        )
+    if address == "auto":
+        return
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit():
+        raise UserError(f"--address {address}: give host:port, such as 10.0.0.1:6379, or auto")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), CONNECT_TIMEOUT_S).close()
+    except (OSError, OverflowError) as error:
+        raise UserError(
+            f"--address {address}: no Ray cluster answers there ({error}); "
+            "start one with `ray start --head`, or leave --address out"
+        ) from error

@@ -1,0 +1,263 @@
+"""A worker: takes jobs one after another, in whatever process an engine puts it."""
+
+from __future__ import annotations
+
+import gc
+import os
+import platform
+import socket
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from numpy.linalg import LinAlgError
+
+from cvae_core.config import TrialConfig
+from cvae_core.data import Dataset
+from cvae_core.errors import AbsentError, CheckpointError, EvaluationError, NonFiniteLossError
+from cvae_core.memory import memory_error
+from cvae_core.models import VAE
+from cvae_core.training.checkpoint import Checkpoint, sha256
+from cvae_core.training.fit import Judge, Training, When
+from orchestration import store
+from orchestration.engine.evaluator import Evaluator, read_reference
+from orchestration.engine.jobs import Job, Report
+from orchestration.engine.retries import OUT_OF_MEMORY, STORAGE
+from orchestration.errors import StorageError
+from orchestration.ledger.paths import CHECKPOINT_NOW, checkpoint_path
+from orchestration.spec.evaluation import part_settings
+from orchestration.store import FULL
+from orchestration.threads import limit_threads
+
+FIRST_WORD_S = 1.0
+EVERY_S = 5.0
+"""Seconds of an epoch between two words of how far it is; a word costs the worker milliseconds."""
+
+
+class _Epoch:
+    """An epoch under way, that stops now and then to tell how far it is."""
+
+    def __init__(self, training: Training) -> None:
+        self._images = training.images
+        self._steps = training.epoch_by_steps()
+        self._began = time.monotonic()
+        self._done = 0
+
+    def go_on(self) -> dict[str, Any] | None:
+        """Its record; None where there is more to do."""
+        # The first word comes soon, so that a long first epoch is seen to have begun.
+        until = time.monotonic() + (FIRST_WORD_S if self._done == 0 else EVERY_S)
+        for done in self._steps:
+            if isinstance(done, dict):
+                return done | {"at": time.time()}
+            self._done = done
+            if time.monotonic() >= until and done < self._images:
+                return None
+        raise AssertionError("an epoch ends with its record")
+
+    def so_far(self) -> dict[str, float]:
+        """Share, pace and what the whole of it will take."""
+        spent, share = time.monotonic() - self._began, self._done / self._images
+        return {
+            "share": share,
+            "images_per_s": self._done / spent,
+            "epoch_s": spent / share,
+        }
+
+
+class Worker:
+    """Carries out a job step by step; a failure becomes a report, never a dead process."""
+
+    def __init__(
+        self, datasets: Mapping[str, Dataset], folder: Path, *, threads: int, gpu: bool
+    ) -> None:
+        self._datasets = datasets
+        self._folder = folder
+        self._device = "cuda" if gpu else "cpu"
+        self._about = {
+            "host": socket.gethostname(),
+            "pid": os.getpid(),
+            "threads": limit_threads(threads),
+            "device": torch.cuda.get_device_name() if gpu else platform.machine(),
+        }
+        self._job: Job | None = None
+        self._training: Training | None = None
+        self._epoch: _Epoch | None = None
+        self._evaluator = Evaluator(datasets, folder, self._device, self._about)
+        self._from_epoch = 0
+        self._notes: list[str] = []
+        self._saved_at = 0.0
+
+    def start(self, job: Job) -> None:
+        """Take a job up; nothing is done yet.
+
+        Of the job before it nothing stays but a model that is being evaluated part by part.
+        """
+        self._job = job
+        self._drop()
+        if job.kind == "train":
+            self._evaluator.forget()
+        self._from_epoch = 0
+        self._notes = []
+        self._saved_at = time.monotonic()
+
+    def step(self) -> Report:
+        """An epoch of training, some seconds of a long one, or a whole evaluation."""
+        job = self._job
+        if job is None:
+            raise RuntimeError("a worker was asked to step without a job")
+        try:
+            return self._train(job) if job.kind == "train" else self._evaluator.step(job)
+        except Exception as error:  # reported to the driver, which decides what follows
+            self._drop()
+            report = _failed(error, self._about)
+        # Only here the error has gone, and with it what its frames still held.
+        if (report.failure or {}).get("kind") == OUT_OF_MEMORY:
+            gc.collect()
+            if self._device == "cuda":
+                torch.cuda.empty_cache()
+        return report
+
+    def _drop(self) -> None:
+        self._training = None
+        self._epoch = None
+        self._evaluator.drop()
+
+    def _train(self, job: Job) -> Report:
+        if self._training is None:
+            self._training = self._begin(job)
+        training = self._training
+        record = None
+        if not training.finished:
+            self._epoch = self._epoch or _Epoch(training)
+            record = self._epoch.go_on()
+            if record is None:
+                return Report(
+                    kind="progress",
+                    final=False,
+                    from_epoch=self._from_epoch,
+                    epoch=self._epoch.so_far(),
+                    worker=self._about,
+                )
+            self._epoch = None
+            self._note_undecided(job, record)
+        due = (
+            training.finished
+            or bool(job.every_epochs and training.epoch % job.every_epochs == 0)
+            # Where a trial is stopped, its newest checkpoint is of that epoch.
+            or training.epoch in job.decision_epochs
+            or time.monotonic() - self._saved_at >= job.min_interval_s
+            or (self._folder / CHECKPOINT_NOW).exists()
+        )
+        return Report(
+            kind="epoch",
+            final=training.finished,
+            from_epoch=self._from_epoch,
+            epoch=record,
+            checkpoint=self._save(job, training) if record is not None and due else None,
+            worker=self._about,
+            notes=self._notes,
+        )
+
+    def _note_undecided(self, job: Job, record: dict[str, Any]) -> None:
+        note = f"no early stopping: {job.decision_metric} is not measured"
+        due = record["epoch"] in job.decision_epochs
+        if due and job.decision_metric not in record["metrics"] and note not in self._notes:
+            self._notes.append(note)
+
+    def _begin(self, job: Job) -> Training:
+        config = TrialConfig.from_settings(job.config)
+        start = self._newest_good(job, config)
+        self._from_epoch = 0 if start is None else start.epoch
+        training = Training(
+            config,
+            self._datasets[config.data.dataset],
+            start=start,
+            probe_every=job.probe_every,
+            probe_at=_decided_by(job, "val/probe_accuracy"),
+            judges=self._judges(job, config),
+            device=self._device,
+        )
+        probed = job.probe_every or _decided_by(job, "val/probe_accuracy")
+        if probed and not training.has_classes:
+            self._notes.append("no val/probe_accuracy: the training images are all of one class")
+        return training
+
+    def _judges(self, job: Job, config: TrialConfig) -> list[Judge]:
+        when = When(job.fd_every, _decided_by(job, "val/fd_"))
+        if not when.every and not when.at:
+            return []
+        from cvae_core.evaluation.distances.fd import validation_judge
+
+        data = self._datasets[config.data.dataset]
+        settings = part_settings("fd", job.settings)
+        try:
+            shared = self._evaluator
+            judge, keep = validation_judge(config, data, settings, shared.cache, shared.kept)
+            shared.keep(keep)
+        except AbsentError as error:
+            self._notes.append(f"no val/fd: {error}")
+            return []
+
+        def measured(model: VAE) -> dict[str, float]:
+            try:
+                return judge(model)
+            except (EvaluationError, LinAlgError) as error:  # the training is none the worse
+                self._notes.append(f"no val/fd: {error}")
+                return {}
+
+        return [(when, measured)]
+
+    def _newest_good(self, job: Job, config: TrialConfig) -> Checkpoint | None:
+        for ref in job.checkpoints:
+            try:
+                return read_reference(self._folder, ref, config)
+            except CheckpointError as error:
+                self._notes.append(f"checkpoint of epoch {ref['epoch']} was not used: {error}")
+        return None
+
+    def _save(self, job: Job, training: Training) -> dict[str, Any]:
+        content = training.checkpoint().to_bytes()
+        path = checkpoint_path(job.key, job.attempt, training.epoch)
+        store.write_bytes(self._folder / path, content)
+        self._saved_at = time.monotonic()
+        return {
+            "epoch": training.epoch,
+            "path": path,
+            "sha256": sha256(content),
+            "bytes": len(content),
+        }
+
+
+def _decided_by(job: Job, metrics: str) -> list[int]:
+    """Epochs after which a scheduler wants to know one of these metrics, named by their start."""
+    return job.decision_epochs if job.decision_metric.startswith(metrics) else []
+
+
+KINDS: list[tuple[str, Callable[[Exception], bool]]] = [
+    (OUT_OF_MEMORY, lambda error: memory_error(error) is not None),
+    (STORAGE, lambda error: isinstance(error, StorageError) or getattr(error, "errno", 0) in FULL),
+    ("loss not finite", lambda error: type(error) is NonFiniteLossError),
+    ("evaluation", lambda error: type(error) is EvaluationError),
+    ("checkpoint", lambda error: type(error) is CheckpointError),
+]
+"""What a failure is called: the first that fits, else ``error``; retries.py says what becomes of
+each."""
+
+
+def _failed(error: Exception, worker: dict[str, Any]) -> Report:
+    """What is reported of an error; of those that name their cause no traceback is needed."""
+    if isinstance(error, AbsentError):
+        failure = {"kind": "absent", "message": str(error)}
+        return Report(kind="absent", final=True, failure=failure, worker=worker)
+    kind = next((kind for kind, meant in KINDS if meant(error)), "error")
+    said = memory_error(error) or error
+    named = kind not in ("error", OUT_OF_MEMORY)
+    message = str(said) if named else f"{type(said).__name__}: {said}"
+    failure = {"kind": kind, "message": message}
+    if kind not in (STORAGE, "evaluation", "checkpoint"):
+        failure["traceback"] = traceback.format_exc()
+    return Report(kind="failed", final=True, failure=failure, worker=worker)

@@ -1,0 +1,320 @@
+"""The truth about a sweep: one folder, one small document per trial, paths relative to it."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from orchestration import store
+from orchestration.errors import DamagedError, UserError
+from orchestration.ledger.documents import (
+    CheckpointRef,
+    Evaluated,
+    Study,
+    Sweep,
+    Trial,
+    checked,
+    end_attempt,
+)
+
+
+class Ledger:
+    """One sweep's folder. The driver alone writes, and holds the lock while it does."""
+
+    def __init__(self, folder: Path, sweep: Sweep, trials: dict[str, Trial]) -> None:
+        self.folder = folder
+        self.sweep = sweep
+        self.trials = trials
+        self.studies: dict[str, Study] = {}
+        self._guard = threading.RLock()
+        self._files: dict[str, tuple[set[str], str | None]] = {}
+        """Of each trial: checkpoints on disk, and the newest that its document names."""
+
+    @classmethod
+    def create(cls, folder: Path, sweep: Sweep) -> Ledger:
+        """A new ledger, written at once."""
+        ledger = cls(folder, sweep, {})
+        ledger.save_sweep()
+        return ledger
+
+    @classmethod
+    def open(cls, folder: Path) -> Ledger:
+        """Read a ledger, without taking the lock: every document is whole at any time.
+
+        Raises:
+            UserError: there is none, or a document is damaged or of a newer version.
+        """
+        try:
+            document = store.read_document(folder / "sweep.json")
+        except FileNotFoundError:
+            raise UserError(f"{folder}: there is no sweep here") from None
+        sweep = checked(Sweep, document, folder / "sweep.json")
+        trials = [_read_trial(path) for path in sorted((folder / "trials").glob("*.json"))]
+        ledger = cls(folder, sweep, {trial.key: trial for trial in trials})
+        ledger.studies = read_studies(folder)
+        return ledger
+
+    @staticmethod
+    def exists(folder: Path) -> bool:
+        """Whether a sweep was begun in this folder."""
+        return (folder / "sweep.json").is_file()
+
+    def planned_keys(self) -> list[str]:
+        """Keys of the present plan: of the grid's trials, then of what its studies asked for."""
+        return planned_keys(self.sweep, self.studies)
+
+    def planned_studies(self) -> list[Study]:
+        """The studies of the present plan, in its order."""
+        return [self.studies[key] for key in self.sweep.studies if key in self.studies]
+
+    def planned(self) -> list[Trial]:
+        """The trials of the present plan, in its order."""
+        return [self.trials[key] for key in self.planned_keys() if key in self.trials]
+
+    def save_sweep(self) -> None:
+        """Write the sweep's own document."""
+        with self._guard:
+            content = self.sweep.model_dump(mode="json")
+            store.write_document(self.folder / "sweep.json", content, keep_previous=True)
+
+    def save(self, trial: Trial) -> None:
+        """Write a trial's document.
+
+        Checkpoints that it does not name are removed, but for the newest that the version before
+        names: with each of the two versions the trial can be continued.
+        """
+        with self._guard:
+            self.trials[trial.key] = trial
+            path = self.folder / "trials" / f"{trial.key}.json"
+            store.write_document(path, trial.model_dump(mode="json"), keep_previous=True)
+            there, newest = self._files.get(trial.key, (set(), None))
+            named = {ref.path for ref in trial.checkpoints}
+            superfluous = there - named - {newest}
+            self._files[trial.key] = (there | named) - superfluous, _newest(trial.checkpoints)
+            for name in sorted(superfluous):
+                store.remove(self.folder / name)
+
+    def save_study(self, study: Study) -> None:
+        """Write a study's document."""
+        with self._guard:
+            self.studies[study.key] = study
+            path = self.folder / "studies" / f"{study.key}.json"
+            store.write_document(path, study.model_dump(mode="json"), keep_previous=True)
+
+    def change(self, key: str, change: Callable[[Trial], None]) -> Trial:
+        """Change a trial and write it, as one step to other threads."""
+        with self._guard:
+            trial = self.trials[key]
+            change(trial)
+            self.save(trial)
+            return trial
+
+    def note_evaluation(self, key: str, entry: str, evaluated: Evaluated) -> None:
+        """Write down what an evaluation found, of a trial or (empty key) of the whole sweep.
+
+        Where it failed, or could not be had, the figures and files found before stay beside that.
+        """
+        evaluations = self.trials[key].evaluations if key else self.sweep.evaluations
+        before = evaluations.get(entry)
+        if before is not None and evaluated.state in ("failed", "absent"):
+            evaluated = evaluated.model_copy(
+                update={name: getattr(before, name) for name in ("metrics", "artifacts", "facts")}
+            )
+        if key:
+            self.change(key, partial(_enter_evaluation, entry, evaluated))
+        else:
+            with self._guard:
+                self.sweep.evaluations[entry] = evaluated
+                self.save_sweep()
+
+    def snapshot(self, key: str) -> Trial:
+        """A copy that another thread may read at leisure."""
+        with self._guard:
+            return self.trials[key].model_copy(deep=True)
+
+    @property
+    def has_failures(self) -> bool:
+        """Whether anything of the plan has failed."""
+        shared = [part.state for part in self.sweep.evaluations.values()]
+        return "failed" in shared or any(trial.has_failures for trial in self.planned())
+
+    def put_back_failed(self, keys: tuple[str, ...], parts: Iterable[str]) -> None:
+        """Put failed trials and failed evaluations of the plan back in line.
+
+        Args:
+            keys: of trials; empty: all that have failed.
+            parts: that the sweep wants by itself: others would be forgotten and not come again.
+        """
+        for trial in self.planned():
+            if (not keys or trial.key in keys) and trial.has_failures:
+                self.change(trial.key, partial(_put_back, frozenset(parts)))
+        if not keys:
+            self.forget_missing(
+                ("", entry)
+                for entry, part in list(self.sweep.evaluations.items())
+                if part.state == "failed"
+            )
+
+    def forget_missing(self, entries: Iterable[tuple[str, str]]) -> None:
+        """Let evaluations that failed, or could not be had, be tried again.
+
+        Args:
+            entries: keys of trials (empty: the whole sweep), and names among their evaluations.
+        """
+        for key, entry in entries:
+            evaluations = self.trials[key].evaluations if key else self.sweep.evaluations
+            done = evaluations.get(entry)
+            if done is None or done.state not in ("failed", "absent"):
+                continue
+            if key:
+                self.change(key, partial(_forget, entry))
+            else:
+                with self._guard:
+                    del self.sweep.evaluations[entry]
+                    self.save_sweep()
+
+    def recover(self) -> list[str]:
+        """Put trials that a dead driver left running back in line; their keys.
+
+        Documents that are damaged are replaced by the version before, which is what was read.
+        Checkpoints that no document names and writes that were cut off are removed.
+        """
+        self.mend()
+        store.remove_parts(self.folder)
+        for key, trial in self.trials.items():
+            named = {ref.path for ref in trial.checkpoints}
+            before = _newest(_checkpoints_before(self.folder / "trials" / f"{key}.json"))
+            self._files[key] = named | ({before} if before else set()), _newest(trial.checkpoints)
+        self._remove_unnamed()
+        lost = [trial.key for trial in self.trials.values() if trial.state == "running"]
+        for key in lost:
+            # That the driver died says nothing of the trial.
+            self.change(key, lambda trial: end_attempt(trial, "lost", "pending", counted=False))
+        return lost
+
+    def remove_unfinished(self) -> None:
+        """Remove what lost workers have left: writes cut off, and checkpoints never reported.
+
+        Call when no worker writes any more; the driver itself may.
+        """
+        with self._guard:
+            for kind in ("checkpoints", "artifacts"):
+                store.remove_parts(self.folder / kind)
+            self._remove_unnamed()
+
+    def _remove_unnamed(self) -> None:
+        there = {name for names, _ in self._files.values() for name in names}
+        # Also those of a document of which it is not known whether it was written.
+        there |= {ref.path for trial in self.trials.values() for ref in trial.checkpoints}
+        for path in (self.folder / "checkpoints").rglob("*.pt"):
+            if path.relative_to(self.folder).as_posix() not in there:
+                store.remove(path)
+
+    def mend(self) -> list[Path]:
+        """Put the version before in the place of each damaged document; the places of those.
+
+        To be called before anything is written: a damaged document is not to become the version
+        before of another one.
+        """
+        damaged = self.damaged()
+        for path in damaged:
+            store.restore(path)
+        return damaged
+
+    def damaged(self) -> list[Path]:
+        """Documents of which the version before is read, because they are damaged."""
+        return [path for path in self._documents() if store.is_damaged(path)]
+
+    def is_intact(self, ref: Mapping[str, Any]) -> bool:
+        """Whether a checkpoint is there as it was written."""
+        try:
+            content = (self.folder / ref["path"]).read_bytes()
+        except OSError:
+            return False
+        return hashlib.sha256(content).hexdigest() == str(ref["sha256"])
+
+    def _documents(self) -> list[Path]:
+        paths = [self.folder / "sweep.json"]
+        for kind in ("trials", "studies"):
+            paths += sorted((self.folder / kind).glob("*.json"))
+        return paths
+
+
+def _read_trial(path: Path) -> Trial:
+    try:
+        return checked(Trial, store.read_document(path), path)
+    except DamagedError as error:
+        raise DamagedError(
+            *error.lines, f"move it away, and trial {path.stem} is trained from its beginning"
+        ) from None
+
+
+def _newest(refs: Iterable[CheckpointRef]) -> str | None:
+    newest = max(refs, key=lambda ref: ref.epoch, default=None)
+    return None if newest is None else newest.path
+
+
+def _checkpoints_before(path: Path) -> list[CheckpointRef]:
+    """Checkpoints that the version before of a trial's document names."""
+    try:
+        return checked(Trial, store.read_document(store.previous(path)), path).checkpoints
+    except (FileNotFoundError, UserError):
+        return []
+
+
+def read_studies(folder: Path) -> dict[str, Study]:
+    """A sweep's studies by key.
+
+    Raises:
+        UserError: a document is damaged or of a newer version.
+    """
+    paths = sorted((folder / "studies").glob("*.json"))
+    studies = [checked(Study, store.read_document(path), path) for path in paths]
+    return {study.key: study for study in studies}
+
+
+def planned_keys(sweep: Sweep, studies: Mapping[str, Study]) -> list[str]:
+    """Keys of a sweep's trials: of those of the grid, then of those that its studies asked for."""
+    keys = list(sweep.plan)
+    for study in (studies[key] for key in sweep.studies if key in studies):
+        keys += [ask.key for ask in study.asks]
+        keys += study.replicates
+    return list(dict.fromkeys(keys))
+
+
+def _is_damaged(part: Evaluated) -> bool:
+    return part.state == "failed" and part.error is not None and part.error.kind == "checkpoint"
+
+
+def _enter_evaluation(entry: str, evaluated: Evaluated, trial: Trial) -> None:
+    trial.evaluations[entry] = evaluated
+    if evaluated.state == "finished" and "@" not in entry:  # so the last checkpoint is good
+        trial.checkpoints = [ref for ref in trial.checkpoints if not ref.spare]
+
+
+def _forget(entry: str, trial: Trial) -> None:
+    # What was found before stays until something new is.
+    trial.evaluations[entry].state = "pending"
+    trial.evaluations[entry].error = None
+
+
+def _put_back(parts: frozenset[str], trial: Trial) -> None:
+    if trial.state == "failed":
+        trial.state = "pending"
+        # Workers lost so far do not count against the retries of the new attempt.
+        for attempt in trial.attempts:
+            attempt.counted = attempt.counted and attempt.outcome != "lost"
+    damaged = [entry for entry, part in trial.evaluations.items() if _is_damaged(part)]
+    if trial.state in ("finished", "stopped") and any("@" not in entry for entry in damaged):
+        trial.state = "pending"  # it goes on from its newest good checkpoint
+    # Of a stopped trial the sweep wants none by itself.
+    wanted = frozenset() if trial.state == "stopped" else parts
+    trial.evaluations = {
+        entry: part
+        for entry, part in trial.evaluations.items()
+        if part.state != "failed" or entry not in wanted
+    }

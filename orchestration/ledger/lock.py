@@ -1,0 +1,129 @@
+"""A sweep's lock: one command at a time writes, and the others are told which."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from orchestration import store
+from orchestration.errors import UserError
+from orchestration.ledger.ledger import Ledger
+from orchestration.ledger.links import refuse_links_out
+from orchestration.ledger.processes import FILE as PROCESSES
+from orchestration.ledger.processes import find, identity, is_here, place
+from orchestration.redact import without_credentials
+from orchestration.storage import storage_flags
+
+LOCK = "lock"
+HOLDER = "holder.json"
+STOP = "stop.json"
+"""What asks the holder to end; see ``stopping``."""
+BEFORE_LEDGER = (LOCK, HOLDER, STOP, PROCESSES)
+"""What a command writes into the folder of a sweep that has not begun, beside logs."""
+
+
+@dataclass(frozen=True)
+class Holder:
+    """The command that works on a sweep."""
+
+    pid: int
+    host: str
+    command: str
+    since: float
+    """Seconds since 1970."""
+
+    def __str__(self) -> str:
+        since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(self.since))
+        return f"`{self.command}` (process {self.pid} on {self.host}, since {since})"
+
+
+@contextmanager
+def locked(folder: Path, *, keep_request: bool = False) -> Iterator[None]:
+    """Hold a sweep's lock. It goes with the process that holds it, however that ends.
+
+    Args:
+        folder: of the sweep.
+        keep_request: leave what lies there and asks the holder to end, because the one before this
+            one was the same command; else an earlier one was meant, and it is dropped.
+
+    Raises:
+        UserError: another process holds it, there may be no writing, or a link leads out of
+            the folder.
+    """
+    lock = FileLock(folder / LOCK)
+    with store.storing(folder / LOCK):
+        refuse_links_out(folder)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise UserError(_told(folder)) from None
+    try:
+        if not keep_request:
+            store.remove(folder / STOP)
+        process = {"process": identity(os.getpid()), "command": _command(), "since": time.time()}
+        store.write_document(folder / HOLDER, {**place(folder), **process})
+        yield
+    finally:
+        store.remove(folder / HOLDER)
+        store.remove(folder / STOP)
+        lock.release()
+
+
+@contextmanager
+def made_and_locked(folder: Path, *, keep_request: bool = False) -> Iterator[None]:
+    """Make a sweep's folder and hold its lock; where no sweep comes of it, the folder goes again.
+
+    Raises:
+        UserError: as ``locked``, or the folder cannot be made.
+    """
+    fresh = [path for path in folder.absolute().parents if not path.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be made ({error.strerror}); see --storage") from None
+    with locked(folder, keep_request=keep_request):
+        try:
+            yield
+        finally:
+            if not Ledger.exists(folder):
+                for name in BEFORE_LEDGER:
+                    store.remove(folder / name)
+                store.remove_folder(folder / "logs")
+                for path in (folder, *fresh):
+                    store.remove_empty(path)
+
+
+def holder(folder: Path) -> Holder | None:
+    """Who works on a sweep: None where nobody does, as far as it can be told from here."""
+    try:
+        noted = store.read_document(folder / HOLDER)
+        process, host = noted["process"], noted["host"]
+        holds = Holder(process["pid"], host, noted["command"], noted["since"])
+    except (FileNotFoundError, UserError, KeyError, TypeError):
+        return None
+    if host == socket.gethostname() and not (is_here(noted, folder) and find(process)):
+        return None
+    return holds
+
+
+def _told(folder: Path) -> str:
+    name = [folder.name, *storage_flags(folder.parent)]
+    watch, stop = (shlex.join(["cvae-sweep", command, *name]) for command in ("status", "stop"))
+    holds = holder(folder)
+    who = "another cvae-sweep is at work on this sweep" + (f": {holds}" if holds else "")
+    return f"{folder}: {who}; watch it with `{watch}`, or end it with `{stop}`"
+
+
+def _command() -> str:
+    """The command line, without passwords."""
+    arguments = [without_credentials(argument) for argument in sys.argv[1:]]
+    return shlex.join([Path(sys.argv[0]).name, *arguments])

@@ -1,0 +1,1 @@
+"""What is to be done: trials, evaluations, data; and how long it takes."""

@@ -1,0 +1,48 @@
+"""A loaded data set, described."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cvae_core.data import Dataset
+SHOWN = 10
+
+
+def data_document(
+    data: Dataset, folder: Path | None, content: str | None, load_s: float
+) -> dict[str, Any]:
+    """What ``data --json`` prints; sizes are those in memory, in 1,000,000 bytes."""
+    arrays = [a for part in (data.train, data.test) for a in (part.pixels, part.labels)]
+    return {
+        "name": data.name,
+        "folder": None if folder is None else str(folder),
+        "train": len(data.train),
+        "test": len(data.test),
+        "shape": list(data.image_shape),
+        "classes": list(data.classes),
+        "fingerprint": data.fingerprint(),
+        "content": content,
+        "size_mb": round(sum(array.nbytes for array in arrays) / 1e6, 1),
+        "load_s": round(load_s, 2),
+    }
+
+
+def data_lines(document: dict[str, Any]) -> list[str]:
+    """The same for people."""
+    classes = document["classes"]
+    names = ", ".join(classes[:SHOWN]) + (", …" if len(classes) > SHOWN else "")
+    channels, height, width = document["shape"]
+    rows = {
+        "data set": document["name"],
+        "folder": document["folder"] or "none: it comes with scikit-learn",
+        "images": f"{document['train']:,} to train on, {document['test']:,} to test on",
+        "shape": f"{height}×{width}, {'grey' if channels == 1 else 'RGB'}",
+        "classes": f"{len(classes)}: {names}",
+        "fingerprint": document["fingerprint"][:12],
+        "content": document["content"],
+        "size": f"{document['size_mb']:,} MB in memory",
+        "loaded in": f"{document['load_s']:.1f} s",
+    }
+    return [f"{label:<12} {value}" for label, value in rows.items() if value is not None]

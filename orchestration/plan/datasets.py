@@ -1,0 +1,75 @@
+"""Data sets for sweeps: where they lie, loading them with progress, errors as a person's."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cvae_core.config import DataConfig
+from cvae_core.errors import DataError
+from orchestration.errors import UserError
+from orchestration.terminal.console import Console
+
+if TYPE_CHECKING:
+    from cvae_core.data import Dataset
+from orchestration.caches import cache_folder, default_data_root
+
+
+def root_of(config: DataConfig, data_root: Path | None) -> Path:
+    """The folder below which a data set lies; images of one's own: the working directory."""
+    if data_root is not None:
+        return data_root
+    return Path.cwd() if config.name == "folder" else default_data_root()
+
+
+def place(config: DataConfig, data_root: Path | None) -> Path | None:
+    """Folder of a data set's files, absolute; none for the digits."""
+    from cvae_core.data.sources import data_folder
+
+    folder = data_folder(config, root_of(config, data_root))
+    return None if folder is None else folder.absolute()
+
+
+def load(config: DataConfig, data_root: Path | None, console: Console) -> Dataset:
+    """Load a data set, fetching or decoding it where that was not done before.
+
+    Raises:
+        UserError: it is missing, damaged or cannot be fetched.
+    """
+    root = root_of(config, data_root)
+    with _told(config, console) as tell:
+        from cvae_core.data import load_dataset
+
+        return load_dataset(config, root, cache=cache_folder(), on_progress=tell)
+
+
+def content(config: DataConfig, data_root: Path | None, console: Console) -> str:
+    """Hash of the files of a folder of images, for ``config.content``.
+
+    Raises:
+        UserError: the folder is missing or not laid out as it should be.
+    """
+    root = root_of(config, data_root)
+    with _told(config, console) as tell:
+        from cvae_core.data import folder_content
+
+        return folder_content(config, root, cache=cache_folder(), on_progress=tell)
+
+
+@contextmanager
+def _told(config: DataConfig, console: Console) -> Iterator[Callable[[str, int, int], None]]:
+    """Progress, warnings and errors, as a person is to see them."""
+    try:
+        with console.busy(f"loading {config.name}", plain=False) as busy:
+            import cvae_core.data  # noqa: F401 - with PyTorch, which takes seconds
+
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always", UserWarning)
+                yield busy.progress
+    except DataError as error:
+        raise UserError(str(error)) from error
+    for text in dict.fromkeys(str(warning.message) for warning in caught):
+        console.warning(text)

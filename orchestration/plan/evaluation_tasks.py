@@ -1,0 +1,106 @@
+"""Which parts of which trials' evaluations are still to be done."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from cvae_core.evaluation.parts import PARTS
+from orchestration.errors import UserError
+from orchestration.ledger.documents import CheckpointRef, Evaluated, Trial
+from orchestration.ledger.entries import entry_at
+from orchestration.ledger.ledger import Ledger
+from orchestration.spec.evaluation import Evaluation, same_settings
+
+TRAINED = ("finished", "stopped")
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What ``evaluate`` is asked to add."""
+
+    only: tuple[str, ...] = ()
+    """Parts; empty: those of the sweep file."""
+    trials: tuple[str, ...] = ()
+    """Keys; empty: every trial that was trained to its end."""
+    every_checkpoint: bool = False
+    """On validation, for every checkpoint that is kept."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """One part of one trial's evaluation, of its last checkpoint or of an earlier one."""
+
+    key: str
+    part: str
+    settings: dict[str, Any]
+    checkpoint: CheckpointRef | None = None
+    """None: the one that the trial ends with."""
+
+    @property
+    def entry(self) -> str:
+        """Its name among the trial's evaluations."""
+        return self.part if self.checkpoint is None else entry_at(self.part, self.checkpoint.epoch)
+
+
+def tasks_of(trial: Trial, evaluation: Evaluation, wish: Wish | None = None) -> list[Task]:
+    """All that a trained trial's evaluation consists of, done or not, in its order.
+
+    Of a trial that was stopped early it is what ``evaluate --trial`` has asked for.
+    """
+    if trial.state not in TRAINED:
+        return []
+    adding, wish = wish is not None, wish or Wish()
+    if wish.trials and trial.key not in wish.trials:
+        return []
+    wanted = evaluation.wanted(wish.only)
+    if adding and not wish.only:
+        # What was asked for by name, and could not be had then, is still wanted.
+        tried = {entry for entry, done in trial.evaluations.items() if done.state != "finished"}
+        wanted |= evaluation.wanted(tuple(tried & set(PARTS))) if tried & set(PARTS) else {}
+    if wish.every_checkpoint:
+        tasks = [
+            Task(trial.key, part, settings | {"split": "validation"}, ref)
+            for ref in sorted(trial.checkpoints, key=lambda ref: ref.epoch)
+            if not ref.spare
+            for part, settings in wanted.items()
+        ]
+    else:
+        tasks = [Task(trial.key, part, settings) for part, settings in wanted.items()]
+    if trial.state == "stopped" and trial.key not in wish.trials:
+        # It was stopped to save time: of its own accord nothing is measured, but what was
+        # asked for once is kept up.
+        return [task for task in tasks if adding and task.entry in trial.evaluations]
+    return tasks
+
+
+def is_open(task: Task, trial: Trial) -> bool:
+    """Whether a task was not done yet, or was done with other settings."""
+    done = trial.evaluations.get(task.entry, Evaluated())
+    if done.state == "pending":
+        return True
+    # Where a file lies changes no result, but may be why there is none yet.
+    results = done.state == "finished"
+    return not same_settings(task.part, done.settings, task.settings, results=results)
+
+
+def open_tasks(trial: Trial, evaluation: Evaluation, wish: Wish | None = None) -> list[Task]:
+    """Those of a trial's tasks that are to be done."""
+    return [task for task in tasks_of(trial, evaluation, wish) if is_open(task, trial)]
+
+
+def check_wish(wish: Wish, ledger: Ledger) -> None:
+    """Refuse a wish for trials that are not there or have nothing to be evaluated.
+
+    Raises:
+        UserError: it names the trial.
+    """
+    name = ledger.sweep.name
+    for key in wish.trials:
+        trial = ledger.trials.get(key)
+        if trial is None or key not in ledger.planned_keys():
+            raise UserError(f"there is no trial {key!r} in {name}; see cvae-sweep status {name}")
+        if trial.state not in TRAINED:
+            raise UserError(
+                f"trial {key} of {name} is {trial.state}: only trained trials can be evaluated"
+            )

@@ -1,0 +1,80 @@
+"""From a sweep file to trials with keys, and to the studies that will ask for trials."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from cvae_core.config import DataConfig, TrialConfig
+from orchestration.errors import UserError
+from orchestration.spec.sweep import SweepSpec
+from orchestration.spec.trial_key import canonical, trial_key
+from orchestration.study.cells import StudyPlan, plan_studies
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The trials of a sweep by key, in the order in which they are to run; or its studies."""
+
+    trials: dict[str, TrialConfig]
+    studies: dict[str, StudyPlan] = field(default_factory=dict)
+
+    @property
+    def configs(self) -> list[TrialConfig]:
+        """Of the trials; of a study, whose trials are not known yet, an example."""
+        return [*self.trials.values(), *(study.example for study in self.studies.values())]
+
+    @property
+    def datasets(self) -> dict[str, DataConfig]:
+        """The data sets in use by ``DataConfig.dataset``, each once."""
+        return {config.data.dataset: config.data for config in self.configs}
+
+    @property
+    def size(self) -> int:
+        """How many trials there are in the end, as far as it is known; without replicates."""
+        return len(self.trials) + sum(study.trials for study in self.studies.values())
+
+
+def make_plan(spec: SweepSpec, content: Callable[[DataConfig], str] | None = None) -> Plan:
+    """Grid × seeds, with combinations that compute the same thing collapsed into one trial.
+
+    A VAE has no λ and no τ, so it runs once per remaining combination. With a search each
+    combination is a study instead, and they collapse in the same way.
+
+    Args:
+        spec: of the sweep.
+        content: hash of a folder's images, which is part of a trial's identity; without it the
+            trials of a folder have keys that are good for counting alone.
+
+    Raises:
+        UserError: two different configurations have the same key, or a folder has other images
+            than were asked for.
+    """
+    cells = [_with_content(TrialConfig.from_settings(cell), content) for cell in spec.cells()]
+    if spec.search is not None:
+        return Plan({}, plan_studies(spec.search, cells))
+    return Plan(_by_key(cells))
+
+
+def _with_content(config: TrialConfig, content: Callable[[DataConfig], str] | None) -> TrialConfig:
+    if config.data.name != "folder" or content is None:
+        return config
+    found, asked = content(config.data), config.data.content
+    if asked not in (None, found):
+        raise UserError(
+            f"data.content: the images of {config.data.path or 'the folder'} have the content "
+            f"{found}, and {asked} was asked for; restore the files, or leave data.content out"
+        )
+    data = dataclasses.replace(config.data, content=found)
+    return dataclasses.replace(config, data=data)
+
+
+def _by_key(configs: Iterable[TrialConfig]) -> dict[str, TrialConfig]:
+    trials: dict[str, TrialConfig] = {}
+    for config in configs:
+        key = trial_key(config)
+        known = trials.setdefault(key, config)
+        if canonical(known) != canonical(config):
+            raise UserError(f"two trials have the same key {key}; change either of them a little")
+    return trials

@@ -1,0 +1,48 @@
+"""The trials that a plan comes to in the end, those of its studies included."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from cvae_core.config import TrialConfig
+from orchestration.ledger.documents import Study
+from orchestration.ledger.ledger import Ledger
+from orchestration.plan.plan import Plan
+from orchestration.study.cells import StudyPlan
+from orchestration.study.progress import distinct, missing
+
+
+def expected_trials(
+    plan: Plan,
+    ledger: Ledger | None,
+    stand_in: Callable[[StudyPlan], TrialConfig] = lambda study: study.example,
+) -> dict[str, TrialConfig]:
+    """All trials by key; those that were not asked for yet have keys that no trial has.
+
+    Args:
+        plan: of the sweep.
+        ledger: of what has been done; None: nothing.
+        stand_in: what a study's trials are like, where they need not be told apart.
+    """
+    trials = dict(plan.trials)
+    for study in plan.studies.values():
+        stored = None if ledger is None else ledger.studies.get(study.key)
+        known = asked_keys(stored) + ([] if stored is None else stored.replicates)
+        coming = to_ask(study, ledger) + study.replicates
+        coming -= 0 if stored is None else len(stored.replicates)
+        made_up = [f"{study.key}.{number}" for number in range(coming)]
+        trials |= dict.fromkeys([*known, *made_up], stand_in(study))
+    return trials
+
+
+def asked_keys(study: Study | None) -> list[str]:
+    """Keys of the trials that a study has asked for, each once."""
+    return [] if study is None else [ask.key for ask in distinct(study)]
+
+
+def to_ask(study: StudyPlan, ledger: Ledger | None) -> int:
+    """How many trials a study will still ask for, as far as it is known."""
+    stored = None if ledger is None else ledger.studies.get(study.key)
+    if ledger is None or stored is None:
+        return study.trials
+    return missing(stored.model_copy(update={"trials": study.trials}), ledger.trials)

@@ -1,0 +1,164 @@
+"""A plan as plain values and as a table."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from cvae_core.config import TrialConfig
+from orchestration.ledger.ledger import Ledger
+from orchestration.plan.plan import Plan
+from orchestration.plan.trials_to_come import asked_keys
+from orchestration.spec.dimensions import Dimension
+from orchestration.spec.flat_names import flat
+from orchestration.spec.trial_names import (
+    LABELS,
+    Names,
+    names_of,
+    setting_text,
+    settings_of,
+    trial_fields,
+)
+from orchestration.study.cells import StudyPlan
+from orchestration.terminal.tables import Column, Sheet
+from orchestration.words import count
+
+
+def plan_words(plan: Plan) -> str:
+    """How much a plan is: ``6 trials``, or ``2 studies of 40 trials each``."""
+    if not plan.studies:
+        return count(len(plan.trials), "trial")
+    study = next(iter(plan.studies.values()))
+    several = len(plan.studies) > 1
+    words = f"{count(len(plan.studies), 'study')} of {count(study.trials, 'trial')}"
+    words += " each" if several else ""
+    if study.replicates:
+        whose = "each study's best" if several else "the best"
+        words += f", and {count(study.replicates, 'replicate')} of {whose}"
+    return words
+
+
+def plan_document(name: str, plan: Plan, storage: Path) -> dict[str, Any]:
+    """The trials of a plan, each with the state that its ledger knows, and its studies."""
+    folder = storage / name
+    ledger = Ledger.open(folder) if Ledger.exists(folder) else None
+    trials = [_trial(key, config, ledger) for key, config in plan.trials.items()]
+    for study in plan.studies.values():
+        trials += _trials_of(study, ledger)
+    studies = [_study(study, ledger) for study in plan.studies.values()]
+    return {"name": name, "trials": trials} | ({"studies": studies} if studies else {})
+
+
+def _trial(key: str, config: TrialConfig, ledger: Ledger | None) -> dict[str, Any]:
+    known = None if ledger is None else ledger.trials.get(key)
+    state = "pending" if known is None else known.state
+    return {"key": key, "state": state, **trial_fields(config)}
+
+
+def _trials_of(study: StudyPlan, ledger: Ledger | None) -> list[dict[str, Any]]:
+    """The trials that a study has asked for so far, then its replicates."""
+    stored = None if ledger is None else ledger.studies.get(study.key)
+    if ledger is None or stored is None:
+        return []
+    numbers = {ask.key: ask.number for ask in reversed(stored.asks)}
+    params = {ask.key: ask.params for ask in stored.asks}
+    trials = []
+    for key in [*asked_keys(stored), *stored.replicates]:
+        known = ledger.trials.get(key)
+        if known is None and key not in params:
+            continue
+        config = TrialConfig.from_settings(known.config) if known else study.config(params[key])
+        about = {"study": study.key, "number": numbers.get(key)}
+        trials.append(_trial(key, config, ledger) | about)
+    return trials
+
+
+def _study(study: StudyPlan, ledger: Ledger | None) -> dict[str, Any]:
+    stored = None if ledger is None else ledger.studies.get(study.key)
+    keys = asked_keys(stored)
+    states = Counter(ledger.trials[key].state for key in keys if ledger and key in ledger.trials)
+    return {
+        "key": study.key,
+        "name": study.name,
+        "space": {d.name: d.to_json() for d in study.dimensions},
+        "objectives": [objective.model_dump() for objective in study.objectives],
+        "trials": study.trials,
+        "asked": len(keys),
+        "done": states["finished"] + states["stopped"],
+        "failed": states["failed"],
+        "end": None if stored is None else stored.end,
+        "replicates": study.replicates,
+    }
+
+
+def plan_tables(document: dict[str, Any]) -> list[Sheet]:
+    """A plan for a terminal: its studies, if it has some, and the trials that are known."""
+    tables = [_studies_table(document)] if "studies" in document else []
+    return tables + ([_trials_table(document)] if document["trials"] or not tables else [])
+
+
+def _studies_table(document: dict[str, Any]) -> Sheet:
+    studies = document["studies"]
+    spaces = [
+        ", ".join(search_words(Dimension.from_json(*item)) for item in study["space"].items())
+        for study in studies
+    ]
+    columns = [
+        Column("study", [study["name"] for study in studies]),
+        Column("trials", [str(study["trials"]) for study in studies], right=True),
+        Column("asked", [str(study["asked"]) for study in studies], right=True),
+        Column("done", [str(study["done"]) for study in studies], right=True),
+        Column("searched", spaces, least=20),
+    ]
+    each = " each" if len(studies) > 1 else ""
+    title = f"{count(len(studies), 'study')} of {count(studies[0]['trials'], 'trial')}{each}"
+    return Sheet(f"{document['name']}: {title}", columns)
+
+
+def search_words(dimension: Dimension) -> str:
+    """What is searched: such as ``β 1e-08…0.1 (log)``."""
+    name = LABELS.get(dimension.name, dimension.name)
+    if dimension.kind == "choice":
+        return f"{name} {' | '.join(map(setting_text, dimension.choices))}"
+    scale = " (log)" if dimension.log else ""
+    step = "" if dimension.step is None else f" (step {dimension.step:g})"
+    return f"{name} {dimension.low:g}…{dimension.high:g}{scale}{step}"
+
+
+def _trials_table(document: dict[str, Any]) -> Sheet:
+    trials = document["trials"]
+    names = names_of(trials)
+    columns = [
+        Column("trial", [trial["key"] for trial in trials]),
+        Column("state", [trial["state"] for trial in trials]),
+        *setting_columns(trials, names),
+    ]
+    for title, name in (("data", "data.name"), ("epochs", "epochs")):
+        if name not in names.varied:
+            cells = [str(flat(trial["config"])[name]) for trial in trials]
+            columns.append(Column(title, cells, rank=5, right=title == "epochs"))
+    many = count(len(trials), "trial")
+    so_far = f"{many} asked for so far" if "studies" in document else many
+    return Sheet(f"{document['name']}: {so_far}", columns, trial_names(trials, names))
+
+
+def setting_columns(trials: list[dict[str, Any]], names: Names) -> list[Column]:
+    """Model, β, λ, τ, whatever else varies, and seed; those that vary are the last to go."""
+    values = [settings_of(TrialConfig.from_settings(trial["config"])) for trial in trials]
+    shown = list(dict.fromkeys(("model", "beta", "lambda", "tau", *names.varied, "seed")))
+    return [
+        Column(
+            LABELS.get(name) or names.labels.get(name, name),
+            [setting_text(known.get(name)) for known in values],
+            rank=0 if varies else 9,
+            setting=varies,
+        )
+        for name in shown
+        for varies in [name in names.varied or name == "model" or (name == "seed" and names.seeds)]
+    ]
+
+
+def trial_names(trials: list[dict[str, Any]], names: Names) -> list[str]:
+    """What the trials are called, each on one line."""
+    return [names.name(TrialConfig.from_settings(trial["config"])) for trial in trials]

@@ -1,0 +1,93 @@
+"""What ``run`` was asked to do, and what can be checked before it begins."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cvae_core.config import DataConfig
+from orchestration.errors import UserError
+from orchestration.ledger.ledger import Ledger
+from orchestration.plan import datasets
+from orchestration.plan.plan import Plan, make_plan
+from orchestration.terminal.console import Console
+
+if TYPE_CHECKING:
+    from cvae_core.data import Dataset
+from orchestration.run.request import Request
+
+
+def plan_of(request: Request, console: Console) -> Plan:
+    """The trials of a request; the images of folders are looked at, because keys depend on them.
+
+    Raises:
+        UserError: a folder of images is missing or not as it should be.
+    """
+    known: dict[str | None, str] = {}
+
+    def content(config: DataConfig) -> str:
+        if config.path not in known:
+            root = request.flags.root_of(config)
+            try:
+                known[config.path] = datasets.content(config, root, console)
+            except UserError as error:
+                moved = (
+                    "where the folder was moved, run the sweep file with --set data.path=NEW; "
+                    "finished trials stay finished"
+                )
+                raise UserError(*error.lines, *([moved] if request.stored_plan else [])) from None
+        return known[config.path]
+
+    return make_plan(request.spec, content)
+
+
+def prepare(
+    request: Request, plan: Plan, ledger: Ledger | None, console: Console
+) -> tuple[dict[str, Dataset], dict[str, str]]:
+    """Load the data and check what can be checked before the sweep begins.
+
+    Returns:
+        Data sets and their fingerprints by ``DataConfig.dataset``.
+
+    Raises:
+        UserError: the request cannot be carried out here.
+    """
+    from joblib import cpu_count
+
+    if request.flags.address is not None:
+        from orchestration.engine.ray_cluster import check_address
+
+        check_address(request.flags.address)
+    elif request.spec.resources.cpu > cpu_count():
+        raise UserError(
+            f"resources.cpu: a trial asks for {request.spec.resources.cpu} CPUs, and this machine "
+            f"has {cpu_count()}; lower it in the sweep file or with --set resources.cpu=1"
+        )
+    _check_gpus(request)
+    loaded = {
+        name: datasets.load(config, request.flags.root_of(config), console)
+        for name, config in plan.datasets.items()
+    }
+    fingerprints = {name: dataset.fingerprint() for name, dataset in loaded.items()}
+    if ledger is not None:
+        for name, fingerprint in fingerprints.items():
+            if ledger.sweep.data.get(name, fingerprint) != fingerprint:
+                root = request.flags.root_of(plan.datasets[name])
+                raise UserError(
+                    f"{name} under {root} is not the data that {request.folder} was begun with; "
+                    "name that data with --data-root, or give the sweep another name"
+                )
+    return loaded, fingerprints
+
+
+def _check_gpus(request: Request) -> None:
+    asked = request.spec.resources.gpu
+    if not asked or request.flags.address is not None:
+        return
+    import torch
+
+    there = torch.cuda.device_count()
+    if asked > there:
+        raise UserError(
+            f"resources.gpu: a trial asks for {asked:g} GPUs, and PyTorch finds {there} on this "
+            "machine; lower it in the sweep file or with --set resources.gpu=0"
+        )

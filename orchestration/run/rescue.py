@@ -1,0 +1,93 @@
+"""When Ray has died under a run: the program begins anew."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestration import store
+from orchestration.engine.results import Door
+from orchestration.errors import StorageError
+from orchestration.ledger.ledger import Ledger
+from orchestration.ledger.paths import CHECKPOINT_NOW
+from orchestration.ledger.processes import end_left_behind
+from orchestration.run.end import end, say_behind
+from orchestration.run.request import Request
+from orchestration.run.restart import MOST, deaths, ear
+from orchestration.run.start import mend
+from orchestration.run.stop import stop_requested
+from orchestration.signals import Heard, heard_there, let_through, take_note
+from orchestration.terminal.console import Console
+from orchestration.tracking.place import Place
+from orchestration.tracking.syncer import Bringer
+from orchestration.tracking.thread import TrackingThread
+
+TRACKING_END_S = 30.0
+"""For so long at most MLflow is told how an interrupted sweep stands."""
+
+
+@dataclass
+class Rescue:
+    """Saves a sweep whose Ray has died: this program begins anew, at once, and continues it.
+
+    Where that was asked to stop, or where Ray dies again and again before anything gets done, the
+    new one cleans up and ends.
+    """
+
+    request: Request
+    console: Console
+    heard: Heard
+    door: Door | None = None
+
+    def __call__(self, what: str) -> None:
+        """Does not return; the main thread may be waiting for Ray."""
+        died = 1 if self.door is not None and self.door.taken else deaths() + 1
+        self.console.warning(
+            f"{what} died (killed, or out of memory; see {self.request.folder}/logs/ray.log)"
+        )
+        self.console.give_back()
+        # Every way to ask for an end is a signal: the new program hears of those that have come.
+        self.request.program.again(died, self.heard.hand_over())
+
+
+def begin_anew(request: Request, place: Place, console: Console) -> bool:
+    """What a program does first that took the place of one under which Ray had died.
+
+    It ends and removes what that one left behind. Call with the sweep's lock held.
+
+    Returns:
+        Whether the sweep is to be continued; else it was brought to rest, and that was said.
+    """
+    folder = request.folder
+    end_left_behind(folder)
+    store.remove(folder / CHECKPOINT_NOW)
+    asked = heard_there(ear()) or stop_requested(folder)
+    if not asked and deaths() <= MOST:
+        let_through()
+        console.line("Ray is started anew, and the sweep continues")
+        return True
+    take_note()
+    if Ledger.exists(folder):
+        _bring_to_rest(folder, place, console)
+    console.quiet = False
+    if not asked:
+        console.line(f"Ray died {deaths()} times in a row before anything got done")
+    console.line("interrupted; nothing is lost. To continue:")
+    console.line(request.command)
+    return False
+
+
+def _bring_to_rest(folder: Path, place: Place, console: Console) -> None:
+    try:
+        ledger = Ledger.open(folder)
+        mend(ledger, console)
+        ledger.recover()
+        end(ledger, interrupted=True)
+    except StorageError as error:
+        for line in error.lines:
+            console.warning(line)
+        return
+    thread = TrackingThread(Bringer(place, ledger), lambda _: None)
+    thread.start()
+    if not thread.finish(TRACKING_END_S):
+        say_behind(ledger, console)

@@ -1,0 +1,78 @@
+"""This program, begun anew in the same process: what is left when Ray's own processes have died.
+
+Ray ends a driver under which it has died, without a word: seconds later, or within a tenth of one.
+So the program that dies does nothing more, and the one that takes its place cleans up after it.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import NoReturn
+
+from orchestration.background import meanwhile
+
+VARIABLE = "CVAE_SWEEP_RAY_DIED"
+"""Set where a command goes on after Ray's death: how often in a row nothing was done before it."""
+EAR = "CVAE_SWEEP_EAR"
+"""Set there as well: the file descriptor at which the signals are heard that the command got."""
+MOST = 3
+EVERY_S = 0.01
+
+
+@dataclass(frozen=True)
+class Program:
+    """How this program was started."""
+
+    arguments: tuple[str, ...] = field(default_factory=lambda: tuple(sys.orig_argv))
+    environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
+
+    def again(self, died: int, ear: int) -> NoReturn:
+        """Replace this process by one that was started in the same way.
+
+        Args:
+            died: how often in a row Ray has died.
+            ear: file descriptor at which signals are heard.
+        """
+        environment = {**self.environment, VARIABLE: str(died), EAR: str(ear)}
+        os.execve(sys.executable, list(self.arguments), environment)  # noqa: S606 - itself
+
+
+def deaths() -> int:
+    """How often in a row Ray has died under this command before it got anything done."""
+    return _number(VARIABLE)
+
+
+def ear() -> int:
+    """File descriptor at which the signals are heard that the program before this one got."""
+    return _number(EAR)
+
+
+def _number(variable: str) -> int:
+    text = os.environ.get(variable, "")
+    return int(text) if text.isdigit() else 0
+
+
+@contextmanager
+def watching(died: Callable[[], str | None], then: Callable[[str], None]) -> Iterator[None]:
+    """Look many times a second whether something has died meanwhile; if so, say it once.
+
+    Args:
+        died: its name; None while it lives.
+        then: called in a thread, since the main thread may wait for what is dead.
+    """
+
+    def look() -> bool:
+        name = died()
+        if name is not None:
+            then(name)
+        return name is not None
+
+    try:
+        with meanwhile("Ray's life", EVERY_S, look):
+            yield
+    finally:
+        look()

@@ -1,0 +1,149 @@
+"""``resume`` and ``retry``: a sweep continued from what its ledger keeps, without its file."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import replace
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from cvae_core.config import NUMERICS
+from cvae_core.errors import ConfigError
+from orchestration import __version__
+from orchestration.errors import UserError
+from orchestration.ledger.documents import Sweep
+from orchestration.ledger.folders import sweep_folder
+from orchestration.ledger.ledger import Ledger
+from orchestration.plan.evaluation_tasks import Wish, check_wish
+from orchestration.plan.plan import Plan
+from orchestration.redact import without_credentials
+from orchestration.run.request import Flags, Request
+from orchestration.run.restart import deaths
+from orchestration.run.start import git_commit
+from orchestration.spec.sweep import SweepSpec
+from orchestration.storage import storage_flags
+from orchestration.terminal.console import Console
+from orchestration.tracking.config import load_mlflow_config
+from orchestration.words import count
+
+
+def stored_request(
+    name: str,
+    storage: Path,
+    flags: Flags,
+    *,
+    command: str,
+    retry: tuple[str, ...] | None = None,
+    wish: Wish | None = None,
+) -> Request:
+    """The request that a sweep was last started with.
+
+    Args:
+        name: of the sweep.
+        storage: folder of all sweeps.
+        flags: from the command line; each that is given wins over the stored one.
+        command: the command line that continues.
+        retry: keys of failed trials to be trained again; empty: all of them; None: none.
+        wish: evaluations to be added, without training; None: the sweep itself.
+
+    Raises:
+        UserError: there is no such sweep or trial, or it was begun by another version.
+    """
+    ledger = Ledger.open(sweep_folder(name, storage))
+    sweep = ledger.sweep
+    if not sweep.plan and not sweep.studies:
+        raise UserError(
+            f"{ledger.folder}: the sweep was cut off before its plan was noted; "
+            "run its sweep file again"
+        )
+    try:
+        spec = SweepSpec.model_validate(sweep.spec)
+        spec.evaluation.wanted()
+    except (ValidationError, ConfigError) as error:
+        many = count(error.error_count() if isinstance(error, ValidationError) else 1, "setting")
+        raise UserError(
+            f"{ledger.folder}: its plan was noted by cvae-sweep {sweep.code.get('version')}, and "
+            f"this one ({__version__}) cannot read it ({many} not known or not valid here); "
+            "run its sweep file again, or use that version"
+        ) from None
+    if spec.name != ledger.folder.name:
+        raise UserError(
+            f"{ledger.folder}: holds the sweep {spec.name!r}; a sweep's folder has its name. "
+            "Rename the folder"
+        )
+    _check_numerics(sweep)
+    for key in (retry or ()) if not deaths() else ():  # it may have been trained meanwhile
+        if key not in ledger.planned_keys():
+            status = shlex.join(["cvae-sweep", "status", name, *storage_flags(storage)])
+            raise UserError(f"there is no trial {key!r} in {name}; see {status}")
+        trial = ledger.trials.get(key)
+        if trial is not None and not trial.has_failures and trial.state in ("finished", "stopped"):
+            raise UserError(f"trial {key} of {name} has not failed: it is {trial.state}")
+    if wish is not None:
+        check_wish(wish, ledger)
+    return Request(
+        spec=spec,
+        storage=storage,
+        command=command,
+        flags=flags.over(stored_flags(sweep)),
+        stored_plan=True,
+        # Begun anew after Ray's death, it has put them back already.
+        retry=retry if ledger.has_failures and not deaths() else None,
+        wish=wish,
+    )
+
+
+def stored_flags(sweep: Sweep) -> Flags:
+    """The flags that a sweep was last started with, as far as they are not better known here."""
+    stored = Flags.from_stored(sweep.flags)
+    here = load_mlflow_config().tracking_uri
+    if here is not None and without_credentials(here) == stored.tracking_uri:
+        # The stored address has no user and no password; the one in force here may have both.
+        return replace(stored, tracking_uri=None)
+    return stored
+
+
+def _check_numerics(sweep: Sweep) -> None:
+    noted = sweep.code.get("numerics", str(NUMERICS))
+    if noted != str(NUMERICS):
+        raise UserError(
+            f"{sweep.name}: this version of cvae-sweep computes differently (numerics {NUMERICS}) "
+            f"than the one that trained it ({sweep.code.get('version')}, numerics {noted}), so the "
+            "trials would not be comparable. Continue with that version, or train everything "
+            "again with this one: cvae-sweep run and its sweep file"
+        )
+
+
+def check_stored_plan(ledger: Ledger, plan: Plan) -> None:
+    """Refuse to continue with other trials than those that the ledger has planned.
+
+    Raises:
+        UserError: the images of a folder have changed, or this version reads the plan differently.
+    """
+    sweep = ledger.sweep
+    noted, now = {*sweep.plan, *sweep.studies}, {*plan.trials, *plan.studies}
+    if noted == now:
+        return
+    raise UserError(
+        f"{sweep.name}: its plan cannot be continued as it was noted: of "
+        f"{count(len(noted), 'study' if sweep.studies else 'trial')} {len(noted & now)} would be "
+        "the same now. "
+        + (
+            "The images in the folder have changed since. Put them back, or train on the new ones: "
+            if any(config.name == "folder" for config in plan.datasets.values())
+            else "This version has other defaults. Use the version that began it, or accept them: "
+        )
+        + "cvae-sweep run and its sweep file"
+    )
+
+
+def say_what_changed(ledger: Ledger, console: Console) -> None:
+    """A line where the code is not the one that the sweep was last run with."""
+    noted = ledger.sweep.code
+    version, commit = noted.get("version", ""), noted.get("git_commit", "")
+    now = git_commit()
+    if version != __version__:
+        console.line(f"the code has changed since: version {version} then, {__version__} now")
+    elif commit and now and commit != now:
+        console.line(f"the code has changed since: commit {commit[:10]} then, {now[:10]} now")

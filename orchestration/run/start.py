@@ -1,0 +1,123 @@
+"""What the ledger notes of a start: the plan in force, the flags, the code, the data."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+import uuid
+from pathlib import Path
+
+from cvae_core.config import NUMERICS
+from orchestration import __version__
+from orchestration.ledger.documents import Study, Sweep, Trial
+from orchestration.ledger.ledger import Ledger
+from orchestration.plan.plan import Plan
+from orchestration.redact import without_credentials
+from orchestration.run.request import Request
+from orchestration.spec.sweep import SweepSpec
+from orchestration.study.cells import StudyPlan
+from orchestration.terminal.console import Console
+from orchestration.tracking.syncer import forget_signatures
+
+
+def new_ledger(request: Request, fingerprints: dict[str, str]) -> Ledger:
+    """The ledger of a sweep that begins."""
+    sweep = Sweep(
+        name=request.spec.name,
+        sweep_id=uuid.uuid4().hex,
+        created=time.time(),
+        spec={},
+        plan=[],
+        data=fingerprints,
+    )
+    return Ledger.create(request.folder, sweep)
+
+
+def mend(ledger: Ledger, console: Console) -> None:
+    """Put damaged documents right before anything is written, and say so."""
+    for path in ledger.mend():
+        console.warning(f"{path} was damaged; the version before it is used")
+
+
+def enter_plan(
+    ledger: Ledger,
+    request: Request,
+    plan: Plan,
+    fingerprints: dict[str, str],
+    console: Console,
+) -> None:
+    """Note the plan in force; say so where it is not the one before."""
+    sweep = ledger.sweep
+    before, now = {*sweep.plan, *sweep.studies}, {*plan.trials, *plan.studies}
+    if before and before != now:
+        what = "studies" if plan.studies else "trials"
+        say = console.warning if before - now else console.line
+        say(
+            f"the plan has changed: {len(now - before)} {what} are new, "
+            f"{len(before - now)} have left it (their results stay); if that was not meant, press "
+            "Ctrl-C and give the same file and --set as before"
+        )
+    # Before the plan that names them: what is planned is there, whenever this is cut off.
+    for key, config in plan.trials.items():
+        if key not in ledger.trials:
+            ledger.save(Trial(key=key, config=config.to_settings()))
+    for study in plan.studies.values():
+        enter_study(ledger, request.spec, study)
+    sweep.plan, sweep.studies = list(plan.trials), list(plan.studies)
+    sweep.spec = request.spec.model_dump(mode="json")
+    sweep.flags = request.flags.to_stored()
+    sweep.data |= fingerprints
+    sweep.code = {"version": __version__, "git_commit": git_commit(), "numerics": str(NUMERICS)}
+    ledger.save_sweep()
+
+
+def enter_study(ledger: Ledger, spec: SweepSpec, plan: StudyPlan) -> None:
+    """Note a study, or how many trials it is to have now."""
+    known = ledger.studies.get(plan.key)
+    if known is not None:
+        if known.trials != plan.trials or known.name != plan.name:
+            known.trials, known.name = plan.trials, plan.name
+            ledger.save_study(known)
+        return
+    search = spec.search
+    if search is None:
+        raise ValueError("a study comes from a search")
+    ledger.save_study(
+        Study(
+            key=plan.key,
+            name=plan.name,
+            fixed=plan.fixed,
+            space={dimension.name: dimension.to_json() for dimension in plan.dimensions},
+            objectives=[objective.model_dump(mode="json") for objective in plan.objectives],
+            sampler=search.sampler,
+            seed=plan.seed,
+            startup=search.startup,
+            trials=plan.trials,
+        )
+    )
+
+
+def note_tracking(ledger: Ledger, uri: str) -> None:
+    """Note where MLflow is; one that is new to the sweep is to be told everything."""
+    sweep = ledger.sweep
+    shown = without_credentials(uri)
+    if sweep.tracking_uri != shown:
+        forget_signatures(ledger.folder)
+        sweep.experiment_id = None
+    sweep.tracking_uri = shown
+    ledger.save_sweep()
+
+
+def git_commit() -> str:
+    """Commit of the checkout that this program runs from; empty where there is none."""
+    try:
+        result = subprocess.run(
+            ["git", "rev-parse", "HEAD"],  # noqa: S607 - whichever git is installed
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            timeout=5,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return result.stdout.strip() if result.returncode == 0 else ""

@@ -1,0 +1,92 @@
+"""``stop``: a request from another terminal, dropped into the sweep's folder.
+
+The command that works on the sweep sees it within a second, and takes it as a first Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from orchestration import store
+from orchestration.background import meanwhile
+from orchestration.commands import program
+from orchestration.errors import UserError
+from orchestration.ledger.ledger import Ledger
+from orchestration.ledger.lock import STOP, Holder, holder
+from orchestration.storage import storage_flags
+from orchestration.terminal.console import Console
+
+EVERY_S = 0.5
+PATIENCE_S = 120.0
+
+
+@contextmanager
+def stoppable(folder: Path) -> Iterator[None]:
+    """Be stopped by requests meanwhile; call with the sweep's lock held.
+
+    Args:
+        folder: of the sweep.
+    """
+    request = folder / STOP
+
+    def look() -> bool:
+        asked = stop_requested(folder)
+        if asked:
+            os.kill(os.getpid(), signal.SIGTERM)
+            store.remove(request)
+        return asked
+
+    with meanwhile("stop requests", EVERY_S, look):
+        yield
+
+
+def stop_requested(folder: Path) -> bool:
+    """Whether a request lies there that nobody has seen yet."""
+    return (folder / STOP).exists()
+
+
+def stop_sweep(folder: Path, console: Console) -> None:
+    """Have the command that works on a sweep end gracefully, and wait for that.
+
+    Raises:
+        UserError: it does not end.
+    """
+    holds = holder(folder)
+    again = _resume(folder) if holds is None or Ledger.exists(folder) else holds.command
+    if holds is None:
+        console.line(f"{folder.name}: nothing is at work on this sweep")
+    else:
+        store.write_document(folder / STOP, {"pid": holds.pid, "at": time.time()})
+        console.line(f"{folder.name}: asked {holds} to stop")
+        with console.busy("epochs under way are to end, which takes 30 s at most"):
+            ended = _wait(folder, holds)
+        if not ended:
+            store.remove(folder / STOP)
+            raise UserError(
+                f"{folder}: {holds} does not end; `kill -9 {holds.pid}` on {holds.host} ends it, "
+                "and the command below cleans up what it leaves",
+                again,
+            )
+        console.line(f"{folder.name}: stopped")
+    console.line(f"to continue: {again}")
+
+
+def _wait(folder: Path, holds: Holder) -> bool:
+    until = time.monotonic() + PATIENCE_S
+    while time.monotonic() < until:
+        now = holder(folder)
+        if now is None or (now.pid, now.host) != (holds.pid, holds.host):
+            return True
+        time.sleep(EVERY_S / 2)
+    return False
+
+
+def _resume(folder: Path) -> str:
+    command = ["resume", folder.name, *storage_flags(folder.parent)]
+    return shlex.join([program("cvae-sweep"), *command])

@@ -1,0 +1,1 @@
+"""The sweep file: read, layered and validated; a trial's settings, key and name."""

@@ -1,0 +1,1 @@
+"""What is wrong with a section of a sweep file."""

@@ -1,0 +1,127 @@
+"""Which metrics a search or a scheduler may look at, and whether anybody computes them."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from cvae_core.config import TrialConfig
+from cvae_core.evaluation.metrics import Metric, describe
+from orchestration.spec.evaluation import Evaluation, part_settings
+
+TERMS = ("loss", "reconstruction", "kl", "contrastive")
+OPEN = ("val/probe_accuracy", *(f"{split}/{term}" for split in ("val", "train") for term in TERMS))
+FD = "val/fd_<data>-cnn"
+COMPARABLE = "val/probe_accuracy or val/reconstruction"
+_FD = re.compile(r"val/fd_(?P<data>.+)-cnn(?:_n(?P<count>\d+))?")
+
+
+@dataclass(frozen=True)
+class Trials:
+    """What is known of a sweep's trials before any is trained."""
+
+    configs: Sequence[TrialConfig]
+    """One of each cell of the grid."""
+    models: frozenset[str]
+    """All that occur, in the grid or in the space."""
+    evaluation: Evaluation
+
+
+def sealed(name: str) -> str | None:
+    """Why a metric is none for searches and schedulers, and what to write; None: it is one."""
+    if name in OPEN or _FD.fullmatch(name):
+        return None
+    if name.startswith("time/"):
+        return f"depends on the machine and its other work; write {COMPARABLE}"
+    if describe(name) is None:
+        close = difflib.get_close_matches(name, OPEN, n=1)
+        hint = f'did you mean "{close[0]}"?' if close else f"known here: {', '.join(OPEN)}, {FD}"
+        return f"nobody computes {name}; {hint}"
+    if name.startswith("val/"):
+        return (
+            f"{name} is measured by the evaluation after training, if at all, and is not there in "
+            f"time; write {_instead(name)}"
+        )
+    return (
+        f"{name} is measured on the test images, which stay sealed until a trial is done; "
+        f"write {_instead(name)}"
+    )
+
+
+def _instead(name: str) -> str:
+    """The nearest metric of validation."""
+    family = name.removeprefix("val/").replace("_", "/", 1) if name.startswith("val/") else name
+    if family.split("/")[0] in ("fd", "kid", "fid"):
+        return f"{FD} (with evaluation: {{fd_every: 5}})"
+    if "reconstruction" in family or "elbo" in family:
+        return "val/reconstruction"
+    return "val/probe_accuracy"
+
+
+def interval(name: str) -> str | None:
+    """The setting of ``evaluation`` that says how often a metric is measured; None: always."""
+    if name == "val/probe_accuracy":
+        return "probe_every"
+    return "fd_every" if _FD.fullmatch(name) else None
+
+
+def measured_every(name: str, evaluation: Evaluation) -> int:
+    """Epochs between two values of a metric that is not sealed; 0: it is not measured."""
+    every = interval(name)
+    return 1 if every is None else int(getattr(evaluation, every))
+
+
+def not_computed(name: str, trials: Trials, *, needed_at_rungs: bool = False) -> str | None:
+    """Why a metric is not measured in some trial of the sweep; None: it is, in all.
+
+    Args:
+        name: of a metric that is not sealed.
+        trials: of the sweep.
+        needed_at_rungs: whether a scheduler has it measured where it needs it in any case.
+    """
+    if name.endswith("/contrastive") and "vae" in trials.models:
+        return (
+            "is nothing that a VAE has, and the sweep has VAEs; leave them out, or write "
+            f"{COMPARABLE}"
+        )
+    if not measured_every(name, trials.evaluation) and not needed_at_rungs:
+        every = interval(name)
+        return f"is not computed with evaluation.{every}: 0; write evaluation: {{{every}: 5}}"
+    found = _FD.fullmatch(name)
+    if found is None:
+        return None
+    return _other_fd(name, found["count"], trials)
+
+
+def _other_fd(name: str, count: str | None, trials: Trials) -> str | None:
+    """Why a Fréchet distance of this name is not measured in some trial."""
+    given = trials.evaluation.fd
+    asked = part_settings("fd", given if isinstance(given, dict) else {}).n
+    if count is not None and int(count) != asked:
+        return f"is not computed with evaluation.fd.n: {asked}; leave _n{count} out"
+    suffix = "" if count is None else f"_n{count}"
+    for config in trials.configs:
+        dataset = re.escape(config.data.dataset)
+        if config.data.name == "folder" and config.data.content is None:
+            # The hash of the images is not known before they are read.
+            dataset = dataset.replace(re.escape("folder--"), "folder-[0-9a-f]{12}-")
+        if not re.fullmatch(f"val/fd_{dataset}-cnn{suffix}", name):
+            return (
+                f"is not computed for {config.data.name}: it is val/fd_{config.data.dataset}-cnn "
+                "there; a sweep that looks at it has one data set"
+            )
+    return None
+
+
+def not_comparable(metric: Metric, name: str, varied: Iterable[str], trials: Trials) -> str | None:
+    """Why a metric cannot compare trials that differ in these settings; None: it can."""
+    changing = metric.changed_by(varied, contrastive="cvae" in trials.models)
+    if not changing:
+        return None
+    better = "val/probe_accuracy" if name.endswith("/reconstruction") else COMPARABLE
+    return (
+        f"means something else for every {', '.join(changing)}, which the trials differ in; "
+        f"write {better}"
+    )

@@ -1,0 +1,133 @@
+"""What is wrong with a search space beside the rest of its sweep file."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from cvae_core.config import TrialConfig, merge
+from cvae_core.errors import ConfigError
+from orchestration.spec.checks.space import SPACE
+from orchestration.spec.checks.values import Space
+from orchestration.spec.dimensions import Dimension, dimensions_of
+from orchestration.spec.errors import SpecErrors, short
+from orchestration.spec.flat_names import entries, flat, nested_of
+from orchestration.spec.settings import model_of
+from orchestration.spec.trial_names import Names
+
+Cells = Sequence[tuple[TrialConfig, dict[str, Dimension]]]
+"""Each with what is searched in it."""
+
+
+def check_space(
+    errors: SpecErrors,
+    space: Space,
+    base: Mapping[str, Any],
+    grids: Sequence[Mapping[str, list[Any]]],
+    configs: Sequence[TrialConfig],
+) -> None:
+    """Check a space that is in order by itself.
+
+    Args:
+        errors: where mistakes are noted.
+        space: what is searched.
+        base: the section of that name.
+        grids: the grids, by dotted names.
+        configs: one of each cell.
+    """
+    _check_grids(errors, space, grids)
+    _check_conditions(errors, space, configs)
+    if errors.found_in("search"):
+        return  # what no trial has makes cells look empty
+    cells = [
+        (
+            config,
+            {dimension.name: dimension for dimension in dimensions_of(space.parameters, config)},
+        )
+        for config in configs
+    ]
+    _check_cells(errors, space, cells)
+    _check_base(errors, space, base, cells)
+    _check_together(errors, space, cells)
+
+
+def _check_grids(
+    errors: SpecErrors, space: Space, grids: Sequence[Mapping[str, list[Any]]]
+) -> None:
+    for name, place in space.places.items():
+        if any(name in grid for grid in grids):
+            errors.add(place, "is in grid: as well; take it out of the one or the other")
+
+
+def _check_cells(errors: SpecErrors, space: Space, cells: Cells) -> None:
+    """That something is searched in every cell, and every setting in some cell."""
+    empty = [cell for cell, dimensions in cells if not dimensions]
+    if empty:
+        where = Names(cell for cell, _ in cells).name(empty[0], seed=False)
+        errors.add(
+            SPACE,
+            f"has nothing for {where}: add a setting that means something there, such as beta, or "
+            "leave it out of the grid",
+        )
+    for name, place in space.places.items():
+        if not any(name in dimensions for _, dimensions in cells):
+            only = model_of(tuple(name.split(".")))
+            why = (
+                f"it means nothing to a VAE: write model: {only} in base or grid"
+                if only
+                else ("its conditions hold nowhere")
+            )
+            errors.add(place, f"is searched in no trial: {why}, or leave it out")
+
+
+def _check_base(errors: SpecErrors, space: Space, base: Mapping[str, Any], cells: Cells) -> None:
+    """That no value in ``base`` is one that no trial would ever have."""
+    for name in flat(base).keys() & space.places.keys():
+        if not any(_is_fixed(name, *cell) for cell in cells):
+            errors.add(
+                space.places[name],
+                "is in base: as well, where its value would never be used; take it out of there, "
+                "or out of the space",
+            )
+
+
+def _is_fixed(name: str, config: TrialConfig, dimensions: Mapping[str, Dimension]) -> bool:
+    """Whether some trial of a cell has a setting's fixed value."""
+    only = model_of(tuple(name.split(".")))
+    if name in dimensions:
+        return bool(dimensions[name].when.keys() - ({"model"} if only else set()))
+    return only in (None, config.model)
+
+
+def _check_conditions(errors: SpecErrors, space: Space, configs: Sequence[TrialConfig]) -> None:
+    """That conditions on settings which are not searched name values that occur."""
+    occurring: dict[str, list[Any]] = {}
+    for config in configs:
+        for name, value in flat(config.to_settings()).items():
+            known = occurring.setdefault(name, [])
+            if value not in known:
+                known.append(value)
+    for name, parameter in space.parameters.items():
+        for path, place, values in entries(parameter.when, (*space.places[name], "when")):
+            other = ".".join(path)
+            for value in values if isinstance(values, list) else [values]:
+                if other not in space.parameters and value not in occurring[other]:
+                    there = ", ".join(map(str, occurring[other]))
+                    errors.add(
+                        place,
+                        f"{other} is never {short(value)}: base and grid have {there}",
+                    )
+
+
+def _check_together(errors: SpecErrors, space: Space, cells: Cells) -> None:
+    """That every end and every choice is allowed beside the settings around it."""
+    for name, parameter in space.parameters.items():
+        ends = parameter.choice or parameter.log or parameter.range or []
+        kind = "choice" if parameter.choice else "log" if parameter.log else "range"
+        around = [cell.to_settings() for cell, dimensions in cells if name in dimensions][:1]
+        for settings, (index, value) in itertools.product(around, enumerate(ends)):
+            try:
+                TrialConfig.from_settings(merge(settings, nested_of({name: value})))
+            except ConfigError as error:
+                errors.add((*space.places[name], kind, index), str(error))

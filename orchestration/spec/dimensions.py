@@ -1,0 +1,120 @@
+"""What a study searches: its dimensions, in the order in which they are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from cvae_core.config import TrialConfig
+from orchestration.spec.flat_names import flat
+from orchestration.spec.search import Parameter
+from orchestration.spec.settings import model_of, number_type
+
+
+@dataclass(frozen=True)
+class Dimension:
+    """One searched setting, and where it means something."""
+
+    name: str
+    """Dotted, as in sweep files."""
+    kind: Literal["float", "int", "choice"]
+    low: float = 0.0
+    high: float = 0.0
+    log: bool = False
+    step: float | None = None
+    choices: tuple[Any, ...] = ()
+    """Plain values as in the sweep file; one may be a list."""
+    when: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    """Values of other settings (dotted), any of which is asked for; a VAE's λ has model: cvae."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, from which ``from_json`` makes the same again."""
+        return {
+            "kind": self.kind,
+            "low": self.low,
+            "high": self.high,
+            "log": self.log,
+            "step": self.step,
+            "choices": list(self.choices),
+            "when": {name: list(values) for name, values in self.when.items()},
+        }
+
+    @classmethod
+    def from_json(cls, name: str, stored: Mapping[str, Any]) -> Dimension:
+        """The inverse of ``to_json``."""
+        when = {other: tuple(values) for other, values in stored["when"].items()}
+        values = {**stored, "choices": tuple(stored["choices"]), "when": when}
+        return cls(name=name, **values)
+
+
+def suggested(
+    dimensions: Sequence[Dimension],
+    fixed: Mapping[str, Any],
+    suggest: Callable[[Dimension], Any],
+) -> dict[str, Any]:
+    """Values of the dimensions that mean something, each asked for in its turn.
+
+    Args:
+        dimensions: of a study; one that ``when`` names comes before those that name it.
+        fixed: the study's other settings, under flat names.
+        suggest: gives a dimension's value.
+    """
+    params: dict[str, Any] = {}
+    for dimension in dimensions:
+        known = {**fixed, **params}
+        if all(known.get(name) in values for name, values in dimension.when.items()):
+            params[dimension.name] = suggest(dimension)
+    return params
+
+
+def dimensions_of(space: Mapping[str, Parameter], cell: TrialConfig) -> tuple[Dimension, ...]:
+    """What is searched in a cell, in an order that does not depend on the file's.
+
+    What means nothing to the cell's model, or whose ``when`` never holds there, is left out.
+    """
+    found: dict[str, Dimension] = {}
+    fixed = flat(cell.to_settings())
+    left = {name: _dimension(name, parameter, space) for name, parameter in sorted(space.items())}
+    while left:
+        ready = [n for n, dimension in left.items() if not dimension.when.keys() & left.keys()]
+        if not ready:
+            raise ValueError(f"conditions go round in a circle: {', '.join(left)}")
+        name = ready[0]
+        dimension = left.pop(name)
+        # What the grid fixes is settled here; what is searched is asked for first.
+        open_ = {other: v for other, v in dimension.when.items() if other in space}
+        settled = dimension.when.keys() - open_.keys()
+        possible = all(fixed.get(other) in dimension.when[other] for other in settled)
+        if possible and open_.keys() <= found.keys():
+            found[name] = Dimension(**{**vars(dimension), "when": open_})
+    return tuple(found.values())
+
+
+def _dimension(name: str, parameter: Parameter, space: Mapping[str, Parameter]) -> Dimension:
+    path = tuple(name.split("."))
+    when = {
+        other: tuple(values) if isinstance(values, list) else (values,)
+        for other, values in flat(parameter.when).items()
+    }
+    only = model_of(path)
+    if only is not None:
+        when.setdefault("model", (only,))
+    if parameter.choice is not None:
+        return Dimension(name, "choice", choices=tuple(parameter.choice), when=when)
+    low, high = parameter.log or parameter.range or (0.0, 0.0)
+    kind = number_type(path) or float
+    step = parameter.step
+    return Dimension(
+        name,
+        "int" if kind is int else "float",
+        low=kind(low),
+        high=kind(high),
+        log=parameter.log is not None,
+        step=None if step is None else kind(step),
+        when=when,
+    )
+
+
+def _without(settings: Mapping[str, Any], names: set[str]) -> dict[str, Any]:
+    return {name: value for name, value in settings.items() if name not in names}

@@ -1,0 +1,155 @@
+"""What is wrong with a sweep file, collected: all of it at once, each with its place."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from orchestration.errors import UserError
+from orchestration.spec.layers import Layers
+from orchestration.spec.yaml_file import Location
+from orchestration.words import count
+
+
+class SpecErrors:
+    """Collects what is wrong with a sweep file.
+
+    Args:
+        layers: the file's content, with places.
+        known_in: names of the settings below a section or group, for suggestions.
+    """
+
+    def __init__(self, layers: Layers, known_in: Callable[[tuple[str, ...]], list[str]]) -> None:
+        self._layers = layers
+        self._known_in = known_in
+        self._found: list[tuple[str, tuple[int, int], str]] = []
+
+    def add(self, location: Location, message: str) -> None:
+        """Note an error at a place in the content."""
+        label, order = self._layers.place(location)
+        path = _dotted(location)
+        entry = f"{label}: {path}: {message}" if path else f"{label}: {message}"
+        found = (str(location[0]) if location else "", order, entry)
+        if found not in self._found:
+            self._found.append(found)
+
+    def unknown(self, location: Location, known: list[str], *, in_base: bool = False) -> None:
+        """Note a name that nothing has, with the one that was probably meant."""
+        message = "unknown setting"
+        name = str(location[-1])
+        close = difflib.get_close_matches(name.rpartition(".")[2], known, n=1)
+        if in_base and f"{name}s" not in known:
+            where = f"base.{name}, or grid.{name} for a list of values to try"
+            message += f"; a trial's setting goes under base: or grid: ({where})"
+        elif close:
+            message += f'; did you mean "{close[0]}"?'
+        else:
+            message += f"; known here: {', '.join(known)}" if known else ""
+        self.add(location, message)
+
+    def check(self, location: Location, annotation: Any, value: Any) -> Any:
+        """The validated value; None, with errors noted, where it is not valid."""
+        try:
+            return TypeAdapter(annotation).validate_python(value)
+        except ValidationError as error:
+            for detail in error.errors():
+                self._add_detail(location, detail, value)
+            return None
+
+    def is_valid(self, location: Location, annotation: Any, value: Any) -> bool:
+        """Whether a value is valid; errors are noted where it is not."""
+        before = len(self._found)
+        self.check(location, annotation, value)
+        return len(self._found) == before
+
+    def _add_detail(self, location: Location, detail: Any, value: Any) -> None:
+        if detail["type"] == "too_short" and len(detail["input"]) >= detail["ctx"]["min_length"]:
+            return  # its items are wrong, as other errors say
+        # pydantic also names the branch of a union it tried: keep what stands in the file.
+        inner: Location = ()
+        for step in detail["loc"]:
+            missing = detail["type"] == "extra_forbidden" and step == detail["loc"][-1]
+            if missing or _has(value, (*inner, step)):
+                inner = (*inner, step)
+        if detail["type"] == "missing" and isinstance(detail["loc"][-1], str):
+            self.add((*location, *inner, str(detail["loc"][-1])), "is missing")
+        elif detail["type"] == "extra_forbidden":
+            group = tuple(str(s) for s in (*location, *inner)[:-1])
+            self.unknown((*location, *inner), self._known_in(group))
+        else:
+            place = (*location, *inner)
+            self.add(
+                place,
+                f"{_must_be(detail, place)}, not {short(detail['input'])}{_hint(detail, place)}",
+            )
+
+    def found_in(self, *sections: str) -> bool:
+        """Whether anything is wrong with one of these sections; of none of them: with any."""
+        return any(section in sections or not sections for section, _, _ in self._found)
+
+    def raise_any(self) -> None:
+        """Raise a UserError with all that was noted, if anything was."""
+        if self._found:
+            self._found.sort(key=lambda found: found[1])
+            raise UserError(*(entry for _, _, entry in self._found))
+
+
+def _must_be(detail: Any, place: Location) -> str:
+    kind = detail["type"]
+    if kind in ("model_type", "model_attributes_type", "dict_type"):
+        return f"must be a mapping of settings, such as {place[-1]}: {{name: value}}"
+    if kind in ("list_type", "tuple_type"):
+        return "must be a list, such as [1, 2]"
+    if kind == "too_short":
+        return f"must have at least {count(detail['ctx']['min_length'], 'item')}"
+    return str(detail["msg"]).replace("Input should be", "must be")
+
+
+def _hint(detail: Any, place: Location) -> str:
+    """What was probably meant."""
+    value = detail["input"]
+    if isinstance(value, list) and place[0] == "base":
+        return "; a list of values to try belongs under grid:"
+    if isinstance(value, str) and "type" in detail["type"] and _is_number(value):
+        return "; write it without quotes"
+    if detail["type"] == "literal_error" and isinstance(value, str):
+        allowed = [word.strip("' ") for word in re.split(", | or ", detail["ctx"]["expected"])]
+        close = difflib.get_close_matches(value.lower(), allowed, n=1)
+        return f'; did you mean "{close[0]}"?' if close else ""
+    if value is None:
+        return " (nothing is given)"
+    return ""
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _has(value: Any, path: Location) -> bool:
+    for step in path:
+        known: Any = range(len(value)) if isinstance(value, list) else value
+        if not isinstance(value, list | dict) or step not in known:
+            return False
+        value = value[step]  # type: ignore[index]
+    return True
+
+
+def _dotted(location: Location) -> str:
+    text = ""
+    for step in location:
+        text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
+    return text
+
+
+def short(value: Any) -> str:
+    """A value as it is shown in a message."""
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."

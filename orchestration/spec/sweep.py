@@ -1,0 +1,83 @@
+"""A sweep file, as pydantic models: the sections besides ``base``, ``grid`` and the search."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, Field
+
+from cvae_core.config import merge
+from orchestration.spec.evaluation import Evaluation
+from orchestration.spec.layers import nested
+from orchestration.spec.search import Int, Number, Scheduler, Search
+from orchestration.spec.settings import FORBID
+
+MAX_TRIALS = 100_000
+
+
+class Resources(BaseModel):
+    """What one trial gets."""
+
+    model_config = FORBID
+    cpu: Annotated[Int, Field(ge=1)] = Field(1, description="CPUs, and threads, of one trial")
+    gpu: Annotated[Number, Field(ge=0, le=1)] = Field(
+        0, description="a GPU for each trial, or the share of one: 0.25 lets four trials use it"
+    )
+
+
+class Checkpoints(BaseModel):
+    """Which checkpoints stay, besides the last."""
+
+    model_config = FORBID
+    every_epochs: Annotated[Int, Field(ge=1)] | None = Field(
+        None, description="also keep the checkpoint of every n-th epoch"
+    )
+    keep: Annotated[Int, Field(ge=1)] | Literal["all"] = Field(
+        "all", description="how many of those stay: the newest so many, or all"
+    )
+    min_interval_s: Annotated[Number, Field(ge=0)] = Field(
+        5.0, description="seconds between two writes of the rolling last checkpoint, at least"
+    )
+    max_gb: Annotated[Number, Field(gt=0)] | None = Field(
+        None,
+        description="gigabytes (10^9 bytes) that all checkpoints of the sweep may take together; "
+        "the oldest go first, the last and the best of each trial stay",
+    )
+
+
+class SweepSpec(BaseModel):
+    """A sweep file after validation."""
+
+    model_config = FORBID
+    name: str = Field(description="of the sweep; it names the folder and the MLflow experiment")
+    base: dict[str, Any] = Field({}, description="settings of every trial")
+    grid: list[dict[str, list[Any]]] = Field(
+        [{}],
+        description="lists of values, of which every combination is a trial; combinations that "
+        "compute the same thing are one. A list of such mappings is their union",
+    )
+    seeds: list[int] = Field([0], description="each combination is trained with each of these")
+    resources: Resources = Field(Resources(), description="what one trial gets")
+    checkpoints: Checkpoints = Field(
+        Checkpoints(), description="which checkpoints stay, besides the last"
+    )
+    evaluation: Evaluation = Field(Evaluation(), description="what is measured besides the losses")
+    search: Search | None = Field(
+        None, description="trials asked for one after another, in every cell of the grid"
+    )
+    scheduler: Scheduler | None = Field(None, description="stops trials early that do badly")
+    retries: int = Field(
+        2, description="how often a trial is tried again when its worker is lost, or out of memory"
+    )
+
+    def cells(self) -> Iterator[dict[str, Any]]:
+        """Every combination of grid and seeds, in order, as nested settings over ``base``."""
+        for grid in self.grid:
+            for values in itertools.product(*grid.values()):
+                settings = self.base
+                for path, value in zip(grid, values, strict=True):
+                    settings = merge(settings, nested(path.split("."), value))
+                for seed in self.seeds:
+                    yield merge(settings, {"seed": seed})

@@ -1,0 +1,95 @@
+"""How trials are called: by the settings in which they differ within their sweep."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from cvae_core.config import TrialConfig
+from orchestration.spec.flat_names import flat
+from orchestration.spec.trial_key import relevant
+
+LABELS = {"beta": "β", "lambda": "λ", "tau": "τ", "data.name": "data"}
+APART = ("model", "seed")
+"""These have a place of their own in every name and table."""
+
+
+LONGEST = 24
+
+
+class Names:
+    """The settings that vary within a sweep, and what its trials are called by them.
+
+    Args:
+        configs: of all trials of the sweep.
+        searched: settings that vary in any case, under dotted names.
+    """
+
+    def __init__(self, configs: Iterable[TrialConfig], searched: Iterable[str] = ()) -> None:
+        found: dict[str, set[str]] = {"beta": set(), "lambda": set(), "tau": set()}
+        for config in configs:
+            for name, value in settings_of(config).items():
+                found.setdefault(name, set()).add(repr(value))
+        always = set(searched)
+        found |= {name: set() for name in always - found.keys()}
+        several = [name for name, values in found.items() if len(values) > 1 or name in always]
+        self.varied = [name for name in several if name not in APART]
+        """Names as in sweep files, nested ones with dots; β, λ, τ come first."""
+        self.seeds = "seed" in several
+        self.labels = {name: short_name(name, self.varied) for name in self.varied}
+        """What the varied settings are called where there is little room."""
+
+    def name(self, config: TrialConfig, *, seed: bool = True, model: bool = True) -> str:
+        """Such as ``cvae β=0.001 λ=0.1 latent_dim=16 seed=1``; what does not vary is left out."""
+        values = settings_of(config)
+        given = [name for name in self.varied if name in values]
+        parts = [
+            *([config.model] if model else []),
+            *(f"{self.labels[n]}={setting_text(values[n])}" for n in given),
+        ]
+        return " ".join([*parts, f"seed={config.seed}"] if seed and self.seeds else parts)
+
+
+def settings_of(config: TrialConfig) -> dict[str, Any]:
+    """What tells trials apart: the settings that mean something to a model, under flat names.
+
+    Where a folder lies is left out; what is in it, ``data.content``, is not.
+    """
+    return flat(relevant(config, identity=False, places=False))
+
+
+def names_of(trials: Iterable[Mapping[str, Any]]) -> Names:
+    """The names of trials that are documents, as in ``status --json``."""
+    return Names(TrialConfig.from_settings(trial["config"]) for trial in trials)
+
+
+def short_name(name: str, names: Sequence[str]) -> str:
+    """A setting's name without its group, unless another one of ``names`` would be called so."""
+    last = [other.rpartition(".")[2] for other in names]
+    part = name.rpartition(".")[2]
+    return LABELS.get(name, part if last.count(part) == 1 else name)
+
+
+def setting_text(value: Any) -> str:
+    """A setting as a person reads it; ``-`` where a trial has none."""
+    if value is None:
+        return "-"
+    if isinstance(value, float):
+        return f"{value:g}"
+    if isinstance(value, list):
+        return "×".join(map(setting_text, value))
+    text = str(value)
+    return text if len(text) <= LONGEST else f"{text[:12]}…"  # such as the hash of a content
+
+
+def trial_fields(config: TrialConfig) -> dict[str, Any]:
+    """The fields by which trials are told apart; a VAE has neither λ nor τ."""
+    contrastive = config.model == "cvae"
+    return {
+        "model": config.model,
+        "beta": config.beta,
+        "lambda": config.lambda_ if contrastive else None,
+        "tau": config.tau if contrastive else None,
+        "seed": config.seed,
+        "config": config.to_settings(),
+    }

@@ -1,0 +1,1 @@
+"""How a sweep stands: as plain values, and on a terminal."""

@@ -1,0 +1,138 @@
+"""How a failure is shown: what, where in the code, where the whole of it is, what comes next."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from orchestration.commands import program
+from orchestration.engine.retries import OUT_OF_MEMORY, losses_in_a_row
+from orchestration.ledger.documents import Trial
+from orchestration.ledger.entries import MAP, SEARCH, split_entry
+from orchestration.storage import storage_flags
+from orchestration.words import count
+
+FRAMES = 3
+DIVERGED = "loss not finite"
+"""The kind of failure of which the place in the code says nothing."""
+NAMED = ("error", "evaluation", "checkpoint", "absent", DIVERGED)
+"""Kinds whose messages need no word before them."""
+BEGINNING = "Traceback (most recent call last):"
+FRAME = re.compile(r'^  File "(?P<file>.+)", line (?P<line>\d+)(?:, in (?P<function>.+))?$')
+FOREIGN = re.compile(r"/site-packages/ray/|/ray/_private/|/ray/tune/")
+ROOT = re.compile(r".*/site-packages/|.*/(?=(?:cvae_core|orchestration)/)|.*/(?=lib/python3)")
+
+
+def failure_text(failure: Mapping[str, Any]) -> str:
+    """Kind and message on one line."""
+    kind, message = failure["kind"], failure["message"]
+    return str(message) if kind in NAMED else f"{kind}: {message}"
+
+
+def failure_details(failure: Mapping[str, Any], folder: Path, then: str) -> list[str]:
+    """The lines below that one.
+
+    Args:
+        failure: as the ledger holds it.
+        folder: the sweep's.
+        then: what happens next, or what to do.
+    """
+    known = failure["kind"] == DIVERGED
+    found = [] if known else innermost(failure.get("traceback") or "")
+    if failure.get("log"):
+        found.append(f"whole traceback: {folder / failure['log']}")
+    return [f"    {line}" for line in (*found, then)]
+
+
+def innermost(traceback: str, count: int = FRAMES) -> list[str]:
+    """The last frames of a traceback without Ray's: place, and the code below it."""
+    text = traceback.rpartition(BEGINNING)[2].splitlines()
+    found: list[list[str]] = []
+    for number, line in enumerate(text):
+        frame = FRAME.match(line)
+        if frame is None or FOREIGN.search(frame["file"]):
+            continue
+        place = f"{ROOT.sub('', frame['file'], count=1)}:{frame['line']}"
+        found.append([f"{place}, in {frame['function']}" if frame["function"] else place])
+        code = text[number + 1] if number + 1 < len(text) else ""
+        if code.startswith("    "):
+            found[-1].append(f"    {code.strip()}")
+    return [line for frame in found[-count:] for line in frame]
+
+
+def next_try(failure: Mapping[str, Any], trial: Trial | None = None, retries: int = 0) -> str:
+    """What is said of what was lost and is tried again.
+
+    Args:
+        failure: as the ledger holds it.
+        trial: whose training it is; None: it is an evaluation.
+        retries: of the sweep.
+    """
+    again, at_once = "it is tried again", failure.get("at_once")
+    if failure.get("again_s"):
+        again += f" in {failure['again_s']:.0f} s"
+    if trial is not None:
+        epoch = max((ref.epoch for ref in trial.checkpoints), default=0)
+        again += f" from epoch {epoch}" if epoch else " from the beginning"
+        tried = len(trial.attempts)
+        further = max(retries - losses_in_a_row(trial), 0)
+        if tried:
+            again += f" (attempt {tried + 1} of {tried + 1 + further})"
+    return again + (f"; from now on {count(at_once, 'trial')} at a time" if at_once else "")
+
+
+def what_to_do(
+    failure: Mapping[str, Any],
+    config: Mapping[str, Any],
+    folder: Path,
+    *,
+    running: bool,
+    entry: str = "",
+) -> str:
+    """What is said of a trial or an evaluation that stays failed.
+
+    Args:
+        failure: as the ledger holds it.
+        config: the trial's settings.
+        folder: the sweep's.
+        running: whether the sweep is at work.
+        entry: of the evaluation; empty: it is the training that has failed.
+    """
+    stays = "it stays failed, the other trials go on" if running else "it stays failed"
+    if failure["kind"] == OUT_OF_MEMORY:
+        again = evaluate_command(folder, entry) if entry else retry_command(folder)
+        smaller = "" if entry else f"lower batch_size (now {config['batch_size']}) in the sweep "
+        smaller += "" if entry else "file and run it again, or "
+        return (
+            f"{stays}; {smaller}try it with fewer beside it, or on a machine with more memory: "
+            f"{again} --max-concurrent 1"
+        )
+    if failure["kind"] != DIVERGED:
+        again = evaluate_command(folder, entry) if entry else retry_command(folder)
+        return f"{stays}; when the cause is mended: {again}"
+    clip = config["clip_norm"]
+    norm = "set clip_norm: 1.0 (now off)" if clip is None else f"lower clip_norm (now {clip:g})"
+    return (
+        f"{stays}; in the sweep file lower learning_rate (now {config['learning_rate']:g}) or "
+        f"beta (now {config['beta']:g}), or {norm}, and run it again"
+    )
+
+
+def retry_command(folder: Path) -> str:
+    """The command that tries a sweep's failed trials again."""
+    flags = storage_flags(folder.parent)
+    return shlex.join([program("cvae-sweep"), "retry", folder.name, *flags])
+
+
+def evaluate_command(folder: Path, entry: str) -> str:
+    """The command that tries one part of an evaluation again, where it has failed."""
+    if entry == SEARCH:
+        return retry_command(folder)
+    part, epoch = split_entry(entry)
+    part = "umap" if part.startswith(MAP) else part
+    earlier = [] if epoch is None else ["--every-checkpoint"]
+    command = [program("cvae-sweep"), "evaluate", folder.name, "--only", part, *earlier]
+    return shlex.join([*command, *storage_flags(folder.parent)])

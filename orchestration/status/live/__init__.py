@@ -1,0 +1,1 @@
+"""A sweep at work, on a terminal."""

@@ -1,0 +1,242 @@
+"""How far every trial of a running sweep is: small rows that another thread may read."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from cvae_core.config import TrialConfig
+from orchestration.engine.jobs import Job, Report
+from orchestration.ledger.documents import Trial
+from orchestration.ledger.entries import split_entry
+from orchestration.ledger.ledger import Ledger
+from orchestration.ledger.names import names_in
+from orchestration.plan.evaluation_tasks import Wish, open_tasks, tasks_of
+from orchestration.spec.evaluation import Evaluation
+from orchestration.status.failures import failure_details, failure_text, next_try, what_to_do
+from orchestration.study.progress import to_come_in
+from orchestration.words import count, duration
+
+RowState = Literal[
+    "waiting", "starting", "training", "trained", "evaluating", "finished", "stopped", "failed"
+]
+ENDED: tuple[RowState, ...] = ("finished", "stopped", "failed")
+
+
+@dataclass(frozen=True)
+class Row:
+    """A trial at one moment."""
+
+    key: str
+    name: str
+    model: str
+    epochs: int
+    state: RowState
+    epoch: int = 0
+    share: float = 0.0
+    """Of the next epoch that is done already."""
+    loss: float | None = None
+    probe: float | None = None
+    images_per_s: float | None = None
+    epoch_s: float | None = None
+    """Mean over its epochs, seconds."""
+    at: float = 0.0
+    """When this changed last, on the monotonic clock; 0: before this run."""
+
+
+class Board:
+    """Takes notice of what the door sees, and says how long it will take.
+
+    Args:
+        ledger: of the sweep.
+        slots: trials that run at once.
+        evaluation: that follows on training.
+        wish: evaluations that are added, and nothing else; None: the whole sweep is worked off.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        slots: int,
+        evaluation: Evaluation,
+        wish: Wish | None = None,
+    ) -> None:
+        self.slots = slots
+        self._ledger = ledger
+        self._evaluation = evaluation
+        self._wish = wish
+        self.names = names_in(ledger)
+        self._said: set[str] = set()
+        self._spent: dict[str, tuple[float, int]] = {}
+        self._evaluations: dict[str, tuple[float, int]] = {}
+        self._open: dict[str, list[str]] = {}
+        """Parts that trials still need, by key; of one that is not trained all."""
+        self.rows: dict[str, Row] = {}
+        """By key, in the plan's order; every change puts a new row in place of the old one."""
+        for trial in ledger.planned():
+            self._spend(trial.config["model"], trial.train_s, len(trial.epochs))
+            for entry, part in trial.evaluations.items():
+                self._evaluated(split_entry(entry)[0], part.seconds)
+            self.rows[trial.key] = self._row(trial, self._resting(trial), 0.0)
+        self.to_come = 0 if wish is not None else to_come_in(ledger)
+        """Trials of a search that nothing was seen of yet."""
+        self.width = max((len(row.name) for row in self.rows.values()), default=0)
+
+    def note(self, job: Job, report: Report | None, trial: Trial) -> Row:
+        """Take notice of a job's start (no report) or of a report; the trial's row."""
+        if report is None:
+            state: RowState = "starting" if job.kind == "train" else "evaluating"
+        elif report.kind == "progress":
+            row = self._in_an_epoch(trial, report) if job.kind == "train" else self.rows[trial.key]
+            self.rows[trial.key] = row
+            return row
+        elif report.kind == "epoch":
+            if report.epoch is not None:
+                self._spend(trial.config["model"], report.epoch["epoch_s"], 1)
+            state = "training" if trial.state == "running" else self._resting(trial)
+        else:
+            if report.kind == "evaluated":
+                self._evaluated(job.part, report.seconds)
+            state = self._resting(trial)
+        ended = report is not None and trial.state != "running"
+        if self._wish is None and job.kind == "train" and (report is None or ended):
+            unseen = set(self._ledger.planned_keys()) - self.rows.keys() - {trial.key}
+            self.to_come = to_come_in(self._ledger) + len(unseen)
+        row = self._row(trial, state, time.monotonic())
+        self.rows[trial.key] = row
+        return row
+
+    def trial_left(self, row: Row, now: float) -> float | None:
+        """Seconds of training that a trial has left; None where nothing is known of its pace."""
+        if row.state in ("trained", "evaluating", *ENDED) or self._wish is not None:
+            return 0.0
+        pace = row.epoch_s or self._mean(self._spent.get(row.model))
+        if pace is None:
+            pace = self._mean(tuple(map(sum, zip(*self._spent.values(), strict=True))))
+        if pace is None:
+            return None
+        rest = (1 - row.share) * pace
+        gone = min(now - row.at, rest) if row.state == "training" else 0.0
+        return (row.epochs - row.epoch - 1) * pace + rest - gone
+
+    def sweep_left(self, now: float) -> float | None:
+        """Seconds of work left over the slots; an epoch costs what its model's have cost."""
+        rows = list(self.rows.values())
+        left = [self.trial_left(row, now) for row in rows]
+        if any(seconds is None for seconds in left):
+            return None
+        known = [seconds for seconds in left if seconds is not None]
+        costs = {part: self._mean(spent) or 0.0 for part, spent in self._evaluations.items()}
+        judging = sum(costs.get(part, 0.0) for parts in self._open.values() for part in parts)
+        asked = self.to_come
+        if asked:
+            whole = [row.epochs * (row.epoch_s or 0.0) for row in rows if row.epoch_s]
+            each = sum(whole) / len(whole) if whole else 0.0
+            parts = sum(costs.get(part, 0.0) for part in self._evaluation.wanted())
+            known.append(0.0)
+            judging += asked * (each + parts)
+        return max((sum(known) + judging) / self.slots, *known, 0.0)
+
+    def counts(self) -> tuple[int, int, int, int]:
+        """Trials that are finished, stopped early, failed, and all."""
+        states = [row.state for row in list(self.rows.values())]
+        finished, stopped, failed = (states.count(state) for state in ENDED)
+        return finished, stopped, failed, len(states) + self.to_come
+
+    def news(self, job: Job, report: Report) -> list[str]:
+        """What an evaluation says beside its figures; what holds for many trials is said once."""
+        what = job.part if job.key else job.entry
+        texts = [f"{what}: {note}" for note in report.notes]
+        if report.kind == "absent":
+            texts = [f"{what} is left out: {(report.failure or {})['message']}"]
+        new = [text for text in dict.fromkeys(texts) if text not in self._said]
+        self._said.update(new)
+        return new
+
+    def of_the_sweep(self, job: Job, report: Report | None) -> list[str]:
+        """What is said of a job about all trials together."""
+        what = f"{job.entry} of {count(len(job.trials), 'trial')}"
+        if report is None:
+            return [f"{what} begins"]
+        if report.kind == "evaluated":
+            return [f"{what}: done in {duration(report.seconds)}", *self.news(job, report)]
+        if report.kind == "absent":
+            return self.news(job, report)
+        if report.failure is not None:
+            again = report.failure.get("again_s") is not None
+            then = [f"    {next_try(report.failure)}"] if again else []
+            return [f"{what} failed: {failure_text(report.failure)}", *then]
+        return []
+
+    def failure(self, job: Job, report: Report, trial: Trial) -> list[str]:
+        """What is said of a failure; the first line goes behind the trial's name."""
+        failure: dict[str, Any] = dict(report.failure or {"kind": "error", "message": ""})
+        self.slots = failure.get("at_once") or self.slots
+        folder = self._ledger.folder
+        what = "failed" if job.kind == "train" else f"evaluation ({job.entry}) failed"
+        if failure.get("again_s") is not None:
+            retries = self._ledger.sweep.spec.get("retries", 0)
+            then = next_try(failure, trial if job.kind == "train" else None, retries)
+        elif job.kind == "evaluate" and trial.state == "pending":
+            then = "the trial is trained again from its newest good checkpoint, then evaluated"
+        else:
+            then = what_to_do(failure, trial.config, folder, running=True, entry=job.entry)
+        return [f"{what}: {failure_text(failure)}", *failure_details(failure, folder, then)]
+
+    def _in_an_epoch(self, trial: Trial, report: Report) -> Row:
+        row = self._row(trial, "training", time.monotonic())
+        so_far = report.epoch or {}
+        row = replace(row, share=so_far["share"], images_per_s=so_far["images_per_s"])
+        return row if trial.epochs else replace(row, epoch_s=so_far["epoch_s"])
+
+    def _row(self, trial: Trial, state: RowState, at: float) -> Row:
+        known = self.rows.get(trial.key)
+        if known is None:
+            config = TrialConfig.from_settings(trial.config)
+            name = self.names.name(config)
+            known = Row(trial.key, name, config.model, config.epochs, state)
+        self._open[trial.key] = self._parts_left(trial)
+        row = replace(known, state=state, epoch=trial.epoch, share=0.0, at=at)
+        if not trial.epochs:
+            return row
+        last = trial.epochs[-1]
+        return replace(
+            row,
+            loss=last.metrics["train/loss"],
+            probe=last.metrics.get("val/probe_accuracy", known.probe),
+            images_per_s=last.images_per_s,
+            epoch_s=trial.train_s / len(trial.epochs),
+        )
+
+    def _resting(self, trial: Trial) -> RowState:
+        if trial.state == "failed":
+            return "failed"
+        if trial.state not in ("finished", "stopped"):
+            return "waiting"
+        if open_tasks(trial, self._evaluation, self._wish):
+            return "trained"
+        tasks = tasks_of(trial, self._evaluation, self._wish)
+        states = {trial.evaluations[task.entry].state for task in tasks}
+        if "failed" in states:
+            return "failed"
+        return "stopped" if trial.state == "stopped" else "finished"
+
+    def _parts_left(self, trial: Trial) -> list[str]:
+        if trial.state in ("pending", "running"):
+            return list(self._evaluation.wanted()) if self._wish is None else []
+        return [task.part for task in open_tasks(trial, self._evaluation, self._wish)]
+
+    def _spend(self, model: str, seconds: float, epochs: int) -> None:
+        total, count = self._spent.get(model, (0.0, 0))
+        self._spent = {**self._spent, model: (total + seconds, count + epochs)}
+
+    def _evaluated(self, part: str, seconds: float | None) -> None:
+        if seconds is not None:
+            total, count = self._evaluations.get(part, (0.0, 0))
+            self._evaluations = {**self._evaluations, part: (total + seconds, count + 1)}
+
+    @staticmethod
+    def _mean(spent: Sequence[float] | None) -> float | None:
+        return spent[0] / spent[1] if spent and spent[1] else None

@@ -1,0 +1,208 @@
+"""State of a sweep, for people and for scripts, from its ledger alone."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from cvae_core.config import NUMERICS, TrialConfig
+from cvae_core.errors import ConfigError
+from orchestration.ledger.documents import Evaluated, Study, Sweep, Trial
+from orchestration.ledger.entries import split_entry
+from orchestration.ledger.folders import sweep_folder
+from orchestration.ledger.ledger import Ledger
+from orchestration.ledger.processes import driver_alive
+from orchestration.ledger.stops import stop_of, stop_text
+from orchestration.plan.evaluation_tasks import open_tasks
+from orchestration.plan.shared_map_tasks import shared_tasks
+from orchestration.spec.evaluation import Evaluation
+from orchestration.spec.trial_names import trial_fields
+from orchestration.storage import storage_folder
+from orchestration.study.progress import best_of, distinct, objectives_of, progress, to_come_in
+from orchestration.study.values import values_of
+
+STATES = ("pending", "running", "finished", "stopped", "failed")
+
+
+@dataclass(frozen=True)
+class SweepView:
+    """A sweep, read once: ``document`` is what ``status --json`` prints."""
+
+    folder: Path
+    document: dict[str, Any]
+
+    @property
+    def trials(self) -> list[dict[str, Any]]:
+        """The planned trials, each as in ``status --json``."""
+        trials: list[dict[str, Any]] = self.document["trials"]
+        return trials
+
+
+def load_sweep(name: str, storage: str | Path | None = None) -> SweepView:
+    """Read a sweep's state and results, also while it runs.
+
+    Args:
+        name: of the sweep.
+        storage: folder of all sweeps; see ``storage_folder``.
+
+    Raises:
+        UserError: there is no such sweep.
+    """
+    folder = sweep_folder(name, storage_folder(storage))
+    return SweepView(folder, status_document(Ledger.open(folder)))
+
+
+def status_document(ledger: Ledger) -> dict[str, Any]:
+    """The state of a sweep as plain values."""
+    alive = driver_alive(ledger.folder)
+    evaluation = _evaluation(ledger.sweep)
+    trials = [
+        trial_document(trial, alive=alive, evaluation=evaluation) for trial in ledger.planned()
+    ]
+    counts = Counter(trial["state"] for trial in trials)
+    counts["pending"] += len(ledger.planned_keys()) - len(trials) + to_come_in(ledger)
+    sweep = ledger.sweep
+    return {
+        "name": sweep.name,
+        "state": sweep_state(counts, alive),
+        "tracking_uri": sweep.tracking_uri,
+        "experiment": sweep.experiment,
+        "parent_run_id": sweep.parent_run_id,
+        "counts": {state: counts.get(state, 0) for state in STATES},
+        "left_the_plan": len(ledger.trials) - len(trials),
+        **_evaluations(sweep.evaluations),
+        "evaluations_open": [
+            task.entry for task in (shared_tasks(ledger, evaluation) if evaluation else [])
+        ],
+        "studies": [study_document(study, ledger.trials) for study in ledger.planned_studies()],
+        "trials": _with_studies(trials, ledger.planned_studies()),
+    }
+
+
+def study_document(study: Study, trials: Mapping[str, Trial]) -> dict[str, Any]:
+    """A study as plain values: how far it is, and its best trial."""
+    done, best = progress(study, trials), best_of(study, trials)
+    objectives = objectives_of(study)
+    return {
+        "key": study.key,
+        "name": study.name,
+        "sampler": study.sampler,
+        "seed": study.seed,
+        "objectives": study.objectives,
+        "space": study.space,
+        "trials": study.trials,
+        "asked": done.asked,
+        "finished": done.finished,
+        "stopped": done.stopped,
+        "failed": done.failed,
+        "duplicates": done.duplicates,
+        "state": study.end or "searching",
+        "best": None
+        if best is None
+        else {"key": best.key, "values": list(values_of(trials[best.key], objectives) or ())},
+        "replicates": study.replicates,
+    }
+
+
+def _with_studies(trials: list[dict[str, Any]], studies: list[Study]) -> list[dict[str, Any]]:
+    """The trials, each with the study that asked for it, and the numbers of its asks."""
+    asked = {ask.key: (study, ask) for study in studies for ask in distinct(study)}
+    repeated = {key: study for study in studies for key in study.replicates}
+    for trial in trials:
+        study, ask = asked.get(trial["key"], (repeated.get(trial["key"]), None))
+        trial["study"] = None if study is None else study.key
+        trial["ask"] = None if ask is None else ask.number
+        trial["origin"] = "grid" if study is None else "replicate" if ask is None else ask.origin
+    return trials
+
+
+def _evaluation(sweep: Sweep) -> Evaluation | None:
+    """What a sweep wants to be measured; None where another version wrote it down."""
+    if sweep.code.get("numerics", str(NUMERICS)) != str(NUMERICS):
+        return None
+    try:
+        evaluation = Evaluation.model_validate(sweep.spec.get("evaluation", {}))
+        evaluation.wanted()
+    except (ValidationError, ConfigError):
+        return None
+    return evaluation
+
+
+def trial_document(
+    trial: Trial, *, alive: bool, evaluation: Evaluation | None = None
+) -> dict[str, Any]:
+    """A trial as plain values; what a dead driver left running is pending."""
+    state = "pending" if trial.state == "running" and not alive else trial.state
+    return {
+        "key": trial.key,
+        "state": state,
+        **trial_fields(TrialConfig.from_settings(trial.config)),
+        "epoch": trial.epoch,
+        "attempts": len(trial.attempts),
+        "attempt_epochs": [attempt.from_epoch for attempt in trial.attempts],
+        "run_id": trial.run_id,
+        "error": None if trial.error is None else trial.error.model_dump(mode="json"),
+        "stopped": _stopped(trial),
+        "train_s": trial.train_s,
+        "images_per_s": trial.epochs[-1].images_per_s if trial.epochs else None,
+        "metrics": trial.metrics,
+        "checkpoint_metrics": checkpoint_metrics(trial),
+        **_evaluations(trial.evaluations),
+        "evaluations_open": [
+            task.entry for task in (open_tasks(trial, evaluation) if evaluation else [])
+        ],
+        "notes": trial.notes,
+    }
+
+
+def _stopped(trial: Trial) -> dict[str, Any] | None:
+    """Where and why a scheduler stopped a trial."""
+    stop = stop_of(trial)
+    if stop is None:
+        return None
+    return {
+        **stop.model_dump(mode="json", include={"epoch", "rung", "metric", "value", "scheduler"}),
+        "reason": stop_text(trial, stop),
+    }
+
+
+def checkpoint_metrics(trial: Trial) -> dict[str, dict[str, float]]:
+    """What ``evaluate --every-checkpoint`` has found, by epoch and name."""
+    found: dict[int, dict[str, float]] = {}
+    for entry, part in trial.evaluations.items():
+        _, epoch = split_entry(entry)
+        if epoch is not None and part.metrics:
+            found.setdefault(epoch, {}).update(part.metrics)
+    return {str(epoch): found[epoch] for epoch in sorted(found)}
+
+
+def _evaluations(evaluations: Mapping[str, Evaluated]) -> dict[str, Any]:
+    """What is said of evaluations, of a trial or of the whole sweep, by their names."""
+    return {
+        "evaluations": {name: part.state for name, part in evaluations.items()},
+        "evaluation_errors": {
+            name: part.error.model_dump(mode="json")
+            for name, part in evaluations.items()
+            if part.error is not None and part.state == "failed"
+        },
+        "evaluations_absent": {
+            name: part.error.message
+            for name, part in evaluations.items()
+            if part.error is not None and part.state == "absent"
+        },
+        "warnings": {name: part.warnings for name, part in evaluations.items() if part.warnings},
+    }
+
+
+def sweep_state(counts: Counter[str], alive: bool) -> str:
+    """How a sweep stands, from the states of its trials."""
+    if alive:
+        return "running"
+    if counts["pending"] or counts["running"]:
+        return "interrupted"
+    return "failed" if counts["failed"] else "finished"

@@ -1,0 +1,126 @@
+"""A sweep's state as a table for a terminal."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+from orchestration.commands import program
+from orchestration.plan.view import setting_columns, trial_names
+from orchestration.spec.trial_names import names_of
+from orchestration.status.failures import failure_details, failure_text, what_to_do
+from orchestration.status.metric_columns import head, headlines
+from orchestration.storage import storage_flags
+from orchestration.terminal.tables import Column, Sheet
+from orchestration.words import count, states_text
+
+STYLES = {"running": "cyan", "finished": "green", "stopped": "yellow", "failed": "red"}
+TRAINING = {"val/loss": 8, "val/probe_accuracy": 7}
+"""Metrics of training that have a column beside those of the evaluation, and its rank."""
+
+
+def status_table(document: dict[str, Any]) -> Sheet:
+    """One row a trial."""
+    counts = states_text(document["counts"])
+    trials = document["trials"]
+    names = names_of(trials)
+    states = [trial["state"] for trial in trials]
+    epochs = [f"{trial['epoch']}/{trial['config']['epochs']}" for trial in trials]
+    shown = {name: (head(name), rank) for name, rank in TRAINING.items()}
+    shown |= headlines(name for trial in trials for name in trial["metrics"])
+    columns = [
+        Column("trial", [trial["key"] for trial in trials]),
+        Column("state", states, styles=[STYLES.get(state, "") for state in states]),
+        *setting_columns(trials, names),
+        Column("epoch", epochs, right=True),
+        *(
+            Column(title, [_metric(trial, name) for trial in trials], rank=rank, right=True)
+            for name, (title, rank) in shown.items()
+        ),
+    ]
+    title = f"{document['name']} is {document['state']}: {counts or 'no trials'}"
+    return Sheet(title, columns, trial_names(trials, names))
+
+
+def rename_lines(document: dict[str, Any], folder: Path) -> list[str]:
+    """What has to be done first where the folder was moved or copied to another name."""
+    name = document["name"]
+    if name == folder.name:
+        return []
+    return [
+        f"this is the sweep {name!r} in a folder of another name: rename {folder} to {name} "
+        "before you continue it"
+    ]
+
+
+def next_lines(document: dict[str, Any], folder: Path) -> list[str]:
+    """What is left to be done, and the command that does it."""
+    missing = sum(len(each["evaluations_open"]) for each in (*document["trials"], document))
+    if document["state"] != "interrupted":
+        if not missing or document["state"] == "running":
+            return []
+        command = ["cvae-sweep", "evaluate", document["name"], *storage_flags(folder.parent)]
+        command[0] = program(command[0])
+        return [f"{count(missing, 'evaluation')} missing; add with: {shlex.join(command)}"]
+    command = ["cvae-sweep", "resume", document["name"], *storage_flags(folder.parent)]
+    command[0] = program(command[0])
+    return [f"continue with: {shlex.join(command)}"]
+
+
+def failure_lines(document: dict[str, Any], folder: Path) -> list[str]:
+    """What went wrong, a trial at a time: where, and what to do.
+
+    Args:
+        document: as ``status --json`` prints it.
+        folder: the sweep's.
+    """
+    trials = document["trials"]
+    names = trial_names(trials, names_of(trials))
+    running = document["state"] == "running"
+    lines = []
+    for trial, name in zip(trials, names, strict=True):
+        failures = dict(trial["evaluation_errors"])
+        if trial["state"] == "failed" and trial["error"]:
+            failures[""] = trial["error"]
+        for part, failure in failures.items():
+            what = f"evaluation ({part}) failed" if part else "failed"
+            lines.append(f"{trial['key']}  {name}  {what}: {failure_text(failure)}")
+            config = trial["config"]
+            then = what_to_do(failure, config, folder, running=running, entry=part)
+            lines += failure_details(failure, folder, then)
+    for entry, failure in document["evaluation_errors"].items():
+        lines.append(f"evaluation of all trials ({entry}) failed: {failure_text(failure)}")
+        then = what_to_do(failure, {}, folder, running=running, entry=entry)
+        lines += failure_details(failure, folder, then)
+    return lines
+
+
+def left_lines(left: int) -> list[str]:
+    """What the folder holds besides the trials that are shown.
+
+    Args:
+        left: how many trials are in the ledger and no longer in the plan.
+    """
+    if not left:
+        return []
+    return [
+        f"{count(left, 'trial')} of an earlier plan not shown; settings that are in the sweep file "
+        "again bring theirs back"
+    ]
+
+
+def absent_lines(document: dict[str, Any]) -> list[str]:
+    """What could not be measured, and why; a reason that several trials share is said once."""
+    found: dict[tuple[str, str], int] = {}
+    for trial in document["trials"]:
+        for part, reason in trial["evaluations_absent"].items():
+            found[part, reason] = found.get((part, reason), 0) + 1
+    return [
+        f"{part} is missing for {count(trials, 'trial')}: {reason}"
+        for (part, reason), trials in found.items()
+    ] + [f"{entry} is missing: {why}" for entry, why in document["evaluations_absent"].items()]
+
+
+def _metric(trial: dict[str, Any], name: str) -> str:
+    return f"{trial['metrics'][name]:.4g}" if name in trial["metrics"] else "-"

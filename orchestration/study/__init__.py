@@ -1,0 +1,1 @@
+"""Optuna, boxed: what to ask next, and what came of it."""

@@ -1,0 +1,90 @@
+"""From the section ``search`` to studies: one in each cell of the grid."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from cvae_core.config import NUMERICS, TrialConfig, merge
+from orchestration.spec.dimensions import Dimension, _without, dimensions_of
+from orchestration.spec.flat_names import flat, nested_of
+from orchestration.spec.search import Objective, Search
+from orchestration.spec.trial_key import relevant, short_hash
+from orchestration.spec.trial_names import Names
+
+SEEDS_APART = 1_000_003
+"""Searches that are repeated with other seeds begin with other suggestions, too."""
+
+
+@dataclass(frozen=True)
+class StudyPlan:
+    """A study as a sweep file means it."""
+
+    key: str
+    name: str
+    """The cell's settings, for people: such as ``cvae``, or ``cvae latent_dim=16 seed=1``."""
+    fixed: dict[str, Any]
+    """Settings of every trial of it, nested."""
+    dimensions: tuple[Dimension, ...]
+    objectives: tuple[Objective, ...]
+    """Each with a direction."""
+    seed: int
+    """Of the suggestions: the same for every model, another one for every seed of the trials."""
+    trials: int
+    replicates: int = 0
+    """How often its best trial is trained again, with new seeds."""
+
+    @property
+    def example(self) -> TrialConfig:
+        """A trial that could be one of its own."""
+        return TrialConfig.from_settings(self.fixed)
+
+    def config(self, params: Mapping[str, Any]) -> TrialConfig:
+        """The trial that suggested settings (under dotted names) mean.
+
+        Raises:
+            ConfigError: together with the others they are not allowed.
+        """
+        return TrialConfig.from_settings(merge(self.fixed, nested_of(params)))
+
+
+def plan_studies(search: Search, cells: Iterable[TrialConfig]) -> dict[str, StudyPlan]:
+    """A study for each cell, by key; cells that would search the same thing are one.
+
+    Args:
+        search: of the sweep file, found to be in order.
+        cells: of the grid, each with a seed.
+    """
+    cells = list(cells)
+    names = Names(cells)
+    studies: dict[str, StudyPlan] = {}
+    for cell in cells:
+        dimensions = dimensions_of(search.space, cell)
+        by_name = {dimension.name: dimension for dimension in dimensions}
+        if "model" in by_name:  # then the settings of both models are the study's
+            cell = TrialConfig.from_settings(merge(cell.to_settings(), {"model": "cvae"}))
+        always = {name for name, dimension in by_name.items() if not dimension.when}
+        identity = {
+            "numerics": NUMERICS,
+            "fixed": _without(flat(relevant(cell)), always),
+            "space": [[name, dimension.to_json()] for name, dimension in by_name.items()],
+            "objectives": [[o.metric, o.direction] for o in search.objectives],
+            "sampler": [search.sampler, search.seed]
+            + ([search.startup] if search.sampler == "tpe" else []),
+        }
+        key = short_hash(identity)
+        studies.setdefault(
+            key,
+            StudyPlan(
+                key=key,
+                name=names.name(cell, model="model" not in by_name) or "all",
+                fixed=nested_of(_without(flat(relevant(cell, identity=False)), always)),
+                dimensions=dimensions,
+                objectives=tuple(search.objectives),
+                seed=(search.seed + SEEDS_APART * cell.seed) % 2**32,
+                trials=search.trials,
+                replicates=search.replicates,
+            ),
+        )
+    return studies

@@ -1,0 +1,1 @@
+"""How text, tables and redrawn lines reach a terminal."""

@@ -1,0 +1,1 @@
+"""MLflow, boxed: it shows what the ledger says."""

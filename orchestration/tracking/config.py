@@ -1,0 +1,130 @@
+"""``mlflow.yaml``: where MLflow is and how its pages are served."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, Field, Strict, ValidationError
+
+from orchestration.errors import UserError
+from orchestration.redact import without_credentials
+from orchestration.spec.settings import FORBID
+from orchestration.spec.yaml_file import YamlFile, read_yaml
+
+FILE = Path("mlflow.yaml")
+
+Text = Annotated[str, Strict()]
+
+
+class Ui(BaseModel):
+    """How MLflow's pages are served."""
+
+    model_config = FORBID
+    host: Text = "127.0.0.1"
+    port: Annotated[int, Field(ge=1, le=65535)] = 5000
+
+
+class MlflowConfig(BaseModel):
+    """Contents of ``mlflow.yaml``."""
+
+    model_config = FORBID
+    tracking_uri: Text | None = None
+    artifact_location: Text | None = None
+    experiment_prefix: Text = ""
+    tags: dict[str, Text] = {}
+    ui: Ui = Ui()
+
+
+def load_mlflow_config(tracking_uri: str | None = None) -> MlflowConfig:
+    """Defaults, then ``mlflow.yaml`` in the working directory, then the environment.
+
+    Args:
+        tracking_uri: from the command line; wins over all.
+
+    Raises:
+        UserError: the file is not valid.
+    """
+    content: dict[str, Any] = {}
+    lines = None
+    if FILE.exists():
+        file = read_yaml(FILE)
+        if not isinstance(file.content, dict | None):
+            raise UserError(f"{FILE}: is a mapping, such as tracking_uri: http://host:5000")
+        lines, content = file, dict(file.content or {})
+    sources: dict[tuple[str, ...], str] = {}
+    for key, variable in (
+        ("tracking_uri", "MLFLOW_TRACKING_URI"),
+        ("artifact_location", "MLFLOW_DEFAULT_ARTIFACT_ROOT"),
+        ("experiment_prefix", "CVAE_SWEEP_EXPERIMENT_PREFIX"),
+    ):
+        if os.environ.get(variable):
+            content[key] = os.environ[variable]
+            sources[(key,)] = variable
+    ui: Any = content.get("ui") or {}
+    for key, variable in (("host", "MLFLOW_HOST"), ("port", "MLFLOW_PORT")):
+        if os.environ.get(variable):
+            ui = (ui if isinstance(ui, dict) else {}) | {key: os.environ[variable]}
+            sources["ui", key] = variable
+    if tracking_uri:
+        content["tracking_uri"] = tracking_uri
+    try:
+        return MlflowConfig.model_validate(content | ({"ui": ui} if ui else {}))
+    except ValidationError as error:
+        raise UserError(*(_told(detail, sources, lines) for detail in error.errors())) from None
+
+
+def _told(detail: Any, sources: Mapping[tuple[str, ...], str], file: YamlFile | None) -> str:
+    """What is wrong with a value, and where it stands: in the environment or in the file."""
+    location = detail["loc"]
+    if location in sources:
+        return f"environment variable {sources[location]}: {detail['msg']}"
+    line = (file and file.line(location)) or 1
+    return f"{FILE}:{line}: {'.'.join(map(str, location))}: {detail['msg']}"
+
+
+def resolved_uri(config: MlflowConfig, storage: Path) -> str:
+    """The tracking URI in force; a path is made absolute, so that the folder does not matter."""
+    uri = config.tracking_uri or f"sqlite:///{storage.resolve() / 'mlflow.db'}"
+    if "://" not in uri and not uri.startswith("databricks"):
+        raise UserError(
+            f"tracking URI {without_credentials(uri)!r}: MLflow's plain folders are no longer "
+            "supported; use sqlite:///PATH/mlflow.db or http://HOST:PORT"
+        )
+    if uri.startswith("sqlite:") and not uri.startswith("sqlite:///"):
+        raise UserError(
+            f"tracking URI {without_credentials(uri)!r}: the path of a database comes after three "
+            "slashes; use sqlite:///PATH/mlflow.db"
+        )
+    if uri.startswith("sqlite:///") and not uri.startswith("sqlite:////"):
+        path, mark, query = uri.removeprefix("sqlite:///").partition("?")
+        uri = f"sqlite:///{Path(path).resolve()}{mark}{query}" if path else uri
+    try:
+        urlsplit(uri)
+    except ValueError:  # it may quote a password
+        raise UserError(
+            f"tracking URI {without_credentials(uri)!r}: is no valid address; use "
+            "sqlite:///PATH/mlflow.db or http://HOST:PORT"
+        ) from None
+    return uri
+
+
+def is_server(uri: str) -> bool:
+    """Whether a tracking URI is that of a running server, which has pages of its own."""
+    return uri.startswith(("http://", "https://"))
+
+
+def sqlite_path(uri: str) -> Path | None:
+    """The file of an SQLite database; None where the URI is of something else."""
+    if not uri.startswith("sqlite:"):
+        return None
+    return Path(re.sub(r"^sqlite:(///)?", "", uri).partition("?")[0])
+
+
+def artifact_root(config: MlflowConfig, storage: Path) -> str:
+    """Where new experiments of a database keep their artifacts."""
+    return config.artifact_location or (storage.resolve() / "mlartifacts").as_uri()

@@ -1,0 +1,83 @@
+"""What an MLflow run says of a trial or a sweep, as plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import yaml
+
+from cvae_core.config import TrialConfig
+from orchestration.ledger.documents import Epoch, Sweep, Trial
+from orchestration.ledger.ledger import Ledger
+
+STATUSES = {"running": "RUNNING", "pending": "KILLED", "failed": "FAILED"}
+SWEEP_STATUSES = {"finished": "FINISHED", "failed": "FAILED", "interrupted": "KILLED"}
+KEY_TAG = "trial_key"
+PACKAGES = ("cvae-sweep", "torch", "ray", "mlflow", "numpy", "scikit-learn", "umap-learn")
+
+
+def as_yaml(settings: Mapping[str, Any]) -> str:
+    """Settings as they stand in a file of a run."""
+    text: str = yaml.safe_dump(dict(settings), sort_keys=False, allow_unicode=True)
+    return text
+
+
+def text_tag(name: str) -> str:
+    """Of the tag that says which text a file of a run has."""
+    return f"artifacts.{name}"
+
+
+def status_of(trial: Trial) -> str:
+    """MLflow's word for the state of a trial."""
+    return STATUSES.get(trial.state, "FINISHED")
+
+
+def sweep_status(sweep: Sweep) -> str:
+    """MLflow's word for how a sweep stands."""
+    return SWEEP_STATUSES.get(sweep.outcome, "RUNNING")
+
+
+def trial_tags(trial: Trial, config: TrialConfig) -> dict[str, str]:
+    """What tells a trial from others, and its run's name."""
+    tags = {
+        KEY_TAG: trial.key,
+        "model": config.model,
+        "beta": f"{config.beta:g}",
+        "seed": str(config.seed),
+        "data": config.data.name,
+    }
+    name = f"{config.model} β={config.beta:g}"
+    if config.model == "cvae":
+        tags |= {"lambda": f"{config.lambda_:g}", "tau": f"{config.tau:g}"}
+        name += f" λ={config.lambda_:g} τ={config.tau:g}"
+    return tags | {"mlflow.runName": f"{name} seed={config.seed}"}
+
+
+def study_tags(ledger: Ledger, key: str) -> dict[str, str]:
+    """Which study asked for a trial, and when; whose best it repeats."""
+    for study in ledger.planned_studies():
+        if key in study.replicates:
+            return {"study": study.name, "origin": "replicate", "replicate_of": str(study.winner)}
+        for ask in study.asks:
+            if ask.key == key:
+                return {"study": study.name, "origin": ask.origin, "ask": str(ask.number)}
+    return {}
+
+
+def epoch_metrics(epoch: Epoch) -> dict[str, float]:
+    """Metrics of an epoch as MLflow shows them; times apart from what is compared."""
+    times = {"time/epoch_s": epoch.epoch_s, "time/images_per_s": epoch.images_per_s}
+    return epoch.metrics | times
+
+
+def package_versions() -> dict[str, str]:
+    """Versions of the packages that decide results."""
+    found = {}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found

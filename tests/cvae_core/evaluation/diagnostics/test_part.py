@@ -1,0 +1,204 @@
+from __future__ import annotations
+
+import csv
+import dataclasses
+import math
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from scipy.spatial.distance import pdist
+from scipy.stats import norm
+
+from cvae_core.config import TrialConfig
+from cvae_core.data import Dataset, Images
+from cvae_core.data.views import make_views
+from cvae_core.errors import EvaluationError
+from cvae_core.evaluation.diagnostics import hypersphere
+from cvae_core.evaluation.diagnostics import part as diagnostics
+from cvae_core.evaluation.diagnostics.hypersphere import alignment, uniformity
+from cvae_core.evaluation.diagnostics.reconstruction import reconstruction_mse
+from cvae_core.evaluation.parts import Outcome, measure
+from cvae_core.evaluation.settings import DiagnosticsConfig
+from cvae_core.evaluation.subject import Subject
+from cvae_core.models.contrastive import ContrastiveVAE
+from cvae_core.streams import stream
+from cvae_core.training.fit import FitResult
+
+
+def outcome(subject: Subject, threshold: float = 0.01) -> Outcome:
+    settings = DiagnosticsConfig(active_threshold=threshold)
+    *shares, last = measure("diagnostics", subject, settings)
+    assert isinstance(last, Outcome)
+    assert shares == sorted(shares)  # type: ignore[type-var]
+    assert all(0 < share < 1 for share in shares)  # type: ignore[operator]
+    return last
+
+
+def log_likelihoods(subject: Subject, variance: float) -> float:
+    """Of decoded posterior samples, by SciPy, an image at a time."""
+    images = subject.pixels("judged").double() / 255
+    z = torch.from_numpy(subject.representation("sample", "judged"))
+    total = 0.0
+    with torch.no_grad():
+        for image, latent in zip(images, z, strict=True):
+            decoded = subject.model.decode(latent[None])[0].double()
+            if subject.config.data.value_range == "symmetric":
+                decoded = (decoded + 1) / 2
+            if subject.config.data.divisor == 256:
+                decoded = decoded * 256 / 255
+            total += norm.logpdf(image.numpy(), decoded.numpy(), math.sqrt(variance)).sum()
+    return total / len(images)
+
+
+def fitted_variance(subject: Subject, count: int) -> float:
+    images = subject.pixels("fit")[:count].double() / 255
+    z = torch.from_numpy(subject.representation("sample", "fit"))[:count]
+    with torch.no_grad():
+        decoded = subject.model.decode(z).double()
+    if subject.config.data.value_range == "symmetric":
+        decoded = (decoded + 1) / 2
+    decoded = decoded * subject.config.data.divisor / 255
+    return float(((decoded - images) ** 2).mean())
+
+
+def test_kl_and_active_units_are_those_of_a_loop(subject: Subject) -> None:
+    mu, log_var = (a.astype(float) for a in subject.posterior("judged"))
+    # The middle of two variances: some units are above and some below.
+    variances = sorted(np.mean((mu[:, d] - mu[:, d].mean()) ** 2) for d in range(10))
+    threshold = float(variances[3] + variances[4]) / 2
+    found = outcome(subject, threshold)
+    rows = list(csv.DictReader(found.files["latent_dimensions.csv"].decode().splitlines()))
+    total = 0.0
+    for d, row in enumerate(rows):
+        sigma2 = np.exp(log_var[:, d])
+        kl = sum((s + m * m - 1 - math.log(s)) / 2 for m, s in zip(mu[:, d], sigma2, strict=True))
+        total += kl / 60
+        variance = np.mean((mu[:, d] - mu[:, d].mean()) ** 2)
+        assert int(row["dimension"]) == d
+        assert float(row["kl"]) == pytest.approx(kl / 60, rel=1e-6)
+        assert float(row["variance_of_mean"]) == pytest.approx(variance, rel=1e-6)
+        assert float(row["mean_posterior_variance"]) == pytest.approx(sigma2.mean(), rel=1e-6)
+        assert int(row["active"]) == (variance > threshold)
+    assert len(rows) == 10
+    assert found.metrics["latent/kl"] == pytest.approx(total, rel=1e-9)
+    assert found.metrics[f"latent/active_units_{threshold:g}"] == 6
+    assert "latent/active_units" not in found.metrics
+    assert outcome(subject).metrics["latent/active_units"] == sum(v > 0.01 for v in variances)
+
+
+def test_reconstruction_is_that_of_a_pass_of_its_own(
+    subject: Subject, config: TrialConfig, small: Dataset
+) -> None:
+    alone = reconstruction_mse(subject.model, torch.from_numpy(small.test.pixels), config)
+    assert outcome(subject).metrics["test/reconstruction_mse"] == alone
+
+
+@pytest.mark.parametrize(("value_range", "divisor"), [("unit", 255), ("symmetric", 256)])
+def test_the_elbo_is_that_of_scipys_normal_density(
+    value_range: str,
+    divisor: int,
+    make_subject: Callable[..., Subject],
+    small: Dataset,
+    trained: FitResult,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # The same weights decode to [-1, 1] as well: what counts here is arithmetic alone.
+    monkeypatch.setattr(diagnostics, "FIT_IMAGES", 100)
+    config = TrialConfig.from_settings({"data": {"value_range": value_range, "divisor": divisor}})
+    subject = make_subject(config, small, trained)
+    found = outcome(subject).metrics
+    expected = log_likelihoods(subject, fitted_variance(subject, 100)) - found["latent/kl"]
+    assert found["test/elbo"] == pytest.approx(expected, rel=1e-5)
+
+
+def test_beta_is_not_in_the_elbo_and_judged_images_are_not_in_its_variance(
+    make_subject: Callable[..., Subject], config: TrialConfig, small: Dataset, trained: FitResult
+) -> None:
+    heavy = dataclasses.replace(config, beta=7.0, seed=3)
+    usual = outcome(make_subject(config, small, trained)).metrics["test/elbo"]
+    assert outcome(make_subject(heavy, small, trained)).metrics["test/elbo"] == usual
+    on_validation = make_subject(config, small, trained, split="validation")
+    found = outcome(on_validation).metrics
+    variance = fitted_variance(make_subject(config, small, trained), 270)
+    expected = log_likelihoods(on_validation, variance) - found["val/latent_kl"]
+    assert found["val/elbo"] == pytest.approx(expected, rel=1e-5)
+
+
+def test_without_any_error_there_is_no_elbo(
+    make_subject: Callable[..., Subject], config: TrialConfig, small: Dataset, trained: FitResult
+) -> None:
+    black = Images(small.train.pixels * 0, small.train.labels)
+    subject = make_subject(config, dataclasses.replace(small, train=black), trained)
+    with torch.no_grad():
+        subject.model.decoder.layers[-2].bias.fill_(-1e6)  # type: ignore[union-attr,operator]
+    found = outcome(subject)
+    assert "test/elbo" not in found.metrics
+    assert "no ELBO" in found.warnings[0]
+    assert "test/reconstruction_mse" in found.metrics
+
+
+def test_alignment_and_uniformity_equal_a_loop_and_scipys_distances(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(hypersphere, "BLOCK", 16)
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(2, 50, 5)).astype(np.float32)
+    x = a.astype(float) / np.linalg.norm(a.astype(float), axis=1, keepdims=True)
+    y = b.astype(float) / np.linalg.norm(b.astype(float), axis=1, keepdims=True)
+    aligned = sum(float(((p - q) ** 2).sum()) for p, q in zip(x, y, strict=True)) / 50
+    spread = math.log(np.exp(-2 * pdist(x) ** 2).mean())
+    first, second = torch.from_numpy(a), torch.from_numpy(b)
+    assert alignment(first, second) == pytest.approx(aligned, rel=1e-6)
+    assert uniformity(first) == pytest.approx(spread, rel=1e-6)
+
+
+def test_collapsed_projections_have_numbers() -> None:
+    constant, zero = torch.full((40, 5), 3.0), torch.zeros(40, 5)
+    assert alignment(constant, constant) == 0
+    assert uniformity(constant) == pytest.approx(0, abs=1e-6)
+    assert alignment(zero, zero) == uniformity(zero) == 0
+    assert uniformity(torch.tensor([[1.0, 0], [-1, 0]])) == pytest.approx(-8)
+
+
+def test_projections_are_of_means_and_of_views_with_fixed_parameters(contrastive: Subject) -> None:
+    found = outcome(contrastive).metrics
+    model, config = contrastive.model, contrastive.config
+    assert isinstance(model, ContrastiveVAE)
+    images = contrastive.pixels("judged").float() / 255
+    views = make_views(images, config.views, stream(0, "evaluation/views"))
+    with torch.no_grad():
+        own = model.project(model.encode(images)[0])
+        other = model.project(model.encode(views)[0])
+    assert found["projection/alignment"] == pytest.approx(alignment(own, other), rel=1e-4)
+    assert found["projection/alignment"] > 0
+    assert found["projection/uniformity"] == pytest.approx(uniformity(own), rel=1e-5)
+
+
+def test_a_vae_has_no_projections(subject: Subject) -> None:
+    assert not [name for name in outcome(subject).metrics if name.startswith("projection/")]
+
+
+def test_two_calls_and_the_order_of_parts_change_nothing(
+    make_subject: Callable[..., Subject], contrastive: Subject, small: Dataset
+) -> None:
+    assert outcome(contrastive) == outcome(contrastive)
+    fresh = Subject(
+        contrastive.config,
+        small,
+        contrastive.model.state_dict(),
+        label=contrastive.label,
+        epoch=contrastive.epoch,
+        cache=contrastive.cache,
+    )
+    assert outcome(fresh) == outcome(contrastive)
+
+
+def test_one_image_is_too_few(
+    make_subject: Callable[..., Subject], config: TrialConfig, small: Dataset, trained: FitResult
+) -> None:
+    one = Images(small.test.pixels[:1], small.test.labels[:1])
+    subject = make_subject(config, dataclasses.replace(small, test=one), trained)
+    with pytest.raises(EvaluationError, match="need two at least"):
+        outcome(subject)

@@ -1,0 +1,110 @@
+"""Long epochs tell how far they are, and nothing of what they compute depends on it."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from orchestration.engine import worker as worker_module
+from orchestration.engine.in_process import run_in_process
+from orchestration.engine.jobs import Job, Report
+from orchestration.engine.worker import Worker
+from orchestration.ledger.documents import Trial
+from orchestration.status.live import lines as progress_module
+from orchestration.status.live.board import Board, Row
+from orchestration.status.live.lines import Progress
+from orchestration.terminal.console import Console
+
+LocalSweep = Callable[..., Any]
+
+
+@pytest.fixture
+def word_after_each_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker_module, "FIRST_WORD_S", 0.0)
+    monkeypatch.setattr(worker_module, "EVERY_S", 0.0)
+
+
+def numbers(trials: dict[str, Trial]) -> dict[str, Any]:
+    return {
+        key: ([epoch.metrics for epoch in trial.epochs], trial.metrics)
+        for key, trial in trials.items()
+    }
+
+
+@pytest.mark.usefixtures("word_after_each_step")
+def test_numbers_are_those_of_whole_epochs(
+    local_sweep: LocalSweep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grid = {"model": ["vae", "cvae"]}
+    in_parts = local_sweep("parts", grid=grid).run()
+    monkeypatch.undo()
+    assert numbers(in_parts) == numbers(local_sweep("whole", grid=grid).run())
+
+
+@pytest.mark.usefixtures("word_after_each_step")
+def test_what_is_told(local_sweep: LocalSweep, small: Any) -> None:
+    sweep = local_sweep(base={"epochs": 2})
+    ledger = sweep.open()
+    queue = sweep.queue(ledger)
+    board = Board(ledger, 1, sweep.spec.evaluation)
+    rows: list[tuple[str, Row]] = []
+    written: list[bytes] = []
+    document = sweep.folder / "trials" / f"{sweep.keys[0]}.json"
+
+    def listen(job: Job, report: Report | None, trial: Trial) -> None:
+        row = board.note(job, report, trial)
+        if job.kind == "train" and report is not None:
+            rows.append((report.kind, row))
+            written.append(document.read_bytes())
+
+    worker = Worker({"digits": small}, sweep.folder, threads=1, gpu=False)
+    run_in_process(queue, sweep.door(ledger, queue, listen), worker)
+    # 270 images are five batches; after the last of them the epoch itself is told.
+    assert [kind for kind, _ in rows] == [*["progress"] * 4, "epoch"] * 2
+    assert [row.share for _, row in rows] == [*(64 * n / 270 for n in (1, 2, 3, 4)), 0.0] * 2
+    assert [row.epoch for _, row in rows] == [*[0] * 4, *[1] * 5, 2]
+    assert all(row.state == "training" for _, row in rows[:-1])
+    # Nothing is written for a word.
+    assert len(set(written[:4])) == len(set(written[4:9])) == 1
+
+
+def test_a_first_epoch_has_a_time_left_before_it_ends(local_sweep: LocalSweep) -> None:
+    sweep = local_sweep(base={"epochs": 10})
+    ledger = sweep.open()
+    queue = sweep.queue(ledger)
+    board = Board(ledger, 1, sweep.spec.evaluation)
+    job = queue.next()
+    queue.begun(job)
+    trial = ledger.trials[job.key]
+    so_far = {"share": 0.25, "images_per_s": 100.0, "epoch_s": 40.0}
+    row = board.note(job, Report(kind="progress", final=False, epoch=so_far), trial)
+    assert board.trial_left(row, row.at) == pytest.approx(9 * 40 + 0.75 * 40)
+    assert board.trial_left(row, row.at + 10) == pytest.approx(9 * 40 + 20)
+    # It never runs below the epochs that have not begun.
+    assert board.trial_left(row, row.at + 1000) == pytest.approx(9 * 40)
+
+
+@pytest.mark.usefixtures("word_after_each_step")
+def test_plain_lines_are_few(
+    local_sweep: LocalSweep, small: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lines(long_epoch_s: float) -> list[str]:
+        monkeypatch.setattr(progress_module, "LONG_EPOCH_S", long_epoch_s)
+        sweep = local_sweep(str(long_epoch_s), base={"epochs": 1})
+        ledger = sweep.open()
+        queue = sweep.queue(ledger)
+        output = io.StringIO()
+        listener = Progress(Console(output), Board(ledger, 1, sweep.spec.evaluation))
+        worker = Worker({"digits": small}, sweep.folder, threads=1, gpu=False)
+        run_in_process(queue, sweep.door(ledger, queue, listener), worker)
+        return [
+            line for line in output.getvalue().splitlines() if "of it" in line and "epoch" in line
+        ]
+
+    assert lines(30.0) == []
+    told = lines(0.0)
+    assert len(told) == 4
+    assert "epoch 1/1  24% of it" in told[0]

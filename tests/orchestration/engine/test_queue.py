@@ -1,0 +1,91 @@
+"""What runs next: evaluations first, then the plan's order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from orchestration.engine.jobs import Job
+from orchestration.engine.queue import Queue
+from orchestration.ledger.documents import CheckpointRef, Trial
+from orchestration.ledger.ledger import Ledger
+
+LocalSweep = Callable[..., Any]
+GRID = {"beta": [0.1, 0.2]}
+
+
+def finish(ledger: Ledger, queue: Queue, job: Job) -> None:
+    ledger.change(job.key, lambda t: setattr(t, "state", "finished"))
+    queue.ended(job)
+
+
+def take(queue: Queue) -> Job:
+    job = queue.next()
+    assert job is not None
+    queue.begun(job)
+    return job
+
+
+def checkpoint(epoch: int) -> CheckpointRef:
+    return CheckpointRef(epoch=epoch, path=f"checkpoints/e{epoch}.pt", sha256="0", bytes=1)
+
+
+def test_trials_in_order_and_evaluations_first(local_sweep: LocalSweep) -> None:
+    sweep = local_sweep(grid=GRID)
+    ledger = sweep.open()
+    queue = sweep.queue(ledger)
+    assert Ledger.open(sweep.folder).trials.keys() == set(sweep.keys)
+    assert queue.waiting == 2
+    first = take(queue)
+    assert (first.kind, first.key, first.attempt) == ("train", sweep.keys[0], 1)
+    assert ledger.trials[first.key].state == "running"
+    finish(ledger, queue, first)
+    second = take(queue)
+    assert (second.kind, second.key, second.part) == ("evaluate", sweep.keys[0], "probe")
+    third = take(queue)
+    assert (third.kind, third.key) == ("train", sweep.keys[1])
+    assert queue.under_way == [second, third]
+    assert queue.next() is None
+    assert not queue.done
+
+
+def test_a_trained_trial_is_evaluated_and_not_trained(local_sweep: LocalSweep) -> None:
+    sweep = local_sweep(grid=GRID)
+    ledger = sweep.open()
+    for key, state in zip(sweep.keys, ("finished", "failed"), strict=True):
+        ledger.save(Trial(key=key, config=sweep.plan.trials[key].to_settings(), state=state))
+    job = sweep.queue(ledger).next()
+    assert (job.kind, job.key) == ("evaluate", sweep.keys[0])
+    assert sweep.queue(ledger).waiting == 0
+
+
+def test_no_evaluation_where_none_is_asked_for(local_sweep: LocalSweep) -> None:
+    sweep = local_sweep(evaluation={"probe": False})
+    ledger = sweep.open()
+    queue = sweep.queue(ledger)
+    finish(ledger, queue, take(queue))
+    assert queue.done
+
+
+def test_a_closed_queue_hands_out_nothing_more(local_sweep: LocalSweep) -> None:
+    sweep = local_sweep(grid=GRID)
+    ledger = sweep.open()
+    queue = sweep.queue(ledger)
+    job = take(queue)
+    queue.closed = True
+    assert queue.next() is None
+    assert not queue.done
+    queue.ended(job)
+    assert queue.done
+
+
+def test_the_newest_checkpoint_comes_first(local_sweep: LocalSweep) -> None:
+    sweep = local_sweep()
+    ledger = sweep.open()
+    config = sweep.plan.trials[sweep.keys[0]].to_settings()
+    refs = [checkpoint(1), checkpoint(3), checkpoint(2)]
+    ledger.save(Trial(key=sweep.keys[0], config=config, checkpoints=refs))
+    queue = sweep.queue(ledger)
+    job = take(queue)
+    assert [ref["epoch"] for ref in job.checkpoints] == [3, 2, 1]
+    assert ledger.trials[job.key].attempts[-1].from_epoch == 3

@@ -1,0 +1,247 @@
+"""What is damaged or was written by another version: the good version before, or a clear word."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orchestration import store
+from orchestration.errors import UserError
+from orchestration.ledger.documents import Trial
+from orchestration.ledger.ledger import Ledger
+
+LocalSweep = Callable[..., Any]
+OLD = Path(__file__).parents[1] / "ledgers" / "format1"
+"""A grid of four with a scheduler, interrupted after seven epochs, as format 1 had it first."""
+OLD_SECTIONS = {
+    "grid": {"model": ["vae", "cvae"], "beta": [1e-3, 1e-5]},
+    "scheduler": {
+        "name": "asha",
+        "metric": "val/reconstruction",
+        "grace_epochs": 1,
+        "reduction": 2,
+    },
+}
+NO_EVALUATION = {"probe": False}
+
+
+def numbers(trials: dict[str, Trial]) -> dict[str, Any]:
+    """All that has to be the same whatever happened."""
+    return {
+        key: (
+            trial.state,
+            [(epoch.epoch, epoch.metrics) for epoch in trial.epochs],
+            {name: part.metrics for name, part in trial.evaluations.items()},
+            [ref.sha256 for ref in trial.checkpoints if not ref.spare],
+            [(decision.epoch, decision.value, decision.stop) for decision in trial.decisions],
+        )
+        for key, trial in trials.items()
+    }
+
+
+def flip(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(bytes(content))
+
+
+def refuse(patch: pytest.MonkeyPatch, paths: set[Path], code: int) -> None:
+    """Let the system refuse to read these files."""
+    read = Path.read_bytes
+
+    def refusing(path: Path) -> bytes:
+        if path in paths:
+            raise OSError(code, os.strerror(code))
+        return read(path)
+
+    patch.setattr(Path, "read_bytes", refusing)
+
+
+def newest(trial: Trial) -> str:
+    return max(trial.checkpoints, key=lambda ref: ref.epoch).path
+
+
+def test_a_running_trial_goes_on_from_the_checkpoint_before(local_sweep: LocalSweep) -> None:
+    whole = local_sweep("whole", base={"epochs": 5}).run()
+    sweep = local_sweep(base={"epochs": 5})
+    (trial,) = sweep.run(stop_after=3).values()
+    flip(sweep.folder / newest(trial))
+    (trial,) = sweep.run().values()
+    assert [attempt.from_epoch for attempt in trial.attempts] == [0, 2]
+    assert "checkpoint of epoch 3 was not used" in trial.notes[0]
+    assert numbers({trial.key: trial}) == numbers(whole)
+
+
+def test_a_trained_trial_whose_last_checkpoint_is_damaged_is_trained_on(
+    local_sweep: LocalSweep,
+) -> None:
+    whole = local_sweep("whole").run()
+    sweep = local_sweep(evaluation=NO_EVALUATION)
+    (trial,) = sweep.run().values()
+    assert trial.state == "finished"
+    flip(sweep.folder / newest(trial))
+    again = local_sweep()
+    (trial,) = again.run().values()
+    assert [attempt.from_epoch for attempt in trial.attempts] == [0, 2], "one epoch is repeated"
+    assert numbers({trial.key: trial}) == numbers(whole)
+    assert trial.evaluations["probe"].error is None
+
+
+def test_it_is_not_tried_for_ever(local_sweep: LocalSweep, monkeypatch: pytest.MonkeyPatch) -> None:
+    write = store.write_bytes
+
+    def bad(path: Path, content: bytes) -> None:
+        write(path, content)
+        if path.suffix == ".pt":
+            flip(path)
+
+    monkeypatch.setattr(store, "write_bytes", bad)
+    sweep = local_sweep(retries=1)
+    (trial,) = sweep.run().values()
+    assert len(trial.attempts) == 2
+    assert trial.state == "finished"
+    error = trial.evaluations["probe"].error
+    assert error is not None
+    assert error.kind == "checkpoint"
+    monkeypatch.undo()
+    ledger = sweep.open()
+    ledger.put_back_failed((), ["probe"])  # as `retry` does
+    (trial,) = sweep.run().values()
+    assert trial.evaluations["probe"].state == "finished"
+    assert not trial.has_failures
+
+
+def test_what_could_not_be_used_is_no_spare(local_sweep: LocalSweep) -> None:
+    """Training went on from the checkpoint before it: that one stays until a second one is good."""
+    base = {"epochs": 5}
+    sweep = local_sweep(base=base, evaluation=NO_EVALUATION)
+    (trial,) = sweep.run(stop_after=3).values()
+    flip(sweep.folder / newest(trial))
+    seldom = {"min_interval_s": 1e6}
+    again = local_sweep(base=base, evaluation=NO_EVALUATION, checkpoints=seldom)
+    (trial,) = again.run().values()
+    assert [attempt.from_epoch for attempt in trial.attempts] == [0, 2]
+    assert [(ref.epoch, ref.spare) for ref in trial.checkpoints] == [(2, True), (5, False)]
+    ledger = Ledger.open(sweep.folder)
+    assert all(ledger.is_intact(ref.model_dump()) for ref in trial.checkpoints)
+
+
+@pytest.mark.parametrize("code", [errno.EMFILE, errno.ESTALE, errno.EACCES])
+def test_a_checkpoint_that_cannot_be_read_at_the_moment_is_not_given_up(
+    local_sweep: LocalSweep, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    whole = local_sweep("whole").run()
+    sweep = local_sweep()
+    (before,) = sweep.run(stop_after=2).values()
+    with monkeypatch.context() as patch:
+        refuse(patch, {sweep.folder / ref.path for ref in before.checkpoints}, code)
+        (trial,) = sweep.run().values()
+    assert trial.checkpoints == before.checkpoints
+    assert trial.state == "pending"
+    (trial,) = sweep.run().values()
+    assert [attempt.from_epoch for attempt in trial.attempts] == [0, 2, 2]
+    assert trial.notes == []
+    assert numbers({trial.key: trial}) == numbers(whole)
+
+
+@pytest.mark.parametrize("code", [errno.ENOENT, errno.EIO])
+def test_a_checkpoint_that_is_lost_for_good_is_given_up(
+    local_sweep: LocalSweep, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    whole = local_sweep("whole").run()
+    sweep = local_sweep()
+    (before,) = sweep.run(stop_after=2).values()
+    refuse(monkeypatch, {sweep.folder / newest(before)}, code)
+    (trial,) = sweep.run().values()
+    assert [attempt.from_epoch for attempt in trial.attempts] == [0, 1]
+    assert numbers({trial.key: trial}) == numbers(whole)
+
+
+def test_a_trial_of_a_search_may_be_trained_on_as_well(
+    local_sweep: LocalSweep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its study has been told what came of it, and cannot be told twice."""
+    search = {
+        "trials": 3,
+        "space": {"beta": {"log": [1e-6, 1e-1]}},
+        "objectives": [{"metric": "val/probe_accuracy", "direction": "maximize"}],
+    }
+    sections = {"search": search, "evaluation": {"probe_every": 1}}
+    whole = local_sweep("whole", **sections).run()
+    write = store.write_bytes
+    bad: list[Path] = []
+
+    def damaging(path: Path, content: bytes) -> None:
+        write(path, content)
+        if path.name == "a001-e00003.pt" and not bad:
+            bad.append(path)
+            flip(path)
+
+    monkeypatch.setattr(store, "write_bytes", damaging)
+    sweep = local_sweep(**sections)
+    assert numbers(sweep.run()) == numbers(whole)
+    again = Ledger.open(sweep.folder).trials[bad[0].parent.name]
+    assert [attempt.from_epoch for attempt in again.attempts] == [0, 2]
+
+
+@pytest.mark.parametrize("kind", ["sweep", "trials", "studies"])
+def test_a_search_goes_on_from_the_version_before_of_any_document(
+    local_sweep: LocalSweep, kind: str
+) -> None:
+    search = {
+        "trials": 3,
+        "space": {"beta": {"log": [1e-6, 1e-1]}},
+        "objectives": [{"metric": "val/probe_accuracy", "direction": "maximize"}],
+    }
+    sections = {"search": search, "evaluation": {"probe_every": 1}}
+    whole = local_sweep("whole", **sections).run()
+    sweep = local_sweep(**sections)
+    sweep.run(stop_after=5)
+    paths = [sweep.folder / "sweep.json"]
+    if kind != "sweep":
+        paths = sorted((sweep.folder / kind).glob("*.json"))
+    begun = [path for path in paths if store.previous(path).exists()]
+    assert begun
+    for path in begun:
+        flip(path)
+    assert Ledger.open(sweep.folder).damaged() == begun
+    assert numbers(sweep.run()) == numbers(whole)
+    assert Ledger.open(sweep.folder).damaged() == []
+
+
+def test_a_ledger_of_the_first_version_is_continued(local_sweep: LocalSweep) -> None:
+    whole = local_sweep("whole", **OLD_SECTIONS)
+    finished = numbers(whole.run())
+    sweep = local_sweep("old", **OLD_SECTIONS)
+    shutil.copytree(OLD, sweep.folder)
+    before = Ledger.open(sweep.folder).trials
+    assert {trial.state for trial in before.values()} == {"finished", "pending"}
+    if set(before) != set(whole.keys):
+        pytest.skip("this version computes otherwise: its trials have other keys")
+    after = sweep.run()
+    for key, trial in before.items():
+        if trial.state == "finished":
+            assert after[key] == trial, "what was finished is as it was"
+    begun = [trial for trial in before.values() if trial.epochs and trial.state == "pending"]
+    assert [after[trial.key].attempts[-1].from_epoch for trial in begun] == [1]
+    assert set(after) == set(finished)
+
+
+def test_a_ledger_of_a_newer_version_is_refused(local_sweep: LocalSweep) -> None:
+    sweep = local_sweep()
+    (key,) = sweep.run(stop_after=2)
+    path = sweep.folder / "trials" / f"{key}.json"
+    document = json.loads(path.read_text())
+    document["format"] = store.FORMAT + 1
+    path.write_text(json.dumps(document))
+    files = {p: p.read_bytes() for p in sweep.folder.rglob("*") if p.is_file()}
+    with pytest.raises(UserError, match=r"has format 2, .* reads up to 1; update cvae-sweep"):
+        sweep.run()
+    assert {p: p.read_bytes() for p in sweep.folder.rglob("*") if p.is_file()} == files

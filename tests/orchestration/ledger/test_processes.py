@@ -1,0 +1,217 @@
+"""What a killed driver left behind is ended, and nothing else."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from orchestration import store
+from orchestration.ledger.processes import (
+    FILE,
+    MARK,
+    ProcessRecord,
+    driver_alive,
+    end_left_behind,
+    find,
+    identity,
+    left_behind,
+)
+
+# A driver with a child and a grandchild; the grandchild ignores SIGTERM.
+STUBBORN = "import signal, time; signal.signal(15, signal.SIG_IGN); print('up'); time.sleep(60)"
+CHILD = f"""
+import subprocess, sys, time
+p = subprocess.Popen([sys.executable, "-uc", {STUBBORN!r}], stdout=subprocess.PIPE)
+p.stdout.readline(); print("up", flush=True); time.sleep(60)
+"""
+DRIVER = f"""
+import subprocess, sys, time
+from pathlib import Path
+from orchestration.ledger.processes import ProcessRecord
+p = subprocess.Popen([sys.executable, "-c", {CHILD!r}], stdout=subprocess.PIPE)
+p.stdout.readline()
+ProcessRecord(Path(sys.argv[1])).update()
+print("up", flush=True); time.sleep(60)
+"""
+
+
+LATE = f"""
+import subprocess, sys, time
+from pathlib import Path
+from orchestration.ledger.processes import ProcessRecord
+ProcessRecord(Path(sys.argv[1])).update()
+p = subprocess.Popen([sys.executable, "-uc", {STUBBORN!r}], stdout=subprocess.PIPE)
+p.stdout.readline()
+print(p.pid, flush=True); time.sleep(60)
+"""
+
+
+@pytest.fixture(autouse=True)
+def alone(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What a test starts before its record bears no mark of the test before; its folders go."""
+    monkeypatch.setenv(MARK, "of nobody")
+    monkeypatch.setenv("TMPDIR", str(tmp_path_factory.mktemp("temporary")))
+    monkeypatch.setattr("tempfile.tempdir", None)
+
+
+@pytest.fixture
+def started() -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    running = []
+
+    def start(code: str, *arguments: str) -> subprocess.Popen[str]:
+        command = [sys.executable, "-uc", code, *arguments]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        running.append(process)
+        return process
+
+    yield start
+    for process in running:
+        process.kill()
+        process.communicate()
+
+
+def test_a_killed_drivers_descendants_are_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, started: Callable[..., subprocess.Popen[str]]
+) -> None:
+    monkeypatch.setattr("orchestration.ledger.processes.WAIT_S", 1.0)
+    bystander = started("import time; time.sleep(60)")
+    driver = started(DRIVER, str(tmp_path))
+    assert driver.stdout is not None
+    assert driver.stdout.readline() == "up\n"
+    family = psutil.Process(driver.pid).children(recursive=True)
+    assert len(family) == 2
+    assert driver_alive(tmp_path)
+    driver.kill()
+    driver.wait()
+    assert not driver_alive(tmp_path)
+    assert all(process.is_running() for process in family)
+    assert end_left_behind(tmp_path) == 2
+    gone, alive = psutil.wait_procs(family, timeout=2)
+    assert len(gone) == 2, alive
+    assert bystander.poll() is None
+    assert not (tmp_path / FILE).exists()
+    assert end_left_behind(tmp_path) == 0
+
+
+def test_who_started_too_late_to_be_noted_is_ended_as_well(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, started: Callable[..., subprocess.Popen[str]]
+) -> None:
+    """Such as a worker that Ray was starting, which would make the folder anew."""
+    monkeypatch.setattr("orchestration.ledger.processes.WAIT_S", 1.0)
+    (tmp_path / "other").mkdir()
+    other = started(LATE, str(tmp_path / "other"))
+    driver = started(LATE, str(tmp_path))
+    assert driver.stdout is not None
+    assert other.stdout is not None
+    late, others = (psutil.Process(int(process.stdout.readline())) for process in (driver, other))
+    driver.kill()
+    driver.wait()
+    assert [noted["pid"] for noted in store.read_document(tmp_path / FILE)["processes"]] == [
+        driver.pid
+    ]
+    assert left_behind(tmp_path)[0] == [late]
+    assert end_left_behind(tmp_path) == 1
+    assert psutil.wait_procs([late], timeout=2)[1] == []
+    assert others.is_running(), "another sweep's"
+    others.kill()
+
+
+def test_a_process_that_only_has_the_same_number_survives(
+    tmp_path: Path, started: Callable[..., subprocess.Popen[str]]
+) -> None:
+    stranger, own = (started("import time; time.sleep(60)") for _ in range(2))
+    noted = [identity(p.pid) or {} for p in (stranger, own)]
+    noted[0]["started"] -= 1
+    ProcessRecord(tmp_path).update()
+    document = store.read_document(tmp_path / FILE)
+    store.write_document(tmp_path / FILE, document | {"processes": noted})
+    assert end_left_behind(tmp_path) == 1
+    assert stranger.poll() is None
+    assert not psutil.pid_exists(own.pid)
+
+
+def test_a_start_is_told_whatever_the_clock_says(
+    monkeypatch: pytest.MonkeyPatch, started: Callable[..., subprocess.Popen[str]]
+) -> None:
+    """Setting the clock moves the time at which the machine began, by which psutil counts."""
+    noted = identity(started("import time; time.sleep(60)").pid)
+    assert noted is not None
+    monkeypatch.setattr("psutil._pslinux.boot_time", lambda: 0.0, raising=False)
+    monkeypatch.setattr("time.time", lambda: 86400.0)
+    found = find(noted)
+    assert found is not None
+    assert found.pid == noted["pid"]
+
+
+@pytest.mark.parametrize("what", ["boot", "folder"])
+def test_processes_of_another_machine_or_folder_are_left_alone(
+    tmp_path: Path, started: Callable[..., subprocess.Popen[str]], what: str
+) -> None:
+    stranger = started("import time; time.sleep(60)")
+    folder = tmp_path / "sweep"
+    folder.mkdir()
+    ProcessRecord(folder).update()
+    document = store.read_document(folder / FILE) | {"processes": [identity(stranger.pid)]}
+    store.write_document(folder / FILE, document | ({"boot": "another"} if what == "boot" else {}))
+    if what == "folder":
+        shutil.copytree(folder, tmp_path / "copy")
+        folder = tmp_path / "copy"
+    assert not driver_alive(folder)
+    assert left_behind(folder) == ([], None)
+    assert end_left_behind(folder) == 0
+    assert stranger.poll() is None
+    assert not (folder / FILE).exists()
+
+
+def test_a_moved_folder_is_still_the_same(
+    tmp_path: Path, started: Callable[..., subprocess.Popen[str]]
+) -> None:
+    own = started("import time; time.sleep(60)")
+    (tmp_path / "sweep").mkdir()
+    ProcessRecord(tmp_path / "sweep").update()
+    document = store.read_document(tmp_path / "sweep" / FILE)
+    store.write_document(tmp_path / "sweep" / FILE, document | {"processes": [identity(own.pid)]})
+    moved = (tmp_path / "sweep").rename(tmp_path / "moved")
+    assert end_left_behind(moved) == 1
+
+
+def test_those_whose_parents_have_ended_are_ended_as_well(
+    tmp_path: Path, started: Callable[..., subprocess.Popen[str]]
+) -> None:
+    record = ProcessRecord(tmp_path)
+    child = started(CHILD)
+    assert child.stdout is not None
+    assert child.stdout.readline() == "up\n"
+    (grandchild,) = psutil.Process(child.pid).children()
+    with record.following():
+        time.sleep(1)
+    child.kill()
+    child.wait()
+    assert grandchild.is_running()
+    record.clear()
+    assert psutil.wait_procs([grandchild], timeout=2)[1] == []
+    assert not record.temporary.exists()
+
+
+def test_the_record_holds_the_driver_first_and_is_cleared(tmp_path: Path) -> None:
+    record = ProcessRecord(tmp_path)
+    record.update()
+    noted = store.read_document(tmp_path / FILE)["processes"]
+    assert noted[0]["pid"] == os.getpid()
+    assert driver_alive(tmp_path)
+    record.clear()
+    assert not driver_alive(tmp_path)
+
+
+def test_a_damaged_record_ends_nothing(tmp_path: Path) -> None:
+    (tmp_path / FILE).write_text("{")
+    assert end_left_behind(tmp_path) == 0
+    assert not driver_alive(tmp_path)

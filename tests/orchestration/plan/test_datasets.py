@@ -1,0 +1,176 @@
+"""Where data sets lie, what a person sees of loading them, and the data command."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import pty
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from cvae_core.config import DataConfig
+from orchestration.errors import UserError
+from orchestration.plan import datasets
+from orchestration.terminal import busy
+from orchestration.terminal.console import Console
+
+FOLDER = DataConfig(name="folder", image_size=8)
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A user without a cache."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("CVAE_SWEEP_CACHE", raising=False)
+    return tmp_path / "home" / "cvae-sweep"
+
+
+@pytest.fixture
+def album(tmp_path: Path) -> Path:
+    random = np.random.default_rng(0)
+    for split, count in (("train", 3), ("test", 2)):
+        for name in ("cat", "dog"):
+            (tmp_path / "album" / split / name).mkdir(parents=True)
+            for number in range(count):
+                pixels = random.integers(0, 256, (8, 8, 3), dtype=np.uint8)
+                path = tmp_path / "album" / split / name / f"{number}.png"
+                Image.fromarray(pixels).save(path)
+    return tmp_path / "album"
+
+
+def test_folders(home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert datasets.default_data_root() == home / "data"
+    assert datasets.cache_folder() == home / "decoded"
+    monkeypatch.setenv("CVAE_SWEEP_CACHE", str(tmp_path / "mine"))
+    assert datasets.cache_folder() == tmp_path / "mine"
+
+
+def test_roots(home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    mnist = DataConfig(name="mnist")
+    assert datasets.place(mnist, None) == home / "data" / "MNIST" / "raw"
+    assert datasets.place(mnist, Path("here")) == tmp_path / "here" / "MNIST" / "raw"
+    assert datasets.place(DataConfig(name="folder", path="a"), None) == tmp_path / "a"
+    assert datasets.place(FOLDER, Path("here")) == tmp_path / "here"
+    assert datasets.place(DataConfig(), None) is None
+
+
+def test_load_and_content(home: Path, album: Path) -> None:
+    output = io.StringIO()
+    data = datasets.load(FOLDER, album, Console(output))
+    content = datasets.content(FOLDER, album, Console(output))
+    assert data.name == f"folder-{content[:12]}-8-auto"
+    assert output.getvalue() == ""  # it took no two seconds
+    assert (home / "decoded" / f"{content}-8-rgb-v2").is_dir()
+
+
+def test_errors_are_a_persons(home: Path, tmp_path: Path) -> None:
+    for load in (datasets.load, datasets.content):
+        with pytest.raises(UserError, match="no such folder"):
+            load(FOLDER, tmp_path / "nothing", Console(io.StringIO()))
+
+
+def test_long_loads_tell_how_far_they_are(
+    home: Path, album: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(busy, "QUIET_S", 0.0)
+    monkeypatch.setattr(busy, "LINES_S", 0.0)
+    output = io.StringIO()
+    datasets.load(FOLDER, album, Console(output))
+    assert output.getvalue().splitlines() == [
+        "loading folder: reading images: 10 of 10",
+        "loading folder: decoding images: 10 of 10",
+    ]
+
+
+def test_on_a_terminal_it_is_said_at_once(
+    home: Path, album: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    parent, child = pty.openpty()
+    with os.fdopen(child, "w") as stream:
+        datasets.load(FOLDER, album, Console(stream))
+    shown = os.read(parent, 65536).decode()
+    os.close(parent)
+    assert "loading folder … 0 s" in shown
+
+
+def test_warnings_are_lines(album: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("CVAE_SWEEP_CACHE", str(tmp_path / "file"))
+    output = io.StringIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        datasets.load(FOLDER, album, Console(output))
+    lines = output.getvalue().splitlines()
+    assert lines
+    assert all(line.startswith("warning: ") and "cannot be written" in line for line in lines)
+
+
+def command(*arguments: str, home: Path, cwd: Path) -> subprocess.CompletedProcess[str]:
+    script = "from orchestration.cli.main import main; main()"
+    return subprocess.run(
+        [sys.executable, "-c", script, "data", *arguments],
+        cwd=cwd,
+        env={**os.environ, "XDG_CACHE_HOME": str(home)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def test_the_command(home: Path, album: Path) -> None:
+    done = command(
+        *("folder", "--path", "album", "--image-size", "8", "--json"), home=home, cwd=album.parent
+    )
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    content = document["content"]
+    assert document.pop("load_s") >= 0
+    assert len(document.pop("fingerprint")) == 64
+    assert document == {
+        "name": f"folder-{content[:12]}-8-auto",
+        "folder": str(album),
+        "train": 6,
+        "test": 4,
+        "shape": [3, 8, 8],
+        "classes": ["cat", "dog"],
+        "content": content,
+        "size_mb": 0.0,
+    }
+
+
+def test_the_command_for_people(home: Path, tmp_path: Path) -> None:
+    done = command("digits", home=home, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "1,437 to train on, 360 to test on" in done.stdout
+    assert "28×28, grey" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["folder", "--path", "nothing"], "no such folder"),
+        (["folder", "--image-size", "3"], "image_size must be at least 4"),
+        (["digits", "--path", "x"], "folder"),
+        (["minst"], "minst"),
+        (["mnist", "--data-root", "file"], "mnist"),
+    ],
+)
+def test_the_command_refuses(
+    home: Path, tmp_path: Path, arguments: list[str], expected: str
+) -> None:
+    (tmp_path / "file").write_text("")
+    done = command(*arguments, home=home, cwd=tmp_path)
+    assert done.returncode == 2
+    assert expected in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]

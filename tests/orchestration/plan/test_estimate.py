@@ -1,0 +1,189 @@
+"""How long a sweep will take: what is measured once, and how it is added up."""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from cvae_core.data import Dataset, Images
+from orchestration.plan import calibrate as calibration
+from orchestration.plan import estimate as module
+from orchestration.plan.calibrate import Cost, calibrate, mean
+from orchestration.plan.estimate import START_S, estimate, estimate_document, kinds_of, local_slots
+from orchestration.plan.estimate_view import estimate_line
+from orchestration.plan.plan import make_plan
+from orchestration.spec.sweep import Resources, SweepSpec
+
+Load = Callable[..., SweepSpec]
+SMALL = "architecture: {channels: [4, 8], latent_dim: 4}, batch_size: 64"
+OFF = "diagnostics: false, pictures: false, umap: false, fd: false"
+COST = Cost(epoch_s=2.0, images_per_s=100.0, validation_probe_s=0.5, probe_s=3.0)
+
+
+@pytest.fixture
+def fixed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Every kind of trial costs ``COST``; the models that were measured."""
+    measured: list[str] = []
+
+    class Inline:
+        def __init__(self, n_jobs: int) -> None:
+            self.n_jobs = n_jobs
+
+        def __enter__(self) -> Inline:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            pass
+
+        def __call__(self, calls: object) -> list[Cost]:
+            return [COST for _ in calls]  # type: ignore[attr-defined]
+
+    def delayed(_: object) -> Callable[..., None]:
+        return lambda config, *_, **__: measured.append(config.model)
+
+    monkeypatch.setattr(module, "Parallel", Inline)
+    monkeypatch.setattr(module, "delayed", delayed)
+    return measured
+
+
+def test_what_costs_the_same_is_measured_once(load: Load) -> None:
+    spec = load(
+        "name: a\ngrid: {model: [vae, cvae], beta: [1, 2], tau: [0.1, 1], learning_rate: [1, 2], "
+        "batch_size: [64, 128]}\nseeds: [0, 1]"
+    )
+    plan = make_plan(spec)
+    kinds = list(kinds_of(plan.trials).values())
+    assert sorted(len(keys) for keys in kinds) == [8, 8, 16, 16]
+    for keys in kinds:
+        assert len({(plan.trials[k].model, plan.trials[k].batch_size) for k in keys}) == 1
+
+
+@pytest.mark.parametrize("slots", [1, 2, 3])
+def test_trials_go_to_the_slot_that_is_free_first(slots: int) -> None:
+    chance = random.Random(slots)
+    seconds = [chance.uniform(0, 10) for _ in range(20)]
+    clocks = [0.0] * slots
+    for duration in seconds:
+        first = clocks.index(min(clocks))
+        clocks[first] += duration
+    assert module._schedule(seconds, slots) == pytest.approx(max(clocks))
+
+
+def test_the_sum(load: Load, small: Dataset, fixed: list[str]) -> None:
+    spec = load(
+        "name: a\nbase: {epochs: 7}\ngrid: {model: [vae, cvae], beta: [1, 2]}\n"
+        f"evaluation: {{probe_every: 3, {OFF}}}"
+    )
+    made = estimate(spec, make_plan(spec), {"digits": small}, None, 1)
+    # Seven epochs, probes after 3, 6 and 7, and the evaluation.
+    one = 7 * 2.0 + 3 * 0.5 + 3.0
+    assert list(made.trial_s.values()) == [one] * 4
+    assert made.sweep_s == 4 * one + START_S
+    assert set(fixed) == {"vae", "cvae"}
+
+
+def test_what_is_not_asked_for_costs_nothing(load: Load, small: Dataset, fixed: list[str]) -> None:
+    spec = load(
+        "name: a\nbase: {epochs: 7}\nevaluation: {probe: false, probe_every: 0, " + OFF + "}"
+    )
+    made = estimate(spec, make_plan(spec), {"digits": small}, None, 1)
+    assert list(made.trial_s.values()) == [14.0]
+
+
+def test_what_is_done_is_not_counted(
+    local_sweep: Callable[..., object], small: Dataset, fixed: list[str]
+) -> None:
+    sweep = local_sweep(grid={"beta": [1.0, 2.0]})
+    sweep.run(stop_after=4)  # type: ignore[attr-defined]
+    ledger = sweep.open()  # type: ignore[attr-defined]
+    made = estimate(sweep.spec, sweep.plan, {"digits": small}, ledger, 1)  # type: ignore[attr-defined]
+    # The first is done with its three epochs and evaluated; one of the second is done.
+    assert list(made.trial_s.values()) == [0.0, 2 * 2.0 + 0.5 + 3.0]
+    fixed.clear()
+    sweep.run()  # type: ignore[attr-defined]
+    made = estimate(sweep.spec, sweep.plan, {"digits": small}, sweep.open(), 1)  # type: ignore[attr-defined]
+    assert made.sweep_s == 0
+    assert fixed == [], "nothing is left that would have to be measured"
+    assert estimate_line(estimate_document(made)) == "nothing is left to train or to evaluate"
+
+
+@pytest.mark.parametrize("what", ["base: {selection: {patience: 3}}", "scheduler: {name: asha}"])
+def test_early_stopping_makes_it_an_upper_limit(
+    load: Load, small: Dataset, fixed: list[str], what: str
+) -> None:
+    spec = load(f"name: a\n{what}")
+    made = estimate(spec, make_plan(spec), {"digits": small}, None, 1)
+    assert estimate_line(estimate_document(made)).startswith("at most about")
+
+
+def test_measured_for_real_on_every_slot(load: Load, small: Dataset) -> None:
+    spec = load(f"name: a\nbase: {{epochs: 3, {SMALL}}}\ngrid: {{model: [vae, cvae]}}")
+    made = estimate(spec, make_plan(spec), {"digits": small}, None, 2)
+    assert len(made.kinds) == 2
+    for kind in made.kinds:
+        cost = kind.cost
+        assert min(cost.epoch_s, cost.images_per_s, cost.probe_s) > 0
+        # An epoch trains on 270 of the 300 images, and validates on the rest.
+        assert cost.epoch_s > 200 / cost.images_per_s
+    assert made.calibration_s > 0
+
+
+def test_images_that_lie_class_by_class(
+    load: Load, small: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(calibration, "SAMPLE", 40)
+    train, test = (
+        Images(split.pixels[order], split.labels[order])
+        for split in (small.train, small.test)
+        for order in [split.labels.argsort(kind="stable")]
+    )
+    (config,) = make_plan(load(f"name: a\nbase: {{{SMALL}}}")).trials.values()
+    ordered = dataclasses.replace(small, train=train, test=test)
+    cost = calibrate(config, ordered, threads=1, gpu=False)
+    assert cost.probe_s > 0
+
+
+def test_a_small_validation_part(load: Load, small: Dataset) -> None:
+    text = f"name: a\nbase: {{{SMALL}, data: {{validation_fraction: 0.01}}}}"
+    (config,) = make_plan(load(text)).trials.values()
+    assert calibrate(config, small, threads=1, gpu=False).epoch_s > 0
+
+
+def test_a_calibration_leaves_the_data_alone(load: Load, small: Dataset) -> None:
+    before = small.fingerprint()
+    spec = load(f"name: a\nbase: {{{SMALL}}}")
+    (config,) = make_plan(spec).trials.values()
+    calibrate(config, small, threads=1, gpu=False)
+    assert dataclasses.replace(small).fingerprint() == before  # hashed anew
+
+
+def test_the_mean_of_all_slots() -> None:
+    other = Cost(4.0, 300.0, 1.5, 5.0)
+    assert mean([COST, other]) == Cost(3.0, 200.0, 1.0, 4.0)
+
+
+def test_slots() -> None:
+    assert local_slots(Resources(cpu=1), 1) == 1
+    assert local_slots(Resources(cpu=10_000), None) == 1
+
+
+def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import json
+
+    from click.testing import CliRunner
+
+    from orchestration.cli.plan import command
+
+    (tmp_path / "a.yaml").write_text(f"name: a\nbase: {{epochs: 2, {SMALL}}}")
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(command, ["a.yaml", "--estimate", "--json"])
+    assert result.exit_code == 0, result.output
+    document = json.loads(result.stdout)
+    assert document["estimate"]["kinds"][0]["trials"] == 1
+    assert document["estimate"]["sweep_s"] > START_S
+    assert "calibrating 1 kinds" in result.stderr
+    assert list(tmp_path.iterdir()) == [tmp_path / "a.yaml"]

@@ -1,0 +1,125 @@
+"""Sweep files are read as plain values with lines, and nothing in them is executed or expanded."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orchestration.errors import UserError
+from orchestration.spec.yaml_file import YamlFile, parse_value, read_yaml
+
+BOMB = "a: &a [x, x]\n" + "".join(f"{n}: &{n} [*{p}, *{p}]\n" for p, n in zip("abcd", "bcde"))  # noqa: B905
+
+
+def read(tmp_path: Path, content: str | bytes) -> YamlFile:
+    path = tmp_path / "file.yaml"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return read_yaml(path)
+
+
+def test_values_and_their_lines(tmp_path: Path) -> None:
+    file = read(tmp_path, "name: a\nbase:\n  epochs: 3\n  list:\n    - 1\n    - x\n")
+    assert file.content == {"name": "a", "base": {"epochs": 3, "list": [1, "x"]}}
+    assert file.line(("base", "epochs")) == 3
+    assert file.line(("base", "list", 1)) == 6
+    # What is not there has the line of what encloses it.
+    assert file.line(("base", "nothing", "here")) == 2
+    assert file.line(("nothing",)) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("1e-3", 1e-3),
+        ("-1E5", -1e5),
+        ("1.5e+3", 1.5e3),
+        ("1.0e-8", 1e-8),
+        ("3", 3),
+        ("e3", "e3"),
+        ("1e", "1e"),
+        ("null", None),
+        ("'1e-3'", "1e-3"),
+        ("true", True),
+        ("[1e-3, 1]", [1e-3, 1]),
+        ("", None),
+    ],
+)
+def test_numbers_are_what_everybody_means(text: str, value: Any) -> None:
+    parsed = parse_value(text)
+    assert parsed == value
+    assert type(parsed) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ("a: 1\nb: !!python/object/apply:os.system ['echo']\n", ":2: the tag"),
+        ("a: !!binary aGk=\n", ":1: the tag"),
+        ("a: 1\nb: &x 2\n", ":2: anchors"),
+        (BOMB, ":1: anchors"),
+        ("a: 1\nb:\n  c: 1\n  c: 2\n", ":4: the key 'c' is there twice"),
+        ("a: 1\n1: 2\n'1': 3\n", ":3: the key '1' is there twice"),
+        ("a: 1\n? [x, y]\n: 2\n", ":2: a key must be a word"),
+        ("a: 1\nb: [1\nc: 2\n", "is not valid YAML"),
+        ("a: 1\n---\nb: 2\n", "is not valid YAML"),
+        ("a: 2024-13-45\n", ":1: '2024-13-45' is not a valid value"),
+        ("a: \x00\n", "is not valid YAML"),
+        (b"a: \xff\xfe\n", "is not UTF-8"),
+        ("a: " + "[" * 2_000 + "]" * 2_000, "nested too deeply"),
+        ("#" * 1_000_001, "too much"),
+    ],
+)
+def test_what_is_refused(tmp_path: Path, content: str | bytes, expected: str) -> None:
+    with pytest.raises(UserError) as raised:
+        read(tmp_path, content)
+    assert expected in str(raised.value)
+    assert str(tmp_path / "file.yaml") in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ("name: x\nbase:\n\tbeta: 1\n", ":3: .*; indent with spaces, not with tabs"),
+        ("name: @x\n", ":1: .*; put the text in quotes"),
+        ("name: x\nbase:\n  beta: 1\n   epochs: 2\n", ":4: .*; is the line indented"),
+        ("name:x\nseeds: [1]\n", ":2: .*is there a space behind each colon"),
+        ("base:\n    beta: 1\n  epochs: 2\n", ":3: .*; is the line indented"),
+        ("name: x\nbase\n  beta: 1\n", ":3: .*; a colon is missing on the line before"),
+        ("base: {beta: 1 epochs: 2}\n", ":1: .*; a comma is missing"),
+        ("seeds: [0, 1\n", ":2: .*; a comma is missing, or a bracket is not closed"),
+        ("name: 'x\nseeds: [0]\n", ":3: .*; a quote is not closed"),
+        ("name: x\n---\nname: y\n", ":2: .*; a file describes one sweep"),
+    ],
+)
+def test_what_is_no_yaml_comes_with_a_hint(tmp_path: Path, content: str, expected: str) -> None:
+    with pytest.raises(UserError, match=f"file.yaml{expected}"):
+        read(tmp_path, content)
+
+
+def test_files_that_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="there is no such file"):
+        read_yaml(tmp_path / "missing.yaml")
+    with pytest.raises(UserError, match="cannot be read"):
+        read_yaml(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["[1", "&a 1", "!!python/name:os.system", "[" * 2_000])
+def test_values_that_cannot_be_read(text: str) -> None:
+    with pytest.raises(UserError, match="--set"):
+        parse_value(text)
+
+
+def test_deep_nesting_is_refused_at_once(tmp_path: Path) -> None:
+    """PyYAML needs half a minute for the brackets of 40 kB, and hours for a megabyte."""
+    began = time.process_time()
+    with pytest.raises(UserError, match="nested too deeply"):
+        read(tmp_path, "a: " + "[" * 6_000)
+    assert time.process_time() - began < 1
+
+
+def test_an_empty_file_has_no_content(tmp_path: Path) -> None:
+    assert read(tmp_path, "# nothing\n").content is None

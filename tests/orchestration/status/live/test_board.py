@@ -1,0 +1,106 @@
+"""Rows and times left, against sums by hand."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from orchestration.engine.in_process import run_in_process
+from orchestration.engine.jobs import Job, Report
+from orchestration.engine.worker import Worker
+from orchestration.ledger.documents import Trial
+from orchestration.ledger.ledger import Ledger
+from orchestration.spec.evaluation import Evaluation
+from orchestration.status.live.board import Board
+
+
+def test_states_and_numbers_of_a_whole_sweep(local_sweep: Callable[..., Any], small: Any) -> None:
+    sweep = local_sweep(base={"epochs": 2}, evaluation={"probe_every": 2})
+    ledger = sweep.open()
+    queue = sweep.queue(ledger)
+    board = Board(ledger, 1, sweep.spec.evaluation)
+    seen = []
+
+    def listen(job: Job, report: Report | None, trial: Trial) -> None:
+        seen.append(board.note(job, report, trial))
+
+    worker = Worker({"digits": small}, sweep.folder, threads=1, gpu=False)
+    run_in_process(queue, sweep.door(ledger, queue, listen), worker)
+    assert [(row.state, row.epoch) for row in seen] == [
+        ("starting", 0),
+        ("training", 1),
+        ("trained", 2),
+        ("evaluating", 2),
+        ("finished", 2),
+    ]
+    trial = ledger.trials[sweep.keys[0]]
+    assert seen[0].loss is None
+    assert seen[1].probe is None
+    assert seen[1].loss == trial.epochs[0].metrics["train/loss"]
+    assert seen[-1].probe == trial.epochs[1].metrics["val/probe_accuracy"]
+    assert seen[-1].epoch_s == pytest.approx(sum(e.epoch_s for e in trial.epochs) / 2)
+    assert board.counts() == (1, 0, 0, 1)
+
+
+def board_of(
+    local_sweep: Callable[..., Any], slots: int, **sections: Any
+) -> tuple[Any, Ledger, Any]:
+    sweep = local_sweep(**sections)
+    ledger = sweep.open()
+    queue = sweep.queue(ledger)
+    return Board(ledger, slots, sweep.spec.evaluation), ledger, queue
+
+
+def epoch(board: Board, ledger: Ledger, job: Job, number: int, seconds: float) -> None:
+    record = {"epoch": number, "metrics": {"train/loss": 0.5, "val/loss": 0.5}, "epoch_s": seconds}
+    record |= {"images_per_s": 1.0, "at": 0.0}
+
+    def enter(trial: Trial) -> None:
+        trial.epochs = [*trial.epochs, type(trial).model_validate(
+            {"key": "k", "config": {}, "epochs": [record]}).epochs[0]]  # fmt: skip
+
+    trial = ledger.change(job.key, enter)
+    board.note(job, Report(kind="epoch", final=False, epoch=record), trial)
+
+
+def test_time_left(local_sweep: Callable[..., Any]) -> None:
+    grid = {"model": ["vae", "cvae"], "beta": [1.0, 2.0]}
+    board, ledger, queue = board_of(local_sweep, 2, grid=grid, base={"epochs": 10})
+    now = time.monotonic()
+    assert board.sweep_left(now) is None, "nothing is known yet"
+    jobs = [queue.next() for _ in range(3)]
+    for job in jobs:
+        queue.begun(job)
+    for number, seconds in enumerate((2.0, 4.0), start=1):
+        epoch(board, ledger, jobs[0], number, seconds)
+    rows = board.rows
+    at = rows[jobs[0].key].at
+    assert board.trial_left(rows[jobs[0].key], at) == pytest.approx(8 * 3.0)
+    assert board.trial_left(rows[jobs[0].key], at + 1) == pytest.approx(8 * 3.0 - 1)
+    assert board.trial_left(rows[jobs[0].key], at + 99) == pytest.approx(8 * 3.0 - 3)
+    # Trials of which nothing is known cost what their model's, else all, have cost.
+    assert board.sweep_left(at) == pytest.approx((24 + 3 * 30) / 2)
+    epoch(board, ledger, jobs[2], 1, 10.0)
+    assert jobs[2].config["model"] == "cvae"
+    at = rows[jobs[2].key].at
+    left = board.sweep_left(at)
+    assert left == pytest.approx((24 + 30 + 90 + 100) / 2, abs=0.5)
+    assert Board(ledger, 100, Evaluation()).sweep_left(at) == pytest.approx(100), (
+        "the longest trial's time"
+    )
+
+
+def test_a_continued_sweep_knows_what_was_done(local_sweep: Callable[..., Any]) -> None:
+    sweep = local_sweep(grid={"beta": [1.0, 2.0]})
+    sweep.run(stop_after=4)
+    ledger = sweep.open()
+    board = Board(ledger, 1, sweep.spec.evaluation)
+    first, second = board.rows.values()
+    assert [(row.state, row.epoch, row.at) for row in (first, second)] == [
+        ("finished", 3, 0.0),
+        ("waiting", 1, 0.0),
+    ]
+    assert board.sweep_left(time.monotonic()) > 0

@@ -1,0 +1,177 @@
+"""What signals do to a block of code, with real signals."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+
+import pytest
+
+from orchestration import signals as module
+from orchestration.signals import (
+    Interrupted,
+    InterruptHandler,
+    ended_by_signals,
+    handlers_kept,
+    heard_there,
+    let_through,
+    take_note,
+)
+
+
+@pytest.fixture(autouse=True)
+def as_before() -> Iterator[None]:
+    """Handlers are what they were, and no alarm is set."""
+    before = {number: signal.getsignal(number) for number in module.SIGNALS}
+    alarm = signal.setitimer(signal.ITIMER_REAL, 0)
+    yield
+    assert {number: signal.getsignal(number) for number in module.SIGNALS} == before
+    assert signal.setitimer(signal.ITIMER_REAL, *alarm)[0] == 0.0
+
+
+@pytest.mark.parametrize("number", module.SIGNALS)
+def test_the_first_signal_asks(number: int) -> None:
+    asked = threading.Event()
+    with InterruptHandler(asked.set) as handler:
+        os.kill(os.getpid(), number)
+        assert asked.wait(5)
+    assert handler.seen
+
+
+def test_the_second_ends_the_block_alone() -> None:
+    reached = False
+    with InterruptHandler(lambda: None) as handler:
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+        reached = True
+    assert not reached
+    assert handler.seen
+
+
+def test_so_does_the_end_of_the_grace_period(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "GRACE_S", 0.05)
+    began = time.monotonic()
+    with InterruptHandler(lambda: None):
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(20)
+    assert time.monotonic() - began < 10
+
+
+def test_also_where_compiled_code_turns_it_into_another_error() -> None:
+    """As Ray does: ``SystemError: … returned a result with an exception set``."""
+    with InterruptHandler(lambda: None):
+        os.kill(os.getpid(), signal.SIGINT)
+        try:
+            os.kill(os.getpid(), signal.SIGINT)
+        except Interrupted as error:
+            raise SystemError("returned a result with an exception set") from error
+
+
+def test_other_errors_are_not_swallowed() -> None:
+    with pytest.raises(ValueError, match="mine"), InterruptHandler(lambda: None):
+        os.kill(os.getpid(), signal.SIGINT)
+        raise ValueError("mine")
+
+
+@pytest.mark.parametrize("number", module.SIGNALS)
+def test_a_signal_is_heard_before_its_handler_has_run(number: int) -> None:
+    """The main thread alone runs handlers, and it may be waiting for something else."""
+    heard_at_once: list[bool] = []
+
+    def ask() -> None:
+        heard_at_once.append(heard.asked_to_end())
+        signal.pthread_kill(threading.get_ident(), number)
+        heard_at_once.append(heard.asked_to_end())
+
+    before = signal.getsignal(number)
+    with pytest.raises(KeyboardInterrupt), ended_by_signals() as heard:
+        thread = threading.Thread(target=ask)
+        thread.start()
+        thread.join()
+        time.sleep(20)
+    assert heard_at_once == [False, True]
+    assert signal.getsignal(number) == before
+
+
+def test_a_signal_that_a_library_swallows_is_not_lost() -> None:
+    with pytest.raises(KeyboardInterrupt), ended_by_signals() as heard:
+        heard.check()
+        with suppress(KeyboardInterrupt):  # as an `except:` without a name does
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(20)
+        with suppress(KeyboardInterrupt):
+            heard.check()
+        assert heard_there(os.dup(heard.ear.fileno())), "nor for the program that comes then"
+        heard.check()
+
+
+def test_a_signal_that_was_taken_note_of_is_dropped_and_another_one_is_not() -> None:
+    with pytest.raises(KeyboardInterrupt), ended_by_signals() as heard:
+        ear = os.dup(heard.hand_over())
+        signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
+        assert heard_there(ear)
+        take_note()
+        time.sleep(0.05)
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(20)
+
+
+def test_other_signals_do_not_ask_to_end() -> None:
+    before = signal.signal(signal.SIGUSR1, lambda *_: None)
+    try:
+        with ended_by_signals() as heard:
+            os.kill(os.getpid(), signal.SIGUSR1)
+            assert not heard.asked_to_end()
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+
+
+@pytest.mark.parametrize("moment", ["before", "while held back", "never"])
+def test_a_program_that_takes_this_ones_place_hears_of_signals(moment: str) -> None:
+    """Whichever thread has taken them, and whether their handlers have run or not."""
+    with InterruptHandler(lambda: None), ended_by_signals() as heard:
+        if moment == "before":
+            with suppress(KeyboardInterrupt):
+                os.kill(os.getpid(), signal.SIGTERM)
+                time.sleep(20)
+        signal.setitimer(signal.ITIMER_REAL, 60)
+        ear = os.dup(heard.hand_over())
+        assert signal.getitimer(signal.ITIMER_REAL)[0] == 0, "nobody there would mind it"
+        if moment == "while held back":
+            signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
+        assert os.get_inheritable(heard.ear.fileno())
+        assert heard_there(ear) == (moment != "never")
+        with suppress(KeyboardInterrupt):
+            let_through()
+            time.sleep(0.05 if moment == "while held back" else 0)
+
+
+def test_what_was_started_to_be_ignored_is_ignored() -> None:
+    """As `nohup` does, and scripts with what they put into the background."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with ended_by_signals() as heard:
+            ear = os.dup(heard.hand_over())
+            signal.pthread_kill(threading.get_ident(), signal.SIGHUP)
+            assert not heard_there(ear)
+            let_through()
+        with ended_by_signals() as heard, InterruptHandler(lambda: None) as handler:
+            os.kill(os.getpid(), signal.SIGHUP)
+            time.sleep(0.05)
+            assert not handler.seen
+            assert not heard.asked_to_end()
+        assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_handlers_that_somebody_else_sets_do_not_stay() -> None:
+    with ended_by_signals():
+        before = signal.getsignal(signal.SIGTERM)
+        with handlers_kept():
+            signal.signal(signal.SIGTERM, lambda *_: None)
+        assert signal.getsignal(signal.SIGTERM) == before

@@ -1,0 +1,83 @@
+"""A new MLflow database, made while others make it too, or cut off."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from orchestration.errors import UserError
+from orchestration.tracking.config import MlflowConfig
+from orchestration.tracking.tracker import Tracker
+
+CONNECT = """
+import sys
+from pathlib import Path
+from orchestration.tracking.config import MlflowConfig
+from orchestration.tracking.tracker import Tracker
+Tracker(sys.argv[1], MlflowConfig(), Path(sys.argv[2])).connect(sys.argv[3])
+"""
+
+
+def start(storage: Path, name: str) -> subprocess.Popen[str]:
+    """A process that connects to MLflow's database in a storage folder."""
+    temporary = storage / "temporary"
+    temporary.mkdir(parents=True, exist_ok=True)
+    uri = f"sqlite:///{storage / 'mlflow.db'}"
+    return subprocess.Popen(
+        [sys.executable, "-c", CONNECT, uri, storage, name],
+        env=os.environ | {"TMPDIR": str(temporary)},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def connect(storage: Path, name: str) -> str:
+    tracker = Tracker(f"sqlite:///{storage / 'mlflow.db'}", MlflowConfig(), storage)
+    return tracker.connect(name)[1]
+
+
+def largest(storage: Path) -> int:
+    """Bytes of the largest database below a folder, wherever it is made."""
+    sizes = [0]
+    for path in storage.rglob("*.db"):
+        try:
+            sizes.append(path.stat().st_size)
+        except FileNotFoundError:
+            continue
+    return max(sizes)
+
+
+@pytest.mark.parametrize("size", [1, 150_000, 800_000])
+def test_cut_off_while_it_is_made(tmp_path: Path, size: int) -> None:
+    child = start(tmp_path, "first")
+    until = time.monotonic() + 120
+    while largest(tmp_path) < size:
+        assert child.poll() is None
+        assert time.monotonic() < until
+    child.kill()
+    child.communicate()
+    assert child.returncode == -signal.SIGKILL
+    assert connect(tmp_path, "first") == "1"
+
+
+def test_two_that_begin_at_once(tmp_path: Path) -> None:
+    children = [start(tmp_path, name) for name in ("first", "second")]
+    for child in children:
+        _, said = child.communicate(timeout=120)
+        assert child.returncode == 0, said
+    assert {connect(tmp_path, "first"), connect(tmp_path, "second")} == {"1", "2"}
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mlflow.db", "temporary"]
+    assert not list((tmp_path / "temporary").iterdir())
+
+
+def test_one_that_is_damaged(tmp_path: Path) -> None:
+    (tmp_path / "mlflow.db").write_bytes(b"no database" * 1000)
+    told = r"mlflow\.db is damaged: move it away, and `cvae-sweep sync NAME` fills a new one"
+    with pytest.raises(UserError, match=told):
+        connect(tmp_path, "first")
