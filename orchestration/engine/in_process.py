@@ -1,4 +1,4 @@
-"""The in-process engine: the same queue, door and worker without Ray, for tests and debugging."""
+"""The in-process engine: the same queue and worker without Ray, for tests and debugging."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 from orchestration.engine.queue import Queue
-from orchestration.engine.results import Door
+from orchestration.engine.results import Results
 from orchestration.engine.worker import Worker
 
 LOOK_S = 1.0
@@ -14,10 +14,10 @@ LOOK_S = 1.0
 
 
 def run_in_process(
-    queue: Queue, door: Door, worker: Worker, sleep: Callable[[float], object] = time.sleep
+    queue: Queue, results: Results, worker: Worker, sleep: Callable[[float], object] = time.sleep
 ) -> None:
     """Work the queue off, one job after another; where only retries are left, wait for them."""
-    while not queue.done and door.broken is None:
+    while not queue.done and results.broken is None:
         job = queue.next()
         if job is None:
             if queue.pause is None:
@@ -25,6 +25,6 @@ def run_in_process(
             sleep(min(queue.pause, LOOK_S))
             continue
         worker.start(job)
-        door.begun(job)
-        while not door.report(job, worker.step()):
+        results.begun(job)
+        while not results.report(job, worker.step()):
             pass

@@ -24,7 +24,7 @@ from orchestration.engine.lost_worker import crash_in, lost_worker
 from orchestration.engine.oom_kills import OomWatch
 from orchestration.engine.queue import Queue
 from orchestration.engine.ray_cluster import Cluster  # before Ray is imported here: it sets Ray up
-from orchestration.engine.results import Door
+from orchestration.engine.results import Results
 from orchestration.errors import StorageError
 from orchestration.ledger.documents import Failure
 from orchestration.spec.sweep import Resources
@@ -93,10 +93,10 @@ class _Unsaved:
 class _JobSearcher(_Unsaved, Searcher):
     """Hands the queue's jobs out, as many at once as there are slots."""
 
-    def __init__(self, queue: Queue, door: Door, cluster: Cluster, temporary: Path) -> None:
+    def __init__(self, queue: Queue, results: Results, cluster: Cluster, temporary: Path) -> None:
         super().__init__()
         self._queue = queue
-        self._door = door
+        self._results = results
         self._died = cluster.died
         self._logs = temporary / "session_latest" / "logs"
         self._watch = OomWatch()
@@ -105,9 +105,9 @@ class _JobSearcher(_Unsaved, Searcher):
 
     def suggest(self, trial_id: str) -> Any:
         try:
-            return Searcher.FINISHED if self._door.broken else self._suggest(trial_id)
+            return Searcher.FINISHED if self._results.broken else self._suggest(trial_id)
         except StorageError as error:
-            self._door.give_up(error)
+            self._results.give_up(error)
             return Searcher.FINISHED
 
     def _suggest(self, trial_id: str) -> Any:
@@ -115,7 +115,7 @@ class _JobSearcher(_Unsaved, Searcher):
         while self._lost:
             if self._died():
                 threading.Event().wait()  # no trial's fault: all begins anew
-            self._door.lost(*self._lost.pop(next(iter(self._lost))))
+            self._results.lost(*self._lost.pop(next(iter(self._lost))))
         if self._queue.done:
             return Searcher.FINISHED
         job = self._queue.next()
@@ -154,15 +154,15 @@ class _JobSearcher(_Unsaved, Searcher):
 class _ReportStopper(_Unsaved, Stopper):
     """Sees every result first, on the driver's main thread."""
 
-    def __init__(self, searcher: _JobSearcher, door: Door) -> None:
+    def __init__(self, searcher: _JobSearcher, results: Results) -> None:
         self._searcher = searcher
-        self._door = door
+        self._results = results
 
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
         job = self._searcher.jobs.get(trial_id)
         if job is None or "report" not in result:
             return True
-        return self._door.report(job, Report.from_json(result["report"]))
+        return self._results.report(job, Report.from_json(result["report"]))
 
     def stop_all(self) -> bool:
         return False
@@ -171,19 +171,21 @@ class _ReportStopper(_Unsaved, Stopper):
 class _StartCallback(_Unsaved, Callback):
     """Says when an actor takes a job up, and how one came to its end under a job."""
 
-    def __init__(self, searcher: _JobSearcher, door: Door, on_start: Callable[[], None]) -> None:
+    def __init__(
+        self, searcher: _JobSearcher, results: Results, on_start: Callable[[], None]
+    ) -> None:
         self._searcher = searcher
-        self._door = door
+        self._results = results
         self._on_start = on_start
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         job = self._searcher.jobs.get(trial.trial_id)
         if job is not None:
-            self._door.begun(job)
+            self._results.begun(job)
         try:
             self._on_start()
         except StorageError as error:
-            self._door.give_up(error)
+            self._results.give_up(error)
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         self._searcher.explain(trial)
@@ -192,7 +194,7 @@ class _StartCallback(_Unsaved, Callback):
 def run_on_ray(
     cluster: Cluster,
     queue: Queue,
-    door: Door,
+    results: Results,
     datasets: Mapping[str, Dataset],
     folder: Path,
     resources: Resources,
@@ -204,7 +206,7 @@ def run_on_ray(
     Args:
         cluster: what ``RaySession.start`` gave.
         queue: of the sweep.
-        door: where reports go.
+        results: where reports go.
         datasets: by name; put into the object store once and shared by all workers of a node.
         folder: the sweep's, as every node sees it.
         resources: of one trial.
@@ -213,7 +215,7 @@ def run_on_ray(
     """
     # Without it a searcher's trials run one at a time.
     os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(cluster.slots)
-    searcher = _JobSearcher(queue, door, cluster, temporary)
+    searcher = _JobSearcher(queue, results, cluster, temporary)
     bundle = {"CPU": resources.cpu} | ({"GPU": resources.gpu} if resources.gpu else {})
     trainable = tune.with_parameters(
         TrialActor,
@@ -234,8 +236,8 @@ def run_on_ray(
         run_config=tune.RunConfig(
             name="sweep",
             storage_path=str(temporary),
-            stop=_ReportStopper(searcher, door),
-            callbacks=[_StartCallback(searcher, door, on_start)],
+            stop=_ReportStopper(searcher, results),
+            callbacks=[_StartCallback(searcher, results, on_start)],
             failure_config=tune.FailureConfig(max_failures=0),
             checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
             verbose=0,

@@ -1,4 +1,4 @@
-"""The one door by which every result enters the ledger, whichever engine it comes from."""
+"""The one place by which every result enters the ledger, whichever engine it comes from."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Listener = Callable[[Job, Report | None, Trial | None], None]
 """Told of a job's start (no report) and of its reports; no trial: it is about the whole sweep."""
 
 
-class Door:
+class Results:
     """Writes each report down, then says whether its job is to stop."""
 
     def __init__(

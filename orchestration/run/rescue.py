@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestration import store
-from orchestration.engine.results import Door
+from orchestration.engine.results import Results
 from orchestration.errors import StorageError
 from orchestration.ledger.ledger import Ledger
 from orchestration.ledger.paths import CHECKPOINT_NOW
@@ -37,11 +37,11 @@ class Rescue:
     request: Request
     console: Console
     heard: Heard
-    door: Door | None = None
+    results: Results | None = None
 
     def __call__(self, what: str) -> None:
         """Does not return; the main thread may be waiting for Ray."""
-        died = 1 if self.door is not None and self.door.taken else deaths() + 1
+        died = 1 if self.results is not None and self.results.taken else deaths() + 1
         self.console.warning(
             f"{what} died (killed, or out of memory; see {self.request.folder}/logs/ray.log)"
         )

@@ -11,7 +11,7 @@ from orchestration.compare.figure_files import note_search
 from orchestration.engine.checkpoints import Retention
 from orchestration.engine.early_stopping import EarlyStopping
 from orchestration.engine.queue import Queue
-from orchestration.engine.results import Door
+from orchestration.engine.results import Results
 from orchestration.errors import StorageError, UserError
 from orchestration.ledger.ledger import Ledger
 from orchestration.ledger.lock import made_and_locked
@@ -207,12 +207,12 @@ def _work(
     live = console.live
     view = LiveView(console, board, spec.name) if live else Progress(console, board)
     early = EarlyStopping(spec.scheduler, ledger) if spec.scheduler else None
-    door = rescue.door = Door(ledger, queue, spec.checkpoints, view, early, retention)
+    results = rescue.results = Results(ledger, queue, spec.checkpoints, view, early, retention)
     if queue.done:
         return False
 
     def stop() -> None:
-        door.stop()
+        results.stop()
         view.stopping()
 
     console.line(
@@ -226,7 +226,7 @@ def _work(
         run_on_ray(
             cluster,
             queue,
-            door,
+            results,
             datasets,
             folder,
             spec.resources,
@@ -235,6 +235,6 @@ def _work(
         )
     store.remove(folder / CHECKPOINT_NOW)
     ledger.remove_unfinished()
-    if door.broken is not None:
-        raise door.broken
+    if results.broken is not None:
+        raise results.broken
     return interrupt.seen

@@ -16,7 +16,7 @@ from orchestration.engine.early_stopping import EarlyStopping
 from orchestration.engine.in_process import run_in_process
 from orchestration.engine.jobs import Report
 from orchestration.engine.queue import Queue
-from orchestration.engine.results import Door, Listener
+from orchestration.engine.results import Listener, Results
 from orchestration.engine.worker import Worker
 from orchestration.ledger.documents import Sweep, Trial
 from orchestration.ledger.ledger import Ledger
@@ -94,17 +94,19 @@ class LocalSweep:
     def worker(self) -> Worker:
         return Worker({"digits": self._data}, self.folder, threads=1, gpu=False)
 
-    def door(self, ledger: Ledger, queue: Queue, listener: Listener = lambda *_: None) -> Door:
+    def results(
+        self, ledger: Ledger, queue: Queue, listener: Listener = lambda *_: None
+    ) -> Results:
         scheduler = self.spec.scheduler
         early = EarlyStopping(scheduler, ledger) if scheduler else None
         retention = Retention(self.spec, self.warnings.append)
-        return Door(ledger, queue, self.spec.checkpoints, listener, early, retention)
+        return Results(ledger, queue, self.spec.checkpoints, listener, early, retention)
 
     def run(self, *, stop_after: int | None = None) -> dict[str, Trial]:
         """Run or continue; at the end of so many epochs in all, everything is told to stop."""
         ledger = self.open()
         queue = self.queue(ledger)
-        door = self.door(ledger, queue)
+        results = self.results(ledger, queue)
         epochs = 0
 
         class Interrupting(Worker):
@@ -113,11 +115,11 @@ class LocalSweep:
                 report = super().step()
                 epochs += report.kind == "epoch"
                 if epochs == stop_after:
-                    door.stopping = queue.closed = True
+                    results.stopping = queue.closed = True
                 return report
 
         worker = Interrupting({"digits": self._data}, self.folder, threads=1, gpu=False)
-        run_in_process(queue, door, worker)
+        run_in_process(queue, results, worker)
         return Ledger.open(self.folder).trials
 
     def evaluate(self, wish: Wish | None = None) -> dict[str, Trial]:
@@ -127,7 +129,7 @@ class LocalSweep:
         evaluation = self.spec.evaluation
         ledger.forget_missing(missing(ledger, evaluation, wish))
         queue = self.queue(ledger, wish)
-        run_in_process(queue, self.door(ledger, queue), self.worker())
+        run_in_process(queue, self.results(ledger, queue), self.worker())
         return Ledger.open(self.folder).trials
 
 

@@ -47,7 +47,7 @@ class Row:
 
 
 class Board:
-    """Takes notice of what the door sees, and says how long it will take.
+    """Takes notice of what happens to jobs, and says how long it will take.
 
     Args:
         ledger: of the sweep.

@@ -289,7 +289,9 @@ def test_a_lost_worker_under_a_part(local_sweep: LocalSweep, clock: Any) -> None
     ledger = finished(sweep)
     queue = sweep.queue(ledger, clock=clock)
     heard: list[Any] = []
-    door = sweep.door(ledger, queue, lambda job, report, trial: heard.append((job.entry, report)))
+    results = sweep.results(
+        ledger, queue, lambda job, report, trial: heard.append((job.entry, report))
+    )
     entries = []
     while not queue.done:
         job = queue.next()
@@ -297,8 +299,8 @@ def test_a_lost_worker_under_a_part(local_sweep: LocalSweep, clock: Any) -> None
             clock.sleep(queue.pause)
             continue
         entries.append(job.entry)
-        door.begun(job)
-        door.lost(job, Failure(kind="worker lost", message="killed"))
+        results.begun(job)
+        results.lost(job, Failure(kind="worker lost", message="killed"))
     assert [report.failure["again_s"] for _, report in heard if report] == [1.0, 1.0, None, None]
     assert entries == ["probe", "diagnostics", "probe", "diagnostics"]
     (trial,) = Ledger.open(sweep.folder).trials.values()

@@ -17,14 +17,14 @@ def test_who_works_cannot_be_noted(local_sweep: Callable[..., Any], tmp_path: Pa
     sweep = local_sweep()
     ledger = sweep.open()
     queue = sweep.queue(ledger)
-    door = sweep.door(ledger, queue)
-    searcher = engine._JobSearcher(queue, door, Cluster(1, local=True), tmp_path)
+    results = sweep.results(ledger, queue)
+    searcher = engine._JobSearcher(queue, results, Cluster(1, local=True), tmp_path)
     searcher.suggest("a")
 
     def full() -> None:
         raise StorageError("the disk is full")
 
-    callback = engine._StartCallback(searcher, door, full)
+    callback = engine._StartCallback(searcher, results, full)
     callback.on_trial_start(0, [], SimpleNamespace(trial_id="a"))
-    assert str(door.broken) == "the disk is full"
+    assert str(results.broken) == "the disk is full"
     assert searcher.suggest("b") == engine.Searcher.FINISHED

@@ -11,7 +11,7 @@ import pytest
 from orchestration import store
 from orchestration.engine.jobs import Job, Report
 from orchestration.engine.queue import Queue
-from orchestration.engine.results import Door
+from orchestration.engine.results import Results
 from orchestration.errors import StorageError
 from orchestration.ledger.documents import Evaluated, Failure, Trial
 from orchestration.ledger.ledger import Ledger
@@ -37,13 +37,13 @@ def epoch_report(sweep: Any, job: Job, epoch: int, *, final: bool = False) -> Re
     )
 
 
-def begin(sweep: Any) -> tuple[Ledger, Queue, Door, Job]:
+def begin(sweep: Any) -> tuple[Ledger, Queue, Results, Job]:
     ledger = sweep.open()
     queue = sweep.queue(ledger)
-    door = sweep.door(ledger, queue)
+    results = sweep.results(ledger, queue)
     job = queue.next()
-    door.begun(job)
-    return ledger, queue, door, job
+    results.begun(job)
+    return ledger, queue, results, job
 
 
 @pytest.mark.parametrize(
@@ -62,9 +62,11 @@ def test_only_superfluous_checkpoints_are_removed(
     local_sweep: LocalSweep, settings: dict[str, Any], kept: list[int]
 ) -> None:
     sweep = local_sweep(checkpoints=settings, base={"epochs": 7})
-    ledger, _, door, job = begin(sweep)
+    ledger, _, results, job = begin(sweep)
     for epoch in range(1, 8):
-        assert door.report(job, epoch_report(sweep, job, epoch, final=epoch == 7)) == (epoch == 7)
+        assert results.report(job, epoch_report(sweep, job, epoch, final=epoch == 7)) == (
+            epoch == 7
+        )
         refs = Ledger.open(sweep.folder).trials[job.key].checkpoints
         files = sorted((sweep.folder / "checkpoints").rglob("*.pt"))
         # What is named is there, and what is there is named.
@@ -84,8 +86,8 @@ def test_a_checkpoint_is_removed_only_after_no_document_names_it(
     local_sweep: LocalSweep, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sweep = local_sweep()
-    _, _, door, job = begin(sweep)
-    door.report(job, epoch_report(sweep, job, 1))
+    _, _, results, job = begin(sweep)
+    results.report(job, epoch_report(sweep, job, 1))
     removed = []
     real = store.remove
 
@@ -99,9 +101,9 @@ def test_a_checkpoint_is_removed_only_after_no_document_names_it(
         real(path)
 
     monkeypatch.setattr(store, "remove", look)
-    door.report(job, epoch_report(sweep, job, 2))
+    results.report(job, epoch_report(sweep, job, 2))
     assert removed == []
-    door.report(job, epoch_report(sweep, job, 3))
+    results.report(job, epoch_report(sweep, job, 3))
     assert removed == ["a001-e00001.pt"]
 
 
@@ -116,20 +118,20 @@ def test_an_epoch_is_on_disk_when_the_listener_hears_of_it(local_sweep: LocalSwe
         assert on_disk == trial
         heard.append((on_disk.state, on_disk.epoch))
 
-    door = sweep.door(ledger, queue, listen)
+    results = sweep.results(ledger, queue, listen)
     job = queue.next()
-    door.begun(job)
-    door.report(job, epoch_report(sweep, job, 1))
-    door.report(job, epoch_report(sweep, job, 2, final=True))
+    results.begun(job)
+    results.report(job, epoch_report(sweep, job, 1))
+    results.report(job, epoch_report(sweep, job, 2, final=True))
     assert heard == [("running", 0), ("running", 1), ("finished", 2)]
 
 
 def test_stopping_ends_a_job_as_pending(local_sweep: LocalSweep) -> None:
     sweep = local_sweep()
-    _, queue, door, job = begin(sweep)
-    assert not door.report(job, epoch_report(sweep, job, 1))
-    door.stopping = queue.closed = True
-    assert door.report(job, epoch_report(sweep, job, 2))
+    _, queue, results, job = begin(sweep)
+    assert not results.report(job, epoch_report(sweep, job, 1))
+    results.stopping = queue.closed = True
+    assert results.report(job, epoch_report(sweep, job, 2))
     trial = Ledger.open(sweep.folder).trials[job.key]
     assert (trial.state, trial.attempts[-1].outcome, trial.epoch) == ("pending", "interrupted", 2)
     assert queue.done
@@ -140,26 +142,26 @@ def test_told_to_stop_in_the_midst_of_a_report(local_sweep: LocalSweep) -> None:
     sweep = local_sweep()
     ledger = sweep.open()
     queue = sweep.queue(ledger)
-    door = sweep.door(ledger, queue, lambda *_: setattr(door, "stopping", True))
+    results = sweep.results(ledger, queue, lambda *_: setattr(results, "stopping", True))
     job = queue.next()
     queue.begun(job)
-    stop = door.report(job, epoch_report(sweep, job, 1))
+    stop = results.report(job, epoch_report(sweep, job, 1))
     assert Ledger.open(sweep.folder).trials[job.key].state == ("pending" if stop else "running")
 
 
 def test_a_last_epoch_is_finished_even_while_stopping(local_sweep: LocalSweep) -> None:
     sweep = local_sweep()
-    _, queue, door, job = begin(sweep)
-    door.stopping = queue.closed = True
-    door.report(job, epoch_report(sweep, job, 3, final=True))
+    _, queue, results, job = begin(sweep)
+    results.stopping = queue.closed = True
+    results.report(job, epoch_report(sweep, job, 3, final=True))
     assert Ledger.open(sweep.folder).trials[job.key].state == "finished"
 
 
 def test_epochs_trained_again_take_the_place_of_the_old(local_sweep: LocalSweep) -> None:
     sweep = local_sweep()
-    _, _, door, job = begin(sweep)
+    _, _, results, job = begin(sweep)
     for epoch in (1, 2, 3, 2):
-        door.report(job, epoch_report(sweep, job, epoch))
+        results.report(job, epoch_report(sweep, job, epoch))
     assert [e.epoch for e in Ledger.open(sweep.folder).trials[job.key].epochs] == [1, 2]
 
 
@@ -168,25 +170,25 @@ def test_a_lost_worker_is_announced(local_sweep: LocalSweep) -> None:
     ledger = sweep.open()
     queue = sweep.queue(ledger)
     heard: list[Any] = []
-    door = sweep.door(ledger, queue, lambda job, report, trial: heard.append(report))
+    results = sweep.results(ledger, queue, lambda job, report, trial: heard.append(report))
     job = queue.next()
-    door.begun(job)
-    door.lost(job, Failure(kind="worker lost", message="killed"))
+    results.begun(job)
+    results.lost(job, Failure(kind="worker lost", message="killed"))
     assert heard[-1].failure.items() >= {"kind": "worker lost", "message": "killed"}.items()
     assert Ledger.open(sweep.folder).trials[job.key].state == "failed"
 
 
 def test_a_stop_is_heard_in_the_midst_of_an_evaluation(local_sweep: LocalSweep) -> None:
     sweep = local_sweep()
-    _, queue, door, training = begin(sweep)
-    assert door.report(training, epoch_report(sweep, training, 3, final=True))
+    _, queue, results, training = begin(sweep)
+    assert results.report(training, epoch_report(sweep, training, 3, final=True))
     job = queue.next()
     assert job is not None and job.kind == "evaluate"
-    door.begun(job)
+    results.begun(job)
     under_way = Report(kind="progress", final=False, epoch={"share": 0.3})
-    assert not door.report(job, under_way)
-    door.stopping = queue.closed = True
-    assert door.report(job, under_way)
+    assert not results.report(job, under_way)
+    results.stopping = queue.closed = True
+    assert results.report(job, under_way)
     assert queue.done
     # Nothing is written down: the part is done anew another time.
     assert Ledger.open(sweep.folder).trials[job.key].evaluations == {}
@@ -198,11 +200,11 @@ def test_a_stop_waits_for_the_checkpoint_of_an_epoch_that_was_under_way(
     local_sweep: LocalSweep,
 ) -> None:
     sweep = local_sweep()
-    ledger, _, door, job = begin(sweep)
-    door.stop()
-    assert door.report(job, replace(epoch_report(sweep, job, 1), checkpoint=None)) is False
+    ledger, _, results, job = begin(sweep)
+    results.stop()
+    assert results.report(job, replace(epoch_report(sweep, job, 1), checkpoint=None)) is False
     assert ledger.trials[job.key].state == "running"
-    assert door.report(job, epoch_report(sweep, job, 2)) is True
+    assert results.report(job, epoch_report(sweep, job, 2)) is True
     trial = sweep.open().trials[job.key]
     assert (trial.state, trial.epochs[-1].epoch, trial.checkpoints[-1].epoch) == ("pending", 2, 2)
 
@@ -211,11 +213,11 @@ def test_a_stop_that_cannot_be_written_down_waits_for_nothing(
     local_sweep: LocalSweep, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sweep = local_sweep()
-    _, _, door, job = begin(sweep)
+    _, _, results, job = begin(sweep)
     with monkeypatch.context() as patch:
         patch.setattr(store, "write_bytes", full)
-        door.stop()
-    assert door.report(job, replace(epoch_report(sweep, job, 1), checkpoint=None)) is True
+        results.stop()
+    assert results.report(job, replace(epoch_report(sweep, job, 1), checkpoint=None)) is True
 
 
 def full(*_: Any) -> None:

@@ -163,7 +163,7 @@ def test_a_worker_lost_before_it_began_is_not_tried_for_ever(
     sweep = local_sweep(retries=2)
     ledger = sweep.open()
     queue = sweep.queue(ledger, clock=clock)
-    door = sweep.door(ledger, queue)
+    results = sweep.results(ledger, queue)
     tries = 0
     while not queue.done and tries < 20:
         job = queue.next()
@@ -171,7 +171,7 @@ def test_a_worker_lost_before_it_began_is_not_tried_for_ever(
             clock.sleep(queue.pause)
             continue
         tries += 1
-        door.lost(job, LOST)
+        results.lost(job, LOST)
     assert tries == 3
     trial = ledger.trials[sweep.keys[0]]
     assert trial.state == "failed"
@@ -183,7 +183,7 @@ def test_a_worker_that_cannot_begin_fails_its_trial(local_sweep: LocalSweep) -> 
     ledger = sweep.open()
     queue = sweep.queue(ledger)
     job = queue.next()
-    sweep.door(ledger, queue).lost(job, Failure(kind="error", message="KeyError", traceback="T"))
+    sweep.results(ledger, queue).lost(job, Failure(kind="error", message="KeyError", traceback="T"))
     trial = Ledger.open(sweep.folder).trials[job.key]
     assert (trial.state, trial.attempts[0].outcome) == ("failed", "failed")
     assert trial.error is not None and trial.error.log == f"logs/{job.key}-a1.txt"
@@ -212,16 +212,16 @@ def test_what_ray_did_does_not_count(local_sweep: LocalSweep, clock: Any) -> Non
     ledger = sweep.open()
     queue = sweep.queue(ledger, slots=2, clock=clock)
     heard: list[Any] = []
-    door = sweep.door(ledger, queue, lambda job, report, trial: heard.append(report))
+    results = sweep.results(ledger, queue, lambda job, report, trial: heard.append(report))
     for number in range(1, 5):
         job = take(queue)
         assert (job.key, job.attempt) == (sweep.keys[0], number)
-        door.lost(job, LOST, counted=False)
+        results.lost(job, LOST, counted=False)
         assert heard[-1].failure["again_s"] == 0.0
     trial = Ledger.open(sweep.folder).trials[job.key]
     assert trial.state == "pending"
     assert [(a.outcome, a.counted) for a in trial.attempts] == [("lost", False)] * 4
-    door.lost(queue.next(), LOST, counted=False)
+    results.lost(queue.next(), LOST, counted=False)
     assert len(trial.attempts) == 4, "nothing was begun"
     # Its own retries are all there, also in a command that continues.
     queue = sweep.queue(sweep.open(), clock=clock)
@@ -314,9 +314,9 @@ def test_alone_and_still_without_memory_it_fails(local_sweep: LocalSweep, clock:
     queue = sweep.queue(ledger, slots=2, clock=clock)
     board = Board(ledger, 2, sweep.spec.evaluation)
     out = StringIO()
-    door = sweep.door(ledger, queue, Progress(Console(out), board))
+    results = sweep.results(ledger, queue, Progress(Console(out), board))
     first, second = take(queue), take(queue)
-    door.lost(first, MEMORY)
+    results.lost(first, MEMORY)
     assert board.slots == 1
     assert (
         "it is tried again in 1 s from the beginning (attempt 2 of 3); "
@@ -327,7 +327,7 @@ def test_alone_and_still_without_memory_it_fails(local_sweep: LocalSweep, clock:
     while ledger.trials[first.key].state == "pending":
         job = take(queue, clock)
         if job.key == first.key and job.kind == "train":
-            door.lost(job, MEMORY)
+            results.lost(job, MEMORY)
             tried += 1
         else:
             finish(ledger, queue, job)
@@ -373,7 +373,7 @@ def test_in_this_process_retries_are_waited_for(
     monkeypatch.setattr(Starved, "fail_at", frozenset({2, 3}))
     monkeypatch.setattr(Starved, "steps", 0)
     worker = Starved({"digits": small}, sweep.folder, threads=1, gpu=False)
-    run_in_process(queue, sweep.door(ledger, queue), worker, clock.sleep)
+    run_in_process(queue, sweep.results(ledger, queue), worker, clock.sleep)
     assert clock.now == 1002.0, "an epoch was got in between: one second and one"
     (trial,) = Ledger.open(sweep.folder).trials.values()
     assert (trial.state, trial.error) == ("finished", None)
@@ -404,7 +404,7 @@ def test_closed_meanwhile_it_waits_no_longer(
         queue.closed = True
 
     worker = Starved({"digits": small}, sweep.folder, threads=1, gpu=False)
-    run_in_process(queue, sweep.door(ledger, queue), worker, close)
+    run_in_process(queue, sweep.results(ledger, queue), worker, close)
     assert Ledger.open(sweep.folder).trials[sweep.keys[0]].state == "pending"
 
 
@@ -419,7 +419,7 @@ def test_a_mistake_is_not_tried_again(
     monkeypatch.setattr(Starved, "steps", 0)
     monkeypatch.setattr(Starved, "error", error)
     worker = Starved({"digits": small}, sweep.folder, threads=1, gpu=False)
-    run_in_process(queue, sweep.door(ledger, queue), worker)
+    run_in_process(queue, sweep.results(ledger, queue), worker)
     trials = Ledger.open(sweep.folder).trials
     failed, other = (trials[key] for key in sweep.keys)
     assert (failed.state, len(failed.attempts), failed.attempts[0].outcome) == (

@@ -14,7 +14,7 @@ from orchestration.engine.early_stopping import identity
 from orchestration.engine.in_process import run_in_process
 from orchestration.engine.jobs import Job, Report
 from orchestration.engine.queue import Queue
-from orchestration.engine.results import Door
+from orchestration.engine.results import Results
 from orchestration.engine.worker import Worker
 from orchestration.errors import StorageError
 from orchestration.ledger.documents import Decision, Trial
@@ -179,16 +179,16 @@ def test_what_was_begun_is_continued_first(local_sweep: LocalSweep) -> None:
     assert sweep.queue(sweep.open()).next().key == keys[-1]
 
 
-# The door.
+# The results.
 
 
-def begin(sweep: Any) -> tuple[Ledger, Queue, Door, Job]:
+def begin(sweep: Any) -> tuple[Ledger, Queue, Results, Job]:
     ledger = sweep.open()
     queue = sweep.queue(ledger)
-    door = sweep.door(ledger, queue)
+    results = sweep.results(ledger, queue)
     job = queue.next()
-    door.begun(job)
-    return ledger, queue, door, job
+    results.begun(job)
+    return ledger, queue, results, job
 
 
 def report(job: Job, epoch: int, value: float, *, final: bool = False) -> Report:
@@ -206,15 +206,15 @@ def report(job: Job, epoch: int, value: float, *, final: bool = False) -> Report
     )
 
 
-def second_of_two(sweep: Any) -> tuple[Ledger, Queue, Door, Job]:
+def second_of_two(sweep: Any) -> tuple[Ledger, Queue, Results, Job]:
     """The first of two trials is finished and good; the second one begins."""
-    ledger, queue, door, job = begin(sweep)
+    ledger, queue, results, job = begin(sweep)
     for epoch in (1, 2, 3):
-        assert door.report(job, report(job, epoch, 0.1, final=epoch == 3)) is (epoch == 3)
+        assert results.report(job, report(job, epoch, 0.1, final=epoch == 3)) is (epoch == 3)
     assert [d.epoch for d in ledger.trials[job.key].decisions] == [1, 2], "not at the last"
     job = queue.next()
-    door.begun(job)
-    return ledger, queue, door, job
+    results.begun(job)
+    return ledger, queue, results, job
 
 
 @pytest.fixture
@@ -224,7 +224,7 @@ def two(local_sweep: LocalSweep) -> Any:
 
 
 def test_a_decision_is_one_write_with_its_epoch(two: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    _, queue, door, job = second_of_two(two)
+    _, queue, results, job = second_of_two(two)
     written: list[Trial] = []
     real = store.write_document
 
@@ -233,7 +233,7 @@ def test_a_decision_is_one_write_with_its_epoch(two: Any, monkeypatch: pytest.Mo
         real(path, content, **options)
 
     monkeypatch.setattr(store, "write_document", write)
-    assert door.report(job, report(job, 1, 0.2))
+    assert results.report(job, report(job, 1, 0.2))
     (trial,) = written
     assert (trial.key, trial.state, trial.epoch) == (job.key, "stopped", 1)
     assert [(d.epoch, d.value, d.stop) for d in trial.decisions] == [(1, 0.2, True)]
@@ -245,53 +245,53 @@ def test_a_decision_is_one_write_with_its_epoch(two: Any, monkeypatch: pytest.Mo
 def test_what_could_not_be_written_was_not_decided(
     two: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _, _, door, job = second_of_two(two)
+    _, _, results, job = second_of_two(two)
 
     def full(*_: object, **__: object) -> None:
         raise StorageError("no space left")
 
     with monkeypatch.context() as patch:
         patch.setattr(store, "write_document", full)
-        assert door.report(job, report(job, 1, 0.2)), "nothing goes on"
-        assert str(door.broken) == "no space left"
+        assert results.report(job, report(job, 1, 0.2)), "nothing goes on"
+        assert str(results.broken) == "no space left"
     trial = Ledger.open(two.folder).trials[job.key]
     assert (trial.state, trial.epochs, trial.decisions) == ("running", [], [])
-    _, _, door, job = begin(two)
-    assert door.report(job, report(job, 1, 0.2))
+    _, _, results, job = begin(two)
+    assert results.report(job, report(job, 1, 0.2))
     (decision,) = Ledger.open(two.folder).trials[job.key].decisions
     assert (decision.number, decision.stop) == (3, True)
 
 
 @pytest.mark.parametrize("value", [0.1, 0.05])
 def test_epochs_trained_again_keep_their_decisions(two: Any, value: float) -> None:
-    ledger, _, door, job = second_of_two(two)
-    assert not door.report(job, report(job, 1, value))
+    ledger, _, results, job = second_of_two(two)
+    assert not results.report(job, report(job, 1, value))
     (decision,) = ledger.trials[job.key].decisions
-    assert not door.report(job, report(job, 1, 0.9)), "a worse value now is no reason"
+    assert not results.report(job, report(job, 1, 0.9)), "a worse value now is no reason"
     assert ledger.trials[job.key].decisions == [decision]
-    assert door.report(job, report(job, 2, 0.9))
+    assert results.report(job, report(job, 2, 0.9))
     assert [d.number for d in ledger.trials[job.key].decisions] == [3, 4]
 
 
 def test_a_last_epoch_ends_a_trial_whatever_its_value(two: Any) -> None:
     """Its patience has run out where the scheduler would have decided."""
-    ledger, _, door, job = second_of_two(two)
-    assert door.report(job, report(job, 1, 0.9, final=True))
+    ledger, _, results, job = second_of_two(two)
+    assert results.report(job, report(job, 1, 0.9, final=True))
     trial = ledger.trials[job.key]
     assert (trial.state, trial.decisions) == ("finished", [])
 
 
 def test_stopped_while_everything_is_told_to_stop(two: Any) -> None:
-    ledger, queue, door, job = second_of_two(two)
-    door.stopping = queue.closed = True
-    assert door.report(job, report(job, 1, 0.9))
+    ledger, queue, results, job = second_of_two(two)
+    results.stopping = queue.closed = True
+    assert results.report(job, report(job, 1, 0.9))
     assert ledger.trials[job.key].state == "stopped"
 
 
 def test_going_on_while_everything_is_told_to_stop(two: Any) -> None:
-    ledger, queue, door, job = second_of_two(two)
-    door.stopping = queue.closed = True
-    assert door.report(job, report(job, 1, 0.05))
+    ledger, queue, results, job = second_of_two(two)
+    results.stopping = queue.closed = True
+    assert results.report(job, report(job, 1, 0.05))
     trial = ledger.trials[job.key]
     assert (trial.state, [d.stop for d in trial.decisions]) == ("pending", [False])
 
@@ -352,7 +352,7 @@ def test_there_is_a_checkpoint_of_every_decision(local_sweep: LocalSweep, small:
             written.append(report.checkpoint["epoch"])
 
     worker = Worker({"digits": small}, sweep.folder, threads=1, gpu=False)
-    run_in_process(queue, sweep.door(ledger, queue, listen), worker)
+    run_in_process(queue, sweep.results(ledger, queue, listen), worker)
     assert written == [1, 2, 4, 6]
 
 
@@ -375,7 +375,7 @@ def test_what_a_person_sees(local_sweep: LocalSweep, small: Any, make_screen: An
         live(job, report, trial)
 
     worker = Worker({"digits": small}, sweep.folder, threads=1, gpu=False)
-    run_in_process(queue, sweep.door(ledger, queue, listen), worker)
+    run_in_process(queue, sweep.results(ledger, queue, listen), worker)
     stopped = [trial for trial in ledger.trials.values() if trial.state == "stopped"]
     lines = out.getvalue().splitlines()
     for trial in stopped:

@@ -118,8 +118,8 @@ def test_an_error_is_shown_while_it_runs_and_by_status(
     ledger, out = sweep.open(), StringIO()
     queue = sweep.queue(ledger)
     board = Board(ledger, 1, sweep.spec.evaluation)
-    door = sweep.door(ledger, queue, Progress(Console(out), board))
-    run_in_process(queue, door, Worker({"digits": small}, sweep.folder, threads=1, gpu=False))
+    results = sweep.results(ledger, queue, Progress(Console(out), board))
+    run_in_process(queue, results, Worker({"digits": small}, sweep.folder, threads=1, gpu=False))
     first = sweep.keys[0]
     path = sweep.folder / "logs" / f"{first}-a1-probe.txt"
     assert path.read_text().startswith("Traceback (most recent call last):")

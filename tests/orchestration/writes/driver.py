@@ -17,7 +17,7 @@ from cvae_core.data import Dataset
 from orchestration.engine.in_process import run_in_process
 from orchestration.engine.jobs import Job, Report
 from orchestration.engine.queue import Queue
-from orchestration.engine.results import Door
+from orchestration.engine.results import Results
 from orchestration.engine.worker import Worker
 from orchestration.ledger.ledger import Ledger
 from orchestration.run.request import Flags, Request
@@ -106,7 +106,7 @@ class Driver:
                 return run_sweep(request, Console(io.StringIO(), quiet=True), heard)
 
     def _in_process(
-        self, _: Any, queue: Queue, door: Door, datasets: Any, folder: Path, *__: Any
+        self, _: Any, queue: Queue, results: Results, datasets: Any, folder: Path, *__: Any
     ) -> None:
         work = self.work
 
@@ -123,4 +123,4 @@ class Driver:
                     work.ended.append((self.job.key, self.job.entry))
                 return report
 
-        run_in_process(queue, door, Counting(datasets, folder, threads=1, gpu=False))
+        run_in_process(queue, results, Counting(datasets, folder, threads=1, gpu=False))

@@ -85,16 +85,16 @@ APPENDED = {"lock", "logs/ray.log"}
 """What is opened elsewhere: the lock, which stays empty, and what Ray prints."""
 OTHERS = {
     "doctor.filesystem._try": "tries a folder out",
-    "door.Door.stop": "asks workers for checkpoints, by an empty file that the next run removes",
-    "ledger.Ledger.mend": "puts the version before in the place of a damaged document",
-    "ledger.Ledger.remove_unfinished": "what lost workers have left, of which there are none here",
-    "ending.begin_anew": "what a program leaves behind under which Ray has died",
-    "ending.ended_early": "the traceback of an error of cvae-sweep itself",
-    "mlflow_database.make_database": "MLflow's, whose making is cut off in a test of its own",
-    "lock.made_and_locked": "removes the folder of a sweep that never began",
-    "searchreport.note_search": "removes figures that later results leave out",
-    "stopping.stop_sweep": "asks, from another process, for an end",
-    "stopping.stoppable.look": "drops that request",
+    "engine.results.Results.stop": "asks workers for checkpoints by an empty file, which goes again",
+    "ledger.ledger.Ledger.mend": "puts the version before in the place of a damaged document",
+    "ledger.ledger.Ledger.remove_unfinished": "what lost workers have left, of which there are none here",
+    "run.rescue.begin_anew": "what a program leaves behind under which Ray has died",
+    "run.end.ended_early": "the traceback of an error of cvae-sweep itself",
+    "tracking.database.make_database": "MLflow's, whose making is cut off in a test of its own",
+    "ledger.lock.made_and_locked": "removes the folder of a sweep that never began",
+    "compare.figure_files.note_search": "removes figures that later results leave out",
+    "run.stop.stop_sweep": "asks, from another process, for an end",
+    "run.stop.stoppable.look": "drops that request",
 }
 """Functions that call the store and are not reached here, and what they do with it."""
 

@@ -28,7 +28,7 @@ def test_states_and_numbers_of_a_whole_sweep(local_sweep: Callable[..., Any], sm
         seen.append(board.note(job, report, trial))
 
     worker = Worker({"digits": small}, sweep.folder, threads=1, gpu=False)
-    run_in_process(queue, sweep.door(ledger, queue, listen), worker)
+    run_in_process(queue, sweep.results(ledger, queue, listen), worker)
     assert [(row.state, row.epoch) for row in seen] == [
         ("starting", 0),
         ("training", 1),

@@ -21,9 +21,9 @@ def lines_of(sweep: Any, small: Any) -> list[str]:
     ledger, out = sweep.open(), StringIO()
     queue = sweep.queue(ledger)
     view = Progress(Console(out), Board(ledger, 1, sweep.spec.evaluation))
-    door = sweep.door(ledger, queue, view)
+    results = sweep.results(ledger, queue, view)
     worker = Worker({"digits": small}, sweep.folder, threads=1, gpu=False)
-    run_in_process(queue, door, worker)
+    run_in_process(queue, results, worker)
     return out.getvalue().splitlines()
 
 

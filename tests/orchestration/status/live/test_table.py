@@ -10,7 +10,7 @@ import pytest
 
 from orchestration.engine.in_process import run_in_process
 from orchestration.engine.jobs import Job, Report
-from orchestration.engine.results import Door
+from orchestration.engine.results import Results
 from orchestration.engine.worker import Worker
 from orchestration.ledger.documents import Trial
 from orchestration.signals import Interrupted
@@ -29,7 +29,7 @@ class Slow(Worker):
 
 
 def work(
-    sweep: Any, small: Any, screen: Any, on_report: Callable[[int, Door], None] = lambda *_: None
+    sweep: Any, small: Any, screen: Any, on_report: Callable[[int, Results], None] = lambda *_: None
 ) -> list[list[str]]:
     """Run a sweep under the live table; the screens that were seen after its reports."""
     console = Console(screen.stream())
@@ -42,12 +42,14 @@ def work(
     def listen(job: Job, report: Report | None, trial: Trial) -> None:
         screens.append(screen.lines)
         view(job, report, trial)
-        on_report(len(screens), door)
+        on_report(len(screens), results)
 
-    door = sweep.door(ledger, queue, listen)
+    results = sweep.results(ledger, queue, listen)
     try:
         with view.shown():
-            run_in_process(queue, door, Slow({"digits": small}, sweep.folder, threads=1, gpu=False))
+            run_in_process(
+                queue, results, Slow({"digits": small}, sweep.folder, threads=1, gpu=False)
+            )
             time.sleep(0.3)
             screens.append(screen.lines)
     finally:
@@ -145,7 +147,7 @@ def test_whatever_ends_it_the_terminal_is_left_clean(
     make_screen: Callable[..., Any],
     error: type[BaseException],
 ) -> None:
-    def fail(count: int, door: Door) -> None:
+    def fail(count: int, results: Results) -> None:
         if count == 3:
             raise error
 
