@@ -19,7 +19,7 @@ class Interrupted(BaseException):
     """Raised in the main thread where waiting has come to its end."""
 
 
-def minded() -> list[signal.Signals]:
+def not_ignored() -> list[signal.Signals]:
     """The signals to end that this program was not started to ignore, as `nohup` does."""
     return [number for number in SIGNALS if signal.getsignal(number) != signal.SIG_IGN]
 
@@ -39,7 +39,7 @@ class InterruptHandler:
         self.seen = False
 
     def __enter__(self) -> InterruptHandler:
-        for number in (*minded(), signal.SIGALRM):
+        for number in (*not_ignored(), signal.SIGALRM):
             self._before[number] = signal.signal(number, self._handle)
         return self
 
@@ -67,7 +67,7 @@ class InterruptHandler:
 @contextmanager
 def uninterrupted() -> Iterator[None]:
     """Cleaning up takes seconds, and is not to be left half-way: signals do nothing meanwhile."""
-    before = [(number, signal.signal(number, lambda *_: None)) for number in minded()]
+    before = [(number, signal.signal(number, lambda *_: None)) for number in not_ignored()]
     try:
         yield
     finally:
@@ -76,22 +76,22 @@ def uninterrupted() -> Iterator[None]:
 
 
 @dataclass
-class Heard:
+class ReceivedSignals:
     """Which signals have come so far."""
 
-    ear: socket.socket
+    reader: socket.socket
 
     def asked_to_end(self) -> bool:
         """Whether a signal to end has come, even if its handler waits for its turn as yet."""
         try:
             # They stay there, for the program that may take this one's place.
-            numbers = self.ear.recv(4096, socket.MSG_PEEK)
+            numbers = self.reader.recv(4096, socket.MSG_PEEK)
         except BlockingIOError:
             return False
         return not set(SIGNALS).isdisjoint(numbers)
 
     def check(self) -> None:
-        """Interrupt where a signal was heard that came to nothing.
+        """Interrupt where a signal was received that came to nothing.
 
         Libraries that are being imported swallow everything that is raised at some places.
         """
@@ -99,76 +99,76 @@ class Heard:
             raise KeyboardInterrupt
 
     def hand_over(self) -> int:
-        """Let the program that takes this one's place hear what still comes; for ``heard_there``.
+        """Let the program that takes this one's place hear what still comes; for ``asked_before``.
 
         From now on signals to end are held back from this thread and from that program; until
         then one may have been taken by another thread.
         """
-        signal.pthread_sigmask(signal.SIG_BLOCK, minded())
+        signal.pthread_sigmask(signal.SIG_BLOCK, not_ignored())
         signal.setitimer(signal.ITIMER_REAL, 0)  # it would go off there, and nobody would mind it
-        os.set_inheritable(self.ear.fileno(), True)
-        return self.ear.fileno()
+        os.set_inheritable(self.reader.fileno(), True)
+        return self.reader.fileno()
 
 
-def heard_there(ear: int) -> bool:
+def asked_before(descriptor: int) -> bool:
     """Whether the program before this one, or this one while it was held back, was asked to end.
 
     Args:
-        ear: what ``Heard.hand_over`` gave there.
+        descriptor: what ``ReceivedSignals.hand_over`` gave there.
     """
-    with suppress(OSError), socket.socket(fileno=ear) as taken_over:
-        if Heard(taken_over).asked_to_end():
+    with suppress(OSError), socket.socket(fileno=descriptor) as taken_over:
+        if ReceivedSignals(taken_over).asked_to_end():
             return True
-    return not signal.sigpending().isdisjoint(minded())
+    return not signal.sigpending().isdisjoint(not_ignored())
 
 
-def take_note() -> None:
+def drop_blocked() -> None:
     """Drop the signals that were held back, as it is known that they have come; let others in."""
     while signal.sigtimedwait(SIGNALS, 0) is not None:
         pass
-    let_through()
+    unblock()
 
 
-def let_through() -> None:
+def unblock() -> None:
     """Let signals through that were held back."""
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
 
 
 @contextmanager
-def ended_by_signals() -> Iterator[Heard]:
+def ended_by_signals() -> Iterator[ReceivedSignals]:
     """SIGTERM and SIGHUP end what is under way as Ctrl-C does: the terminal is left clean.
 
     The main thread runs handlers, which may take it a second while it waits for Ray; which signals
-    have come is heard at once.
+    have come is known at once.
     """
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    ear, mouth = socket.socketpair()
-    ear.setblocking(False)
-    mouth.setblocking(False)
-    wakeup = signal.set_wakeup_fd(mouth.fileno(), warn_on_full_buffer=False)
-    handled = [number for number in minded() if number != signal.SIGINT]
+    reader, writer = socket.socketpair()
+    reader.setblocking(False)
+    writer.setblocking(False)
+    wakeup = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
+    handled = [number for number in not_ignored() if number != signal.SIGINT]
     before = [(number, signal.signal(number, interrupt)) for number in handled]
     try:
-        yield Heard(ear)
+        yield ReceivedSignals(reader)
     finally:
         for number, handler in before:
             signal.signal(number, handler)
         signal.set_wakeup_fd(wakeup)
-        ear.close()
-        mouth.close()
+        reader.close()
+        writer.close()
 
 
-def handle_again() -> None:
+def reset_handlers() -> None:
     """Set handlers again that compiled code has taken away behind Python's back."""
     for number in SIGNALS:
         signal.signal(number, signal.getsignal(number))
 
 
 @contextmanager
-def handlers_kept() -> Iterator[None]:
+def handlers_restored() -> Iterator[None]:
     """What is called meanwhile may set handlers of its own; afterwards they are as they were."""
     before = [(number, signal.getsignal(number)) for number in SIGNALS]
     try:

@@ -72,8 +72,8 @@ def _estimate(request: Request, plan: Plan, console: Console) -> dict[str, Any]:
     from orchestration.run.preparation import prepare
 
     ledger = Ledger.open(request.folder) if Ledger.exists(request.folder) else None
-    datasets, _ = prepare(request, plan, ledger, console)
+    data = prepare(request, plan, ledger, console)
     kinds = len(kinds_of(expected_trials(plan, ledger)))
     console.line(f"calibrating {kinds} kinds of trials, about {kinds * CALIBRATION_S} s …")
-    made = estimate(request.spec, plan, datasets, ledger, request.flags.max_concurrent)
+    made = estimate(request.spec, plan, data.sets, ledger, request.flags.max_concurrent)
     return estimate_document(made)

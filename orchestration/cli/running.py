@@ -27,8 +27,8 @@ def command_line() -> str:
 def carry_out(request: Request, *, quiet: bool) -> int:
     """Run or continue a sweep; the exit code."""
     try:
-        with ended_by_signals() as heard:
-            return run_sweep(request, Console(quiet=quiet), heard)
+        with ended_by_signals() as received:
+            return run_sweep(request, Console(quiet=quiet), received)
     except (KeyboardInterrupt, SystemExit):
         # Before the first trial, or after the last; SIGTERM while Ray has its own handler.
         click.echo(f"interrupted; nothing is lost. To continue:\n{printable(request.command)}")

@@ -13,18 +13,30 @@ LOOK_S = 1.0
 """While retries wait, so often is looked whether the queue was closed meanwhile."""
 
 
-def run_in_process(
-    queue: Queue, results: Results, worker: Worker, sleep: Callable[[float], object] = time.sleep
-) -> None:
-    """Work the queue off, one job after another; where only retries are left, wait for them."""
-    while not queue.done and results.broken is None:
-        job = queue.next()
-        if job is None:
-            if queue.pause is None:
-                return
-            sleep(min(queue.pause, LOOK_S))
-            continue
-        worker.start(job)
-        results.begun(job)
-        while not results.report(job, worker.step()):
-            pass
+class InProcessEngine:
+    """One job after another, in the thread that calls.
+
+    Args:
+        worker: that carries them out.
+        sleep: what waits, in seconds, where only retries are left.
+    """
+
+    slots = 1
+
+    def __init__(self, worker: Worker, sleep: Callable[[float], object] = time.sleep) -> None:
+        self._worker = worker
+        self._sleep = sleep
+
+    def work(self, queue: Queue, results: Results) -> None:
+        """Work a queue off."""
+        while not queue.done and results.broken is None:
+            job = queue.next()
+            if job is None:
+                if queue.pause is None:
+                    return
+                self._sleep(min(queue.pause, LOOK_S))
+                continue
+            self._worker.start(job)
+            results.begun(job)
+            while not results.report(job, self._worker.step()):
+                pass

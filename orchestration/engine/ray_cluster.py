@@ -16,7 +16,7 @@ from ray._private import ray_constants, services, worker
 
 from orchestration.engine.object_store import object_store_bytes
 from orchestration.errors import UserError
-from orchestration.signals import handle_again
+from orchestration.signals import reset_handlers
 from orchestration.spec.sweep import Resources
 from orchestration.threads import thread_environment
 
@@ -139,12 +139,12 @@ class RaySession:
             kill = node.kill_all_processes
 
             def kill_all(*arguments: Any, **options: Any) -> None:
-                handle_again()
+                reset_handlers()
                 kill(*arguments, **options)
 
             node.kill_all_processes = kill_all
         ray.shutdown()
-        handle_again()
+        reset_handlers()
 
     def _died(self) -> str | None:
         for process in self._head:

@@ -27,6 +27,7 @@ from orchestration.engine.ray_cluster import Cluster  # before Ray is imported h
 from orchestration.engine.results import Results
 from orchestration.errors import StorageError
 from orchestration.ledger.documents import Failure
+from orchestration.ledger.processes import ProcessRecord
 from orchestration.spec.sweep import Resources
 
 # Read by Tune when it is imported or started: quiet, and no habits of its own.
@@ -191,55 +192,62 @@ class _StartCallback(_Unsaved, Callback):
         self._searcher.explain(trial)
 
 
-def run_on_ray(
-    cluster: Cluster,
-    queue: Queue,
-    results: Results,
-    datasets: Mapping[str, Dataset],
-    folder: Path,
-    resources: Resources,
-    temporary: Path,
-    on_start: Callable[[], None],
-) -> None:
-    """Work the queue off on reused actors. Call in the main thread, with Ray up.
+class RayEngine:
+    """Reused actors of a Ray that is up.
 
     Args:
         cluster: what ``RaySession.start`` gave.
-        queue: of the sweep.
-        results: where reports go.
         datasets: by name; put into the object store once and shared by all workers of a node.
         folder: the sweep's, as every node sees it.
         resources: of one trial.
-        temporary: folder for what Tune writes and nobody reads.
-        on_start: called whenever an actor starts on a job.
+        processes: told whenever an actor starts; what Tune writes, and nobody reads, goes into its
+            temporary folder.
     """
-    # Without it a searcher's trials run one at a time.
-    os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(cluster.slots)
-    searcher = _JobSearcher(queue, results, cluster, temporary)
-    bundle = {"CPU": resources.cpu} | ({"GPU": resources.gpu} if resources.gpu else {})
-    trainable = tune.with_parameters(
-        TrialActor,
-        datasets=dict(datasets),
-        folder=str(folder),
-        threads=resources.cpu,
-        gpu=resources.gpu > 0,
-    )
-    tune.Tuner(
-        tune.with_resources(trainable, tune.PlacementGroupFactory([bundle])),
-        tune_config=tune.TuneConfig(
-            search_alg=searcher,
-            num_samples=-1,
-            reuse_actors=True,
-            trial_name_creator=lambda trial: str(trial.trial_id),
-            trial_dirname_creator=lambda trial: str(trial.trial_id),
-        ),
-        run_config=tune.RunConfig(
-            name="sweep",
-            storage_path=str(temporary),
-            stop=_ReportStopper(searcher, results),
-            callbacks=[_StartCallback(searcher, results, on_start)],
-            failure_config=tune.FailureConfig(max_failures=0),
-            checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
-            verbose=0,
-        ),
-    ).fit()
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        datasets: Mapping[str, Dataset],
+        folder: Path,
+        resources: Resources,
+        processes: ProcessRecord,
+    ) -> None:
+        self.slots = cluster.slots
+        self._cluster = cluster
+        self._resources = resources
+        self._processes = processes
+        self._trainable = tune.with_parameters(
+            TrialActor,
+            datasets=dict(datasets),
+            folder=str(folder),
+            threads=resources.cpu,
+            gpu=resources.gpu > 0,
+        )
+
+    def work(self, queue: Queue, results: Results) -> None:
+        """Work a queue off. Call in the main thread."""
+        # Without it a searcher's trials run one at a time.
+        os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(self.slots)
+        temporary = self._processes.temporary
+        searcher = _JobSearcher(queue, results, self._cluster, temporary)
+        gpus = {"GPU": self._resources.gpu} if self._resources.gpu else {}
+        bundle = {"CPU": self._resources.cpu} | gpus
+        tune.Tuner(
+            tune.with_resources(self._trainable, tune.PlacementGroupFactory([bundle])),
+            tune_config=tune.TuneConfig(
+                search_alg=searcher,
+                num_samples=-1,
+                reuse_actors=True,
+                trial_name_creator=lambda trial: str(trial.trial_id),
+                trial_dirname_creator=lambda trial: str(trial.trial_id),
+            ),
+            run_config=tune.RunConfig(
+                name="sweep",
+                storage_path=str(temporary),
+                stop=_ReportStopper(searcher, results),
+                callbacks=[_StartCallback(searcher, results, self._processes.update)],
+                failure_config=tune.FailureConfig(max_failures=0),
+                checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
+                verbose=0,
+            ),
+        ).fit()

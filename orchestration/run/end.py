@@ -14,13 +14,13 @@ from orchestration.ledger.documents import end_attempt
 from orchestration.ledger.ledger import Ledger
 from orchestration.redact import without_secrets
 from orchestration.run.request import Request
+from orchestration.status.state import counts_in, state_of
 from orchestration.storage import storage_flags
-from orchestration.study.progress import to_come_in
 from orchestration.terminal.console import Console
 
 
-def end(ledger: Ledger, *, interrupted: bool) -> None:
-    """Bring every state to rest.
+def end(ledger: Ledger) -> None:
+    """Bring every trial to rest, and note how the sweep stands.
 
     Raises:
         StorageError: it cannot be written down.
@@ -28,10 +28,16 @@ def end(ledger: Ledger, *, interrupted: bool) -> None:
     for trial in list(ledger.trials.values()):
         if trial.state == "running":
             ledger.change(trial.key, lambda t: end_attempt(t, "interrupted", "pending"))
-    failed = any(trial.state == "failed" for trial in ledger.planned())
-    # An evaluation of a sweep that was interrupted does not finish it.
-    interrupted |= any(trial.state == "pending" for trial in ledger.planned())
-    ledger.sweep.outcome = "interrupted" if interrupted else "failed" if failed else "finished"
+    note_state(ledger)
+
+
+def note_state(ledger: Ledger) -> None:
+    """Note how a sweep stands at which nobody works any more; MLflow is told the same.
+
+    Raises:
+        StorageError: it cannot be written down.
+    """
+    ledger.sweep.outcome = state_of(counts_in(ledger))
     ledger.save_sweep()
 
 
@@ -50,7 +56,7 @@ def ended_early(error: Exception, request: Request, ledger: Ledger, console: Con
             told = without_secrets(traceback.format_exc())
             store.write_bytes(log, told.encode(errors="backslashreplace"))
     with suppress(StorageError):
-        end(ledger, interrupted=True)
+        end(ledger)
     for line in lines:
         console.warning(line)
     console.line("ended early; what was written down is kept. To continue:")
@@ -58,23 +64,15 @@ def ended_early(error: Exception, request: Request, ledger: Ledger, console: Con
     return code
 
 
-def bring_to_rest(ledger: Ledger, *, ended: bool) -> None:
+def bring_to_rest(ledger: Ledger) -> None:
     """Do what a driver that died could not: note that nothing runs, and how the sweep stands.
 
     Args:
         ledger: of the sweep; its lock is held.
-        ended: whether nothing is left to do but what has no trials yet.
     """
     ledger.recover()
     note_search(ledger)
-    sweep, planned = ledger.sweep, ledger.planned()
-    if not ended and sweep.outcome != "running":
-        return
-    if not ended or to_come_in(ledger) or any(trial.state == "pending" for trial in planned):
-        sweep.outcome = "interrupted"
-    else:
-        sweep.outcome = "failed" if any(t.state == "failed" for t in planned) else "finished"
-    ledger.save_sweep()
+    note_state(ledger)
 
 
 def say_behind(ledger: Ledger, console: Console) -> None:

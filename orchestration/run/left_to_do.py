@@ -1,4 +1,4 @@
-"""Whether anything of a sweep is left to do."""
+"""Whether anything of a sweep is left to do, and what."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from orchestration.plan.shared_map_tasks import missing, shared_tasks
 from orchestration.redact import without_credentials
 from orchestration.run.request import Request
 from orchestration.tracking.syncer import up_to_date
+from orchestration.words import count
 
 
 def was_told(request: Request, ledger: Ledger, uri: str) -> bool:
@@ -47,3 +48,30 @@ def _searched(request: Request, plan: Plan, ledger: Ledger) -> bool:
         if study.winner is not None and not replicated:
             return False
     return True
+
+
+def in_words(request: Request, plan: Plan, ledger: Ledger | None) -> str:
+    """What a request is about to do, such as ``6 trials``.
+
+    Args:
+        request: what is wanted.
+        plan: its trials.
+        ledger: of the sweep; None where it begins.
+    """
+    if request.wish is None or ledger is None:
+        studies = f" in {count(len(plan.studies), 'study')}" if plan.studies else ""
+        return count(plan.size, "trial") + studies
+    keys = [key for key, _ in missing(ledger, request.spec.evaluation, request.wish)]
+    adding = f"{count(len(keys), 'evaluation')} of {count(len(set(keys) - {''}), 'trial')}"
+    kept = max(
+        (sum(not ref.spare for ref in trial.checkpoints) for trial in ledger.planned()), default=0
+    )
+    if request.wish.every_checkpoint and kept <= 1:
+        adding += (
+            "; one checkpoint of each trial was kept, so there is no convergence to be seen "
+            "(set checkpoints.every_epochs before training)"
+        )
+    untrained = sum(trial.state in ("pending", "running") for trial in ledger.planned())
+    if not untrained:
+        return adding
+    return f"{adding} ({count(untrained, 'trial')} not trained yet, see cvae-sweep resume)"

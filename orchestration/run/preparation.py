@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cvae_core.config import DataConfig
@@ -9,11 +10,24 @@ from orchestration.errors import UserError
 from orchestration.ledger.ledger import Ledger
 from orchestration.plan import datasets
 from orchestration.plan.plan import Plan, make_plan
+from orchestration.run.request import Request
 from orchestration.terminal.console import Console
 
 if TYPE_CHECKING:
     from cvae_core.data import Dataset
-from orchestration.run.request import Request
+
+
+@dataclass(frozen=True)
+class SweepData:
+    """The data sets of a sweep, by ``DataConfig.dataset``."""
+
+    sets: dict[str, Dataset]
+    fingerprints: dict[str, str]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all images, as workers share them."""
+        return sum(d.train.pixels.nbytes + d.test.pixels.nbytes for d in self.sets.values())
 
 
 def plan_of(request: Request, console: Console) -> Plan:
@@ -40,13 +54,8 @@ def plan_of(request: Request, console: Console) -> Plan:
     return make_plan(request.spec, content)
 
 
-def prepare(
-    request: Request, plan: Plan, ledger: Ledger | None, console: Console
-) -> tuple[dict[str, Dataset], dict[str, str]]:
+def prepare(request: Request, plan: Plan, ledger: Ledger | None, console: Console) -> SweepData:
     """Load the data and check what can be checked before the sweep begins.
-
-    Returns:
-        Data sets and their fingerprints by ``DataConfig.dataset``.
 
     Raises:
         UserError: the request cannot be carried out here.
@@ -76,7 +85,7 @@ def prepare(
                     f"{name} under {root} is not the data that {request.folder} was begun with; "
                     "name that data with --data-root, or give the sweep another name"
                 )
-    return loaded, fingerprints
+    return SweepData(loaded, fingerprints)
 
 
 def _check_gpus(request: Request) -> None:

@@ -6,49 +6,32 @@ import importlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
-from orchestration.ledger.ledger import Ledger
+from orchestration.engine.engine import Engine
 from orchestration.ledger.processes import ProcessRecord
-from orchestration.plan.plan import Plan
-from orchestration.plan.shared_map_tasks import missing
-from orchestration.run.request import Request
+from orchestration.run.left_to_do import in_words
 from orchestration.run.rescue import Rescue
 from orchestration.run.restart import watching
-from orchestration.signals import handlers_kept, uninterrupted
-from orchestration.terminal.console import Console
-from orchestration.words import count
-
-if TYPE_CHECKING:
-    from cvae_core.data import Dataset
-    from orchestration.engine.ray_cluster import Cluster
+from orchestration.run.sweep_run import SweepRun
+from orchestration.signals import handlers_restored, uninterrupted
 
 
 @contextmanager
-def ray_up(
-    request: Request,
-    console: Console,
-    plan: Plan,
-    datasets: dict[str, Dataset],
-    processes: ProcessRecord,
-    rescue: Rescue,
-) -> Iterator[Cluster]:
+def start_ray(run: SweepRun, processes: ProcessRecord) -> Iterator[Engine]:
     """Ray for as long as a sweep is worked on, with what it prints kept in the sweep's log.
 
     Args:
-        rescue: what saves the sweep if Ray dies.
+        run: that is worked on; it is begun anew where Ray dies under it.
+        processes: the record of those that Ray starts.
     """
     from orchestration.engine.ray_cluster import RaySession
 
-    address = request.flags.address
+    request, console = run.request, run.console
+    address, resources = request.flags.address, request.spec.resources
+    to_do = in_words(request, run.plan, run.ledger)
     where = f"the cluster at {address}" if address else "Ray on this machine"
-    starting = f"{request.spec.name}: {_what(request, plan)}; starting {where}"
     session = RaySession(
-        request.flags.address,
-        request.spec.resources,
-        request.flags.max_concurrent,
-        sum(d.train.pixels.nbytes + d.test.pixels.nbytes for d in datasets.values()),
-        processes.temporary,
+        address, resources, request.flags.max_concurrent, run.data.nbytes, processes.temporary
     )
     log = request.folder / "logs" / "ray.log"
     try:
@@ -57,38 +40,19 @@ def ray_up(
             pool.submit(importlib.import_module, "orchestration.tracking.tracker")
             with (
                 console.others_to(log),
-                console.busy(starting),
+                console.busy(f"{request.spec.name}: {to_do}; starting {where}"),
                 processes.following(),
-                handlers_kept(),  # Ray sets its own
+                handlers_restored(),  # Ray sets its own
             ):
                 cluster = session.start()
-        rescue.heard.check()
+        run.signals.check()
         processes.update()
-        with watching(cluster.died, rescue):
-            yield cluster
+        with watching(cluster.died, Rescue(run)):
+            from orchestration.engine.ray_tune import RayEngine
+
+            folder = request.folder.resolve()
+            yield RayEngine(cluster, run.data.sets, folder, resources, processes)
     finally:
         with uninterrupted(), console.others_to(log), console.busy("ending Ray", plain=False):
             session.stop()
             processes.clear()
-
-
-def _what(request: Request, plan: Plan) -> str:
-    """What is to be done, in a few words."""
-    if request.wish is None:
-        studies = f" in {count(len(plan.studies), 'study')}" if plan.studies else ""
-        return count(plan.size, "trial") + studies
-    ledger = Ledger.open(request.folder)
-    keys = [key for key, _ in missing(ledger, request.spec.evaluation, request.wish)]
-    adding = f"{count(len(keys), 'evaluation')} of {count(len(set(keys) - {''}), 'trial')}"
-    kept = max(
-        (sum(not ref.spare for ref in trial.checkpoints) for trial in ledger.planned()), default=0
-    )
-    if request.wish.every_checkpoint and kept <= 1:
-        adding += (
-            "; one checkpoint of each trial was kept, so there is no convergence to be seen "
-            "(set checkpoints.every_epochs before training)"
-        )
-    untrained = sum(trial.state in ("pending", "running") for trial in ledger.planned())
-    if not untrained:
-        return adding
-    return f"{adding} ({count(untrained, 'trial')} not trained yet, see cvae-sweep resume)"

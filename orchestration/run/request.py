@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cvae_core.config import DataConfig
 from orchestration.plan.evaluation_tasks import Wish
 from orchestration.redact import without_credentials
 from orchestration.run.restart import Program
 from orchestration.spec.sweep import SweepSpec
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True)

@@ -6,17 +6,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestration import store
-from orchestration.engine.results import Results
 from orchestration.errors import StorageError
 from orchestration.ledger.ledger import Ledger
 from orchestration.ledger.paths import CHECKPOINT_NOW
 from orchestration.ledger.processes import end_left_behind
 from orchestration.run.end import end, say_behind
 from orchestration.run.request import Request
-from orchestration.run.restart import MOST, deaths, ear
+from orchestration.run.restart import MOST, deaths, signals_fd
 from orchestration.run.start import mend
 from orchestration.run.stop import stop_requested
-from orchestration.signals import Heard, heard_there, let_through, take_note
+from orchestration.run.sweep_run import SweepRun
+from orchestration.signals import asked_before, drop_blocked, unblock
 from orchestration.terminal.console import Console
 from orchestration.tracking.place import Place
 from orchestration.tracking.syncer import Bringer
@@ -34,20 +34,18 @@ class Rescue:
     new one cleans up and ends.
     """
 
-    request: Request
-    console: Console
-    heard: Heard
-    results: Results | None = None
+    run: SweepRun
 
     def __call__(self, what: str) -> None:
         """Does not return; the main thread may be waiting for Ray."""
-        died = 1 if self.results is not None and self.results.taken else deaths() + 1
-        self.console.warning(
-            f"{what} died (killed, or out of memory; see {self.request.folder}/logs/ray.log)"
+        request, console, results = self.run.request, self.run.console, self.run.results
+        died = 1 if results is not None and results.taken else deaths() + 1
+        console.warning(
+            f"{what} died (killed, or out of memory; see {request.folder}/logs/ray.log)"
         )
-        self.console.give_back()
+        console.give_back()
         # Every way to ask for an end is a signal: the new program hears of those that have come.
-        self.request.program.again(died, self.heard.hand_over())
+        request.program.again(died, self.run.signals.hand_over())
 
 
 def begin_anew(request: Request, place: Place, console: Console) -> bool:
@@ -61,12 +59,12 @@ def begin_anew(request: Request, place: Place, console: Console) -> bool:
     folder = request.folder
     end_left_behind(folder)
     store.remove(folder / CHECKPOINT_NOW)
-    asked = heard_there(ear()) or stop_requested(folder)
+    asked = asked_before(signals_fd()) or stop_requested(folder)
     if not asked and deaths() <= MOST:
-        let_through()
+        unblock()
         console.line("Ray is started anew, and the sweep continues")
         return True
-    take_note()
+    drop_blocked()
     if Ledger.exists(folder):
         _bring_to_rest(folder, place, console)
     console.quiet = False
@@ -82,7 +80,7 @@ def _bring_to_rest(folder: Path, place: Place, console: Console) -> None:
         ledger = Ledger.open(folder)
         mend(ledger, console)
         ledger.recover()
-        end(ledger, interrupted=True)
+        end(ledger)
     except StorageError as error:
         for line in error.lines:
             console.warning(line)

@@ -17,8 +17,8 @@ from orchestration.background import meanwhile
 
 VARIABLE = "CVAE_SWEEP_RAY_DIED"
 """Set where a command goes on after Ray's death: how often in a row nothing was done before it."""
-EAR = "CVAE_SWEEP_EAR"
-"""Set there as well: the file descriptor at which the signals are heard that the command got."""
+SIGNALS_FD = "CVAE_SWEEP_SIGNALS_FD"
+"""Set there as well: the file descriptor from which the signals are read that the command got."""
 MOST = 3
 EVERY_S = 0.01
 
@@ -30,14 +30,14 @@ class Program:
     arguments: tuple[str, ...] = field(default_factory=lambda: tuple(sys.orig_argv))
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
 
-    def again(self, died: int, ear: int) -> NoReturn:
+    def again(self, died: int, descriptor: int) -> NoReturn:
         """Replace this process by one that was started in the same way.
 
         Args:
             died: how often in a row Ray has died.
-            ear: file descriptor at which signals are heard.
+            descriptor: file descriptor from which received signals are read.
         """
-        environment = {**self.environment, VARIABLE: str(died), EAR: str(ear)}
+        environment = {**self.environment, VARIABLE: str(died), SIGNALS_FD: str(descriptor)}
         os.execve(sys.executable, list(self.arguments), environment)  # noqa: S606 - itself
 
 
@@ -46,9 +46,9 @@ def deaths() -> int:
     return _number(VARIABLE)
 
 
-def ear() -> int:
-    """File descriptor at which the signals are heard that the program before this one got."""
-    return _number(EAR)
+def signals_fd() -> int:
+    """File descriptor from which the signals are read that the program before this one got."""
+    return _number(SIGNALS_FD)
 
 
 def _number(variable: str) -> int:

@@ -54,7 +54,7 @@ def sync_sweep(name: str, storage: Path, tracking_uri: str | None, console: Cons
         with console.busy("connecting MLflow"):
             opened = place.open(ledger.sweep.name)
         forget_signatures(folder)
-        bring_to_rest(ledger, ended=False)
+        bring_to_rest(ledger)
         before = ledger.sweep.tracking_uri
         if tracking_uri is not None:  # the command that continues goes there as well
             ledger.sweep.flags["tracking_uri"] = without_credentials(place.uri)
@@ -90,7 +90,7 @@ def catch_up(place: Place, ledger: Ledger, console: Console) -> None:
         ledger: of the sweep; its lock is held.
         console: told what is the matter.
     """
-    bring_to_rest(ledger, ended=True)
+    bring_to_rest(ledger)
     note_tracking(ledger, place.uri)
     try:
         with console.busy("MLflow is catching up"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,8 +21,9 @@ from orchestration.plan.evaluation_tasks import open_tasks
 from orchestration.plan.shared_map_tasks import shared_tasks
 from orchestration.spec.evaluation import Evaluation
 from orchestration.spec.trial_names import trial_fields
+from orchestration.status.state import counts_in, state_of
 from orchestration.storage import storage_folder
-from orchestration.study.progress import best_of, distinct, objectives_of, progress, to_come_in
+from orchestration.study.progress import best_of, distinct, objectives_of, progress
 from orchestration.study.values import values_of
 
 STATES = ("pending", "running", "finished", "stopped", "failed")
@@ -64,12 +64,11 @@ def status_document(ledger: Ledger) -> dict[str, Any]:
     trials = [
         trial_document(trial, alive=alive, evaluation=evaluation) for trial in ledger.planned()
     ]
-    counts = Counter(trial["state"] for trial in trials)
-    counts["pending"] += len(ledger.planned_keys()) - len(trials) + to_come_in(ledger)
+    counts = counts_in(ledger, alive=alive)
     sweep = ledger.sweep
     return {
         "name": sweep.name,
-        "state": sweep_state(counts, alive),
+        "state": state_of(counts, alive=alive),
         "tracking_uri": sweep.tracking_uri,
         "experiment": sweep.experiment,
         "parent_run_id": sweep.parent_run_id,
@@ -197,12 +196,3 @@ def _evaluations(evaluations: Mapping[str, Evaluated]) -> dict[str, Any]:
         },
         "warnings": {name: part.warnings for name, part in evaluations.items() if part.warnings},
     }
-
-
-def sweep_state(counts: Counter[str], alive: bool) -> str:
-    """How a sweep stands, from the states of its trials."""
-    if alive:
-        return "running"
-    if counts["pending"] or counts["running"]:
-        return "interrupted"
-    return "failed" if counts["failed"] else "finished"

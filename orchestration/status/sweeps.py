@@ -17,7 +17,8 @@ from orchestration.errors import UserError
 from orchestration.ledger.folders import last_change, read_sweep, sweep_names
 from orchestration.ledger.ledger import planned_keys, read_studies
 from orchestration.ledger.processes import driver_alive
-from orchestration.status.status import STATES, sweep_state
+from orchestration.status.state import state_of
+from orchestration.status.status import STATES
 from orchestration.study.progress import to_come
 
 # Validation figures first: a best trial is not to be chosen by its test figures.
@@ -88,7 +89,7 @@ def _summary(folder: Path) -> dict[str, Any]:
     counts = Counter(states)
     counts["pending"] += total - len(trials)
     return {
-        "state": sweep_state(counts, alive),
+        "state": state_of(counts, alive=alive),
         "counts": {state: counts.get(state, 0) for state in STATES},
         "trials": total,
         "best": _best([trial for key, trial in found.items() if key not in repeated]),

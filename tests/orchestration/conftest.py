@@ -13,7 +13,7 @@ from cvae_core.data import Dataset, Images, load_dataset
 from cvae_core.evaluation.parts import PARTS
 from orchestration.engine.checkpoints import Retention
 from orchestration.engine.early_stopping import EarlyStopping
-from orchestration.engine.in_process import run_in_process
+from orchestration.engine.in_process import InProcessEngine
 from orchestration.engine.jobs import Report
 from orchestration.engine.queue import Queue
 from orchestration.engine.results import Listener, Results
@@ -119,7 +119,7 @@ class LocalSweep:
                 return report
 
         worker = Interrupting({"digits": self._data}, self.folder, threads=1, gpu=False)
-        run_in_process(queue, results, worker)
+        InProcessEngine(worker).work(queue, results)
         return Ledger.open(self.folder).trials
 
     def evaluate(self, wish: Wish | None = None) -> dict[str, Trial]:
@@ -129,7 +129,7 @@ class LocalSweep:
         evaluation = self.spec.evaluation
         ledger.forget_missing(missing(ledger, evaluation, wish))
         queue = self.queue(ledger, wish)
-        run_in_process(queue, self.results(ledger, queue), self.worker())
+        InProcessEngine(self.worker()).work(queue, self.results(ledger, queue))
         return Ledger.open(self.folder).trials
 
 

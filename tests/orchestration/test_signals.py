@@ -15,11 +15,11 @@ from orchestration import signals as module
 from orchestration.signals import (
     Interrupted,
     InterruptHandler,
+    asked_before,
+    drop_blocked,
     ended_by_signals,
-    handlers_kept,
-    heard_there,
-    let_through,
-    take_note,
+    handlers_restored,
+    unblock,
 )
 
 
@@ -80,41 +80,41 @@ def test_other_errors_are_not_swallowed() -> None:
 @pytest.mark.parametrize("number", module.SIGNALS)
 def test_a_signal_is_heard_before_its_handler_has_run(number: int) -> None:
     """The main thread alone runs handlers, and it may be waiting for something else."""
-    heard_at_once: list[bool] = []
+    received_at_once: list[bool] = []
 
     def ask() -> None:
-        heard_at_once.append(heard.asked_to_end())
+        received_at_once.append(received.asked_to_end())
         signal.pthread_kill(threading.get_ident(), number)
-        heard_at_once.append(heard.asked_to_end())
+        received_at_once.append(received.asked_to_end())
 
     before = signal.getsignal(number)
-    with pytest.raises(KeyboardInterrupt), ended_by_signals() as heard:
+    with pytest.raises(KeyboardInterrupt), ended_by_signals() as received:
         thread = threading.Thread(target=ask)
         thread.start()
         thread.join()
         time.sleep(20)
-    assert heard_at_once == [False, True]
+    assert received_at_once == [False, True]
     assert signal.getsignal(number) == before
 
 
 def test_a_signal_that_a_library_swallows_is_not_lost() -> None:
-    with pytest.raises(KeyboardInterrupt), ended_by_signals() as heard:
-        heard.check()
+    with pytest.raises(KeyboardInterrupt), ended_by_signals() as received:
+        received.check()
         with suppress(KeyboardInterrupt):  # as an `except:` without a name does
             os.kill(os.getpid(), signal.SIGTERM)
             time.sleep(20)
         with suppress(KeyboardInterrupt):
-            heard.check()
-        assert heard_there(os.dup(heard.ear.fileno())), "nor for the program that comes then"
-        heard.check()
+            received.check()
+        assert asked_before(os.dup(received.reader.fileno())), "nor for the program that comes then"
+        received.check()
 
 
 def test_a_signal_that_was_taken_note_of_is_dropped_and_another_one_is_not() -> None:
-    with pytest.raises(KeyboardInterrupt), ended_by_signals() as heard:
-        ear = os.dup(heard.hand_over())
+    with pytest.raises(KeyboardInterrupt), ended_by_signals() as received:
+        descriptor = os.dup(received.hand_over())
         signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
-        assert heard_there(ear)
-        take_note()
+        assert asked_before(descriptor)
+        drop_blocked()
         time.sleep(0.05)
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(20)
@@ -123,9 +123,9 @@ def test_a_signal_that_was_taken_note_of_is_dropped_and_another_one_is_not() -> 
 def test_other_signals_do_not_ask_to_end() -> None:
     before = signal.signal(signal.SIGUSR1, lambda *_: None)
     try:
-        with ended_by_signals() as heard:
+        with ended_by_signals() as received:
             os.kill(os.getpid(), signal.SIGUSR1)
-            assert not heard.asked_to_end()
+            assert not received.asked_to_end()
     finally:
         signal.signal(signal.SIGUSR1, before)
 
@@ -133,20 +133,20 @@ def test_other_signals_do_not_ask_to_end() -> None:
 @pytest.mark.parametrize("moment", ["before", "while held back", "never"])
 def test_a_program_that_takes_this_ones_place_hears_of_signals(moment: str) -> None:
     """Whichever thread has taken them, and whether their handlers have run or not."""
-    with InterruptHandler(lambda: None), ended_by_signals() as heard:
+    with InterruptHandler(lambda: None), ended_by_signals() as received:
         if moment == "before":
             with suppress(KeyboardInterrupt):
                 os.kill(os.getpid(), signal.SIGTERM)
                 time.sleep(20)
         signal.setitimer(signal.ITIMER_REAL, 60)
-        ear = os.dup(heard.hand_over())
+        descriptor = os.dup(received.hand_over())
         assert signal.getitimer(signal.ITIMER_REAL)[0] == 0, "nobody there would mind it"
         if moment == "while held back":
             signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
-        assert os.get_inheritable(heard.ear.fileno())
-        assert heard_there(ear) == (moment != "never")
+        assert os.get_inheritable(received.reader.fileno())
+        assert asked_before(descriptor) == (moment != "never")
         with suppress(KeyboardInterrupt):
-            let_through()
+            unblock()
             time.sleep(0.05 if moment == "while held back" else 0)
 
 
@@ -154,16 +154,16 @@ def test_what_was_started_to_be_ignored_is_ignored() -> None:
     """As `nohup` does, and scripts with what they put into the background."""
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        with ended_by_signals() as heard:
-            ear = os.dup(heard.hand_over())
+        with ended_by_signals() as received:
+            descriptor = os.dup(received.hand_over())
             signal.pthread_kill(threading.get_ident(), signal.SIGHUP)
-            assert not heard_there(ear)
-            let_through()
-        with ended_by_signals() as heard, InterruptHandler(lambda: None) as handler:
+            assert not asked_before(descriptor)
+            unblock()
+        with ended_by_signals() as received, InterruptHandler(lambda: None) as handler:
             os.kill(os.getpid(), signal.SIGHUP)
             time.sleep(0.05)
             assert not handler.seen
-            assert not heard.asked_to_end()
+            assert not received.asked_to_end()
         assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
     finally:
         signal.signal(signal.SIGHUP, before)
@@ -172,6 +172,6 @@ def test_what_was_started_to_be_ignored_is_ignored() -> None:
 def test_handlers_that_somebody_else_sets_do_not_stay() -> None:
     with ended_by_signals():
         before = signal.getsignal(signal.SIGTERM)
-        with handlers_kept():
+        with handlers_restored():
             signal.signal(signal.SIGTERM, lambda *_: None)
         assert signal.getsignal(signal.SIGTERM) == before

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from orchestration.engine import worker as worker_module
-from orchestration.engine.in_process import run_in_process
+from orchestration.engine.in_process import InProcessEngine
 from orchestration.engine.jobs import Job, Report
 from orchestration.engine.worker import Worker
 from orchestration.ledger.documents import Trial
@@ -61,7 +61,7 @@ def test_what_is_told(local_sweep: LocalSweep, small: Any) -> None:
             written.append(document.read_bytes())
 
     worker = Worker({"digits": small}, sweep.folder, threads=1, gpu=False)
-    run_in_process(queue, sweep.results(ledger, queue, listen), worker)
+    InProcessEngine(worker).work(queue, sweep.results(ledger, queue, listen))
     # 270 images are five batches; after the last of them the epoch itself is told.
     assert [kind for kind, _ in rows] == [*["progress"] * 4, "epoch"] * 2
     assert [row.share for _, row in rows] == [*(64 * n / 270 for n in (1, 2, 3, 4)), 0.0] * 2
@@ -99,7 +99,7 @@ def test_plain_lines_are_few(
         output = io.StringIO()
         listener = Progress(Console(output), Board(ledger, 1, sweep.spec.evaluation))
         worker = Worker({"digits": small}, sweep.folder, threads=1, gpu=False)
-        run_in_process(queue, sweep.results(ledger, queue, listener), worker)
+        InProcessEngine(worker).work(queue, sweep.results(ledger, queue, listener))
         return [
             line for line in output.getvalue().splitlines() if "of it" in line and "epoch" in line
         ]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from orchestration.engine.in_process import run_in_process
+from orchestration.engine.in_process import InProcessEngine
 from orchestration.engine.jobs import Job, Report
 from orchestration.engine.queue import Queue
 from orchestration.engine.retries import losses_in_a_row, wait_s
@@ -373,7 +373,7 @@ def test_in_this_process_retries_are_waited_for(
     monkeypatch.setattr(Starved, "fail_at", frozenset({2, 3}))
     monkeypatch.setattr(Starved, "steps", 0)
     worker = Starved({"digits": small}, sweep.folder, threads=1, gpu=False)
-    run_in_process(queue, sweep.results(ledger, queue), worker, clock.sleep)
+    InProcessEngine(worker, clock.sleep).work(queue, sweep.results(ledger, queue))
     assert clock.now == 1002.0, "an epoch was got in between: one second and one"
     (trial,) = Ledger.open(sweep.folder).trials.values()
     assert (trial.state, trial.error) == ("finished", None)
@@ -404,7 +404,7 @@ def test_closed_meanwhile_it_waits_no_longer(
         queue.closed = True
 
     worker = Starved({"digits": small}, sweep.folder, threads=1, gpu=False)
-    run_in_process(queue, sweep.results(ledger, queue), worker, close)
+    InProcessEngine(worker, close).work(queue, sweep.results(ledger, queue))
     assert Ledger.open(sweep.folder).trials[sweep.keys[0]].state == "pending"
 
 
@@ -419,7 +419,7 @@ def test_a_mistake_is_not_tried_again(
     monkeypatch.setattr(Starved, "steps", 0)
     monkeypatch.setattr(Starved, "error", error)
     worker = Starved({"digits": small}, sweep.folder, threads=1, gpu=False)
-    run_in_process(queue, sweep.results(ledger, queue), worker)
+    InProcessEngine(worker).work(queue, sweep.results(ledger, queue))
     trials = Ledger.open(sweep.folder).trials
     failed, other = (trials[key] for key in sweep.keys)
     assert (failed.state, len(failed.attempts), failed.attempts[0].outcome) == (

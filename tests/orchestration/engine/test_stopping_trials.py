@@ -11,7 +11,7 @@ import pytest
 from orchestration import store
 from orchestration.compare.grid import comparison_rows
 from orchestration.engine.early_stopping import identity
-from orchestration.engine.in_process import run_in_process
+from orchestration.engine.in_process import InProcessEngine
 from orchestration.engine.jobs import Job, Report
 from orchestration.engine.queue import Queue
 from orchestration.engine.results import Results
@@ -352,7 +352,7 @@ def test_there_is_a_checkpoint_of_every_decision(local_sweep: LocalSweep, small:
             written.append(report.checkpoint["epoch"])
 
     worker = Worker({"digits": small}, sweep.folder, threads=1, gpu=False)
-    run_in_process(queue, sweep.results(ledger, queue, listen), worker)
+    InProcessEngine(worker).work(queue, sweep.results(ledger, queue, listen))
     assert written == [1, 2, 4, 6]
 
 
@@ -375,7 +375,7 @@ def test_what_a_person_sees(local_sweep: LocalSweep, small: Any, make_screen: An
         live(job, report, trial)
 
     worker = Worker({"digits": small}, sweep.folder, threads=1, gpu=False)
-    run_in_process(queue, sweep.results(ledger, queue, listen), worker)
+    InProcessEngine(worker).work(queue, sweep.results(ledger, queue, listen))
     stopped = [trial for trial in ledger.trials.values() if trial.state == "stopped"]
     lines = out.getvalue().splitlines()
     for trial in stopped:

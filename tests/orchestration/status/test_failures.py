@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from orchestration.engine.in_process import run_in_process
+from orchestration.engine.in_process import InProcessEngine
 from orchestration.engine.worker import Worker
 from orchestration.ledger.documents import Attempt, CheckpointRef, Trial
 from orchestration.ledger.ledger import Ledger
@@ -119,7 +119,9 @@ def test_an_error_is_shown_while_it_runs_and_by_status(
     queue = sweep.queue(ledger)
     board = Board(ledger, 1, sweep.spec.evaluation)
     results = sweep.results(ledger, queue, Progress(Console(out), board))
-    run_in_process(queue, results, Worker({"digits": small}, sweep.folder, threads=1, gpu=False))
+    InProcessEngine(Worker({"digits": small}, sweep.folder, threads=1, gpu=False)).work(
+        queue, results
+    )
     first = sweep.keys[0]
     path = sweep.folder / "logs" / f"{first}-a1-probe.txt"
     assert path.read_text().startswith("Traceback (most recent call last):")

@@ -5,23 +5,23 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from cvae_core.data import Dataset
-from orchestration.engine.in_process import run_in_process
+from orchestration.engine.engine import Engine
+from orchestration.engine.in_process import InProcessEngine
 from orchestration.engine.jobs import Job, Report
-from orchestration.engine.queue import Queue
-from orchestration.engine.results import Results
 from orchestration.engine.worker import Worker
 from orchestration.ledger.ledger import Ledger
+from orchestration.ledger.processes import ProcessRecord
 from orchestration.run.request import Flags, Request
 from orchestration.run.runner import run_sweep
+from orchestration.run.sweep_run import SweepRun
 from orchestration.signals import ended_by_signals
 from orchestration.spec.layers import Layers
 from orchestration.spec.reading import parse_spec
@@ -91,7 +91,6 @@ class Driver:
                 return not self._failures
 
         opened: Any = Opened(Mlflow(), "experiment", "1")  # type: ignore[arg-type]
-        ray = nullcontext(SimpleNamespace(slots=1))
         with pytest.MonkeyPatch.context() as patch:
             # What a driver before has left is this very process, and what it started is not its.
             patch.setattr("orchestration.ledger.processes._end_all", lambda *_: 0)
@@ -99,15 +98,12 @@ class Driver:
             patch.setattr(os, "fsync", lambda _: None)
             patch.setattr("orchestration.plan.datasets.load", lambda *_: self._data)
             patch.setattr("orchestration.tracking.place.Place.open", lambda *_: opened)
-            patch.setattr("orchestration.run.runner.TrackingThread", Tracking)
-            patch.setattr("orchestration.run.runner.ray_up", lambda *_: ray)
-            patch.setattr("orchestration.engine.ray_tune.run_on_ray", self._in_process)
-            with ended_by_signals() as heard:
-                return run_sweep(request, Console(io.StringIO(), quiet=True), heard)
+            patch.setattr("orchestration.run.sweep_run.TrackingThread", Tracking)
+            with ended_by_signals() as received:
+                console = Console(io.StringIO(), quiet=True)
+                return run_sweep(request, console, received, self._in_process)
 
-    def _in_process(
-        self, _: Any, queue: Queue, results: Results, datasets: Any, folder: Path, *__: Any
-    ) -> None:
+    def _in_process(self, run: SweepRun, _: ProcessRecord) -> AbstractContextManager[Engine]:
         work = self.work
 
         class Counting(Worker):
@@ -123,4 +119,5 @@ class Driver:
                     work.ended.append((self.job.key, self.job.entry))
                 return report
 
-        run_in_process(queue, results, Counting(datasets, folder, threads=1, gpu=False))
+        worker = Counting(run.data.sets, run.request.folder, threads=1, gpu=False)
+        return nullcontext(InProcessEngine(worker))

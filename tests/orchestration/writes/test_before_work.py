@@ -73,9 +73,8 @@ def test_a_retry_is_not_forgotten_where_ray_dies_at_once(
         raise DiedError
 
     monkeypatch.setattr("orchestration.plan.datasets.load", lambda *_: small)
-    monkeypatch.setattr("orchestration.run.runner.ray_up", dies)
     request = Request(driver.spec, tmp_path, "cvae-sweep retry small", Flags(), retry=())
-    with pytest.raises(DiedError), ended_by_signals() as heard:
-        run_sweep(request, Console(quiet=True), heard)
+    with pytest.raises(DiedError), ended_by_signals() as received:
+        run_sweep(request, Console(quiet=True), received, dies)
     assert Ledger.open(tmp_path / "small").trials[key].state == "pending"
     assert f"{path} was damaged; the version before it is used" in capsys.readouterr().err

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from orchestration.engine.in_process import run_in_process
+from orchestration.engine.in_process import InProcessEngine
 from orchestration.engine.jobs import Job, Report
 from orchestration.engine.worker import Worker
 from orchestration.ledger.documents import Trial
@@ -28,7 +28,7 @@ def test_states_and_numbers_of_a_whole_sweep(local_sweep: Callable[..., Any], sm
         seen.append(board.note(job, report, trial))
 
     worker = Worker({"digits": small}, sweep.folder, threads=1, gpu=False)
-    run_in_process(queue, sweep.results(ledger, queue, listen), worker)
+    InProcessEngine(worker).work(queue, sweep.results(ledger, queue, listen))
     assert [(row.state, row.epoch) for row in seen] == [
         ("starting", 0),
         ("training", 1),

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from orchestration.engine.in_process import run_in_process
+from orchestration.engine.in_process import InProcessEngine
 from orchestration.engine.worker import Worker
 from orchestration.status.live import lines as progress
 from orchestration.status.live.board import Board
@@ -23,7 +23,7 @@ def lines_of(sweep: Any, small: Any) -> list[str]:
     view = Progress(Console(out), Board(ledger, 1, sweep.spec.evaluation))
     results = sweep.results(ledger, queue, view)
     worker = Worker({"digits": small}, sweep.folder, threads=1, gpu=False)
-    run_in_process(queue, results, worker)
+    InProcessEngine(worker).work(queue, results)
     return out.getvalue().splitlines()
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from orchestration.engine.in_process import run_in_process
+from orchestration.engine.in_process import InProcessEngine
 from orchestration.engine.jobs import Job, Report
 from orchestration.engine.results import Results
 from orchestration.engine.worker import Worker
@@ -47,9 +47,8 @@ def work(
     results = sweep.results(ledger, queue, listen)
     try:
         with view.shown():
-            run_in_process(
-                queue, results, Slow({"digits": small}, sweep.folder, threads=1, gpu=False)
-            )
+            worker = Slow({"digits": small}, sweep.folder, threads=1, gpu=False)
+            InProcessEngine(worker).work(queue, results)
             time.sleep(0.3)
             screens.append(screen.lines)
     finally:

@@ -1,0 +1,157 @@
+"""One run of a sweep, from an open ledger to a sweep at rest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass, field
+
+from orchestration import store
+from orchestration.compare.figure_files import note_search
+from orchestration.engine.checkpoints import Retention
+from orchestration.engine.early_stopping import EarlyStopping
+from orchestration.engine.engine import Engine
+from orchestration.engine.queue import Queue
+from orchestration.engine.results import Results
+from orchestration.errors import StorageError
+from orchestration.ledger.ledger import Ledger
+from orchestration.ledger.paths import CHECKPOINT_NOW
+from orchestration.ledger.processes import ProcessRecord, recorded
+from orchestration.plan.plan import Plan
+from orchestration.plan.shared_map_tasks import missing
+from orchestration.run.end import end, ended_early, say_behind
+from orchestration.run.preparation import SweepData
+from orchestration.run.request import Request
+from orchestration.run.start import enter_plan, new_ledger, note_tracking
+from orchestration.run.summary import say_summary
+from orchestration.signals import InterruptHandler, ReceivedSignals, uninterrupted
+from orchestration.status.live.board import Board
+from orchestration.status.live.lines import Progress
+from orchestration.status.live.table import LiveView
+from orchestration.terminal.console import Console
+from orchestration.tracking.place import Place
+from orchestration.tracking.syncer import Bringer
+from orchestration.tracking.thread import TrackingThread
+from orchestration.words import count
+
+TRACKING_END_S = 120.0
+INTERRUPTED_END_S = 30.0
+CUT_OFF_S = 5.0
+
+StartEngine = Callable[["SweepRun", ProcessRecord], AbstractContextManager[Engine]]
+"""Has an engine up for as long as a run works; the record is of the processes that it starts."""
+
+
+@dataclass
+class SweepRun:
+    """A run of a sweep whose lock is held, and which has something to do."""
+
+    request: Request
+    console: Console
+    signals: ReceivedSignals
+    place: Place
+    """Where MLflow is."""
+    plan: Plan
+    data: SweepData
+    ledger: Ledger | None
+    """None where the sweep begins."""
+    results: Results | None = field(default=None, init=False)
+    """Once there is an engine."""
+
+    def carry_out(self, start_engine: StartEngine) -> int:
+        """Work off what is left to do; the exit code."""
+        with recorded(self.request.folder) as processes, start_engine(self, processes) as engine:
+            ledger, tracking = self._open()
+            try:
+                interrupted = self._work(engine, ledger)
+                note_search(ledger)
+                end(ledger)
+            except Exception as error:
+                tracking.finish(INTERRUPTED_END_S)
+                return ended_early(error, self.request, ledger, self.console)
+            except BaseException:  # a signal before the first job, or after the last one
+                with uninterrupted():
+                    self._cut_off(ledger, tracking)
+                raise
+            with self.console.busy("MLflow is catching up", plain=False):
+                patience_s = INTERRUPTED_END_S if interrupted else TRACKING_END_S
+                told = tracking.finish(patience_s)
+            if not told:
+                say_behind(ledger, self.console)
+        return self._say_end(ledger, interrupted=interrupted)
+
+    def _open(self) -> tuple[Ledger, TrackingThread]:
+        """The ledger with the plan in force, and MLflow following it."""
+        request, console, ledger, opened = self.request, self.console, self.ledger, None
+        if ledger is None:  # later MLflow may be down
+            with console.busy("connecting MLflow"):
+                opened = self.place.open(request.spec.name)
+            ledger = self.ledger = new_ledger(request, self.data.fingerprints)
+        enter_plan(ledger, request, self.plan, self.data.fingerprints, console)
+        if request.wish is not None:
+            ledger.forget_missing(missing(ledger, request.spec.evaluation, request.wish))
+        lost = ledger.recover()
+        if lost:
+            then = "continue" if request.wish is None else "stay so: resume continues them"
+            console.line(f"{len(lost)} trials were cut off and {then}")
+        ledger.sweep.outcome = "running"
+        note_tracking(ledger, self.place.uri)
+        bringer = Bringer(self.place, ledger, opened)
+        tracking = TrackingThread(bringer, console.warning, console.line)
+        tracking.start()
+        return ledger, tracking
+
+    def _work(self, engine: Engine, ledger: Ledger) -> bool:
+        """Work the queue off; whether it was interrupted.
+
+        Raises:
+            StorageError: something could not be written down.
+        """
+        spec, wish, console = self.request.spec, self.request.wish, self.console
+        retention = Retention(spec, console.warning)
+        if wish is None:
+            retention.make_room(ledger)  # less may be allowed now, because the disk was full
+        queue = Queue(spec, self.plan, ledger, wish, slots=engine.slots)
+        board = Board(ledger, engine.slots, spec.evaluation, wish)
+        view = LiveView(console, board, spec.name) if console.live else Progress(console, board)
+        early = EarlyStopping(spec.scheduler, ledger) if spec.scheduler else None
+        results = self.results = Results(ledger, queue, spec.checkpoints, view, early, retention)
+        if queue.done:
+            return False
+
+        def stop() -> None:
+            results.stop()
+            view.stopping()
+
+        console.line(
+            f"{count(engine.slots, 'trial')} at a time, {count(spec.resources.cpu, 'thread')} each"
+        )
+        folder = ledger.folder
+        store.remove(folder / CHECKPOINT_NOW)  # of a run that was killed when it was to stop
+        self.signals.check()
+        log = folder / "logs" / "ray.log"
+        with console.others_to(log), view.shown(), InterruptHandler(stop) as interrupt:
+            engine.work(queue, results)
+        store.remove(folder / CHECKPOINT_NOW)
+        ledger.remove_unfinished()
+        if results.broken is not None:
+            raise results.broken
+        return interrupt.seen
+
+    def _cut_off(self, ledger: Ledger, tracking: TrackingThread) -> None:
+        """Bring a sweep to rest that is not given the time to end by itself."""
+        with suppress(StorageError):
+            if ledger.sweep.outcome == "running":
+                end(ledger)
+        if not tracking.finish(CUT_OFF_S):
+            say_behind(ledger, self.console)
+
+    def _say_end(self, ledger: Ledger, *, interrupted: bool) -> int:
+        """Print what came of it; the exit code."""
+        self.console.quiet = False
+        code = say_summary(ledger, self.console)
+        if not interrupted:
+            return code
+        self.console.line("interrupted; nothing is lost. To continue:")
+        self.console.line(self.request.command)
+        return 130

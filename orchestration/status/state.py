@@ -1,0 +1,43 @@
+"""How a sweep stands: decided here alone, for ``status``, ``list``, the ledger and MLflow."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Literal
+
+from orchestration.ledger.ledger import Ledger
+from orchestration.study.progress import to_come_in
+
+SweepState = Literal["running", "interrupted", "failed", "finished"]
+
+
+def counts_in(ledger: Ledger, *, alive: bool = False) -> Counter[str]:
+    """How many trials of the plan are in each state; those to come of a search are pending.
+
+    Args:
+        ledger: of the sweep.
+        alive: whether a driver is at work; what a dead one left running is pending.
+    """
+    planned = ledger.planned()
+    counts = Counter[str](
+        "pending" if trial.state == "running" and not alive else trial.state for trial in planned
+    )
+    counts["pending"] += len(ledger.planned_keys()) - len(planned) + to_come_in(ledger)
+    return counts
+
+
+def state_of(counts: Mapping[str, int], *, alive: bool = False) -> SweepState:
+    """How a sweep stands, from the states of its trials.
+
+    Evaluations have no part in it: as a trial, a sweep is finished when it is trained.
+
+    Args:
+        counts: as ``counts_in`` gives them.
+        alive: whether a driver is at work.
+    """
+    if alive:
+        return "running"
+    if counts.get("pending") or counts.get("running"):
+        return "interrupted"
+    return "failed" if counts.get("failed") else "finished"
