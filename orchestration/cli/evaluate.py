@@ -53,7 +53,8 @@ def command(
 
     What failed, or could not be had, is tried again. What is there is not done again.
     """
-    from orchestration.cli.running import carry_out, command_line
+    from orchestration.cli.running import carry_out
+    from orchestration.commands import own_command
     from orchestration.plan.evaluation_tasks import Wish
     from orchestration.run.request import Flags
     from orchestration.run.resume import stored_request
@@ -62,7 +63,7 @@ def command(
         name,
         storage_folder(storage),
         Flags(**flags),
-        command=command_line(),
+        command=own_command(),
         wish=Wish(only, trials, every_checkpoint),
     )
     return carry_out(request, quiet=quiet)

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from orchestration.cli.options import json_option, storage_option
-from orchestration.commands import program
+from orchestration.commands import EXAMPLE, command_line
 from orchestration.storage import storage_folder
 
 
@@ -29,7 +29,7 @@ def command(storage: Path | None, as_json: bool) -> None:
     console = Console()
     if not document["sweeps"]:
         console.line(f"no sweeps in {document['storage']}; run one, such as")
-        console.line(f"  {program('cvae-sweep')} run sweeps/digits_beta.yaml")
+        console.line(f"  {command_line('run', EXAMPLE)}")
         return
     console.table(list_table(document, time.time()))
     for line in error_lines(document):

@@ -19,9 +19,10 @@ def command(name: str, storage: Path | None, quiet: bool, **flags: Any) -> int:
 
     A flag that is given here wins over the stored one. Failed trials stay failed; see retry.
     """
-    from orchestration.cli.running import carry_out, command_line
+    from orchestration.cli.running import carry_out
+    from orchestration.commands import own_command
     from orchestration.run.request import Flags
     from orchestration.run.resume import stored_request
 
-    request = stored_request(name, storage_folder(storage), Flags(**flags), command=command_line())
+    request = stored_request(name, storage_folder(storage), Flags(**flags), command=own_command())
     return carry_out(request, quiet=quiet)

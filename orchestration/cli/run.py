@@ -20,14 +20,15 @@ def command(
     file: Path, overrides: tuple[str, ...], storage: Path | None, quiet: bool, **flags: Any
 ) -> int:
     """Run the sweep in FILE, or continue it: what is finished is not done again."""
-    from orchestration.cli.running import carry_out, command_line
+    from orchestration.cli.running import carry_out
+    from orchestration.commands import own_command
     from orchestration.run.request import Flags, Request
     from orchestration.spec.reading import load_spec
 
     request = Request(
         spec=load_spec(find_sweep_file(file), overrides),
         storage=storage_folder(storage),
-        command=command_line(),
+        command=own_command(),
         flags=Flags(**flags),
     )
     return carry_out(request, quiet=quiet)

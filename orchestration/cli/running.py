@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 import os
-import shlex
 import sys
 
 import click
 
-from orchestration.commands import program
-from orchestration.redact import without_credentials
 from orchestration.run.request import Request
 from orchestration.run.runner import run_sweep
 from orchestration.signals import ended_by_signals
 from orchestration.terminal import streams
 from orchestration.terminal.console import Console
 from orchestration.terminal.printable import printable
-
-
-def command_line() -> str:
-    """The command line as a person would type it again, but without a password."""
-    arguments = [without_credentials(a) if "://" in a else a for a in sys.argv[1:]]
-    return shlex.join([program("cvae-sweep"), *arguments])
 
 
 def carry_out(request: Request, *, quiet: bool) -> int:

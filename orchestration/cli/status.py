@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from orchestration.cli.options import json_option, storage_option, sweep_name_argument
+from orchestration.commands import EXAMPLE, command_line
 from orchestration.errors import UserError
 from orchestration.ledger.folders import sweep_names
 from orchestration.storage import storage_folder
@@ -39,7 +40,7 @@ def command(name: str | None, storage: Path | None, as_json: bool) -> None:
                 f"which sweep? In {storage_folder(storage)} there are: {there}"
                 if names
                 else f"there is no sweep in {storage_folder(storage)} yet; run one, such as "
-                "cvae-sweep run sweeps/digits_beta.yaml"
+                f"{command_line('run', EXAMPLE)}"
             )
         name = names[0]
     view = load_sweep(name, storage)

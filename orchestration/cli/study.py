@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from orchestration.cli.options import json_option, storage_option, sweep_name_argument
+from orchestration.commands import sweep_command
 from orchestration.errors import UserError
 from orchestration.redact import without_secrets
 from orchestration.storage import storage_folder
@@ -40,7 +41,7 @@ def command(name: str, url: str | None, storage: Path | None, as_json: bool) -> 
     if not document["studies"]:
         raise UserError(
             f"{name}: has no studies, because its sweep file has no section `search`; "
-            f"its trials are shown by `cvae-sweep status {name}`"
+            f"its trials are shown by `{sweep_command('status', ledger.folder)}`"
         )
     if url is not None:
         from orchestration.study.export import export_studies

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import shlex
 import socket
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,13 +13,12 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from orchestration import store
+from orchestration.commands import own_command, sweep_command
 from orchestration.errors import UserError
 from orchestration.ledger.ledger import Ledger
 from orchestration.ledger.links import refuse_links_out
 from orchestration.ledger.processes import FILE as PROCESSES
 from orchestration.ledger.processes import find, identity, is_here, place
-from orchestration.redact import without_credentials
-from orchestration.storage import storage_flags
 
 LOCK = "lock"
 HOLDER = "holder.json"
@@ -69,7 +66,7 @@ def locked(folder: Path, *, keep_request: bool = False) -> Iterator[None]:
     try:
         if not keep_request:
             store.remove(folder / STOP)
-        process = {"process": identity(os.getpid()), "command": _command(), "since": time.time()}
+        process = {"process": identity(os.getpid()), "command": own_command(), "since": time.time()}
         store.write_document(folder / HOLDER, {**place(folder), **process})
         yield
     finally:
@@ -116,14 +113,7 @@ def holder(folder: Path) -> Holder | None:
 
 
 def _told(folder: Path) -> str:
-    name = [folder.name, *storage_flags(folder.parent)]
-    watch, stop = (shlex.join(["cvae-sweep", command, *name]) for command in ("status", "stop"))
+    watch, stop = (sweep_command(command, folder) for command in ("status", "stop"))
     holds = holder(folder)
     who = "another cvae-sweep is at work on this sweep" + (f": {holds}" if holds else "")
     return f"{folder}: {who}; watch it with `{watch}`, or end it with `{stop}`"
-
-
-def _command() -> str:
-    """The command line, without passwords."""
-    arguments = [without_credentials(argument) for argument in sys.argv[1:]]
-    return shlex.join([Path(sys.argv[0]).name, *arguments])

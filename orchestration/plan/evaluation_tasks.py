@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cvae_core.evaluation.parts import PARTS
+from orchestration.commands import sweep_command
 from orchestration.errors import UserError
 from orchestration.ledger.documents import CheckpointRef, Evaluated, Trial
 from orchestration.ledger.entries import entry_at
@@ -99,7 +100,8 @@ def check_wish(wish: Wish, ledger: Ledger) -> None:
     for key in wish.trials:
         trial = ledger.trials.get(key)
         if trial is None or key not in ledger.planned_keys():
-            raise UserError(f"there is no trial {key!r} in {name}; see cvae-sweep status {name}")
+            status = sweep_command("status", ledger.folder)
+            raise UserError(f"there is no trial {key!r} in {name}; see {status}")
         if trial.state not in TRAINED:
             raise UserError(
                 f"trial {key} of {name} is {trial.state}: only trained trials can be evaluated"

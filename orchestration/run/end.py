@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import shlex
 import traceback
 from contextlib import suppress
 
 from orchestration import store
-from orchestration.commands import program
+from orchestration.commands import sweep_command
 from orchestration.compare.figure_files import note_search
 from orchestration.errors import StorageError
 from orchestration.ledger.documents import end_attempt
@@ -15,7 +14,6 @@ from orchestration.ledger.ledger import Ledger
 from orchestration.redact import without_secrets
 from orchestration.run.request import Request
 from orchestration.status.state import counts_in, state_of
-from orchestration.storage import storage_flags
 from orchestration.terminal.console import Console
 
 
@@ -77,6 +75,5 @@ def bring_to_rest(ledger: Ledger) -> None:
 
 def say_behind(ledger: Ledger, console: Console) -> None:
     """Say which command brings MLflow up to date."""
-    flags = storage_flags(ledger.folder.parent)
-    command = [program("cvae-sweep"), "sync", ledger.sweep.name, *flags]
-    console.warning(f"MLflow is not up to date; when it answers again: {shlex.join(command)}")
+    command = sweep_command("sync", ledger.folder)
+    console.warning(f"MLflow is not up to date; when it answers again: {command}")

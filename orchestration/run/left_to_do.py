@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from orchestration.commands import sweep_command
 from orchestration.ledger.ledger import Ledger
 from orchestration.plan.evaluation_tasks import open_tasks
 from orchestration.plan.plan import Plan
@@ -74,4 +75,5 @@ def in_words(request: Request, plan: Plan, ledger: Ledger | None) -> str:
     untrained = sum(trial.state in ("pending", "running") for trial in ledger.planned())
     if not untrained:
         return adding
-    return f"{adding} ({count(untrained, 'trial')} not trained yet, see cvae-sweep resume)"
+    resume = sweep_command("resume", ledger.folder)
+    return f"{adding} ({count(untrained, 'trial')} not trained yet, see {resume})"

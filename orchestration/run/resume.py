@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from pydantic import ValidationError
 from cvae_core.config import NUMERICS
 from cvae_core.errors import ConfigError
 from orchestration import __version__
+from orchestration.commands import sweep_command
 from orchestration.errors import UserError
 from orchestration.ledger.documents import Sweep
 from orchestration.ledger.folders import sweep_folder
@@ -22,7 +22,6 @@ from orchestration.run.request import Flags, Request
 from orchestration.run.restart import deaths
 from orchestration.run.start import git_commit
 from orchestration.spec.sweep import SweepSpec
-from orchestration.storage import storage_flags
 from orchestration.terminal.console import Console
 from orchestration.tracking.config import load_mlflow_config
 from orchestration.words import count
@@ -75,7 +74,7 @@ def stored_request(
     _check_numerics(sweep)
     for key in (retry or ()) if not deaths() else ():  # it may have been trained meanwhile
         if key not in ledger.planned_keys():
-            status = shlex.join(["cvae-sweep", "status", name, *storage_flags(storage)])
+            status = sweep_command("status", ledger.folder)
             raise UserError(f"there is no trial {key!r} in {name}; see {status}")
         trial = ledger.trials.get(key)
         if trial is not None and not trial.has_failures and trial.state in ("finished", "stopped"):

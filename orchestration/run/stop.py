@@ -6,7 +6,6 @@ The command that works on the sweep sees it within a second, and takes it as a f
 from __future__ import annotations
 
 import os
-import shlex
 import signal
 import time
 from collections.abc import Iterator
@@ -15,11 +14,10 @@ from pathlib import Path
 
 from orchestration import store
 from orchestration.background import meanwhile
-from orchestration.commands import program
+from orchestration.commands import sweep_command
 from orchestration.errors import UserError
 from orchestration.ledger.ledger import Ledger
 from orchestration.ledger.lock import STOP, Holder, holder
-from orchestration.storage import storage_flags
 from orchestration.terminal.console import Console
 
 EVERY_S = 0.5
@@ -58,7 +56,9 @@ def stop_sweep(folder: Path, console: Console) -> None:
         UserError: it does not end.
     """
     holds = holder(folder)
-    again = _resume(folder) if holds is None or Ledger.exists(folder) else holds.command
+    again = sweep_command("resume", folder)
+    if holds is not None and not Ledger.exists(folder):
+        again = holds.command  # it has no plan yet that could be resumed
     if holds is None:
         console.line(f"{folder.name}: nothing is at work on this sweep")
     else:
@@ -85,8 +85,3 @@ def _wait(folder: Path, holds: Holder) -> bool:
             return True
         time.sleep(EVERY_S / 2)
     return False
-
-
-def _resume(folder: Path) -> str:
-    command = ["resume", folder.name, *storage_flags(folder.parent)]
-    return shlex.join([program("cvae-sweep"), *command])

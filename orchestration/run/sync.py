@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 
-from orchestration.commands import program
+from orchestration.commands import sweep_command
 from orchestration.errors import UserError
 from orchestration.ledger.folders import sweep_folder
 from orchestration.ledger.ledger import Ledger
@@ -17,7 +16,6 @@ from orchestration.run.request import Flags
 from orchestration.run.resume import stored_flags
 from orchestration.run.start import note_tracking
 from orchestration.run.stop import stoppable
-from orchestration.storage import storage_flags
 from orchestration.terminal.console import Console
 from orchestration.tracking.config import load_mlflow_config, resolved_uri
 from orchestration.tracking.pages import how_to_look
@@ -64,9 +62,8 @@ def sync_sweep(name: str, storage: Path, tracking_uri: str | None, console: Cons
             _bring(bringer)
     console.line(f"{name}: MLflow has been told of {count(bringer.brought, 'run')}")
     if tracking_uri is not None and before and before != ledger.sweep.tracking_uri:
-        back = [program("cvae-sweep"), "sync", name, *storage_flags(storage)]
         console.line(f"from now on {name} is tracked in {ledger.sweep.tracking_uri}; to go back:")
-        console.line(shlex.join([*back, "--tracking-uri", before]))
+        console.line(sweep_command("sync", folder, "--tracking-uri", before))
     for line in how_to_look(ledger.sweep, storage):
         console.line(line)
     return 0

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from orchestration.commands import program
+from orchestration.commands import sweep_command
 from orchestration.engine.retries import OUT_OF_MEMORY, losses_in_a_row
 from orchestration.ledger.documents import Trial
 from orchestration.ledger.entries import MAP, SEARCH, split_entry
-from orchestration.storage import storage_flags
 from orchestration.words import count
 
 FRAMES = 3
@@ -123,8 +121,7 @@ def what_to_do(
 
 def retry_command(folder: Path) -> str:
     """The command that tries a sweep's failed trials again."""
-    flags = storage_flags(folder.parent)
-    return shlex.join([program("cvae-sweep"), "retry", folder.name, *flags])
+    return sweep_command("retry", folder)
 
 
 def evaluate_command(folder: Path, entry: str) -> str:
@@ -134,5 +131,4 @@ def evaluate_command(folder: Path, entry: str) -> str:
     part, epoch = split_entry(entry)
     part = "umap" if part.startswith(MAP) else part
     earlier = [] if epoch is None else ["--every-checkpoint"]
-    command = [program("cvae-sweep"), "evaluate", folder.name, "--only", part, *earlier]
-    return shlex.join([*command, *storage_flags(folder.parent)])
+    return sweep_command("evaluate", folder, "--only", part, *earlier)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import Any
 
-from orchestration.commands import program
+from orchestration.commands import sweep_command
 from orchestration.plan.view import setting_columns, trial_names
 from orchestration.spec.trial_names import names_of
 from orchestration.status.failures import failure_details, failure_text, what_to_do
 from orchestration.status.metric_columns import head, headlines
-from orchestration.storage import storage_flags
 from orchestration.terminal.tables import Column, Sheet
 from orchestration.words import count, states_text
 
@@ -60,12 +58,9 @@ def next_lines(document: dict[str, Any], folder: Path) -> list[str]:
     if document["state"] != "interrupted":
         if not missing or document["state"] == "running":
             return []
-        command = ["cvae-sweep", "evaluate", document["name"], *storage_flags(folder.parent)]
-        command[0] = program(command[0])
-        return [f"{count(missing, 'evaluation')} missing; add with: {shlex.join(command)}"]
-    command = ["cvae-sweep", "resume", document["name"], *storage_flags(folder.parent)]
-    command[0] = program(command[0])
-    return [f"continue with: {shlex.join(command)}"]
+        add = sweep_command("evaluate", folder)
+        return [f"{count(missing, 'evaluation')} missing; add with: {add}"]
+    return [f"continue with: {sweep_command('resume', folder)}"]
 
 
 def failure_lines(document: dict[str, Any], folder: Path) -> list[str]:

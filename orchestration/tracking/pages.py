@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestration.commands import program
+from orchestration.commands import command_line
 from orchestration.errors import UserError
 from orchestration.ledger.documents import Sweep
 from orchestration.ledger.folders import last_change, read_sweep, sweep_names
 from orchestration.redact import without_credentials
-from orchestration.storage import storage_flags
 from orchestration.tracking.addresses import base_url
 from orchestration.tracking.config import MlflowConfig, is_server, load_mlflow_config, resolved_uri
 
@@ -55,16 +53,14 @@ def how_to_look(sweep: Sweep, storage: Path) -> list[str]:
         return []
     if is_server(uri):
         return [f"MLflow:  {uri.rstrip('/')}{_path(sweep)}", f"  {_hint(sweep)}"]
-    command = [program("cvae-sweep"), "ui", *storage_flags(storage)]
     try:
         config = load_mlflow_config()
         same = without_credentials(resolved_uri(config, storage)) == uri
     except UserError:  # what is wrong there was not in force while the sweep ran
         config, same = MlflowConfig(), False
-    if not same:
-        command += ["--tracking-uri", uri]
+    elsewhere = [] if same else ["--tracking-uri", uri]
     return [
-        f"MLflow:  {shlex.join(command)}",
+        f"MLflow:  {command_line('ui', *elsewhere, storage=storage)}",
         f"  then {base_url(config.ui.host, config.ui.port)}{_path(sweep)}",
         f"  {_hint(sweep)}",
     ]

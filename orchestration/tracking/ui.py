@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestration.commands import program
+from orchestration.commands import EXAMPLE, command_line
 from orchestration.errors import UserError
 from orchestration.redact import without_credentials, without_secrets
 from orchestration.signals import Interrupted, InterruptHandler
@@ -122,7 +122,7 @@ def _check_database(uri: str, storage: Path) -> None:
         )
     raise UserError(
         f"{path}: there is no such database, as no sweep has been run in the storage folder "
-        f"{storage}; run one, such as `{program('cvae-sweep')} run sweeps/digits_beta.yaml`, "
+        f"{storage}; run one, such as `{command_line('run', EXAMPLE)}`, "
         "or name another folder with --storage"
     )
 
