@@ -18,7 +18,8 @@ from orchestration.ledger.documents import Trial
 from orchestration.ledger.ledger import Ledger
 
 LocalSweep = Callable[..., Any]
-OLD = Path(__file__).parents[1] / "ledgers" / "format1"
+LEDGERS = Path(__file__).parents[1] / "ledgers"
+OLD = LEDGERS / "format1"
 """A grid of four with a scheduler, interrupted after seven epochs, as format 1 had it first."""
 OLD_SECTIONS = {
     "grid": {"model": ["vae", "cvae"], "beta": [1e-3, 1e-5]},
@@ -28,6 +29,19 @@ OLD_SECTIONS = {
         "grace_epochs": 1,
         "reduction": 2,
     },
+}
+SEARCH = LEDGERS / "version-0.1.0"
+"""A search of three and one replicate, interrupted in its second trial, as version 0.1.0 had it."""
+SEARCH_SECTIONS = {
+    "base": {"epochs": 2},
+    "search": {
+        "trials": 3,
+        "startup": 2,
+        "replicates": 1,
+        "space": {"beta": {"log": [1e-6, 1e-1]}},
+        "objectives": [{"metric": "val/reconstruction", "direction": "minimize"}],
+    },
+    "evaluation": {"probe": False, "diagnostics": True},
 }
 NO_EVALUATION = {"probe": False}
 
@@ -232,6 +246,26 @@ def test_a_ledger_of_the_first_version_is_continued(local_sweep: LocalSweep) -> 
     begun = [trial for trial in before.values() if trial.epochs and trial.state == "pending"]
     assert [after[trial.key].attempts[-1].from_epoch for trial in begun] == [1]
     assert set(after) == set(finished)
+
+
+def test_a_search_of_the_version_before_is_continued(local_sweep: LocalSweep) -> None:
+    whole = local_sweep("whole", **SEARCH_SECTIONS)
+    undisturbed = whole.run()
+    sweep = local_sweep("old", **SEARCH_SECTIONS)
+    shutil.copytree(SEARCH, sweep.folder)
+    before = Ledger.open(sweep.folder).trials
+    assert [trial.state for trial in before.values()] == ["finished", "pending"]
+    if not set(before) <= set(undisturbed):
+        pytest.skip("this version computes otherwise: its trials have other keys")
+    after = sweep.run()
+    assert set(after) == set(undisturbed)
+    (asked,), (afresh,) = (Ledger.open(s.folder).planned_studies() for s in (sweep, whole))
+    assert (asked.asks, asked.replicates) == (afresh.asks, afresh.replicates)
+    for key, trial in before.items():
+        if trial.state == "finished":
+            assert after[key] == trial, "what was finished is as it was"
+    assert [trial.attempts[-1].from_epoch for trial in after.values()].count(1) == 1
+    assert all(trial.evaluations["diagnostics"].state == "finished" for trial in after.values())
 
 
 def test_a_ledger_of_a_newer_version_is_refused(local_sweep: LocalSweep) -> None:
