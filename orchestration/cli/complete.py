@@ -9,9 +9,8 @@ from pathlib import Path
 import click
 from click.shell_completion import CompletionItem
 
-from orchestration.ledger.folders import sweep_names
 from orchestration.spec.packaged import packaged_files
-from orchestration.storage import storage_folder
+from orchestration.storage import storage_folder, sweep_names
 
 
 def complete_sweep_name(

@@ -10,8 +10,7 @@ import click
 from orchestration.cli.options import json_option, storage_option, sweep_name_argument
 from orchestration.commands import EXAMPLE, command_line
 from orchestration.errors import UserError
-from orchestration.ledger.folders import sweep_names
-from orchestration.storage import storage_folder
+from orchestration.storage import storage_folder, sweep_names
 
 
 @click.command(name="status")

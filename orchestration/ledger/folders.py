@@ -10,6 +10,7 @@ from orchestration.errors import UserError
 from orchestration.ledger.documents import Sweep, checked
 from orchestration.ledger.ledger import Ledger
 from orchestration.ledger.lock import holder
+from orchestration.storage import sweep_names
 
 
 def read_sweep(folder: Path) -> Sweep:
@@ -59,8 +60,3 @@ def sweep_folder(name: str, storage: Path, *, begun: bool = True) -> Path:
             there += "; a sweep's name is wanted here, not its file, which `cvae-sweep run` takes"
         raise UserError(f"there is no sweep {name!r} in {storage}{there}")
     return storage / name
-
-
-def sweep_names(storage: Path) -> list[str]:
-    """Names of the sweeps in a storage folder."""
-    return sorted(path.parent.name for path in storage.glob("*/sweep.json"))

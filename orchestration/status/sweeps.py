@@ -14,11 +14,12 @@ from pydantic import BaseModel, Field, ValidationError
 
 from orchestration import store
 from orchestration.errors import UserError
-from orchestration.ledger.folders import last_change, read_sweep, sweep_names
+from orchestration.ledger.folders import last_change, read_sweep
 from orchestration.ledger.ledger import planned_keys, read_studies
 from orchestration.ledger.processes import driver_alive
 from orchestration.status.state import state_of
 from orchestration.status.status import STATES
+from orchestration.storage import sweep_names
 from orchestration.study.progress import to_come
 
 # Validation figures first: a best trial is not to be chosen by its test figures.

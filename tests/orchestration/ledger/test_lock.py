@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestration.commands import program
 from orchestration.errors import UserError
 from orchestration.ledger.folders import sweep_folder
 from orchestration.ledger.ledger import Ledger
@@ -66,7 +67,7 @@ def test_a_sweep_that_is_being_prepared(tmp_path: Path, monkeypatch: pytest.Monk
         with pytest.raises(UserError) as raised:
             sweep_folder("small", tmp_path)
         assert told in str(raised.value)
-        assert "`cvae-sweep run small.yaml`" in told
+        assert f"`{program('cvae-sweep')} run small.yaml`" in told
         assert sweep_folder("small", tmp_path, begun=False) == tmp_path / "small"
         with pytest.raises(UserError, match="there is no sweep 'other'"):
             sweep_folder("other", tmp_path, begun=False)

@@ -139,7 +139,9 @@ def test_a_wish_for_what_cannot_be_evaluated(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="trial b of s is pending: only trained trials"):
         check_wish(Wish(trials=("a", "b")), ledger)
     for key in ("c", "nothing"):
-        with pytest.raises(UserError, match=f"no trial '{key}' in s; see cvae-sweep status s"):
+        with pytest.raises(
+            UserError, match=rf"no trial '{key}' in s; see .*cvae-sweep status s --storage"
+        ):
             check_wish(Wish(trials=(key,)), ledger)
 
 
