@@ -1,8 +1,10 @@
 """The lower lines of a terminal, redrawn in place by a thread of their own.
 
-rich's ``Live`` does much the same. Here nobody who reports waits for a slow terminal, a frame is
-one write, frames follow a resized window, and the cursor is never hidden, so that a terminal is
-as good after ``kill -9`` as after an ordinary end.
+Why not rich's ``Live``, tried with rich 15.0 on pseudo-terminals: whoever prints waits for a
+terminal that takes nothing (3 s of 3), where a trial's reports are not to; a window made narrower
+keeps the rows into which it has broken the old frame; the size is that of standard input or output,
+not of the terminal written to, so that it is 80×25 where both are redirected; a frame that has not
+changed is written again (9 times in 2 s); and the cursor stays hidden after ``kill -9``.
 """
 
 from __future__ import annotations

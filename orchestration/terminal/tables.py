@@ -1,4 +1,8 @@
-"""Tables that fit: where a terminal is narrow, columns go by their rank; nothing wraps."""
+"""Tables that fit: where a terminal is narrow, columns go by their rank; nothing wraps.
+
+rich's ``Table`` narrows all columns instead, until they hold an ellipsis each: it has no ranks, no
+line below a row, and makes no lines of text for the frames of ``painter``.
+"""
 
 from __future__ import annotations
 
