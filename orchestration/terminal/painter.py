@@ -37,14 +37,14 @@ class Terminal(rich.console.Console):
     def size(self) -> rich.console.ConsoleDimensions:
         """Columns and lines at this moment; $COLUMNS and $LINES win, as elsewhere."""
         try:
-            found = os.get_terminal_size(self.file.fileno())
+            measured = os.get_terminal_size(self.file.fileno())
         except GONE:
-            found = os.terminal_size((0, 0))
+            measured = os.terminal_size((0, 0))
         width, height = (
-            int(named) if named.isdigit() and int(named) else measured or usual
-            for named, measured, usual in (
-                (os.environ.get("COLUMNS", ""), found.columns, 80),
-                (os.environ.get("LINES", ""), found.lines, 24),
+            int(named) if named.isdigit() and int(named) else actual or usual
+            for named, actual, usual in (
+                (os.environ.get("COLUMNS", ""), measured.columns, 80),
+                (os.environ.get("LINES", ""), measured.lines, 24),
             )
         )
         return rich.console.ConsoleDimensions(width, height)
