@@ -25,7 +25,8 @@ HERE = Path(__file__).parent
 HEAD = """\
 # Sweep files
 
-A sweep file is YAML: plain mappings, lists and values (no anchors, no tags; `1e-3` is a number).
+A sweep file is YAML 1.2: plain mappings, lists and values (no anchors, no tags; `1e-3` is a number,
+`010` and `1_000` are refused, `no` is text).
 `cvae-sweep validate FILE` names every mistake with its line. `cvae-sweep plan FILE` lists the
 trials, `plan FILE --estimate` says how long they will take on this machine.
 

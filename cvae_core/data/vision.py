@@ -1,4 +1,4 @@
-"""The one door to torchvision: ``from cvae_core.data.vision import torchvision``.
+"""Where torchvision is imported: ``from cvae_core.data.vision import torchvision``.
 
 torchvision's ordinary wheel is built against CUDA. Beside a CPU build of PyTorch its compiled
 operators do not load, and importing it then fails, because it registers shape functions for the

@@ -22,7 +22,12 @@ Clock = Callable[[], float]
 
 
 def wait_s(losses: int) -> float:
-    """Seconds before a job that was lost so many times in a row is tried again."""
+    """Seconds before a job that was lost so many times in a row is tried again.
+
+    tenacity computes this as well, but for a call that it makes and sleeps for: here nobody sleeps,
+    the queue is asked for other jobs meanwhile. What waits elsewhere repeats no call until it works
+    (it follows a ledger, watches processes, listens for a signal), and would not become shorter.
+    """
     return float(min(FIRST_WAIT_S * 2 ** max(losses - 1, 0), MOST_WAIT_S))
 
 

@@ -11,8 +11,11 @@ from pydantic import TypeAdapter, ValidationError
 
 from orchestration.errors import UserError
 from orchestration.spec.layers import Layers
-from orchestration.spec.yaml_file import Location
+from orchestration.spec.yaml_file import Location, dotted
 from orchestration.words import count
+
+SWITCHES = {"yes": "true", "on": "true", "no": "false", "off": "false"}
+"""Words that older YAML took for true and false."""
 
 
 class SpecErrors:
@@ -31,7 +34,7 @@ class SpecErrors:
     def add(self, location: Location, message: str) -> None:
         """Note an error at a place in the content."""
         label, order = self._layers.place(location)
-        path = _dotted(location)
+        path = dotted(location)
         entry = f"{label}: {path}: {message}" if path else f"{label}: {message}"
         found = (str(location[0]) if location else "", order, entry)
         if found not in self._found:
@@ -116,6 +119,8 @@ def _hint(detail: Any, place: Location) -> str:
         return "; a list of values to try belongs under grid:"
     if isinstance(value, str) and "type" in detail["type"] and _is_number(value):
         return "; write it without quotes"
+    if str(value).lower() in SWITCHES and detail["type"] in ("bool_type", "switch"):
+        return f"; write {SWITCHES[value.lower()]}"
     if detail["type"] == "literal_error" and isinstance(value, str):
         allowed = [word.strip("' ") for word in re.split(", | or ", detail["ctx"]["expected"])]
         close = difflib.get_close_matches(value.lower(), allowed, n=1)
@@ -140,13 +145,6 @@ def _has(value: Any, path: Location) -> bool:
             return False
         value = value[step]  # type: ignore[index]
     return True
-
-
-def _dotted(location: Location) -> str:
-    text = ""
-    for step in location:
-        text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
-    return text
 
 
 def short(value: Any) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import yaml
 
 from orchestration.errors import UserError
+from orchestration.spec.yaml_scalars import LOOKS_LIKE_A_NUMBER, RESOLVERS, what_is_meant
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 50
@@ -29,20 +29,6 @@ HINTS = {
 """What is to be done about what PyYAML says; the first that fits."""
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML's plain values; ``1e-3`` is a number, as everybody who writes it means."""
-
-
-_Loader.yaml_implicit_resolvers = {
-    first: list(resolvers) for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)[eE][-+]?[0-9]+$"),
-    list("-+.0123456789"),
-)
-
-
 @dataclass(frozen=True)
 class YamlFile:
     """A file's content, and where in the file each part of it stands."""
@@ -59,12 +45,20 @@ class YamlFile:
         return None
 
 
+def dotted(location: Location) -> str:
+    """A place in a file as it is shown: ``grid.beta[2]``."""
+    text = ""
+    for step in location:
+        text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
+    return text
+
+
 def read_yaml(path: Path) -> YamlFile:
     """Read one document of plain mappings, lists and scalars.
 
     Raises:
         UserError: the file is missing, unreadable, too large, not YAML, or uses tags, anchors,
-            or the same key twice.
+            the same key twice, or what looks like a number and is none.
     """
     try:
         raw = path.read_bytes()
@@ -75,82 +69,111 @@ def read_yaml(path: Path) -> YamlFile:
     if len(raw) > MAX_BYTES:
         raise UserError(f"{path}: {len(raw):,} bytes is too much for a sweep file")
     try:
-        text = raw.decode()
-        _refuse_indirection(path, text)
-        node = yaml.compose(text, Loader=_Loader)
-        lines: dict[Location, int] = {}
-        content = None if node is None else _construct(path, node, (), lines)
+        loader = _Loader(raw.decode())
+        content = loader.document()
     except UnicodeDecodeError:
         raise UserError(f"{path}: is not UTF-8 text") from None
-    except RecursionError:
-        raise UserError(f"{path}: is nested too deeply") from None
     except yaml.YAMLError as error:
         raise UserError(_yaml_error(path, error)) from None
-    return YamlFile(path, content, lines)
+    if loader.refused:
+        raise UserError(*(f"{path}:{line}: {why}" for line, why in loader.refused))
+    return YamlFile(path, content, loader.lines)
 
 
 def parse_value(text: str) -> Any:
     """A value from a command line, read as YAML (``1e-3``, ``[1, 2]``, ``null``, ``text``).
 
     Raises:
-        UserError: it is not YAML.
+        UserError: it is not YAML, or something that ``read_yaml`` refuses.
     """
-    path = Path("--set")
     try:
-        _refuse_indirection(path, text)
-        node = yaml.compose(text, Loader=_Loader)
-        return None if node is None else _construct(path, node, (), {})
-    except (yaml.YAMLError, RecursionError):
+        loader = _Loader(text)
+        content = loader.document()
+    except yaml.YAMLError:
         raise UserError(f"--set: {text!r} cannot be read as a YAML value") from None
+    if loader.refused:
+        raise UserError(*(f"--set: {why}" for _, why in loader.refused))
+    return content
 
 
-def _refuse_indirection(path: Path, text: str) -> None:
-    depth = 0
-    for event in yaml.parse(text, Loader=_Loader):
-        # Counted here, as it is read: PyYAML's time grows with the square of the depth.
-        depth += isinstance(event, yaml.CollectionStartEvent)
-        depth -= isinstance(event, yaml.CollectionEndEvent)
-        if depth > MAX_DEPTH:
-            raise UserError(f"{path}: is nested too deeply")
-        line = event.start_mark.line + 1 if event.start_mark else 1
-        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-            raise UserError(
-                f"{path}:{line}: anchors (&name) and aliases (*name) are not allowed; "
-                "write the value out"
+class _Loader(yaml.SafeLoader):
+    """Reads one document into plain values, and notes what is refused in it."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self._text = text
+        self.lines: dict[Location, int] = {}
+        self.refused: list[tuple[int, str]] = []
+        self._depth = 0
+
+    def document(self) -> Any:
+        """The values; None where there is nothing, or where it cannot be read to its end."""
+        try:
+            node = self.get_single_node()
+        except _RefusedError as error:
+            self.refused.append(error.args)
+            return None
+        return None if node is None else self._value(node, ())
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        """Refuse, before it is read, what could grow without end or run something."""
+        untyped: Any = self  # types-PyYAML leaves this out
+        event = untyped.peek_event()
+        line = event.start_mark.line + 1
+        if isinstance(event, yaml.AliasEvent) or event.anchor is not None:
+            raise _RefusedError(
+                line, "anchors (&name) and aliases (*name) are not allowed; write the value out"
             )
-        tag = getattr(event, "tag", None)
-        if tag is not None:
-            raise UserError(f"{path}:{line}: the tag {tag!r} is not allowed; write a plain value")
+        if event.tag is not None:
+            raise _RefusedError(line, f"the tag {event.tag!r} is not allowed; write a plain value")
+        self._depth += 1
+        if self._depth > MAX_DEPTH:  # PyYAML's time grows with the square of the depth
+            raise _RefusedError(line, "is nested too deeply")
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        return node
 
+    def _value(self, node: yaml.Node, location: Location) -> Any:
+        self.lines.setdefault(location, node.start_mark.line + 1)
+        if isinstance(node, yaml.MappingNode):
+            return self._mapping(node, location)
+        if isinstance(node, yaml.SequenceNode):
+            return [self._value(item, (*location, i)) for i, item in enumerate(node.value)]
+        if node.tag == LOOKS_LIKE_A_NUMBER:
+            follows_comma = self._text[node.start_mark.index - 1] == ","
+            self._refuse(node, location, what_is_meant(node.value, follows_comma=follows_comma))
+            return None
+        try:
+            return self.construct_object(node)
+        except ValueError:  # Python reads no integer of more than 4,300 digits
+            self._refuse(node, location, "is too long a number")
+            return None
 
-def _construct(path: Path, node: yaml.Node, location: Location, lines: dict[Location, int]) -> Any:
-    lines.setdefault(location, node.start_mark.line + 1)
-    if isinstance(node, yaml.MappingNode):
-        result: dict[str, Any] = {}
+    def _mapping(self, node: yaml.MappingNode, location: Location) -> dict[str, Any]:
+        mapping: dict[str, Any] = {}
         for key_node, value_node in node.value:
-            line = key_node.start_mark.line + 1
             if not isinstance(key_node, yaml.ScalarNode):
-                raise UserError(f"{path}:{line}: a key must be a word")
+                self._refuse(key_node, location, "a key must be a word")
+                continue
             key = str(key_node.value)
-            if key in result:
-                raise UserError(f"{path}:{line}: the key {key!r} is there twice")
-            lines[(*location, key)] = line
-            result[key] = _construct(path, value_node, (*location, key), lines)
-        return result
-    if isinstance(node, yaml.SequenceNode):
-        return [
-            _construct(path, item, (*location, index), lines)
-            for index, item in enumerate(node.value)
-        ]
-    loader = _Loader("")
-    try:
-        return loader.construct_object(node, deep=True)
-    except ValueError:
-        raise UserError(
-            f"{path}:{node.start_mark.line + 1}: {node.value!r} is not a valid value"
-        ) from None
-    finally:
-        loader.dispose()
+            if key in mapping:
+                self._refuse(key_node, location, f"the key {key!r} is there twice")
+            self.lines[(*location, key)] = key_node.start_mark.line + 1
+            mapping[key] = self._value(value_node, (*location, key))
+        return mapping
+
+    def _refuse(self, node: yaml.Node, location: Location, why: str) -> None:
+        place = f"{dotted(location)}: " if location else ""
+        self.refused.append((node.start_mark.line + 1, f"{place}{why}"))
+
+
+_Loader.yaml_implicit_resolvers = {}  # without those of YAML 1.1
+for _resolver in RESOLVERS:
+    _Loader.add_implicit_resolver(*_resolver)
+
+
+class _RefusedError(Exception):
+    """A line, and what is not allowed there."""
 
 
 def _yaml_error(path: Path, error: yaml.YAMLError) -> str:

@@ -1,8 +1,10 @@
 """The lower lines of a terminal, redrawn in place by a thread of their own.
 
-rich's ``Live`` does much the same. Here nobody who reports waits for a slow terminal, a frame is
-one write, frames follow a resized window, and the cursor is never hidden, so that a terminal is
-as good after ``kill -9`` as after an ordinary end.
+Why not rich's ``Live``, tried with rich 15.0 on pseudo-terminals: whoever prints waits for a
+terminal that takes nothing (3 s of 3), where a trial's reports are not to; a window made narrower
+keeps the rows into which it has broken the old frame; the size is that of standard input or output,
+not of the terminal written to, so that it is 80×25 where both are redirected; a frame that has not
+changed is written again (9 times in 2 s); and the cursor stays hidden after ``kill -9``.
 """
 
 from __future__ import annotations
@@ -35,14 +37,14 @@ class Terminal(rich.console.Console):
     def size(self) -> rich.console.ConsoleDimensions:
         """Columns and lines at this moment; $COLUMNS and $LINES win, as elsewhere."""
         try:
-            found = os.get_terminal_size(self.file.fileno())
+            measured = os.get_terminal_size(self.file.fileno())
         except GONE:
-            found = os.terminal_size((0, 0))
+            measured = os.terminal_size((0, 0))
         width, height = (
-            int(named) if named.isdigit() and int(named) else measured or usual
-            for named, measured, usual in (
-                (os.environ.get("COLUMNS", ""), found.columns, 80),
-                (os.environ.get("LINES", ""), found.lines, 24),
+            int(named) if named.isdigit() and int(named) else actual or usual
+            for named, actual, usual in (
+                (os.environ.get("COLUMNS", ""), measured.columns, 80),
+                (os.environ.get("LINES", ""), measured.lines, 24),
             )
         )
         return rich.console.ConsoleDimensions(width, height)

@@ -1,4 +1,8 @@
-"""Tables that fit: where a terminal is narrow, columns go by their rank; nothing wraps."""
+"""Tables that fit: where a terminal is narrow, columns go by their rank; nothing wraps.
+
+rich's ``Table`` narrows all columns instead, until they hold an ellipsis each: it has no ranks, no
+line below a row, and makes no lines of text for the frames of ``painter``.
+"""
 
 from __future__ import annotations
 
@@ -92,11 +96,11 @@ def lines(columns: Sequence[tuple[Column, int]], width: int) -> list[Text]:
     """Head and rows, none longer than ``width``."""
     gap = " " * gap_for(width)
     count = max((len(column.cells) for column, _ in columns), default=0)
-    found = [cut(_joined([(c.title, "bold", c.right, w) for c, w in columns], gap), width)]
+    made = [cut(_joined([(c.title, "bold", c.right, w) for c, w in columns], gap), width)]
     for row in range(count):
         cells = [(c.cells[row], c.styles[row] if c.styles else "", c.right, w) for c, w in columns]
-        found.append(cut(_joined(cells, gap), width))
-    return found
+        made.append(cut(_joined(cells, gap), width))
+    return made
 
 
 def cut(text: Text, width: int) -> Text:

@@ -19,9 +19,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cvae_core.data.sources.image_files import list_images
-from cvae_core.data.sources.parallel import in_chunks
 from cvae_core.data.sources.problems import Problems, Reason
-from cvae_core.data.sources.progress import OnProgress
+from cvae_core.data.sources.progress import OnProgress, in_chunks
 
 COARSE_CLOCK_NS = 2_000_000_000
 INDEX_FORMAT = 2
@@ -38,8 +37,8 @@ class State(NamedTuple):
     @classmethod
     def of(cls, path: Path) -> State:
         """The state of a file as it is now."""
-        found = path.stat()
-        return cls(found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino)
+        status = path.stat()
+        return cls(status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
 
     @property
     def changed_ns(self) -> int:
@@ -47,7 +46,7 @@ class State(NamedTuple):
         return max(self.mtime_ns, self.ctime_ns)
 
 
-class Known(NamedTuple):
+class Entry(NamedTuple):
     """What the index holds of a file."""
 
     state: State
@@ -89,42 +88,42 @@ def hash_files(
     """SHA-256 of each file by path; those that cannot be read are noted as problems."""
     began = time.time_ns()
     index = None if cache is None else _index_path(cache, folder)
-    before = _read_index(index) if index is not None else {}
-    known: dict[str, Known] = {}
-    unknown: list[tuple[str, State]] = []
+    noted = _read_index(index) if index is not None else {}
+    entries: dict[str, Entry] = {}
+    unhashed: list[tuple[str, State]] = []
     for path in files:
         try:
             state = State.of(folder / path)
         except OSError as error:
             problems.add(path, Reason("unreadable", str(error.strerror)))
             continue
-        entry = before.get(path)
+        entry = noted.get(path)
         if entry is not None and entry.state == state:
-            known[path] = entry
+            entries[path] = entry
         else:
-            unknown.append((path, state))
+            unhashed.append((path, state))
 
-    def hash_chunk(chunk: slice) -> list[Known | Reason]:
-        return [_hashed(folder, *file) for file in unknown[chunk]]
+    def hash_chunk(chunk: slice) -> list[Entry | Reason]:
+        return [_hashed(folder, *file) for file in unhashed[chunk]]
 
-    for chunk, results in in_chunks(hash_chunk, len(unknown), "reading images", on_progress):
-        for (path, _), result in zip(unknown[chunk], results, strict=True):
-            if isinstance(result, Reason):
-                problems.add(path, result)
+    for chunk, hashes in in_chunks(hash_chunk, len(unhashed), "reading images", on_progress):
+        for (path, _), hashed in zip(unhashed[chunk], hashes, strict=True):
+            if isinstance(hashed, Reason):
+                problems.add(path, hashed)
             else:
-                known[path] = result
-    if index is not None and unknown:
-        _write_index(index, began, known)
-    return {path: entry.sha256 for path, entry in known.items()}
+                entries[path] = hashed
+    if index is not None and unhashed:
+        _write_index(index, began, entries)
+    return {path: entry.sha256 for path, entry in entries.items()}
 
 
-def _hashed(folder: Path, path: str, state: State) -> Known | Reason:
+def _hashed(folder: Path, path: str, state: State) -> Entry | Reason:
     """The index's entry, or why there is none."""
     try:
         content = (folder / path).read_bytes()
     except OSError as error:
         return Reason("unreadable", str(error.strerror))
-    return Known(state, hashlib.sha256(content).hexdigest())
+    return Entry(state, hashlib.sha256(content).hexdigest())
 
 
 def _index_path(cache: Path, folder: Path) -> Path:
@@ -132,7 +131,7 @@ def _index_path(cache: Path, folder: Path) -> Path:
     return cache / "index" / f"{name}.json"
 
 
-def _read_index(path: Path) -> dict[str, Known]:
+def _read_index(path: Path) -> dict[str, Entry]:
     """The entries that can be relied upon; an index that is missing or damaged has none."""
     try:
         content = json.loads(path.read_bytes())
@@ -140,14 +139,14 @@ def _read_index(path: Path) -> dict[str, Known]:
             return {}
         newest = int(content["began_ns"]) - COARSE_CLOCK_NS
         entries = {
-            name: Known(State(*state), sha256) for name, (state, sha256) in content["files"].items()
+            name: Entry(State(*state), sha256) for name, (state, sha256) in content["files"].items()
         }
         return {name: entry for name, entry in entries.items() if entry.state.changed_ns < newest}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
 
 
-def _write_index(path: Path, began_ns: int, files: Mapping[str, Known]) -> None:
+def _write_index(path: Path, began_ns: int, files: Mapping[str, Entry]) -> None:
     content = {"format": INDEX_FORMAT, "began_ns": began_ns, "files": files}
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:

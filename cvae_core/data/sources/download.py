@@ -1,8 +1,7 @@
-"""Fetching the files of a known data set: each appears in its place whole, or not at all."""
+"""Fetching and unpacking the files of a known data set."""
 
 from __future__ import annotations
 
-import hashlib
 import tempfile
 from http.client import HTTPException
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 from cvae_core.data.sources.archives import Archive
 from cvae_core.data.sources.problems import last_line
 from cvae_core.data.sources.progress import OnProgress
-from cvae_core.data.sources.transfer import no_empty_folders, transfer
+from cvae_core.data.sources.transfer import Remote, WrongContentError, fetch
 from cvae_core.errors import DataError
 
 DOWNLOAD_TIMEOUT_S = 20.0
@@ -33,9 +32,8 @@ def fetch_missing(
     ]
     try:
         for archive in missing:
-            with no_empty_folders((root / archive.path).parent):
-                _fetch(root, archive, on_progress)
-    except (OSError, HTTPException, DataError) as error:
+            _fetch(root, archive, on_progress)
+    except (OSError, HTTPException, WrongContentError) as error:
         bases = dict.fromkeys(
             url.removesuffix(Path(archive.path).name) for archive in missing for url in archive.urls
         )
@@ -48,18 +46,17 @@ def fetch_missing(
 
 def _fetch(root: Path, archive: Archive, on_progress: OnProgress | None) -> None:
     packed = root / archive.path
-    packed.parent.mkdir(parents=True, exist_ok=True)
+    if not packed.is_file():
+        _download(archive, packed, on_progress)
+    if not archive.members:
+        return
     with tempfile.TemporaryDirectory(prefix=".fetching-", dir=packed.parent) as temporary:
         staging = Path(temporary)
-        if not packed.is_file():
-            _download(archive, staging / packed.name, on_progress)
-            (staging / packed.name).replace(packed)
-        if archive.members:
-            _unpack(packed, staging)
-            for member, path in zip(archive.members, archive.files(root), strict=True):
-                if not path.is_file():
-                    path.parent.mkdir(exist_ok=True)
-                    (staging / member.path).replace(path)
+        _unpack(packed, staging)
+        for member, path in zip(archive.members, archive.files(root), strict=True):
+            if not path.is_file():
+                path.parent.mkdir(exist_ok=True)
+                (staging / member.path).replace(path)
 
 
 def _unpack(packed: Path, folder: Path) -> None:
@@ -68,21 +65,16 @@ def _unpack(packed: Path, folder: Path) -> None:
     torchvision.datasets.utils.extract_archive(str(packed), str(folder))
 
 
-def _download(archive: Archive, target: Path, on_progress: OnProgress | None) -> None:
+def _download(archive: Archive, path: Path, on_progress: OnProgress | None) -> None:
     """Try every address; the last one's error is raised."""
+    patience = DOWNLOAD_TIMEOUT_S
     for url in archive.urls:
         try:
-            return _download_from(url, archive.md5, target, on_progress)
-        except (OSError, HTTPException, DataError):
+            remote = Remote(url, "md5", archive.md5)
+            for done, total in fetch(remote, path, timeout_s=patience, answer_s=patience):
+                if on_progress is not None:
+                    on_progress(f"downloading {path.name} (kB)", done // 1000, total // 1000)
+            return
+        except (OSError, HTTPException, WrongContentError):
             if url == archive.urls[-1]:
                 raise
-
-
-def _download_from(url: str, md5: str, target: Path, on_progress: OnProgress | None) -> None:
-    digest = hashlib.md5(usedforsecurity=False)
-    patience = DOWNLOAD_TIMEOUT_S
-    for done, total in transfer(url, target, digest, timeout_s=patience, answer_s=patience):
-        if on_progress is not None:
-            on_progress(f"downloading {target.name} (kB)", done // 1000, total // 1000)
-    if digest.hexdigest() != md5:
-        raise DataError(f"{url} answered with MD5 {digest.hexdigest()}, expected {md5}")

@@ -16,9 +16,8 @@ from cvae_core.data.sources.content import combined, content_hash, hash_files
 from cvae_core.data.sources.decode import decode
 from cvae_core.data.sources.decoded_cache import Decoded, read_decoded, write_decoded
 from cvae_core.data.sources.image_files import Listing, list_images
-from cvae_core.data.sources.parallel import in_chunks
 from cvae_core.data.sources.problems import Problems, Reason, RefusedImageError, shown
-from cvae_core.data.sources.progress import OnProgress
+from cvae_core.data.sources.progress import OnProgress, in_chunks
 from cvae_core.errors import DataError
 
 
@@ -111,23 +110,23 @@ def _decode(
 
     def decode_chunk(chunk: slice) -> list[bool | Reason]:
         """Whether each file is grey, or why it is refused."""
-        results: list[bool | Reason] = []
+        outcomes: list[bool | Reason] = []
         for place, path in enumerate(files[chunk], start=chunk.start):
             try:
                 content = _read(listing.folder / path, hashes[path])
                 pixels[place], is_grey = decode(content, size, grey=grey)
-                results.append(is_grey)
+                outcomes.append(is_grey)
             except RefusedImageError as refused:
-                results.append(refused.reason)
-        return results
+                outcomes.append(refused.reason)
+        return outcomes
 
     all_grey = True
-    for chunk, results in in_chunks(decode_chunk, len(files), "decoding images", on_progress):
-        for path, result in zip(files[chunk], results, strict=True):
-            if isinstance(result, Reason):
-                problems.add(path, result)
+    for chunk, outcomes in in_chunks(decode_chunk, len(files), "decoding images", on_progress):
+        for path, outcome in zip(files[chunk], outcomes, strict=True):
+            if isinstance(outcome, Reason):
+                problems.add(path, outcome)
             else:
-                all_grey = all_grey and result
+                all_grey = all_grey and outcome
     if config.colour == "auto" and all_grey:
         pixels = np.ascontiguousarray(pixels[:, :1])
     problems.raise_any()

@@ -60,8 +60,8 @@ def list_images(folder: Path, problems: Problems) -> Listing:
 
 
 def _list(folder: Path, problems: Problems) -> Listing:
-    found = {split: _classes(folder, split, problems) for split in SPLITS}
-    train, test = (set(found[split]) for split in SPLITS)
+    classes = {split: _classes(folder, split, problems) for split in SPLITS}
+    train, test = (set(classes[split]) for split in SPLITS)
     if train != test and not problems:
         parts = [
             f"only in {split}/: {_some(sorted(own))}"
@@ -78,14 +78,14 @@ def _list(folder: Path, problems: Problems) -> Listing:
             f"the linear probe needs two or more. {_layout(folder)}"
         )
     empty = [
-        f"{split}/{name}" for split in SPLITS for name, files in found[split].items() if not files
+        f"{split}/{name}" for split in SPLITS for name, files in classes[split].items() if not files
     ]
     if empty and not problems:
         raise DataError(
             f"{shown(folder)}: class folders without images ({len(empty):,}): {_some(empty)}. "
             f"Images end in {', '.join(sorted(EXTENSIONS))}; add some or delete these folders"
         )
-    paths = (tuple(path for files in found[s].values() for path in files) for s in SPLITS)
+    paths = (tuple(path for files in classes[s].values() for path in files) for s in SPLITS)
     return Listing(folder, tuple(sorted(train | test)), *paths)
 
 
@@ -102,17 +102,17 @@ def _classes(folder: Path, split: str, problems: Problems) -> dict[str, list[str
         problems.add(split, Reason("link"))
         return {}
     entries = {entry.name: entry for entry in os.scandir(top) if entry.name[0] != "."}
-    found = {}
+    classes = {}
     for name in sorted(entries):
         path = f"{split}{os.sep}{name}"
         if _leads_out(entries[name], folder) and Path(entries[name].path).is_dir():
             problems.add(path, Reason("link"))
         elif Path(entries[name].path).is_dir():
             seen = frozenset({str(folder), os.path.realpath(top)})
-            found[name] = sorted(_images(folder, path, seen, problems))
-    if not found and not problems:
+            classes[name] = sorted(_images(folder, path, seen, problems))
+    if not classes and not problems:
         raise DataError(f"{shown(folder)}: {split}/ holds no class folders. {_layout(folder)}")
-    return found
+    return classes
 
 
 def _images(

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import gzip
-import hashlib
 import struct
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
 
 from cvae_core.data.sources.archives import Archive
+from cvae_core.data.sources.checksum import Algorithm, difference, digest
 from cvae_core.errors import DataError
 
 MNIST_SHA256 = {
@@ -23,8 +22,6 @@ RAW_SHA256 = {"mnist": MNIST_SHA256}
 
 IDX_COUNTS = {"train": 60_000, "t10k": 10_000}
 """Images in each split of the data sets in MNIST's format."""
-
-BLOCK = 1 << 20
 
 
 def refuse_wrong_files(name: str, root: Path, archives: list[Archive]) -> None:
@@ -55,10 +52,9 @@ def _wrong(name: str, root: Path, archive: Archive) -> Iterator[str]:
     if packed.is_file() and not (
         files and all(member.md5 and path.is_file() for member, path in files.items())
     ):
-        found = file_hash(packed, "md5")
-        trusted = found == archive.md5
-        if not trusted:
-            yield f"{packed} has MD5 {found}, expected {archive.md5}"
+        wrong = list(_differs(packed, "md5", archive.md5))
+        trusted = not wrong
+        yield from wrong
     for member, path in files.items():
         if not path.is_file():
             continue
@@ -67,18 +63,18 @@ def _wrong(name: str, root: Path, archive: Archive) -> Iterator[str]:
             yield from _differs(path, "md5", member.md5)
         elif trusted:
             with gzip.open(packed) as unpacked:
-                yield from _differs(path, "md5", _hash(unpacked, "md5"))
+                yield from _differs(path, "md5", digest(unpacked, "md5"))
         elif pinned is not None:
             yield from _differs(path, "sha256", pinned)
         else:
             yield from _idx_fault(path)
 
 
-def _differs(path: Path, algorithm: str, expected: str) -> Iterator[str]:
-    found = file_hash(path, algorithm)
-    if found != expected:
-        label = {"md5": "MD5", "sha256": "SHA-256"}[algorithm]
-        yield f"{path} has {label} {found}, expected {expected}"
+def _differs(path: Path, algorithm: Algorithm, expected: str) -> Iterator[str]:
+    with path.open("rb") as file:
+        wrong = difference(file, algorithm, expected)
+    if wrong is not None:
+        yield f"{path} has {wrong}"
 
 
 def _idx_fault(path: Path) -> Iterator[str]:
@@ -97,16 +93,3 @@ def _idx_fault(path: Path) -> Iterator[str]:
         yield f"{path} does not begin as a file of {count} {what} does"
     elif not images and max(content[len(header) :]) > 9:
         yield f"{path} has the label {max(content[len(header) :])}, expected 0 to 9"
-
-
-def file_hash(path: Path, algorithm: str) -> str:
-    """Hexadecimal."""
-    with path.open("rb") as file:
-        return _hash(file, algorithm)
-
-
-def _hash(file: BinaryIO | gzip.GzipFile, algorithm: str) -> str:
-    digest = hashlib.new(algorithm, usedforsecurity=False)
-    while block := file.read(BLOCK):
-        digest.update(block)
-    return digest.hexdigest()

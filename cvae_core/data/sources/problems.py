@@ -71,14 +71,14 @@ class Problems:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._found: dict[Kind, list[tuple[str, str]]] = {}
+        self._files: dict[Kind, list[tuple[str, str]]] = {}
 
     def __bool__(self) -> bool:
-        return bool(self._found)
+        return bool(self._files)
 
     def add(self, path: str, reason: Reason) -> None:
         """Note a file, by its path below the folder."""
-        self._found.setdefault(reason.kind, []).append((path, reason.detail))
+        self._files.setdefault(reason.kind, []).append((path, reason.detail))
 
     def raise_any(self) -> None:
         """Name at most five files of each kind, how many there are, and what to do.
@@ -86,20 +86,20 @@ class Problems:
         Raises:
             DataError: there are some.
         """
-        if not self._found:
+        if not self._files:
             return
-        parts = [self._part(kind, found) for kind, found in sorted(self._found.items())]
+        parts = [self._part(kind, files) for kind, files in sorted(self._files.items())]
         raise DataError(f"{shown(self._folder)} cannot be used:\n" + "\n".join(parts))
 
-    def _part(self, kind: Kind, found: list[tuple[str, str]]) -> str:
+    def _part(self, kind: Kind, files: list[tuple[str, str]]) -> str:
         what, remedy = _WORDS[kind]
-        found = sorted(found)
-        lines = [f"  {what} ({len(found):,}):"]
-        for path, detail in found[:SHOWN]:
+        files = sorted(files)
+        lines = [f"  {what} ({len(files):,}):"]
+        for path, detail in files[:SHOWN]:
             lines.append(f"    {shown(path)}" + (f" ({detail})" if detail else ""))
-        if len(found) > SHOWN:
-            lines.append(f"    … and {len(found) - SHOWN:,} more")
-        first = shlex.quote(shown(self._folder / found[0][0]))
+        if len(files) > SHOWN:
+            lines.append(f"    … and {len(files) - SHOWN:,} more")
+        first = shlex.quote(shown(self._folder / files[0][0]))
         folder = shlex.quote(shown(self._folder))
         lines.append(f"  {remedy.format(file=first, folder=folder)}")
         return "\n".join(lines)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib
-import tempfile
 import time
 from collections.abc import Iterator
 from http.client import HTTPException
@@ -15,8 +13,9 @@ from urllib.parse import urlsplit
 import torch
 from torch import Tensor
 
+from cvae_core.data.sources.checksum import difference
 from cvae_core.data.sources.problems import last_line
-from cvae_core.data.sources.transfer import no_empty_folders, transfer
+from cvae_core.data.sources.transfer import Remote, WrongContentError, fetch
 from cvae_core.errors import AbsentError, EvaluationError
 from cvae_core.evaluation.settings import FidConfig
 
@@ -80,12 +79,12 @@ def read_weights(path: Path, sha256: str) -> dict[str, Tensor]:
     """
     try:
         with path.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
-            if found != sha256.lower():
+            wrong = difference(file, "sha256", sha256)
+            if wrong is not None:
                 raise EvaluationError(
-                    f"{path} has SHA-256 {found}, expected {sha256.lower()}. Delete it to have it "
-                    "downloaded, name another with evaluation.fid.weights, or, if it is the one "
-                    "you mean, set evaluation.fid.sha256 to its hash"
+                    f"{path} has {wrong}. Delete it to have it downloaded, name another with "
+                    "evaluation.fid.weights, or, if it is the one you mean, set "
+                    "evaluation.fid.sha256 to its hash"
                 )
             file.seek(0)
             weights = torch.load(file, map_location="cpu", weights_only=True)
@@ -115,25 +114,18 @@ def _download_once(source: Source) -> Iterator[float]:
 
 
 def _download(source: Source) -> Iterator[float]:
-    """Put the file in its place, whole and checked; until then it lies in a folder beside it."""
+    """Put the file in its place, whole and checked."""
     url, path, sha256 = source
-    digest = hashlib.sha256()
+    remote = Remote(url, "sha256", sha256)
     try:
-        with no_empty_folders(path.parent):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(prefix=".fetching-", dir=path.parent) as temporary:
-                staged = Path(temporary) / path.name
-                arriving = transfer(url, staged, digest, timeout_s=SILENCE_S, answer_s=ANSWER_S)
-                for done, total in arriving:
-                    if done < total:
-                        yield done / total
-                if digest.hexdigest() != sha256.lower():
-                    raise EvaluationError(
-                        f"{url} answered with SHA-256 {digest.hexdigest()}, expected "
-                        f"{sha256.lower()}; what came was deleted. Put the right file at {path}, "
-                        "or name it with evaluation.fid.weights"
-                    )
-                staged.replace(path)
+        for done, total in fetch(remote, path, timeout_s=SILENCE_S, answer_s=ANSWER_S):
+            if done < total:
+                yield done / total
+    except WrongContentError as error:
+        raise EvaluationError(
+            f"{error}; what came was deleted. Put the right file at {path}, or name it with "
+            "evaluation.fid.weights"
+        ) from error
     except (OSError, HTTPException) as error:
         raise AbsentError(
             f"FID needs Inception's weights: {path} is not there, and could not be downloaded "

@@ -102,6 +102,23 @@ def test_a_second_mirror_is_tried(
     check(load_dataset("mnist", tmp_path), mnist_files)
 
 
+def test_a_mirror_that_answers_with_a_page_is_not_the_last(
+    server: Any,
+    serve: Callable[[Path], Any],
+    mnist_files: Files,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "pages").mkdir()
+    for name in mnist_files:
+        (tmp_path / "pages" / f"{name}.gz").write_text("<html>We have moved</html>")
+    pages = serve(tmp_path / "pages")
+    monkeypatch.setattr(torchvision.datasets.MNIST, "mirrors", [pages.address, server.address])
+    check(load_dataset("mnist", tmp_path / "data"), mnist_files)
+    assert pages.requested == server.requested
+    assert not list(tmp_path.rglob(".fetching-*"))
+
+
 def test_files_of_torchvisions_past_are_not_read(
     server: Any, mnist_files: Files, tmp_path: Path
 ) -> None:

@@ -98,6 +98,8 @@ def test_a_good_file(load: Load) -> None:
         ("name: a\nevaluation:\n  umap: 3", "3: evaluation.umap", "its settings, not 3"),
         ("name: a\nevaluation: {umap: 'yes'}", "2: evaluation.umap", "true, false"),
         ("name: a\nevaluation: {umap: }", "2: evaluation.umap", "nothing is given"),
+        ("name: a\nevaluation: {umap: On}", "2: evaluation.umap", "; write true"),
+        ("name: a\nevaluation: {umap: {shared: no}}", "2: evaluation.umap.shared", "; write false"),
         ("name: a\nevaluation: {umap: [1]}", "2: evaluation.umap", "not [1]"),
         ("name: a\nevaluation: {umpa: true}", "2: evaluation.umpa", 'did you mean "umap"?'),
         ("name: a\nevaluation: {tsne: true}", "2: evaluation.tsne", "known here: probe_every"),

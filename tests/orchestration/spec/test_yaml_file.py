@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,26 @@ def test_values_and_their_lines(tmp_path: Path) -> None:
         ("true", True),
         ("[1e-3, 1]", [1e-3, 1]),
         ("", None),
+        ("~", None),
+        ("0x1F", 31),
+        ("0o17", 15),
+        ("-0", 0),
+        ("0.5", 0.5),
+        ("-.5", -0.5),
+        ("1.", 1.0),
+        ("-.inf", -math.inf),
+        ("yes", "yes"),
+        ("No", "No"),
+        ("on", "on"),
+        ("off", "off"),
+        ("'010'", "010"),
+        ("2024-01-31", "2024-01-31"),
+        ("1.2.3", "1.2.3"),
+        ("0b11", "0b11"),
+        ("12ab", "12ab"),
+        ("1:", {"1": None}),
+        ("=", "="),
+        ("<<", "<<"),
     ],
 )
 def test_numbers_are_what_everybody_means(text: str, value: Any) -> None:
@@ -54,18 +75,70 @@ def test_numbers_are_what_everybody_means(text: str, value: Any) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("010", "10"),
+        ("08", "8"),
+        ("-007", "-7"),
+        ("00.5", "0.5"),
+        ("01e-3", "1e-3"),
+        ("1_000", "1000"),
+        ("1_000.5e3", "1000.5e3"),
+        ("1:4", "[1, 4] for a list, 64 for a time in seconds"),
+        ("1:30.5", "[1, 30.5] for a list, 90.5 for a time in seconds"),
+        ("1:02:03", "[1, 2, 3] for a list, 3723 for a time in seconds"),
+        ("-1:1", "[-1, 1] for a list"),
+        ("0,001", "0.001 with a point"),
+        ("1,5e-3", "1.5e-3 with a point"),
+        ("1,000", "1000, 1.000 with a point"),
+        ("12,000,000", "12000000, 12.000000 with a point"),
+    ],
+)
+def test_what_looks_like_a_number_is_refused_with_what_is_meant(
+    tmp_path: Path, text: str, meant: str
+) -> None:
+    expected = f"{text} is not a number here; write {meant}, or put text in quotes"
+    with pytest.raises(UserError) as raised:
+        parse_value(text)
+    assert str(raised.value) == f"--set: {expected}"
+    with pytest.raises(UserError) as raised:
+        read(tmp_path, f"a: 1\nb:\n  c:\n    - {text}\n")
+    assert str(raised.value) == f"{tmp_path / 'file.yaml'}:4: b.c[0]: {expected}"
+    quoted = read(tmp_path, f"'{text}': '{text}'\nb: [\"{text}\"]\n")
+    assert quoted.content == {text: text, "b": [text]}
+
+
+def test_a_decimal_comma_in_a_list_is_two_items_one_of_which_begins_with_a_zero() -> None:
+    with pytest.raises(UserError, match=r"write 1, 0\.001 with a point, or put"):
+        parse_value("[0,001]")
+    with pytest.raises(UserError, match=r"write 1, or put"):
+        parse_value("[0, 001]")
+
+
+def test_all_that_is_refused_is_named_at_once(tmp_path: Path) -> None:
+    with pytest.raises(UserError) as raised:
+        read(tmp_path, "a: 010\nb:\n  c: 1\n  c: 1_0\n")
+    begin = tmp_path / "file.yaml"
+    assert [line.partition(";")[0] for line in raised.value.lines] == [
+        f"{begin}:1: a: 010 is not a number here",
+        f"{begin}:4: b: the key 'c' is there twice",
+        f"{begin}:4: b.c: 1_0 is not a number here",
+    ]
+
+
+@pytest.mark.parametrize(
     ("content", "expected"),
     [
         ("a: 1\nb: !!python/object/apply:os.system ['echo']\n", ":2: the tag"),
         ("a: !!binary aGk=\n", ":1: the tag"),
         ("a: 1\nb: &x 2\n", ":2: anchors"),
         (BOMB, ":1: anchors"),
-        ("a: 1\nb:\n  c: 1\n  c: 2\n", ":4: the key 'c' is there twice"),
+        ("a: 1\nb:\n  c: 1\n  c: 2\n", ":4: b: the key 'c' is there twice"),
         ("a: 1\n1: 2\n'1': 3\n", ":3: the key '1' is there twice"),
         ("a: 1\n? [x, y]\n: 2\n", ":2: a key must be a word"),
         ("a: 1\nb: [1\nc: 2\n", "is not valid YAML"),
         ("a: 1\n---\nb: 2\n", "is not valid YAML"),
-        ("a: 2024-13-45\n", ":1: '2024-13-45' is not a valid value"),
+        ("a: " + "9" * 5_000, ":1: a: is too long a number"),
         ("a: \x00\n", "is not valid YAML"),
         (b"a: \xff\xfe\n", "is not UTF-8"),
         ("a: " + "[" * 2_000 + "]" * 2_000, "nested too deeply"),
@@ -111,6 +184,11 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
 def test_values_that_cannot_be_read(text: str) -> None:
     with pytest.raises(UserError, match="--set"):
         parse_value(text)
+
+
+def test_values_that_are_refused_say_so() -> None:
+    with pytest.raises(UserError, match="--set: anchors"):
+        parse_value("&a 1")
 
 
 def test_deep_nesting_is_refused_at_once(tmp_path: Path) -> None:
