@@ -14,9 +14,10 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
-from cvae_core.config import PRESETS, TrialConfig, setting_name
+from cvae_core.config import PRESETS, TrialConfig
 from cvae_core.evaluation.metrics import METRICS, Metric
 from cvae_core.evaluation.parts import PARTS
+from cvae_core.settings import setting_name
 from orchestration.spec.flat_names import flat
 from orchestration.spec.search import Objective, Parameter, Scheduler, Search
 from orchestration.spec.sweep import SweepSpec

@@ -9,8 +9,8 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from cvae_core.config import Checked, setting
 from cvae_core.errors import ConfigError
+from cvae_core.settings import Checked, setting
 
 INCEPTION_SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
 """Of the weights that pytorch-fid downloads."""

@@ -9,9 +9,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, Field, Strict
 from pydantic_core import PydanticCustomError
 
-from cvae_core.config import build
 from cvae_core.errors import ConfigError
 from cvae_core.evaluation.parts import PARTS
+from cvae_core.settings import build
 from orchestration.spec.settings import FORBID
 
 Count = Annotated[int, Strict(), Field(ge=0)]
