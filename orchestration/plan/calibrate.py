@@ -11,15 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from cvae_core.config import SelectionConfig, TrialConfig
 from cvae_core.data import Dataset, Images
-from cvae_core.data.scaling import shared
 from cvae_core.data.splits import VALIDATION_FIT
 from cvae_core.errors import AbsentError, EvaluationError
 from cvae_core.evaluation.parts import measure
-from cvae_core.evaluation.probes.probe import validation_probe
+from cvae_core.evaluation.probes.validation import validation_judge
 from cvae_core.evaluation.settings import ProbeConfig
 from cvae_core.evaluation.subject import Subject
 from cvae_core.training.fit import Training
@@ -88,11 +86,11 @@ def calibrate(config: TrialConfig, data: Dataset, *, threads: int, gpu: bool) ->
     record = training.run_epoch()
     sample = _some(data, max(least, SAMPLE))
     began = time.perf_counter()
-    if training.has_classes:
-        _validation_probe(training, sample, device)
+    with suppress(AbsentError):  # it will cost nothing then
+        validation_judge(config, sample)(training.model)
     probed = time.perf_counter()
     subject = Subject(config, sample, training.checkpoint().model, cache=Path(os.devnull))
-    with suppress(AbsentError, EvaluationError):  # it will cost nothing then
+    with suppress(AbsentError, EvaluationError):
         for _ in measure("probe", subject, ProbeConfig()):
             pass
     evaluated = time.perf_counter()
@@ -124,13 +122,3 @@ def _some(data: Dataset, count: int) -> Dataset:
 
 def _images(data: Dataset) -> int:
     return len(data.train) + len(data.test)
-
-
-def _validation_probe(training: Training, data: Dataset, device: str) -> None:
-    pixels = shared(data.train.pixels).to(device)
-    held_out = round(len(pixels) * training.config.data.validation_fraction)
-    order = torch.arange(len(pixels))
-    labels = torch.from_numpy(data.train.labels)
-    validation_probe(
-        training.model, pixels, labels, order[held_out:], order[:held_out], training.config.data
-    )
