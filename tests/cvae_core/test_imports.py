@@ -14,6 +14,11 @@ from cvae_core import TrialConfig
 TrialConfig.from_settings({"beta": 1})
 print(sorted({"torch", "torchvision", "sklearn", "numpy"} & set(sys.modules)))
 """
+DECLARATIONS_ALONE = """
+import sys
+from cvae_core.evaluation.metrics import METRICS
+print(sorted({"torch", "torchvision", "sklearn", "numpy", "matplotlib"} & set(sys.modules)))
+"""
 TRAINING_ALONE = """
 import sys
 import cvae_core.training.fit
@@ -70,8 +75,9 @@ def output(script: str, *arguments: str) -> str:
     return process.stdout.strip()
 
 
-def test_settings_are_read_without_pytorch() -> None:
-    assert output(SETTINGS_ALONE) == "[]"
+@pytest.mark.parametrize("script", [SETTINGS_ALONE, DECLARATIONS_ALONE])
+def test_settings_and_declarations_are_read_without_pytorch(script: str) -> None:
+    assert output(script) == "[]"
 
 
 @pytest.mark.parametrize("script", [TRAINING_ALONE, EVALUATION_ALONE])

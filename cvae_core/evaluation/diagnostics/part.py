@@ -11,13 +11,13 @@ from torch import Tensor
 from cvae_core.data.scaling import to_model_range, to_unit
 from cvae_core.data.views import make_views
 from cvae_core.errors import EvaluationError
+from cvae_core.evaluation.diagnostics.declaration import DiagnosticsConfig
 from cvae_core.evaluation.diagnostics.elbo import FIT_IMAGES, gaussian_elbo, unit_scale
 from cvae_core.evaluation.diagnostics.hypersphere import alignment, uniformity
 from cvae_core.evaluation.diagnostics.kl_bars import kl_bars_png
 from cvae_core.evaluation.diagnostics.latent_use import dimensions_csv, latent_use
 from cvae_core.evaluation.parts import Outcome
 from cvae_core.evaluation.progress import within
-from cvae_core.evaluation.settings import DiagnosticsConfig
 from cvae_core.evaluation.subject import BATCH, SHARED_SEED, Subject
 from cvae_core.models.contrastive import ContrastiveVAE
 from cvae_core.streams import stream

@@ -18,7 +18,7 @@ from torch import Tensor
 from cvae_core.data.sources.problems import last_line
 from cvae_core.data.sources.transfer import no_empty_folders, transfer
 from cvae_core.errors import AbsentError, EvaluationError
-from cvae_core.evaluation.settings import FidConfig
+from cvae_core.evaluation.distances.declaration import FidConfig
 
 ANSWER_S = 6.0
 """A host that takes longer to answer is taken to be out of reach."""

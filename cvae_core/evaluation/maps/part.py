@@ -9,11 +9,11 @@ import torch
 from numpy.typing import NDArray
 
 from cvae_core.evaluation.maps import reducer
+from cvae_core.evaluation.maps.declaration import UmapConfig
 from cvae_core.evaluation.maps.map_files import one_map, table
-from cvae_core.evaluation.metrics import variant
+from cvae_core.evaluation.metric import variant
 from cvae_core.evaluation.parts import Outcome
 from cvae_core.evaluation.progress import within
-from cvae_core.evaluation.settings import UmapConfig
 from cvae_core.evaluation.subject import SHARED_SEED, Subject
 from cvae_core.streams import stream
 

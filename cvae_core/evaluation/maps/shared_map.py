@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 from cvae_core.errors import AbsentError, EvaluationError
 from cvae_core.evaluation.maps import reducer
+from cvae_core.evaluation.maps.declaration import UmapConfig
 from cvae_core.evaluation.maps.map_files import PANELS, limits, many_maps, table
 from cvae_core.evaluation.maps.part import subset, trusted
 from cvae_core.evaluation.maps.procrustes import align
 from cvae_core.evaluation.neighbours import nearest
 from cvae_core.evaluation.parts import Outcome
-from cvae_core.evaluation.settings import UmapConfig
 
 MOST_POINTS = 20_000
 """Of all trials together."""

@@ -18,9 +18,9 @@ from cvae_core.data.views import make_views
 from cvae_core.errors import EvaluationError
 from cvae_core.evaluation.diagnostics import hypersphere
 from cvae_core.evaluation.diagnostics import part as diagnostics
+from cvae_core.evaluation.diagnostics.declaration import DiagnosticsConfig
 from cvae_core.evaluation.diagnostics.hypersphere import alignment, uniformity
 from cvae_core.evaluation.parts import Outcome, measure
-from cvae_core.evaluation.settings import DiagnosticsConfig
 from cvae_core.evaluation.subject import Subject
 from cvae_core.models import build_model
 from cvae_core.models.contrastive import ContrastiveVAE

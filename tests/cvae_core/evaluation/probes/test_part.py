@@ -20,9 +20,9 @@ from cvae_core.errors import AbsentError, EvaluationError
 from cvae_core.evaluation import progress as waiting
 from cvae_core.evaluation.metrics import METRICS, describe
 from cvae_core.evaluation.parts import Outcome, measure
+from cvae_core.evaluation.probes.declaration import ProbeConfig
 from cvae_core.evaluation.probes.probe import probe_predictions
 from cvae_core.evaluation.probes.validation import validation_judge
-from cvae_core.evaluation.settings import ProbeConfig
 from cvae_core.evaluation.subject import Subject
 from cvae_core.training.fit import FitResult
 
