@@ -46,6 +46,7 @@ class Subject:
         device: as PyTorch names it.
     """
 
+    # Ten parameters: each is something that one part or another looks at, most have a default.
     def __init__(
         self,
         config: TrialConfig,

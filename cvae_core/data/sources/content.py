@@ -19,9 +19,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cvae_core.data.sources.image_files import list_images
-from cvae_core.data.sources.parallel import in_chunks
 from cvae_core.data.sources.problems import Problems, Reason
-from cvae_core.data.sources.progress import OnProgress
+from cvae_core.data.sources.progress import OnProgress, in_chunks
 
 COARSE_CLOCK_NS = 2_000_000_000
 INDEX_FORMAT = 2

@@ -16,9 +16,8 @@ from cvae_core.data.sources.content import combined, content_hash, hash_files
 from cvae_core.data.sources.decode import decode
 from cvae_core.data.sources.decoded_cache import Decoded, read_decoded, write_decoded
 from cvae_core.data.sources.image_files import Listing, list_images
-from cvae_core.data.sources.parallel import in_chunks
 from cvae_core.data.sources.problems import Problems, Reason, RefusedImageError, shown
-from cvae_core.data.sources.progress import OnProgress
+from cvae_core.data.sources.progress import OnProgress, in_chunks
 from cvae_core.errors import DataError
 
 

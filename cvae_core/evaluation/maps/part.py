@@ -37,12 +37,8 @@ def evaluate(subject: Subject, settings: UmapConfig) -> Iterator[float | Outcome
     chosen = subset(len(means), settings.n)
     points, labels = means[chosen], labels[chosen]
     warnings: list[str] = []
-    embedded = np.empty((0, 2), dtype=np.float32)
-    for done in reducer.reduce(points, settings.neighbours, settings.min_dist, warnings):
-        if isinstance(done, float):
-            yield 0.05 + 0.85 * done
-        else:
-            embedded = done
+    reducing = reducer.reduce(points, settings.neighbours, settings.min_dist, warnings)
+    embedded = yield from within(0.05, 0.9, reducing)
     metrics = {}
     trust = trusted(points, embedded, warnings)
     if trust is not None:
