@@ -14,9 +14,11 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
-from cvae_core.config import PRESETS, TrialConfig, setting_name
-from cvae_core.evaluation.metrics import METRICS, Metric
+from cvae_core.config import PRESETS, TrialConfig
+from cvae_core.evaluation.metric import Metric
+from cvae_core.evaluation.metrics import METRICS
 from cvae_core.evaluation.parts import PARTS
+from cvae_core.settings import setting_name
 from orchestration.spec.flat_names import flat
 from orchestration.spec.search import Objective, Parameter, Scheduler, Search
 from orchestration.spec.sweep import SweepSpec
@@ -79,7 +81,8 @@ Random numbers of an evaluation (prior samples, posterior noise, which images ar
 same for every trial. *Not across* names settings that change what a figure measures: trials that
 differ in one of them are not to be compared by it, and a search or a scheduler does not do it.
 
-This page is written by `docs/generate.py` from `cvae_core/evaluation/metrics.py`.
+This page is written by `docs/generate.py` from `cvae_core/evaluation/metrics.py` and the parts'
+declarations.
 """
 
 

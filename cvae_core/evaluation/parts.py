@@ -1,7 +1,9 @@
 """The parts of an evaluation: each is a job of its own, and fails or is missing alone.
 
-A part is a generator function in a module of its own, ``evaluate(subject, settings)``: it yields
-now and then which share of it is done, in (0, 1), and at last its ``Outcome``.
+A part is declared beside the module that computes it, with its settings, metrics and seconds; the
+tuple below is the only other place that names it. That module has a generator function
+``evaluate(subject, settings)``: it yields now and then which share of it is done, in (0, 1), and
+at last its ``Outcome``.
 """
 
 from __future__ import annotations
@@ -13,15 +15,13 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from cvae_core.errors import EvaluationError
-from cvae_core.evaluation.metrics import on_validation
-from cvae_core.evaluation.settings import (
-    DiagnosticsConfig,
-    FdConfig,
-    FidConfig,
-    PicturesConfig,
-    ProbeConfig,
-    UmapConfig,
-)
+from cvae_core.evaluation.diagnostics.declaration import DIAGNOSTICS
+from cvae_core.evaluation.distances.declaration import FD, FID
+from cvae_core.evaluation.maps.declaration import UMAP
+from cvae_core.evaluation.metric import on_validation
+from cvae_core.evaluation.part import Part
+from cvae_core.evaluation.pictures.declaration import PICTURES
+from cvae_core.evaluation.probes.declaration import PROBE
 
 if TYPE_CHECKING:
     from cvae_core.evaluation.subject import Subject
@@ -42,58 +42,7 @@ class Outcome:
     """Files that all trials share, by name: later parts find them in ``Subject.kept``."""
 
 
-@dataclass(frozen=True)
-class Part:
-    """One part: where it is computed, its settings, and whether it is on unless a file says so."""
-
-    module: str
-    settings: type
-    on: bool
-    title: str
-    prepares: bool = False
-    """Whether the first one of a data set does work that all others then find done."""
-    version: int = 1
-    """Raised whenever its arithmetic changes: it is then measured again."""
-    curves: bool = False
-    """Whether it looks at the records of the trial's epochs."""
-
-
-PARTS: dict[str, Part] = {
-    "probe": Part(
-        "cvae_core.evaluation.probes.part",
-        ProbeConfig,
-        on=True,
-        title="linear probes, k-NN and confusion matrix",
-    ),
-    "diagnostics": Part(
-        "cvae_core.evaluation.diagnostics.part",
-        DiagnosticsConfig,
-        on=True,
-        title="reconstruction error, ELBO and what the latents are used for",
-    ),
-    "pictures": Part(
-        "cvae_core.evaluation.pictures.part",
-        PicturesConfig,
-        on=True,
-        title="reconstructions, samples and training curves",
-        curves=True,
-    ),
-    "umap": Part("cvae_core.evaluation.maps.part", UmapConfig, on=True, title="map of the latents"),
-    "fd": Part(
-        "cvae_core.evaluation.distances.fd",
-        FdConfig,
-        on=True,
-        title="Fréchet and kernel distance on a small classifier's features",
-        prepares=True,
-    ),
-    "fid": Part(
-        "cvae_core.evaluation.distances.fid",
-        FidConfig,
-        on=False,
-        title="FID and KID on Inception's features: 20 minutes a trial and more on one CPU core",
-        prepares=True,
-    ),
-}
+PARTS: dict[str, Part] = {part.name: part for part in (PROBE, DIAGNOSTICS, PICTURES, UMAP, FD, FID)}
 """In the order in which they are computed."""
 
 

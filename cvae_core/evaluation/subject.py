@@ -16,7 +16,7 @@ from cvae_core.data.dataset import Dataset
 from cvae_core.data.scaling import shared, to_model_range, to_stored, to_unit
 from cvae_core.data.splits import VALIDATION_FIT, split_indices
 from cvae_core.errors import EvaluationError
-from cvae_core.evaluation.settings import Representation
+from cvae_core.evaluation.probes.declaration import Representation
 from cvae_core.models import build_model
 from cvae_core.models.contrastive import ContrastiveVAE
 from cvae_core.streams import stream
@@ -46,6 +46,7 @@ class Subject:
         device: as PyTorch names it.
     """
 
+    # Ten parameters: each is something that one part or another looks at, most have a default.
     def __init__(
         self,
         config: TrialConfig,

@@ -16,5 +16,10 @@ def gaussian_kl(mu: Tensor, log_var: Tensor) -> Tensor:
 
     Returns:
         (B,), in nats.
+
+    Example:
+        >>> import torch
+        >>> gaussian_kl(torch.tensor([[1.0, 0.0], [0.0, 2.0]]), torch.zeros(2, 2))
+        tensor([0.5000, 2.0000])
     """
     return -0.5 * (1 + log_var - mu.square() - log_var.exp()).sum(dim=1)

@@ -34,6 +34,14 @@ def objective(
         contrastive: NT-Xent, in nats, scalar; None for a VAE.
         beta: weight of the KL divergence.
         lambda_: weight of the contrastive term.
+
+    Example:
+        >>> import torch
+        >>> mse, kl, contrastive = torch.tensor([0.02, 10.0, 2.0])
+        >>> objective(mse, kl, None, beta=1e-3, lambda_=0.1).loss
+        tensor(0.0300)
+        >>> objective(mse, kl, contrastive, beta=1e-3, lambda_=0.1).loss
+        tensor(0.2300)
     """
     loss = reconstruction + beta * kl
     if contrastive is not None:

@@ -15,5 +15,10 @@ def pixel_mse(reconstruction: Tensor, images: Tensor) -> Tensor:
 
     Returns:
         A scalar, in squared units of the data's range.
+
+    Example:
+        >>> import torch
+        >>> pixel_mse(torch.full((2, 1, 8, 8), 0.5), torch.zeros(2, 1, 8, 8))
+        tensor(0.2500)
     """
     return F.mse_loss(reconstruction, images)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Generator, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,9 +14,8 @@ from torch import Tensor
 from cvae_core.config import TrialConfig
 from cvae_core.data.dataset import Dataset
 from cvae_core.data.scaling import shared, to_unit
-from cvae_core.data.splits import VALIDATION_FIT, split_indices
-from cvae_core.errors import NonFiniteLossError
-from cvae_core.evaluation.probes.probe import validation_probe
+from cvae_core.data.splits import split_indices
+from cvae_core.errors import AbsentError, NonFiniteLossError
 from cvae_core.losses import Terms
 from cvae_core.models import VAE, build_model
 from cvae_core.streams import TRAINING, VALIDATION, Streams
@@ -50,6 +49,7 @@ class FitResult:
     checkpoint: Checkpoint
 
 
+# Six parameters, all but the first two with defaults: this is what a notebook calls.
 def fit(
     config: TrialConfig,
     data: Dataset,
@@ -76,7 +76,14 @@ def fit(
     Raises:
         NonFiniteLossError: the loss became NaN or infinite.
     """
-    training = Training(config, data, start=start, probe_every=probe_every, device=device)
+    judges: list[Judge] = []
+    if probe_every:
+        # Imported here, for a caller of this function alone: training is handed what judges it.
+        from cvae_core.evaluation.probes.validation import validation_judge
+
+        with suppress(AbsentError):  # there is nothing to classify
+            judges.append((When(probe_every), validation_judge(config, data)))
+    training = Training(config, data, start=start, judges=judges, device=device)
     history = []
     while not training.finished:
         record = training.run_epoch()
@@ -87,7 +94,16 @@ def fit(
 
 
 class Training:
-    """One model in training, an epoch at a time: the loop turned inside out, for schedulers."""
+    """One model in training, an epoch at a time: the loop turned inside out, for schedulers.
+
+    Args:
+        config: the trial's settings.
+        data: images in memory.
+        start: checkpoint to go on from.
+        judges: after which epochs the model is looked at, and what looks at it; in this order
+            their metrics join the epoch's record.
+        device: as PyTorch names it.
+    """
 
     def __init__(
         self,
@@ -95,23 +111,17 @@ class Training:
         data: Dataset,
         *,
         start: Checkpoint | None = None,
-        probe_every: int = 0,
-        probe_at: Collection[int] = (),
         judges: Sequence[Judge] = (),
         device: str = "cpu",
     ) -> None:
         self.config = config
         self.epoch = 0
         self._device = torch.device(device)
-        self._probe = When(probe_every, probe_at)
         self._judges = judges
         self._pixels = shared(data.train.pixels).to(self._device)
-        self._labels = torch.from_numpy(data.train.labels)
         self._train, self._val = split_indices(
             len(data.train), config.data.validation_fraction, config.data.split_seed
         )
-        self.has_classes = len(self._labels[self._train[:VALIDATION_FIT]].unique()) > 1
-        """Whether there is anything to classify; without it no probe is made."""
         self.model = build_model(config, data.image_shape).to(self._device)
         self._parameters = list(self.model.parameters())
         self._optimizer = torch.optim.Adam(
@@ -165,10 +175,6 @@ class Training:
             self.epoch += 1
             metrics |= self._validate()
         self._selection.update(self.epoch, metrics, self.model.state_dict())
-        if self.has_classes and self._is_due(self._probe):
-            metrics["val/probe_accuracy"] = validation_probe(
-                self.model, self._pixels, self._labels, self._train, self._val, self.config.data
-            )
         for when, judge in self._judges:
             if self._is_due(when):
                 metrics |= judge(self.model)

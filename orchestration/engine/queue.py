@@ -170,7 +170,7 @@ class Queue:
             config={},
             attempt=1,
             checkpoints=[],
-            part="umap",
+            part=tasks[0].part,
             entry=tasks[0].entry,
             settings=tasks[0].settings,
             trials=trials,

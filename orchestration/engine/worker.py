@@ -172,21 +172,27 @@ class Worker:
         config = TrialConfig.from_settings(job.config)
         start = self._newest_good(job, config)
         self._from_epoch = 0 if start is None else start.epoch
-        training = Training(
+        return Training(
             config,
             self._datasets[config.data.dataset],
             start=start,
-            probe_every=job.probe_every,
-            probe_at=_decided_by(job, "val/probe_accuracy"),
-            judges=self._judges(job, config),
+            judges=[*self._probe(job, config), *self._fd(job, config)],
             device=self._device,
         )
-        probed = job.probe_every or _decided_by(job, "val/probe_accuracy")
-        if probed and not training.has_classes:
-            self._notes.append("no val/probe_accuracy: the training images are all of one class")
-        return training
 
-    def _judges(self, job: Job, config: TrialConfig) -> list[Judge]:
+    def _probe(self, job: Job, config: TrialConfig) -> list[Judge]:
+        when = When(job.probe_every, _decided_by(job, "val/probe_accuracy"))
+        if not when.every and not when.at:
+            return []
+        from cvae_core.evaluation.probes.validation import validation_judge
+
+        try:
+            return [(when, validation_judge(config, self._datasets[config.data.dataset]))]
+        except AbsentError as error:
+            self._notes.append(f"no val/probe_accuracy: {error}")
+            return []
+
+    def _fd(self, job: Job, config: TrialConfig) -> list[Judge]:
         when = When(job.fd_every, _decided_by(job, "val/fd_"))
         if not when.every and not when.at:
             return []

@@ -6,21 +6,21 @@ import dataclasses
 import math
 import os
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 
 import numpy as np
-import torch
 
 from cvae_core.config import SelectionConfig, TrialConfig
 from cvae_core.data import Dataset, Images
-from cvae_core.data.scaling import shared
 from cvae_core.data.splits import VALIDATION_FIT
 from cvae_core.errors import AbsentError, EvaluationError
-from cvae_core.evaluation.parts import measure
-from cvae_core.evaluation.probes.probe import validation_probe
-from cvae_core.evaluation.settings import ProbeConfig
+from cvae_core.evaluation.part import Part
+from cvae_core.evaluation.parts import PARTS, measure
+from cvae_core.evaluation.probes.validation import validation_judge
 from cvae_core.evaluation.subject import Subject
 from cvae_core.training.fit import Training
 from orchestration.threads import limit_threads
@@ -29,6 +29,8 @@ WARM_UP_BATCHES = 4
 MEASURED_S = 2.0
 SAMPLE = 4_000
 """Images of each split that probes are fitted and scored on."""
+MOST_JUDGED = 10_000
+"""Images that a part looks at unless its settings say more."""
 
 
 @dataclass(frozen=True)
@@ -40,36 +42,14 @@ class Cost:
     images_per_s: float
     """While training."""
     validation_probe_s: float
-    probe_s: float
-    """The probes of the evaluation."""
-
-
-PART_S = {
-    "diagnostics": (0.2, 0.3),
-    "pictures": (0.9, 0.0),
-    "umap": (0.8, 0.3),
-    "fd": (0.3, 0.2),
-    "fid": (15.0, 130.0),
-}
-"""Seconds of a part, and for every 1,000 images judged, on one core of the machine that this was
-measured on. Only the probes, which depend most on the data, are measured anew."""
-ONCE_S = {"umap": (8.0, 0.0), "fd": (4.0, 1.0), "fid": (60.0, 64.0)}
-"""Seconds that the first trial of a data set needs besides: once, and for every 1,000 training
-images."""
+    part_s: Mapping[str, float]
+    """Of those parts of the evaluation that declare no seconds."""
 
 
 def part_seconds(part: str, cost: Cost, judged: int) -> float:
     """Seconds of one part of a trial's evaluation with so many images to be judged."""
-    if part == "probe":
-        return cost.probe_s
-    fixed, per_thousand = PART_S[part]
-    return fixed + per_thousand * min(judged, 10_000) / 1000
-
-
-def once_seconds(part: str, images: int) -> float:
-    """Seconds that the first trial spends on what all others then find done."""
-    fixed, per_thousand = ONCE_S.get(part, (0.0, 0.0))
-    return fixed + per_thousand * images / 1000
+    seconds = PARTS[part].seconds
+    return cost.part_s[part] if seconds is None else seconds.of(min(judged, MOST_JUDGED))
 
 
 def calibrate(config: TrialConfig, data: Dataset, *, threads: int, gpu: bool) -> Cost:
@@ -88,28 +68,37 @@ def calibrate(config: TrialConfig, data: Dataset, *, threads: int, gpu: bool) ->
     record = training.run_epoch()
     sample = _some(data, max(least, SAMPLE))
     began = time.perf_counter()
-    if training.has_classes:
-        _validation_probe(training, sample, device)
+    with suppress(AbsentError):  # it will cost nothing then
+        validation_judge(config, sample)(training.model)
     probed = time.perf_counter()
     subject = Subject(config, sample, training.checkpoint().model, cache=Path(os.devnull))
-    with suppress(AbsentError, EvaluationError):  # it will cost nothing then
-        for _ in measure("probe", subject, ProbeConfig()):
-            pass
-    evaluated = time.perf_counter()
+    part_s = {part.name: _seconds(part, subject) for part in PARTS.values() if part.seconds is None}
     # Fitting a probe takes as much longer as there are more images.
     probe_share = min(VALIDATION_FIT, len(data.train)) / min(VALIDATION_FIT, len(sample.train))
     return Cost(
         epoch_s=record["epoch_s"] * len(data.train) / len(measured.train),
         images_per_s=record["images_per_s"],
         validation_probe_s=(probed - began) * probe_share,
-        probe_s=(evaluated - probed) * _images(data) / _images(sample),
+        part_s={name: each * _images(data) / _images(sample) for name, each in part_s.items()},
     )
 
 
 def mean(costs: list[Cost]) -> Cost:
     """The mean of what several processes have measured at once."""
-    rows = np.array([dataclasses.astuple(cost) for cost in costs]).mean(axis=0)
-    return Cost(*map(float, rows))
+    return Cost(
+        epoch_s=fmean(cost.epoch_s for cost in costs),
+        images_per_s=fmean(cost.images_per_s for cost in costs),
+        validation_probe_s=fmean(cost.validation_probe_s for cost in costs),
+        part_s={name: fmean(cost.part_s[name] for cost in costs) for name in costs[0].part_s},
+    )
+
+
+def _seconds(part: Part, subject: Subject) -> float:
+    began = time.perf_counter()
+    with suppress(AbsentError, EvaluationError):  # it will cost nothing then
+        for _ in measure(part.name, subject, part.settings()):
+            pass
+    return time.perf_counter() - began
 
 
 def _some(data: Dataset, count: int) -> Dataset:
@@ -124,13 +113,3 @@ def _some(data: Dataset, count: int) -> Dataset:
 
 def _images(data: Dataset) -> int:
     return len(data.train) + len(data.test)
-
-
-def _validation_probe(training: Training, data: Dataset, device: str) -> None:
-    pixels = shared(data.train.pixels).to(device)
-    held_out = round(len(pixels) * training.config.data.validation_fraction)
-    order = torch.arange(len(pixels))
-    labels = torch.from_numpy(data.train.labels)
-    validation_probe(
-        training.model, pixels, labels, order[held_out:], order[:held_out], training.config.data
-    )

@@ -13,8 +13,9 @@ from joblib import Parallel, cpu_count, delayed
 
 from cvae_core.config import TrialConfig
 from cvae_core.data import Dataset
+from cvae_core.evaluation.parts import PARTS
 from orchestration.ledger.ledger import Ledger
-from orchestration.plan.calibrate import Cost, calibrate, mean, once_seconds, part_seconds
+from orchestration.plan.calibrate import Cost, calibrate, mean, part_seconds
 from orchestration.plan.evaluation_tasks import open_tasks
 from orchestration.plan.plan import Plan
 from orchestration.plan.trials_to_come import expected_trials
@@ -90,51 +91,24 @@ def estimate(
         max_concurrent: most trials at once.
     """
     began = time.perf_counter()
-    kinds = []
     trials = expected_trials(plan, ledger)
-    waiting = {
-        key
-        for key, config in trials.items()
-        if _epochs_left(config, ledger, key) or _parts_left(spec, ledger, key)
-    }
+    left = {key: _left(spec, config, ledger, key) for key, config in trials.items()}
+    waiting = {key for key, rest in left.items() if rest.epochs or rest.parts}
     slots = max(1, min(local_slots(spec.resources, max_concurrent), len(waiting)))
-    with Parallel(n_jobs=slots) as parallel:
-        for keys in kinds_of(trials).values():
-            if waiting.isdisjoint(keys):
-                continue
-            example = trials[keys[0]]
-            measured = parallel(
-                delayed(calibrate)(
-                    example,
-                    datasets[example.data.dataset],
-                    threads=spec.resources.cpu,
-                    gpu=spec.resources.gpu > 0,
-                )
-                for _ in range(slots)
-            )
-            cost = mean(list(measured))
-            judged = len(datasets[example.data.dataset].test)
-            evaluation = sum(part_seconds(p, cost, judged) for p in spec.evaluation.wanted())
-            kinds.append(Kind(example, keys, cost, evaluation))
-    left = {
-        key: _left(
-            spec,
-            trials[key],
-            kind.cost,
-            len(datasets[kind.example.data.dataset].test),
-            _epochs_left(trials[key], ledger, key),
-            _parts_left(spec, ledger, key),
-        )
-        for kind in kinds
-        for key in kind.keys
-    }
-    ordered = {key: left.get(key, 0.0) for key in trials}
-    work = _schedule(list(ordered.values()), slots)
-    parts = {part for key in waiting for part in _parts_left(spec, ledger, key)}
-    once = sum(once_seconds(part, len(data.train)) for part in parts for data in datasets.values())
+    groups = [keys for keys in kinds_of(trials).values() if not waiting.isdisjoint(keys)]
+    kinds = _calibrated(spec, groups, trials, datasets, slots)
+    trial_s = dict.fromkeys(trials, 0.0)
+    for kind in kinds:
+        judged = len(datasets[kind.example.data.dataset].test)
+        every = spec.evaluation.probe_every
+        trial_s |= {key: _seconds(left[key], kind.cost, judged, every) for key in kind.keys}
+    work = _schedule(list(trial_s.values()), slots)
+    parts = {part for key in waiting for part in left[key].parts}
+    images = [len(data.train) for data in datasets.values()]
+    once = sum(PARTS[part].once.of(count) for part in parts for count in images)
     return Estimate(
         kinds=kinds,
-        trial_s=ordered,
+        trial_s=trial_s,
         slots=slots,
         sweep_s=work + START_S + once if work else 0.0,
         calibration_s=time.perf_counter() - began,
@@ -165,30 +139,53 @@ def estimate_document(made: Estimate) -> dict[str, Any]:
     }
 
 
-def _parts_left(spec: SweepSpec, ledger: Ledger | None, key: str) -> list[str]:
-    """Parts of the evaluation that a trial still needs."""
+def _calibrated(
+    spec: SweepSpec,
+    groups: list[list[str]],
+    trials: Mapping[str, TrialConfig],
+    datasets: Mapping[str, Dataset],
+    slots: int,
+) -> list[Kind]:
+    """Each group of trials that cost the same, with what one of them was measured to cost."""
+    kinds = []
+    with Parallel(n_jobs=slots) as parallel:
+        for keys in groups:
+            example = trials[keys[0]]
+            data = datasets[example.data.dataset]
+            measured = parallel(
+                delayed(calibrate)(
+                    example, data, threads=spec.resources.cpu, gpu=spec.resources.gpu > 0
+                )
+                for _ in range(slots)
+            )
+            cost = mean(list(measured))
+            parts = spec.evaluation.wanted()
+            evaluation = sum(part_seconds(part, cost, len(data.test)) for part in parts)
+            kinds.append(Kind(example, keys, cost, evaluation))
+    return kinds
+
+
+@dataclass(frozen=True)
+class _Left:
+    """What is left of a trial."""
+
+    epochs: int
+    parts: list[str]
+    """Of its evaluation."""
+
+
+def _left(spec: SweepSpec, config: TrialConfig, ledger: Ledger | None, key: str) -> _Left:
     trial = None if ledger is None else ledger.trials.get(key)
-    if trial is None or trial.state in ("pending", "running"):
-        return list(spec.evaluation.wanted())
-    return [task.part for task in open_tasks(trial, spec.evaluation)]
+    if trial is not None and trial.state not in ("pending", "running"):
+        return _Left(0, [task.part for task in open_tasks(trial, spec.evaluation)])
+    done = trial.checkpoints[-1].epoch if trial is not None and trial.checkpoints else 0
+    return _Left(config.epochs - done, list(spec.evaluation.wanted()))
 
 
-def _epochs_left(config: TrialConfig, ledger: Ledger | None, key: str) -> int:
-    trial = None if ledger is None else ledger.trials.get(key)
-    if trial is None:
-        return config.epochs
-    if trial.state not in ("pending", "running"):
-        return 0
-    return config.epochs - (trial.checkpoints[-1].epoch if trial.checkpoints else 0)
-
-
-def _left(
-    spec: SweepSpec, config: TrialConfig, cost: Cost, judged: int, epochs: int, parts: list[str]
-) -> float:
-    every = spec.evaluation.probe_every
-    probes = -(-epochs // every) if every else 0
-    evaluation = sum(part_seconds(part, cost, judged) for part in parts)
-    return epochs * cost.epoch_s + probes * cost.validation_probe_s + evaluation
+def _seconds(left: _Left, cost: Cost, judged: int, probe_every: int) -> float:
+    probes = -(-left.epochs // probe_every) if probe_every else 0
+    evaluation = sum(part_seconds(part, cost, judged) for part in left.parts)
+    return left.epochs * cost.epoch_s + probes * cost.validation_probe_s + evaluation
 
 
 def _schedule(seconds: list[float], slots: int) -> float:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cvae_core.config import TrialConfig
+from cvae_core.evaluation.maps.declaration import UMAP
 from orchestration.ledger.documents import Evaluated, Trial
 from orchestration.ledger.entries import MAP
 from orchestration.ledger.ledger import Ledger
@@ -23,6 +24,8 @@ class SharedTask:
     settings: dict[str, Any]
     """Of the map, and a hash of the checkpoints that it shows."""
     trials: list[Trial]
+    part: str = UMAP.name
+    """Whose settings they are."""
 
 
 def shared_tasks(
@@ -37,7 +40,7 @@ def shared_tasks(
         missing: also those that have failed, or could not be had.
     """
     wish = wish or Wish()
-    settings = evaluation.wanted(wish.only).get("umap", {})
+    settings = evaluation.wanted(wish.only).get(UMAP.name, {})
     planned = ledger.planned()
     waiting = any(trial.state in ("pending", "running") for trial in planned)
     waiting |= any(study.end is None for study in ledger.planned_studies())
@@ -59,7 +62,7 @@ def shared_tasks(
         task = SharedTask(entry, {**settings, "checkpoints": digest}, trials)
         done = ledger.sweep.evaluations.get(entry, Evaluated())
         again = missing and done.state in ("failed", "absent")
-        same = same_settings("umap", done.settings, task.settings)
+        same = same_settings(UMAP.name, done.settings, task.settings)
         if len(trials) > 1 and (done.state == "pending" or again or not same):
             tasks.append(task)
     return tasks

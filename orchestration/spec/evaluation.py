@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, Field, Strict
+from pydantic import BaseModel, BeforeValidator, Field, Strict, create_model
 from pydantic_core import PydanticCustomError
 
-from cvae_core.config import build
 from cvae_core.errors import ConfigError
 from cvae_core.evaluation.parts import PARTS
+from cvae_core.settings import build, plain
 from orchestration.spec.settings import FORBID
 
 Count = Annotated[int, Strict(), Field(ge=0)]
@@ -29,11 +29,7 @@ Switch = Annotated[bool | dict[str, Any], BeforeValidator(_switch_alone)]
 """Off, on with defaults, or on with these settings."""
 
 
-def _switch(part: str) -> Any:
-    return Field(PARTS[part].on, description=PARTS[part].title)
-
-
-class Evaluation(BaseModel):
+class _Evaluation(BaseModel):
     """What is measured besides the losses."""
 
     model_config = FORBID
@@ -47,12 +43,6 @@ class Evaluation(BaseModel):
     split: Literal["test", "validation"] = Field(
         "test", description="what the parts below are measured on, once, after training"
     )
-    probe: Switch = _switch("probe")
-    diagnostics: Switch = _switch("diagnostics")
-    pictures: Switch = _switch("pictures")
-    umap: Switch = _switch("umap")
-    fd: Switch = _switch("fd")
-    fid: Switch = _switch("fid")
 
     def wanted(self, only: tuple[str, ...] = ()) -> dict[str, dict[str, Any]]:
         """Every part that is on, with all of its settings and the split.
@@ -61,28 +51,51 @@ class Evaluation(BaseModel):
             only: these parts instead, also where they are off; empty: those that are on.
         """
         parts = only or tuple(part for part in PARTS if getattr(self, part) is not False)
-        return {part: self._settings(part) for part in PARTS if part in parts}
+        return {
+            part: {
+                "split": self.split,
+                "version": PARTS[part].version,
+                **plain(self.settings_of(part)),
+            }
+            for part in PARTS
+            if part in parts
+        }
 
-    def located(self, directory: Path) -> Evaluation:
+    def settings_of(self, part: str) -> Any:
+        """A part's settings as its function takes them, also where it is off."""
+        given = getattr(self, part)
+        return build(PARTS[part].settings, given if isinstance(given, dict) else {})
+
+    def located(self, directory: Path) -> Self:
         """The same, its files to be found from every working directory.
 
         Args:
             directory: where the sweep was started; absolute.
         """
-        weights = self.fid.get("weights") if isinstance(self.fid, dict) else None
-        if not isinstance(self.fid, dict) or weights is None or weights.startswith("~"):
-            return self
-        fid = self.fid | {"weights": str(directory / weights)}
-        return self.model_copy(update={"fid": fid})
+        switches = {part.name: getattr(self, part.name) for part in PARTS.values() if part.paths}
+        given = {part: value for part, value in switches.items() if isinstance(value, dict)}
+        update = {part: _located(part, value, directory) for part, value in given.items()}
+        return self.model_copy(update=update)
 
-    def _settings(self, part: str) -> dict[str, Any]:
-        given = getattr(self, part)
-        made: Any = build(PARTS[part].settings, given if isinstance(given, dict) else {})
-        settings = {
-            name: list(value) if isinstance(value, tuple) else value
-            for name, value in dataclasses.asdict(made).items()
-        }
-        return {"split": self.split, "version": PARTS[part].version, **settings}
+
+if TYPE_CHECKING:
+    Evaluation = _Evaluation
+else:
+    Evaluation = create_model(
+        "Evaluation",
+        __base__=_Evaluation,
+        __module__=__name__,
+        __doc__=_Evaluation.__doc__,
+        **{name: (Switch, Field(part.on, description=part.title)) for name, part in PARTS.items()},
+    )
+    """With a switch for each part; mypy, which cannot know them, sees what is there without."""
+
+
+def _located(part: str, settings: dict[str, Any], directory: Path) -> dict[str, Any]:
+    paths = {name: settings[name] for name in PARTS[part].paths if settings.get(name) is not None}
+    return settings | {
+        name: str(directory / path) for name, path in paths.items() if not path.startswith("~")
+    }
 
 
 def part_settings(part: str, settings: dict[str, Any]) -> Any:

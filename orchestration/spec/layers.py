@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter, ValidationError
 
-from cvae_core.config import merge
+from cvae_core.settings import merge
 from orchestration.errors import UserError
 from orchestration.spec import search_layers as searchlayers
 from orchestration.spec.flat_names import without

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from cvae_core.config import merge
+from cvae_core.settings import merge
 from orchestration.spec.flat_names import entries, flat, without
 from orchestration.spec.settings import field_annotation, model_of, setting_names
 

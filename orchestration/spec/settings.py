@@ -10,7 +10,8 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 
 from pydantic import BaseModel, ConfigDict, Field, Strict, create_model
 
-from cvae_core.config import TrialConfig, setting_name
+from cvae_core.config import TrialConfig
+from cvae_core.settings import setting_name
 
 FORBID = ConfigDict(extra="forbid", populate_by_name=False)
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
-from cvae_core.config import merge
+from cvae_core.settings import merge
 from orchestration.spec.evaluation import Evaluation
 from orchestration.spec.layers import nested
 from orchestration.spec.search import Int, Number, Scheduler, Search

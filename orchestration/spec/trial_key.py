@@ -7,7 +7,8 @@ import hashlib
 import json
 from typing import Any
 
-from cvae_core.config import NUMERICS, TrialConfig, setting_name
+from cvae_core.config import NUMERICS, TrialConfig
+from cvae_core.settings import setting_name
 
 KEY_LENGTH = 10
 

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from itertools import count, islice
 from typing import TYPE_CHECKING, Any
 
-from cvae_core.config import TrialConfig, merge
+from cvae_core.config import TrialConfig
+from cvae_core.settings import merge
 from orchestration.ledger.documents import Ask, Study, Trial
 from orchestration.ledger.ledger import Ledger
 from orchestration.spec.dimensions import suggested

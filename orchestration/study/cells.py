@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cvae_core.config import NUMERICS, TrialConfig, merge
+from cvae_core.config import NUMERICS, TrialConfig
+from cvae_core.settings import merge
 from orchestration.spec.dimensions import Dimension, _without, dimensions_of
 from orchestration.spec.flat_names import flat, nested_of
 from orchestration.spec.search import Objective, Search

@@ -14,9 +14,9 @@ from cvae_core.config import (
     SelectionConfig,
     TrialConfig,
     ViewsConfig,
-    setting_name,
 )
 from cvae_core.errors import ConfigError
+from cvae_core.settings import setting_name
 
 TOO_FAR: list[tuple[type, str, Any, str]] = [
     (TrialConfig, "beta", -1e-9, "beta must be at least 0"),

@@ -6,11 +6,31 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 SETTINGS_ALONE = """
 import sys
 from cvae_core import TrialConfig
 TrialConfig.from_settings({"beta": 1})
 print(sorted({"torch", "torchvision", "sklearn", "numpy"} & set(sys.modules)))
+"""
+DECLARATIONS_ALONE = """
+import sys
+from cvae_core.evaluation.metrics import METRICS
+print(sorted({"torch", "torchvision", "sklearn", "numpy", "matplotlib"} & set(sys.modules)))
+"""
+TRAINING_ALONE = """
+import sys
+import cvae_core.training.fit
+print([name for name in sys.modules if name.startswith("cvae_core.evaluation")])
+"""
+EVALUATION_ALONE = """
+import sys
+from cvae_core.evaluation.parts import PARTS
+for part in PARTS.values():
+    __import__(part.module)
+import cvae_core.evaluation.probes.validation
+print([name for name in sys.modules if name.startswith("cvae_core.training")])
 """
 WITHOUT_OTHERS = """
 import sys
@@ -55,8 +75,14 @@ def output(script: str, *arguments: str) -> str:
     return process.stdout.strip()
 
 
-def test_settings_are_read_without_pytorch() -> None:
-    assert output(SETTINGS_ALONE) == "[]"
+@pytest.mark.parametrize("script", [SETTINGS_ALONE, DECLARATIONS_ALONE])
+def test_settings_and_declarations_are_read_without_pytorch(script: str) -> None:
+    assert output(script) == "[]"
+
+
+@pytest.mark.parametrize("script", [TRAINING_ALONE, EVALUATION_ALONE])
+def test_training_and_evaluation_do_not_need_each_other(script: str) -> None:
+    assert output(script) == "[]"
 
 
 def test_a_model_is_trained_and_judged_without_the_sweeps_dependencies(tmp_path: Path) -> None:

@@ -9,11 +9,11 @@ from pathlib import Path
 from cvae_core.config import TrialConfig
 from cvae_core.data.dataset import Dataset
 from cvae_core.evaluation.distances.classifier import file_name, obtain
+from cvae_core.evaluation.distances.declaration import FdConfig
 from cvae_core.evaluation.distances.judge import judge
-from cvae_core.evaluation.metrics import on_validation
+from cvae_core.evaluation.metric import on_validation
 from cvae_core.evaluation.parts import Outcome
 from cvae_core.evaluation.progress import within
-from cvae_core.evaluation.settings import FdConfig
 from cvae_core.evaluation.subject import Subject
 from cvae_core.models import VAE
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from cvae_core.evaluation.distances.declaration import FidConfig
 from cvae_core.evaluation.distances.inception import load_inception
 from cvae_core.evaluation.distances.judge import judge
 from cvae_core.evaluation.parts import Outcome
 from cvae_core.evaluation.progress import within
-from cvae_core.evaluation.settings import FidConfig
 from cvae_core.evaluation.subject import Subject
 
 LOADED = 0.02

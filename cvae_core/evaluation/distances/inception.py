@@ -15,12 +15,12 @@ from torch.nn import functional as F
 
 from cvae_core.data.sources.content import State
 from cvae_core.errors import EvaluationError
+from cvae_core.evaluation.distances.declaration import INCEPTION_SHA256, FidConfig
 from cvae_core.evaluation.distances.inception_weights import (
     pytorch_fid_inception,
     read_weights,
     weights_file,
 )
-from cvae_core.evaluation.settings import INCEPTION_SHA256, FidConfig
 
 SIDE = 299
 PREPARATION = 1

@@ -17,7 +17,7 @@ from cvae_core.data.sources.checksum import difference
 from cvae_core.data.sources.problems import last_line
 from cvae_core.data.sources.transfer import Remote, WrongContentError, fetch
 from cvae_core.errors import AbsentError, EvaluationError
-from cvae_core.evaluation.settings import FidConfig
+from cvae_core.evaluation.distances.declaration import FidConfig
 
 ANSWER_S = 6.0
 """A host that takes longer to answer is taken to be out of reach."""

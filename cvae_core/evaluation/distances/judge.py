@@ -14,7 +14,7 @@ from cvae_core.evaluation.distances.extractor import Extractor, extract
 from cvae_core.evaluation.distances.frechet import frechet_distance, statistics
 from cvae_core.evaluation.distances.kernel_distance import kid
 from cvae_core.evaluation.distances.real_side import LEAST, RealSide, real_side
-from cvae_core.evaluation.metrics import variant
+from cvae_core.evaluation.metric import variant
 from cvae_core.evaluation.parts import Outcome
 from cvae_core.evaluation.progress import beating, within
 from cvae_core.evaluation.subject import Subject

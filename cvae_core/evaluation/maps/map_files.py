@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import math
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,8 +15,6 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-import csv
-from collections.abc import Iterable
 
 DPI = 120
 LEGEND_ROWS = 25
@@ -42,6 +41,7 @@ def one_map(
     return _png(figure)
 
 
+# Six parameters: what is drawn and what is written on it; a call per page has them all at hand.
 def many_maps(
     panels: Sequence[NDArray[np.float32]],
     labels: NDArray[np.int64],

@@ -9,11 +9,11 @@ import torch
 from numpy.typing import NDArray
 
 from cvae_core.evaluation.maps import reducer
+from cvae_core.evaluation.maps.declaration import UmapConfig
 from cvae_core.evaluation.maps.map_files import one_map, table
-from cvae_core.evaluation.metrics import variant
+from cvae_core.evaluation.metric import variant
 from cvae_core.evaluation.parts import Outcome
 from cvae_core.evaluation.progress import within
-from cvae_core.evaluation.settings import UmapConfig
 from cvae_core.evaluation.subject import SHARED_SEED, Subject
 from cvae_core.streams import stream
 
@@ -37,12 +37,8 @@ def evaluate(subject: Subject, settings: UmapConfig) -> Iterator[float | Outcome
     chosen = subset(len(means), settings.n)
     points, labels = means[chosen], labels[chosen]
     warnings: list[str] = []
-    embedded = np.empty((0, 2), dtype=np.float32)
-    for done in reducer.reduce(points, settings.neighbours, settings.min_dist, warnings):
-        if isinstance(done, float):
-            yield 0.05 + 0.85 * done
-        else:
-            embedded = done
+    reducing = reducer.reduce(points, settings.neighbours, settings.min_dist, warnings)
+    embedded = yield from within(0.05, 0.9, reducing)
     metrics = {}
     trust = trusted(points, embedded, warnings)
     if trust is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -9,12 +10,13 @@ from numpy.typing import NDArray
 
 from cvae_core.errors import AbsentError, EvaluationError
 from cvae_core.evaluation.maps import reducer
+from cvae_core.evaluation.maps.declaration import UmapConfig
 from cvae_core.evaluation.maps.map_files import PANELS, limits, many_maps, table
 from cvae_core.evaluation.maps.part import subset, trusted
 from cvae_core.evaluation.maps.procrustes import align
 from cvae_core.evaluation.neighbours import nearest
 from cvae_core.evaluation.parts import Outcome
-from cvae_core.evaluation.settings import UmapConfig
+from cvae_core.evaluation.progress import within
 
 MOST_POINTS = 20_000
 """Of all trials together."""
@@ -44,63 +46,32 @@ def shared_map(
         AbsentError: umap-learn is not installed, or there are no trials or too few images.
         EvaluationError: latents that are all equal, not finite, or of other images.
     """
-    if not latents:
-        raise AbsentError("a shared map needs at least one trial")
-    for each, name in zip(latents, names, strict=True):
-        if len(each) != len(labels):
-            raise EvaluationError(f"{name} has {len(each)} latents for {len(labels)} images")
-        if not np.isfinite(each).all():
-            raise EvaluationError(f"latent means of {name} are not finite")
+    _check(latents, labels, names)
     chosen = subset(len(labels), min(settings.n, max(MOST_POINTS // len(latents), reducer.FEWEST)))
     own, labels = [each[chosen] for each in latents], labels[chosen]
     each_aligned = align(own, names)
     aligned = np.concatenate(each_aligned)
     yield 0.01
     warnings: list[str] = []
-    embedded = np.empty((0, 2), dtype=np.float32)
     known = joint_neighbours(each_aligned, settings.neighbours)
-    for done in reducer.reduce(aligned, settings.neighbours, settings.min_dist, warnings, known):
-        if isinstance(done, float):
-            yield 0.01 + 0.7 * done
-        else:
-            embedded = done
+    reducing = reducer.reduce(aligned, settings.neighbours, settings.min_dist, warnings, known)
+    embedded = yield from within(0.01, 0.71, reducing)
     panels = np.split(embedded, len(own))
-    metrics, trusts = {}, []
     trust = trusted(aligned, embedded, warnings)
-    if trust is not None:
-        metrics["umap/shared_trustworthiness"] = trust
     yield 0.8
-    for points, panel, name in zip(own, panels, names, strict=True):
-        value = trusted(points, panel, [])
-        trusts.append((name, len(panel), "" if value is None else value))
+    trusts = [trusted(points, panel, []) for points, panel in zip(own, panels, strict=True)]
     yield 0.85
     files = {
-        "shared_umap.csv": table(
-            ["trial", "index", "label", "x", "y"],
-            (
-                (name, index, label, x, y)
-                for name, panel in zip(names, panels, strict=True)
-                for index, label, (x, y) in zip(
-                    chosen.tolist(), labels.tolist(), panel.astype(float).tolist(), strict=True
-                )
-            ),
-        ),
-        "shared_umap_trustworthiness.csv": table(["trial", "n", "trustworthiness"], trusts),
+        "shared_umap.csv": _coordinates(names, panels, chosen, labels),
+        "shared_umap_trustworthiness.csv": _trusts(names, trusts, len(chosen)),
     }
-    titles = [
-        f"{name}\ntrustworthiness {value:.3f}" if value else name for name, _, value in trusts
-    ]
-    pages = range(0, len(panels), PANELS)
-    for number, first in enumerate(pages, start=1):
-        page = slice(first, first + PANELS)
-        title = "One UMAP of the latent means of all trials, aligned to the first"
-        title += f" (page {number} of {len(pages)})" if len(pages) > 1 else ""
-        files[f"shared_umap_{number}.png" if number > 1 else "shared_umap.png"] = many_maps(
-            panels[page], labels, classes, titles[page], title, limits(embedded)
-        )
-        yield 0.85 + 0.14 * number / len(pages)
+    titles = [_title(name, value) for name, value in zip(names, trusts, strict=True)]
+    pictures = _pages(panels, labels, classes, titles, limits(embedded))
+    for number, (name, picture) in enumerate(pictures, start=1):
+        files[name] = picture
+        yield 0.85 + 0.14 * number / math.ceil(len(panels) / PANELS)
     yield Outcome(
-        metrics=metrics,
+        metrics={} if trust is None else {"umap/shared_trustworthiness": trust},
         files=files,
         facts={
             "n": len(chosen),
@@ -110,6 +81,65 @@ def shared_map(
         },
         warnings=warnings,
     )
+
+
+def _check(
+    latents: Sequence[NDArray[np.float32]], labels: NDArray[np.int64], names: Sequence[str]
+) -> None:
+    if not latents:
+        raise AbsentError("a shared map needs at least one trial")
+    for each, name in zip(latents, names, strict=True):
+        if len(each) != len(labels):
+            raise EvaluationError(f"{name} has {len(each)} latents for {len(labels)} images")
+        if not np.isfinite(each).all():
+            raise EvaluationError(f"latent means of {name} are not finite")
+
+
+def _coordinates(
+    names: Sequence[str],
+    panels: Sequence[NDArray[np.float32]],
+    chosen: NDArray[np.int64],
+    labels: NDArray[np.int64],
+) -> bytes:
+    """A table of every trial's points, those of ``chosen`` images with their labels."""
+    rows = (
+        (name, index, label, x, y)
+        for name, panel in zip(names, panels, strict=True)
+        for index, label, (x, y) in zip(
+            chosen.tolist(), labels.tolist(), panel.astype(float).tolist(), strict=True
+        )
+    )
+    return table(["trial", "index", "label", "x", "y"], rows)
+
+
+def _trusts(names: Sequence[str], trusts: Sequence[float | None], count: int) -> bytes:
+    """A table of the trustworthiness of each trial's points, empty where there is none."""
+    rows = (
+        (name, count, "" if value is None else value)
+        for name, value in zip(names, trusts, strict=True)
+    )
+    return table(["trial", "n", "trustworthiness"], rows)
+
+
+def _title(name: str, trust: float | None) -> str:
+    return name if trust is None else f"{name}\ntrustworthiness {trust:.3f}"
+
+
+def _pages(
+    panels: Sequence[NDArray[np.float32]],
+    labels: NDArray[np.int64],
+    classes: Sequence[str],
+    titles: Sequence[str],
+    around: tuple[NDArray[np.float64], float],
+) -> Iterator[tuple[str, bytes]]:
+    """File names and pictures of ``PANELS`` trials each, all on one scale."""
+    count = math.ceil(len(panels) / PANELS)
+    for number in range(1, count + 1):
+        page = slice((number - 1) * PANELS, number * PANELS)
+        title = "One UMAP of the latent means of all trials, aligned to the first"
+        title += f" (page {number} of {count})" if count > 1 else ""
+        name = f"shared_umap_{number}.png" if number > 1 else "shared_umap.png"
+        yield name, many_maps(panels[page], labels, classes, titles[page], title, around)
 
 
 def joint_neighbours(aligned: Sequence[NDArray[np.float32]], k: int) -> reducer.Neighbours | None:

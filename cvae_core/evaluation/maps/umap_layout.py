@@ -96,6 +96,7 @@ def look_up(table: Any, square: Any) -> Any:
     return table[entry] + within * (table[entry + 1] - table[entry])
 
 
+# A dozen parameters: compiled code takes arrays and numbers, not an object that holds them.
 @numba.njit(cache=True, fastmath=True, nogil=True)
 def _run(
     points: Any,

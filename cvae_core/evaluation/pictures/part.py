@@ -14,8 +14,8 @@ from cvae_core.data.scaling import to_stored
 from cvae_core.evaluation.figures import HEADING, heading, new_figure, place, png
 from cvae_core.evaluation.parts import Outcome
 from cvae_core.evaluation.pictures.curves import curves_csv, curves_png
+from cvae_core.evaluation.pictures.declaration import PicturesConfig
 from cvae_core.evaluation.pictures.image_grid import cells, choose, grid
-from cvae_core.evaluation.settings import PicturesConfig
 from cvae_core.evaluation.subject import Subject
 
 if TYPE_CHECKING:

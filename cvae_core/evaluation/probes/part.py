@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from cvae_core.errors import AbsentError, EvaluationError
 from cvae_core.evaluation.parts import Outcome
 from cvae_core.evaluation.probes.confusion import confusion_csv, confusion_matrix, confusion_png
+from cvae_core.evaluation.probes.declaration import ProbeConfig, Representation
 from cvae_core.evaluation.probes.knn import knn_predictions
 from cvae_core.evaluation.probes.probe import accuracy, paper_split, probe_predictions
 from cvae_core.evaluation.progress import beating, within
-from cvae_core.evaluation.settings import ProbeConfig, Representation
 from cvae_core.evaluation.subject import Subject
 from cvae_core.models import ContrastiveVAE
 

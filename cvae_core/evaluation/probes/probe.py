@@ -6,12 +6,6 @@ import warnings
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
-
-from cvae_core.config import DataConfig
-from cvae_core.data.splits import VALIDATION_FIT
-from cvae_core.evaluation.probes.latents import latent_means
-from cvae_core.models import VAE
 
 PAPER_TRAIN_SHARE = 0.8
 NEWTON_SIZE = 320
@@ -87,31 +81,3 @@ def paper_split(count: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     order = np.random.default_rng(0).permutation(count)
     fit, score = np.split(order, [round(PAPER_TRAIN_SHARE * count)])
     return fit, score
-
-
-def paper_probe_accuracy(latents: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
-    """The paper's protocol: fitted on 80 % of the test latents, scored on the other 20 %."""
-    fit, score = paper_split(len(latents))
-    return probe_accuracy(latents[fit], labels[fit], latents[score], labels[score])
-
-
-def validation_probe(
-    model: VAE, pixels: Tensor, labels: Tensor, train: Tensor, val: Tensor, config: DataConfig
-) -> float:
-    """The cheap probe for searches: fitted on 10,000 fixed training latents, scored on validation.
-
-    Args:
-        model: put into evaluation mode.
-        pixels: uint8 (N, C, H, W), training images.
-        labels: (N,).
-        train: indices of the training part, in the split's fixed order.
-        val: indices of the validation part.
-        config: how pixels are scaled.
-    """
-    fit = train[:VALIDATION_FIT]
-    return probe_accuracy(
-        latent_means(model, pixels, fit, config),
-        labels[fit].numpy(),
-        latent_means(model, pixels, val, config),
-        labels[val].numpy(),
-    )

@@ -8,12 +8,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from cvae_core.config import TrialConfig
-from cvae_core.evaluation.metrics import Metric, describe
-from orchestration.spec.evaluation import Evaluation, part_settings
+from cvae_core.evaluation.distances.declaration import FD, IN_TRAINING
+from cvae_core.evaluation.metric import Metric
+from cvae_core.evaluation.metrics import describe
+from orchestration.spec.evaluation import Evaluation
 
 TERMS = ("loss", "reconstruction", "kl", "contrastive")
 OPEN = ("val/probe_accuracy", *(f"{split}/{term}" for split in ("val", "train") for term in TERMS))
-FD = "val/fd_<data>-cnn"
 COMPARABLE = "val/probe_accuracy or val/reconstruction"
 _FD = re.compile(r"val/fd_(?P<data>.+)-cnn(?:_n(?P<count>\d+))?")
 
@@ -35,29 +36,27 @@ def sealed(name: str) -> str | None:
         return None
     if name.startswith("time/"):
         return f"depends on the machine and its other work; write {COMPARABLE}"
-    if describe(name) is None:
+    metric = describe(name)
+    if metric is None:
         close = difflib.get_close_matches(name, OPEN, n=1)
-        hint = f'did you mean "{close[0]}"?' if close else f"known here: {', '.join(OPEN)}, {FD}"
+        known = f"known here: {', '.join(OPEN)}, {IN_TRAINING}"
+        hint = f'did you mean "{close[0]}"?' if close else known
         return f"nobody computes {name}; {hint}"
     if name.startswith("val/"):
         return (
             f"{name} is measured by the evaluation after training, if at all, and is not there in "
-            f"time; write {_instead(name)}"
+            f"time; write {_stand_in(metric)}"
         )
     return (
         f"{name} is measured on the test images, which stay sealed until a trial is done; "
-        f"write {_instead(name)}"
+        f"write {_stand_in(metric)}"
     )
 
 
-def _instead(name: str) -> str:
-    """The nearest metric of validation."""
-    family = name.removeprefix("val/").replace("_", "/", 1) if name.startswith("val/") else name
-    if family.split("/")[0] in ("fd", "kid", "fid"):
-        return f"{FD} (with evaluation: {{fd_every: 5}})"
-    if "reconstruction" in family or "elbo" in family:
-        return "val/reconstruction"
-    return "val/probe_accuracy"
+def _stand_in(metric: Metric) -> str:
+    if metric.stand_in == IN_TRAINING:  # which is not measured unless it is asked for
+        return f"{IN_TRAINING} (with evaluation: {{fd_every: 5}})"
+    return metric.stand_in
 
 
 def interval(name: str) -> str | None:
@@ -97,8 +96,7 @@ def not_computed(name: str, trials: Trials, *, needed_at_rungs: bool = False) ->
 
 def _other_fd(name: str, count: str | None, trials: Trials) -> str | None:
     """Why a Fréchet distance of this name is not measured in some trial."""
-    given = trials.evaluation.fd
-    asked = part_settings("fd", given if isinstance(given, dict) else {}).n
+    asked = trials.evaluation.settings_of(FD.name).n
     if count is not None and int(count) != asked:
         return f"is not computed with evaluation.fd.n: {asked}; leave _n{count} out"
     suffix = "" if count is None else f"_n{count}"

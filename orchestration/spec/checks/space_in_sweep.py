@@ -6,8 +6,9 @@ import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from cvae_core.config import TrialConfig, merge
+from cvae_core.config import TrialConfig
 from cvae_core.errors import ConfigError
+from cvae_core.settings import merge
 from orchestration.spec.checks.space import SPACE
 from orchestration.spec.checks.values import Space
 from orchestration.spec.dimensions import Dimension, dimensions_of

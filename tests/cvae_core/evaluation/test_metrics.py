@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from cvae_core.evaluation.metrics import METRICS, describe, on_validation, variant
+from cvae_core.evaluation.metric import on_validation, variant
+from cvae_core.evaluation.metrics import METRICS, describe
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from cvae_core.config import TrialConfig, merge
+from cvae_core.config import TrialConfig
 from cvae_core.data import Dataset, Images, split_indices
+from cvae_core.settings import merge
 from cvae_core.training.checkpoint import Checkpoint
 
 FAST = {"epochs": 3, "batch_size": 64, "learning_rate": 1e-3}

@@ -6,12 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 from cvae_core import fit
 from cvae_core.config import TrialConfig
-from cvae_core.data import Dataset, Images, split_indices
-from cvae_core.evaluation.probes.probe import validation_probe
+from cvae_core.data import Dataset, Images
+from cvae_core.evaluation.probes.validation import validation_judge
 from cvae_core.training.checkpoint import Checkpoint
 from cvae_core.training.fit import Training
 
@@ -111,10 +110,19 @@ def test_the_probe_reported_is_that_of_the_epochs_model(
 ) -> None:
     config = configure(epochs=1)
     result = fit(config, small, probe_every=1)
-    pixels, labels = (torch.from_numpy(x) for x in (small.train.pixels, small.train.labels))
-    train, val = split_indices(300, 0.1, 0)
-    expected = validation_probe(result.model, pixels, labels, train, val, config.data)
-    assert result.history[0]["metrics"]["val/probe_accuracy"] == expected
+    (metrics,) = (record["metrics"] for record in result.history)
+    probed = validation_judge(config, small)(result.model)
+    assert metrics | probed == metrics
+    assert list(metrics)[-1:] == list(probed)
+
+
+def test_images_of_one_class_are_trained_on_without_a_probe(
+    configure: Configure, small: Dataset
+) -> None:
+    one = Images(small.train.pixels, np.zeros_like(small.train.labels))
+    data = Dataset("digits", one, small.test, small.classes)
+    (record,) = fit(configure(epochs=1), data, probe_every=1).history
+    assert "val/probe_accuracy" not in record["metrics"]
 
 
 def test_test_images_play_no_part_in_training(

@@ -10,8 +10,9 @@ import pytest
 from cvae_core import fit
 from cvae_core.config import TrialConfig
 from cvae_core.data import Dataset
+from cvae_core.evaluation.probes.validation import validation_judge
 from cvae_core.training.checkpoint import Checkpoint, read_checkpoint
-from cvae_core.training.fit import Training
+from cvae_core.training.fit import Training, When
 
 Configure = Callable[..., TrialConfig]
 PATIENT = {"selection": {"epoch": "best", "patience": 2}, "epochs": 9}
@@ -28,7 +29,7 @@ CASES: dict[str, dict[str, Any]] = {
 
 def stopped_after(epochs: int, config: TrialConfig, data: Dataset) -> Checkpoint:
     """Trained for a while, written to a file's bytes and read again, as a killed trial's is."""
-    training = Training(config, data, probe_every=2)
+    training = Training(config, data, judges=[(When(2), validation_judge(config, data))])
     for _ in range(epochs):
         training.run_epoch()
     return read_checkpoint(training.checkpoint().to_bytes(), config=config)

@@ -9,6 +9,7 @@ import pytest
 
 from cvae_core.config import TrialConfig
 from cvae_core.data import Dataset
+from cvae_core.evaluation.probes.validation import validation_judge
 from cvae_core.models import VAE
 from cvae_core.training.checkpoint import Checkpoint
 from cvae_core.training.fit import Training, When
@@ -35,7 +36,7 @@ def test_probes_at_named_epochs(
 ) -> None:
     config = configure(model=model, epochs=5)
     usual, named, always = (
-        Training(config, small, probe_every=every, probe_at=at)
+        Training(config, small, judges=[(When(every, at), validation_judge(config, small))])
         for every, at in ((2, ()), (2, (1, 4)), (1, ()))
     )
     expected, found, all_ = (trained(training) for training in (usual, named, always))
@@ -47,7 +48,9 @@ def test_probes_at_named_epochs(
 
 
 def test_named_epochs_alone(configure: Configure, small: Dataset) -> None:
-    training = Training(configure(epochs=4), small, probe_at=[2, 9])
+    config = configure(epochs=4)
+    judge = validation_judge(config, small)
+    training = Training(config, small, judges=[(When(at=[2, 9]), judge)])
     assert [PROBE in metrics for metrics in trained(training)] == [False, True, False, False]
 
 

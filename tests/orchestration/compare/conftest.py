@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from cvae_core.config import TrialConfig, merge
+from cvae_core.config import TrialConfig
+from cvae_core.settings import merge
 from orchestration.ledger.documents import (
     Ask,
     Attempt,

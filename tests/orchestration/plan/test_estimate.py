@@ -21,7 +21,7 @@ from orchestration.spec.sweep import Resources, SweepSpec
 Load = Callable[..., SweepSpec]
 SMALL = "architecture: {channels: [4, 8], latent_dim: 4}, batch_size: 64"
 OFF = "diagnostics: false, pictures: false, umap: false, fd: false"
-COST = Cost(epoch_s=2.0, images_per_s=100.0, validation_probe_s=0.5, probe_s=3.0)
+COST = Cost(epoch_s=2.0, images_per_s=100.0, validation_probe_s=0.5, part_s={"probe": 3.0})
 
 
 @pytest.fixture
@@ -126,7 +126,7 @@ def test_measured_for_real_on_every_slot(load: Load, small: Dataset) -> None:
     assert len(made.kinds) == 2
     for kind in made.kinds:
         cost = kind.cost
-        assert min(cost.epoch_s, cost.images_per_s, cost.probe_s) > 0
+        assert min(cost.epoch_s, cost.images_per_s, cost.part_s["probe"]) > 0
         # An epoch trains on 270 of the 300 images, and validates on the rest.
         assert cost.epoch_s > 200 / cost.images_per_s
     assert made.calibration_s > 0
@@ -144,7 +144,7 @@ def test_images_that_lie_class_by_class(
     (config,) = make_plan(load(f"name: a\nbase: {{{SMALL}}}")).trials.values()
     ordered = dataclasses.replace(small, train=train, test=test)
     cost = calibrate(config, ordered, threads=1, gpu=False)
-    assert cost.probe_s > 0
+    assert cost.part_s["probe"] > 0
 
 
 def test_a_small_validation_part(load: Load, small: Dataset) -> None:
@@ -162,8 +162,8 @@ def test_a_calibration_leaves_the_data_alone(load: Load, small: Dataset) -> None
 
 
 def test_the_mean_of_all_slots() -> None:
-    other = Cost(4.0, 300.0, 1.5, 5.0)
-    assert mean([COST, other]) == Cost(3.0, 200.0, 1.0, 4.0)
+    other = Cost(4.0, 300.0, 1.5, {"probe": 5.0})
+    assert mean([COST, other]) == Cost(3.0, 200.0, 1.0, {"probe": 4.0})
 
 
 def test_slots() -> None:

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from cvae_core.config import DataConfig, TrialConfig, ViewsConfig, setting
+from cvae_core.config import DataConfig, TrialConfig, ViewsConfig
+from cvae_core.settings import setting
 from orchestration.errors import UserError
 from orchestration.plan.plan import make_plan
 from orchestration.spec.sweep import SweepSpec

@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import math
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,11 +18,11 @@ from cvae_core.data.views import make_views
 from cvae_core.errors import EvaluationError
 from cvae_core.evaluation.diagnostics import hypersphere
 from cvae_core.evaluation.diagnostics import part as diagnostics
+from cvae_core.evaluation.diagnostics.declaration import DiagnosticsConfig
 from cvae_core.evaluation.diagnostics.hypersphere import alignment, uniformity
-from cvae_core.evaluation.diagnostics.reconstruction import reconstruction_mse
 from cvae_core.evaluation.parts import Outcome, measure
-from cvae_core.evaluation.settings import DiagnosticsConfig
 from cvae_core.evaluation.subject import Subject
+from cvae_core.models import build_model
 from cvae_core.models.contrastive import ContrastiveVAE
 from cvae_core.streams import stream
 from cvae_core.training.fit import FitResult
@@ -88,11 +89,25 @@ def test_kl_and_active_units_are_those_of_a_loop(subject: Subject) -> None:
     assert outcome(subject).metrics["latent/active_units"] == sum(v > 0.01 for v in variances)
 
 
-def test_reconstruction_is_that_of_a_pass_of_its_own(
-    subject: Subject, config: TrialConfig, small: Dataset
+@pytest.mark.parametrize("value_range", ["unit", "symmetric"])
+def test_reconstruction_equals_a_loop_over_images(
+    small: Dataset, value_range: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    alone = reconstruction_mse(subject.model, torch.from_numpy(small.test.pixels), config)
-    assert outcome(subject).metrics["test/reconstruction_mse"] == alone
+    config = TrialConfig.from_settings({"data": {"value_range": value_range}})
+    model = build_model(config, small.image_shape)
+    monkeypatch.setattr(diagnostics, "BATCH", 16)  # the last of 60 is ragged
+    subject = Subject(config, small, model.state_dict(), cache=tmp_path)
+    ours = outcome(subject).metrics["test/reconstruction_mse"]
+    total = 0.0
+    for pixels in small.test.pixels:
+        image = pixels.astype(np.float64) / 255
+        if value_range == "symmetric":
+            image = 2 * image - 1
+        with torch.no_grad():
+            mu, _ = model.encode(torch.from_numpy(image)[None].float())
+            decoded = model.decode(mu)[0].numpy().astype(np.float64)
+        total += ((decoded - image) ** 2).mean()
+    assert ours == pytest.approx(total / 60, rel=1e-5)
 
 
 @pytest.mark.parametrize(("value_range", "divisor"), [("unit", 255), ("symmetric", 256)])

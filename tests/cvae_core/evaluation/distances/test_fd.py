@@ -15,11 +15,11 @@ from cvae_core.data import Dataset, Images
 from cvae_core.errors import AbsentError
 from cvae_core.evaluation.distances import classifier
 from cvae_core.evaluation.distances.classifier import Classifier, file_name, obtain
+from cvae_core.evaluation.distances.declaration import FdConfig
 from cvae_core.evaluation.distances.fd import evaluate, validation_judge
 from cvae_core.evaluation.distances.frechet import frechet_distance, statistics
 from cvae_core.evaluation.metrics import describe
 from cvae_core.evaluation.parts import Outcome, measure
-from cvae_core.evaluation.settings import FdConfig
 from cvae_core.evaluation.subject import Subject
 from cvae_core.training.fit import FitResult
 

@@ -17,10 +17,10 @@ from cvae_core.config import TrialConfig
 from cvae_core.data import Dataset, Images
 from cvae_core.errors import AbsentError, EvaluationError
 from cvae_core.evaluation.distances import inception_weights as weights_module
+from cvae_core.evaluation.distances.declaration import FidConfig
 from cvae_core.evaluation.distances.inception_weights import pytorch_fid_inception
 from cvae_core.evaluation.metrics import describe
 from cvae_core.evaluation.parts import Outcome, measure
-from cvae_core.evaluation.settings import FidConfig
 from cvae_core.evaluation.subject import Subject
 from cvae_core.training.fit import FitResult
 

@@ -13,9 +13,9 @@ from torch import Tensor
 
 from cvae_core.errors import EvaluationError
 from cvae_core.evaluation.distances import inception as module
+from cvae_core.evaluation.distances.declaration import INCEPTION_SHA256, FidConfig
 from cvae_core.evaluation.distances.inception import Inception, load_inception
 from cvae_core.evaluation.distances.inception_weights import pytorch_fid_inception
-from cvae_core.evaluation.settings import INCEPTION_SHA256, FidConfig
 
 
 @pytest.fixture(scope="module")

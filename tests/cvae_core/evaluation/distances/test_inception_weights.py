@@ -16,7 +16,7 @@ import torch
 
 from cvae_core.errors import AbsentError, EvaluationError
 from cvae_core.evaluation.distances import inception_weights as subject
-from cvae_core.evaluation.settings import FidConfig
+from cvae_core.evaluation.distances.declaration import FidConfig
 
 NAME = "pt_inception-2015-12-05-6726825d.pth"
 WRONG = "0" * 64

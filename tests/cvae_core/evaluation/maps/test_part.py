@@ -24,13 +24,13 @@ from cvae_core.config import TrialConfig
 from cvae_core.data import Dataset, Images
 from cvae_core.errors import AbsentError, EvaluationError
 from cvae_core.evaluation.maps import reducer, shared_map, umap_layout
+from cvae_core.evaluation.maps.declaration import UmapConfig
 from cvae_core.evaluation.maps.map_files import limits, one_map
 from cvae_core.evaluation.maps.part import subset
 from cvae_core.evaluation.maps.procrustes import align
 from cvae_core.evaluation.maps.trustworthiness import trustworthiness
 from cvae_core.evaluation.metrics import describe
 from cvae_core.evaluation.parts import Outcome, measure
-from cvae_core.evaluation.settings import UmapConfig
 from cvae_core.evaluation.subject import Subject
 from cvae_core.training.fit import FitResult
 
@@ -161,7 +161,7 @@ def test_the_same_bytes_again_and_in_a_fresh_process(
     np.save(tmp_path / "points.npy", points)
     script = (
         "import sys, numpy, torch; torch.set_num_threads(1)\n"
-        "from cvae_core.evaluation import reducer\n"
+        "from cvae_core.evaluation.maps import reducer\n"
         "*_, last = reducer.reduce(numpy.load(sys.argv[1]), 15, 0.1, [])\n"
         "numpy.save(sys.argv[2], last)"
     )

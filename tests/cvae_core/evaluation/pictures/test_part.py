@@ -15,9 +15,9 @@ from cvae_core.config import TrialConfig
 from cvae_core.data import Dataset, Images
 from cvae_core.evaluation.figures import HEADING
 from cvae_core.evaluation.parts import Outcome, measure
+from cvae_core.evaluation.pictures.declaration import PicturesConfig
 from cvae_core.evaluation.pictures.image_grid import GAP, cells, choose, enlarged, grid
 from cvae_core.evaluation.pictures.part import MARGIN
-from cvae_core.evaluation.settings import PicturesConfig
 from cvae_core.evaluation.subject import Subject
 from cvae_core.models import build_model
 from cvae_core.training.fit import FitResult

@@ -9,20 +9,20 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import confusion_matrix
 from sklearn.neighbors import KNeighborsClassifier
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from cvae_core.config import TrialConfig
-from cvae_core.data import Dataset, Images, split_indices
+from cvae_core.data import Dataset, Images
 from cvae_core.errors import AbsentError, EvaluationError
 from cvae_core.evaluation import progress as waiting
 from cvae_core.evaluation.metrics import METRICS, describe
 from cvae_core.evaluation.parts import Outcome, measure
-from cvae_core.evaluation.probes.probe import probe_predictions, validation_probe
-from cvae_core.evaluation.settings import ProbeConfig
+from cvae_core.evaluation.probes.declaration import ProbeConfig
+from cvae_core.evaluation.probes.probe import probe_predictions
+from cvae_core.evaluation.probes.validation import validation_judge
 from cvae_core.evaluation.subject import Subject
 from cvae_core.training.fit import FitResult
 
@@ -51,12 +51,9 @@ def relabelled(small: Dataset, train: Any = None, test: Any = None) -> Dataset:
 def test_on_validation_it_is_the_probe_of_training(
     make_subject: MakeSubject, config: TrialConfig, small: Dataset, trained: FitResult
 ) -> None:
-    pixels, labels = torch.from_numpy(small.train.pixels), torch.from_numpy(small.train.labels)
-    train, val = split_indices(300, 0.1, 0)
     metrics = probed(make_subject(config, small, trained, split="validation")).metrics
-    assert metrics["val/probe_accuracy"] == validation_probe(
-        trained.model, pixels, labels, train, val, config.data
-    )
+    training = validation_judge(config, small)(trained.model)
+    assert metrics["val/probe_accuracy"] == training["val/probe_accuracy"]
     assert set(metrics) == {
         "val/probe_accuracy",
         "val/probe_accuracy_paper",

@@ -1,0 +1,68 @@
+"""The probe of a model in training: cheap enough to be made every few epochs of a search."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from cvae_core.config import DataConfig, TrialConfig
+from cvae_core.data.dataset import Dataset
+from cvae_core.data.scaling import shared, to_model_range, to_unit
+from cvae_core.data.splits import VALIDATION_FIT, split_indices
+from cvae_core.errors import AbsentError
+from cvae_core.evaluation.probes.probe import probe_accuracy
+from cvae_core.models import VAE
+
+BATCH = 512
+
+
+def validation_judge(config: TrialConfig, data: Dataset) -> Callable[[VAE], dict[str, float]]:
+    """What judges a model in training by ``val/probe_accuracy``, as the part ``probe`` has it.
+
+    Logistic regression is fitted on the latent means of the first 10,000 images of the training
+    part, in the split's fixed order, and scored on validation. The model is put into evaluation
+    mode; its weights and all random streams stay as they are.
+
+    Raises:
+        AbsentError: those training images are all of one class.
+    """
+    pixels, labels = shared(data.train.pixels), data.train.labels
+    train, val = split_indices(
+        len(data.train), config.data.validation_fraction, config.data.split_seed
+    )
+    fit = train[:VALIDATION_FIT]
+    if len(np.unique(labels[fit.numpy()])) < 2:
+        raise AbsentError("the training images are all of one class")
+
+    def judge(model: VAE) -> dict[str, float]:
+        accuracy = probe_accuracy(
+            latent_means(model, pixels, fit, config.data),
+            labels[fit.numpy()],
+            latent_means(model, pixels, val, config.data),
+            labels[val.numpy()],
+        )
+        return {"val/probe_accuracy": accuracy}
+
+    return judge
+
+
+@torch.no_grad()
+def latent_means(
+    model: VAE, pixels: Tensor, indices: Tensor, config: DataConfig
+) -> NDArray[np.float32]:
+    """Posterior means, float32 (N, D), of the chosen images of ``pixels`` (uint8, on the CPU).
+
+    The model is put into evaluation mode.
+    """
+    model.eval()
+    device = next(model.parameters()).device
+    means = []
+    for chunk in indices.split(BATCH):
+        images = to_model_range(to_unit(pixels.index_select(0, chunk).to(device), config), config)
+        means.append(model.encode(images)[0].cpu())
+    joined: NDArray[np.float32] = torch.cat(means).numpy()
+    return joined

@@ -1,0 +1,135 @@
+"""How settings are declared, checked, and read from and written as plain values.
+
+Each setting is declared once, with its default, limits and description; sweep files are validated
+against these declarations and the reference documentation is written from them. A field whose
+metadata says ``only="cvae"`` means nothing to a plain VAE.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from dataclasses import field
+from functools import cache
+from typing import Any, Literal, TypeVar, get_type_hints
+
+from cvae_core.errors import ConfigError
+
+ModelName = Literal["vae", "cvae"]
+T = TypeVar("T")
+
+
+# Each of the many arguments is a word of a declaration, named where it is used.
+def setting(
+    default: Any,
+    doc: str,
+    *,
+    gt: float | None = None,
+    ge: float | None = None,
+    lt: float | None = None,
+    le: float | None = None,
+    only: ModelName | None = None,
+    name: str | None = None,
+    added: bool = False,
+    identity: bool = True,
+) -> Any:
+    """Declare a field: default, description, limits (applied to each item of a tuple).
+
+    ``added`` marks a field that joined after the first release: at its default it is left out of a
+    configuration's identity, so that old trial keys stay what they were. ``identity=False`` marks
+    one that says where something is and not what: it is never part of the identity.
+    """
+    limits = {"gt": gt, "ge": ge, "lt": lt, "le": le}
+    metadata = {
+        "doc": doc,
+        "limits": {k: v for k, v in limits.items() if v is not None},
+        "only": only,
+        "name": name,
+        "added": added,
+        "identity": identity,
+    }
+    return field(default=default, metadata=metadata)
+
+
+def group(default: Any, doc: str, *, only: ModelName | None = None) -> Any:
+    """Declare a group of settings: a frozen dataclass whose fields are settings."""
+    return setting(default, doc, only=only)
+
+
+def setting_name(declared: dataclasses.Field[Any]) -> str:
+    """Name of a field in files and tables (``lambda`` is a keyword in Python, not in YAML)."""
+    return str(declared.metadata.get("name") or declared.name)
+
+
+_COMPARE: dict[str, tuple[Callable[[Any, Any], bool], str]] = {
+    "gt": (lambda value, limit: value > limit, "greater than"),
+    "ge": (lambda value, limit: value >= limit, "at least"),
+    "lt": (lambda value, limit: value < limit, "less than"),
+    "le": (lambda value, limit: value <= limit, "at most"),
+}
+
+
+class Checked:
+    """Checks every declared limit, so that a notebook gets the same protection as a sweep file."""
+
+    def __post_init__(self) -> None:
+        for declared in dataclasses.fields(self):  # type: ignore[arg-type]
+            value = getattr(self, declared.name)
+            if value == ():
+                raise ConfigError(f"{setting_name(declared)} must not be empty")
+            items = value if isinstance(value, tuple) else (value,)
+            for kind, limit in declared.metadata["limits"].items():
+                holds, words = _COMPARE[kind]
+                for item in items:
+                    if item is not None and not holds(item, limit):
+                        raise ConfigError(
+                            f"{setting_name(declared)} must be {words} {limit}, not {item!r}"
+                        )
+
+
+def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Nested union of two mappings; where both have a value, ``above`` has it."""
+    merged = dict(below)
+    for key, value in above.items():
+        if isinstance(value, Mapping) and isinstance(merged.get(key), Mapping):
+            merged[key] = merge(merged[key], value)
+        else:
+            merged[key] = value
+    return merged
+
+
+def build(cls: type[T], settings: Mapping[str, Any]) -> T:
+    """A dataclass of settings from nested plain values under the names that files use.
+
+    Raises:
+        ConfigError: an unknown setting, or a value outside its limits.
+    """
+    declared = {setting_name(f): f for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
+    unknown = set(settings) - set(declared)
+    if unknown:
+        raise ConfigError(f"unknown settings of {cls.__name__}: {', '.join(sorted(unknown))}")
+    hints = _hints(cls)
+    values: dict[str, Any] = {}
+    for name, value in settings.items():
+        hint = hints[declared[name].name]
+        if dataclasses.is_dataclass(hint) and isinstance(value, Mapping):
+            value = build(hint, value)  # type: ignore[arg-type]
+        elif isinstance(value, list):
+            value = tuple(value)
+        elif (
+            isinstance(value, int) and not isinstance(value, bool) and hint in (float, float | None)
+        ):
+            value = float(value)
+        values[declared[name].name] = value
+    return cls(**values)
+
+
+# Evaluating annotations takes longer than all else here, and ledgers hold many trials.
+_hints: Callable[[type], dict[str, Any]] = cache(get_type_hints)
+
+
+def plain(value: Any) -> Any:
+    """A dataclass of settings under the names that files use; tuples become lists."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {setting_name(f): plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    return list(value) if isinstance(value, tuple) else value
