@@ -38,8 +38,12 @@ def ray_up(
     Args:
         rescue: what saves the sweep if Ray dies.
     """
+    from orchestration.engine import ray_patches
     from orchestration.engine.ray_cluster import RaySession
 
+    differs = ray_patches.warning()
+    if differs is not None:
+        console.warning(differs)
     address = request.flags.address
     where = f"the cluster at {address}" if address else "Ray on this machine"
     starting = f"{request.spec.name}: {_what(request, plan)}; starting {where}"

@@ -1,0 +1,42 @@
+"""Ray, up for as long as a sweep is worked on."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from orchestration.engine import ray_cluster, ray_patches
+from orchestration.run.ray_session import ray_up
+from orchestration.terminal.console import Console
+
+
+class StartedError(Exception):
+    pass
+
+
+@pytest.mark.parametrize("text", [None, "this Ray (9.9) is not one of those tested"])
+def test_that_ray_differs_is_said_once_and_it_is_started_all_the_same(
+    text: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def start(*_: Any) -> None:
+        raise StartedError
+
+    monkeypatch.setattr(ray_cluster, "RaySession", start)
+    monkeypatch.setattr(ray_patches, "warning", lambda: text)
+    flags = SimpleNamespace(address=None, max_concurrent=None)
+    spec = SimpleNamespace(name="small", resources=None)
+    request: Any = SimpleNamespace(flags=flags, spec=spec, wish=None, folder=tmp_path)
+    plan: Any = SimpleNamespace(studies=[], size=1)
+    processes: Any = SimpleNamespace(temporary=tmp_path)
+    rescue: Any = None
+    out = io.StringIO()
+    with (
+        pytest.raises(StartedError),
+        ray_up(request, Console(out), plan, {}, processes, rescue),
+    ):
+        pass
+    assert out.getvalue() == ("" if text is None else f"warning: {text}\n")
