@@ -6,12 +6,12 @@ import os
 import runpy
 from collections.abc import Callable
 from importlib import import_module
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import ray
 from ray._private import node, ray_constants, services
-from ray.air.execution import FixedResourceManager
 from ray.air.execution._internal.actor_manager import RayActorManager
 from ray.air.execution._internal.tracked_actor import TrackedActor
 from ray.air.execution._internal.tracked_actor_task import TrackedActorTask
@@ -122,7 +122,8 @@ def test_rays_processes_are_in_sessions_of_their_own() -> None:
 def fail(exception: Exception) -> list[Exception]:
     """What the trial of an actor hears of its call's failure."""
     heard: list[Exception] = []
-    manager = RayActorManager(resource_manager=FixedResourceManager({"CPU": 1}))
+    unused: Any = SimpleNamespace()  # Ray's own ones start a Ray
+    manager = RayActorManager(resource_manager=unused)
     manager._cleanup_actor = lambda tracked_actor: None  # type: ignore[method-assign]
     task = TrackedActorTask(TrackedActor("a"), on_error=lambda _, error: heard.append(error))
     # By name, as Tune calls it.
