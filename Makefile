@@ -3,7 +3,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: setup demo test check bench faults clean
+.PHONY: setup demo test unit e2e check compat bench faults clean
 
 # Reinstalled whenever what it is made of changes.
 $(VENV)/installed: pyproject.toml constraints.txt
@@ -20,9 +20,13 @@ setup: $(VENV)/installed-test
 demo: $(VENV)/installed
 	$(BIN)/cvae-sweep run sweeps/digits_beta.yaml
 
-# Whole programs, with Ray and servers, have the machine for themselves.
-test: $(VENV)/installed-test
+test: unit e2e
+
+unit: $(VENV)/installed-test
 	$(BIN)/python -m pytest -n 2 --dist worksteal --ignore tests/e2e --ignore tests/faults
+
+# Whole programs, with Ray and servers, have the machine for themselves.
+e2e: $(VENV)/installed-test
 	$(BIN)/python -m pytest tests/e2e tests/faults
 
 check: $(VENV)/installed-test
@@ -32,6 +36,10 @@ check: $(VENV)/installed-test
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/cvae-sweep validate sweeps/*.yaml
 	$(BIN)/python docs/generate.py --check
+
+# The oldest and the newest versions that pyproject.toml allows; half an hour and 8 GB.
+compat:
+	python3 -m tests.compat
 
 bench: $(VENV)/installed-test
 	$(BIN)/python benchmarks/train_step.py --check
@@ -45,4 +53,4 @@ faults: $(VENV)/installed-test
 	$(BIN)/python -m tests.faults --sweeps $(N) --kills $(KILLS) $(if $(SEED),--seed $(SEED))
 
 clean:
-	rm -rf $(VENV) runs
+	rm -rf $(VENV) .compat runs

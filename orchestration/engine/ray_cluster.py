@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import psutil
 import ray
-from ray._private import ray_constants, services, worker
 
+from orchestration.engine import ray_patches
 from orchestration.engine.object_store import object_store_bytes
 from orchestration.errors import UserError
 from orchestration.signals import reset_handlers
@@ -27,24 +27,8 @@ os.environ.update(
 )
 
 CONNECT_TIMEOUT_S = 5.0
-CLUSTERS = ray_constants.ENABLE_RAY_CLUSTER
-"""Whether Ray lets machines find each other here; else it has the loopback address alone."""
 HEAD = ("gcs_server", "raylet")
 """Names of the processes without which a local Ray is none; nothing is ended by its name."""
-
-
-class _Apart(services.ConsolePopen):
-    """A process of Ray's, in a session of its own.
-
-    A signal to this program's process group, such as that of a terminal whose window is closed,
-    would else end Ray while this program is still ending its work.
-    """
-
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options, start_new_session=True)
-
-
-services.ConsolePopen = _Apart  # type: ignore[misc]
 
 
 @dataclass(frozen=True)
@@ -110,9 +94,10 @@ class RaySession:
         # Of a Ray that has died under this process the dead remain its children.
         before = psutil.Process().children()
         # A local Ray would else listen on every network.
-        ray_constants.ENABLE_RAY_CLUSTER = CLUSTERS and self._address is not None
+        reach = nullcontext() if self._address else ray_patches.loopback_alone()
         try:
-            ray.init(**options)
+            with reach:
+                ray.init(**options)
         except (ConnectionError, RuntimeError, ValueError, OSError, TimeoutError) as error:
             self.stop()
             where = f"the Ray cluster at {self._address}" if self._address else "a local Ray"
@@ -130,19 +115,7 @@ class RaySession:
             raise
 
     def stop(self) -> None:
-        """Leave Ray; a local one ends. Call in the main thread.
-
-        On its way out Ray takes the handler of SIGTERM away, seconds before it has ended.
-        """
-        node = worker._global_node
-        if node is not None:
-            kill = node.kill_all_processes
-
-            def kill_all(*arguments: Any, **options: Any) -> None:
-                reset_handlers()
-                kill(*arguments, **options)
-
-            node.kill_all_processes = kill_all
+        """Leave Ray; a local one ends. Call in the main thread."""
         ray.shutdown()
         reset_handlers()
 

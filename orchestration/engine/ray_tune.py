@@ -13,8 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from ray import tune
-from ray.air.execution._internal import actor_manager
-from ray.exceptions import OutOfMemoryError, RayActorError
 from ray.tune import Callback, Stopper, Trainable
 from ray.tune.search import Searcher
 
@@ -39,21 +37,6 @@ os.environ.update(
     TUNE_PRINT_ALL_TRIAL_ERRORS="0",
     TUNE_WARN_INSUFFICENT_RESOURCE_THRESHOLD_S="1000000000",
 )
-
-_task_failed = actor_manager.RayActorManager._actor_task_failed
-
-
-def _actor_task_failed(self: Any, tracked_actor_task: Any, exception: Exception) -> None:
-    """What Tune does when a call of an actor fails: by one kind of error it ends the whole sweep.
-
-    An actor that Ray's memory monitor has killed is a dead actor like any other.
-    """
-    if isinstance(exception, OutOfMemoryError):
-        exception = RayActorError(error_msg=str(exception))
-    _task_failed(self, tracked_actor_task, exception)
-
-
-actor_manager.RayActorManager._actor_task_failed = _actor_task_failed  # type: ignore
 
 
 class TrialActor(Trainable):

@@ -24,11 +24,15 @@ def start_ray(run: SweepRun, processes: ProcessRecord) -> Iterator[Engine]:
         run: that is worked on; it is begun anew where Ray dies under it.
         processes: the record of those that Ray starts.
     """
+    from orchestration.engine import ray_patches
     from orchestration.engine.ray_cluster import RaySession
 
     request, console = run.request, run.console
     address, resources = request.flags.address, request.spec.resources
     to_do = in_words(request, run.plan, run.ledger)
+    differs = ray_patches.warning()
+    if differs is not None:
+        console.warning(differs)
     where = f"the cluster at {address}" if address else "Ray on this machine"
     session = RaySession(
         address, resources, request.flags.max_concurrent, run.data.nbytes, processes.temporary

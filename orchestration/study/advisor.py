@@ -151,7 +151,8 @@ class Advisor:
     def tell(self, number: int, outcome: Outcome) -> None:
         """What came of an ask that was running."""
         state = self._state(outcome)
-        trial_id = self._storage.get_trial_id_from_study_id_trial_number(0, number)
+        study_id = self._storage.get_study_id_from_name(NAME)
+        trial_id = self._storage.get_trial_id_from_study_id_trial_number(study_id, number)
         for epoch, value in _intermediate(outcome, state).items():
             self._storage.set_trial_intermediate_value(trial_id, epoch, value)
         self._storage.set_trial_state_values(trial_id, state, _values(outcome, state))
