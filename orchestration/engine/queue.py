@@ -9,15 +9,15 @@ from typing import Any
 
 from cvae_core.config import TrialConfig
 from cvae_core.evaluation.parts import PARTS
-from orchestration.engine.early_stopping import decision_epochs_of
-from orchestration.engine.jobs import Job
+from orchestration.engine.job_making import JobMaker
+from orchestration.engine.job_records import begin_attempt, lose_attempt, note_not_measured
+from orchestration.engine.jobs import EvaluateJob, Job, SharedMapJob, TrainJob
 from orchestration.engine.retries import OUT_OF_MEMORY, Clock, Waiting, losses_in_a_row, wait_s
-from orchestration.ledger.documents import Attempt, Evaluated, Failure, Trial, end_attempt
+from orchestration.ledger.documents import Failure, Trial
 from orchestration.ledger.ledger import Ledger
-from orchestration.ledger.names import names_in
 from orchestration.plan.evaluation_tasks import TRAINED, Task, Wish, open_tasks, tasks_of
 from orchestration.plan.plan import Plan
-from orchestration.plan.shared_map_tasks import newest, shared_tasks
+from orchestration.plan.shared_map_tasks import shared_tasks
 from orchestration.spec.sweep import SweepSpec
 from orchestration.study.asking import Searching
 
@@ -56,8 +56,8 @@ class Queue:
         self._evaluate: deque[Task] = deque()
         self._out: list[Job] = []
         self._waiting = Waiting(clock)
-        self._lost: Counter[tuple[str, str]] = Counter()
-        """Losses of which no attempt tells: of evaluations, by trial and entry."""
+        self._lost: Counter[str] = Counter()
+        """Losses of which no attempt tells: of evaluations, by the folder of their files."""
         self._damaged: Counter[str] = Counter()
         self._preparing: set[tuple[str, str]] = set()
         self._prepared: set[tuple[str, str]] = set()
@@ -72,7 +72,7 @@ class Queue:
             if trial.state == "pending" and wish is None:
                 self._train.append(trial.key)
             self._enlist_evaluations(trial)
-        self._names = names_in(ledger)
+        self._make = JobMaker(spec, ledger)
         self._train = deque(sorted(self._train, key=self._turn))
 
     def _turn(self, key: str) -> tuple[bool, str]:
@@ -117,17 +117,17 @@ class Queue:
 
     def next(self) -> Job | None:
         """The next job; None where there is none at the moment."""
-        job = None
+        job: Job | None = None
         if self.closed or (self.at_once is not None and len(self._out) >= self.at_once):
             return None
         self._put_in_line(self._waiting.due())
         task = self._next_task()
         if task is not None:
-            job = self._evaluation(task)
+            job = self._make.evaluate(task)
         elif (key := self._next_trial()) is not None:
-            job = self._training(key)
+            job = self._make.train(key)
         elif not self._evaluate and not self._out and not self._waiting:
-            job = self._of_the_sweep()
+            job = self._shared_map()
         if job is not None:
             self._out.append(job)
         return job
@@ -150,31 +150,10 @@ class Queue:
         kept = self._waiting.trains() if ordered else 0
         return kept > 0 and len(self._out) + kept >= (self.at_once or 1)
 
-    def _of_the_sweep(self) -> Job | None:
+    def _shared_map(self) -> SharedMapJob | None:
         """A job about all trials, once each has been evaluated alone."""
         tasks = shared_tasks(self._ledger, self._spec.evaluation, self._wish)
-        if not tasks:
-            return None
-        trials = [
-            {
-                "key": trial.key,
-                "label": self._names.name(TrialConfig.from_settings(trial.config)),
-                "config": trial.config,
-                "checkpoint": newest(trial),
-            }
-            for trial in tasks[0].trials
-        ]
-        return Job(
-            kind="evaluate",
-            key="",
-            config={},
-            attempt=1,
-            checkpoints=[],
-            part="umap",
-            entry=tasks[0].entry,
-            settings=tasks[0].settings,
-            trials=trials,
-        )
+        return self._make.shared_map(tasks[0]) if tasks else None
 
     def _next_task(self) -> Task | None:
         """The first evaluation that need not wait for what another one prepares right now."""
@@ -197,50 +176,52 @@ class Queue:
 
     def begun(self, job: Job) -> None:
         """A worker has taken a job up."""
-        if job.kind == "train":
-            from_epoch = job.checkpoints[0]["epoch"] if job.checkpoints else 0
-            attempt = Attempt(number=job.attempt, from_epoch=from_epoch, began=time.time())
-
-            def begin(trial: Trial) -> None:
-                trial.state = "running"
-                trial.error = None
-                trial.attempts.append(attempt)
-
-            self._ledger.change(job.key, begin)
+        if isinstance(job, TrainJob):
+            begin_attempt(self._ledger, job)
 
     def ended(self, job: Job) -> None:
         """A job has come to its end, well or not; what follows from it is put in line."""
         self._out.remove(job)
-        if not job.key:
-            return
-        trial = self._ledger.trials[job.key]
-        shared = self._shares(job.key, job.part) if job.kind == "evaluate" else None
+        match job:
+            case TrainJob():
+                self._training_ended(self._ledger.trials[job.key])
+            case EvaluateJob():
+                self._evaluation_ended(job)
+            case SharedMapJob():
+                pass  # nothing waits for it
+
+    def _training_ended(self, trial: Trial) -> None:
+        if trial.state in ("finished", "stopped"):
+            self._enlist_evaluations(trial)
+        if trial.state == "pending" and not self._waiting.trains(trial.key):
+            self._train.appendleft(trial.key)
+        if trial.state != "pending" and self._searching is not None:
+            self._searching.ended(trial.key)
+
+    def _evaluation_ended(self, job: EvaluateJob) -> None:
+        shared = self._shares(job.key, job.part)
         if shared is not None:
             self._preparing.discard(shared)
             # An older outcome may still stand there when the worker was lost.
-            done = trial.evaluations.get(job.entry)
+            done = self._ledger.trials[job.key].evaluations.get(job.entry)
             if done is not None and done.settings == job.settings:
                 self._prepared.add(shared)
-        if job.kind == "train" and trial.state in ("finished", "stopped"):
-            self._enlist_evaluations(trial)
-        waits = self._waiting.trains(job.key) > 0
-        if job.kind == "train" and trial.state == "pending" and not waits:
-            self._train.appendleft(job.key)
-        if job.kind == "train" and trial.state != "pending" and self._searching is not None:
-            self._searching.ended(job.key)
 
-    def train_again(self, job: Job) -> bool:
+    def train_again(self, job: EvaluateJob | SharedMapJob) -> bool:
         """A trained trial's last checkpoint turned out to be damaged: go on from an older one.
 
-        Of an evaluation of all trials those are meant whose last checkpoints are damaged.
+        Of a map of trials those are meant whose last checkpoints are damaged.
 
         Returns:
             Whether that is to be done; what was evaluated stays.
         """
-        if "@" in job.entry or self._wish is not None:
+        if self._wish is not None:
             return False
-        shown = [each for each in job.trials if not self._ledger.is_intact(each["checkpoint"])]
-        keys = [job.key] if job.key else [each["key"] for each in shown]
+        if isinstance(job, EvaluateJob):
+            keys = [] if job.is_of_an_epoch else [job.key]
+        else:
+            intact = self._ledger.is_intact
+            keys = [each["key"] for each in job.trials if not intact(each["checkpoint"])]
         trained_on = [self._train_on(key) for key in keys]
         return bool(keys) and all(trained_on)
 
@@ -289,74 +270,24 @@ class Queue:
             seconds = 0.0 if free else wait_s(losses)
             failure = failure.model_copy(update={"again_s": seconds})
             self._waiting.add(job, seconds)
-        if job.kind == "train":
-
-            def lose(trial: Trial) -> None:
-                if trial.state == "running":
-                    attempt = trial.attempts[-1]
-                    attempt.worker = attempt.worker or worker or {}
-                    attempt.failure = failure.model_copy(update={"traceback": ""})
-                end_attempt(trial, "lost", "pending" if again else "failed", counted=counted)
-                trial.error = failure
-
-            self._ledger.change(job.key, lose)
+        if isinstance(job, TrainJob):
+            lose_attempt(self._ledger, job, failure, worker or {}, counted=counted)
         elif not again:
-            evaluated = Evaluated(state="failed", settings=job.settings, error=failure)
-            self._ledger.note_evaluation(job.key, job.entry, evaluated)
+            note_not_measured(self._ledger, job, failure)
         self.ended(job)
         return failure
 
     def _losses(self, job: Job, *, counted: bool) -> int:
         """How often a job was lost in a row, this time included if it counts."""
-        if job.kind == "train" and self._ledger.trials[job.key].state == "running":
+        if isinstance(job, TrainJob):
             return losses_in_a_row(self._ledger.trials[job.key]) - (not counted)
-        self._lost[job.key, job.entry] += counted
-        return self._lost[job.key, job.entry]
+        self._lost[job.artifacts] += counted
+        return self._lost[job.artifacts]
 
     def _put_in_line(self, jobs: list[Job]) -> None:
         """Trials that have waited come first now; evaluations come again, all before trials."""
-        self._train.extendleft(job.key for job in reversed(jobs) if job.kind == "train")
-        # A job about the whole sweep has no key: it is found by itself.
-        for job in (job for job in jobs if job.kind == "evaluate" and job.key):
+        self._train.extendleft(job.key for job in reversed(jobs) if isinstance(job, TrainJob))
+        # A map of all trials is found by itself.
+        for job in (job for job in jobs if isinstance(job, EvaluateJob)):
             tasks = tasks_of(self._ledger.trials[job.key], self._spec.evaluation, self._wish)
             self._evaluate.extend(task for task in tasks if task.entry == job.entry)
-
-    def _training(self, key: str) -> Job:
-        trial = self._ledger.trials[key]
-        return Job(
-            kind="train",
-            key=key,
-            config=trial.config,
-            attempt=len(trial.attempts) + 1,
-            checkpoints=_newest_first(trial),
-            probe_every=self._spec.evaluation.probe_every,
-            fd_every=self._spec.evaluation.fd_every,
-            decision_epochs=decision_epochs_of(self._spec, self._ledger, trial),
-            decision_metric=self._spec.scheduler.metric if self._spec.scheduler else "",
-            settings=self._spec.evaluation.wanted(("fd",))["fd"],
-            every_epochs=self._spec.checkpoints.every_epochs,
-            min_interval_s=self._spec.checkpoints.min_interval_s,
-        )
-
-    def _evaluation(self, task: Task) -> Job:
-        trial = self._ledger.trials[task.key]
-        ref = task.checkpoint
-        return Job(
-            kind="evaluate",
-            key=task.key,
-            config=trial.config,
-            attempt=len(trial.attempts),
-            checkpoints=_newest_first(trial)[:1] if ref is None else [ref.model_dump(mode="json")],
-            part=task.part,
-            entry=task.entry,
-            settings=task.settings,
-            label=self._names.name(TrialConfig.from_settings(trial.config)),
-            epochs=[epoch.model_dump(mode="json") for epoch in trial.epochs]
-            if PARTS[task.part].curves
-            else [],
-        )
-
-
-def _newest_first(trial: Trial) -> list[dict[str, object]]:
-    refs = sorted(trial.checkpoints, key=lambda ref: ref.epoch, reverse=True)
-    return [ref.model_dump(mode="json") for ref in refs]

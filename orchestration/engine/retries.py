@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from orchestration.engine.jobs import Job
+from orchestration.engine.jobs import Job, TrainJob
 from orchestration.ledger.documents import Trial
 from orchestration.ledger.paths import is_of_attempt
 
@@ -72,7 +72,8 @@ class Waiting:
 
     def trains(self, key: str | None = None) -> int:
         """How many of them train a trial, this one or any."""
-        return sum(job.kind == "train" and key in (None, job.key) for _, job in self._jobs)
+        trains = [job for _, job in self._jobs if isinstance(job, TrainJob)]
+        return sum(key in (None, job.key) for job in trains)
 
     @property
     def pause(self) -> float | None:

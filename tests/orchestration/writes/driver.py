@@ -15,8 +15,9 @@ import pytest
 
 from cvae_core.data import Dataset
 from orchestration.engine.in_process import run_in_process
-from orchestration.engine.jobs import Job, Report
+from orchestration.engine.jobs import Job, SharedMapJob, TrainJob
 from orchestration.engine.queue import Queue
+from orchestration.engine.reports import EpochReport, ProgressReport, Report
 from orchestration.engine.results import Results
 from orchestration.engine.worker import Worker
 from orchestration.ledger.ledger import Ledger
@@ -117,10 +118,17 @@ class Driver:
 
             def step(self) -> Report:
                 report = super().step()
-                if report.kind == "epoch" and report.epoch is not None:
-                    work.trained.append((self.job.key, report.epoch["epoch"]))
-                elif report.final:
-                    work.ended.append((self.job.key, self.job.entry))
+                match self.job, report:
+                    case _, ProgressReport():
+                        pass
+                    case TrainJob(key), EpochReport(epoch=dict(record)):
+                        work.trained.append((key, record["epoch"]))
+                    case TrainJob(key), _:
+                        work.ended.append((key, ""))
+                    case SharedMapJob(entry=entry), _:
+                        work.ended.append(("", entry))
+                    case job, _:
+                        work.ended.append((job.key, job.entry))
                 return report
 
         run_in_process(queue, results, Counting(datasets, folder, threads=1, gpu=False))
