@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
-from collections import Counter, deque
 from typing import Any
 
-from cvae_core.config import TrialConfig
-from cvae_core.evaluation.parts import PARTS
+from orchestration.engine.evaluation_line import EvaluationLine
 from orchestration.engine.job_making import JobMaker
 from orchestration.engine.job_records import begin_attempt, lose_attempt, note_not_measured
 from orchestration.engine.jobs import EvaluateJob, Job, SharedMapJob, TrainJob
-from orchestration.engine.retries import OUT_OF_MEMORY, Clock, Waiting, losses_in_a_row, wait_s
+from orchestration.engine.retries import OUT_OF_MEMORY, Clock, Retries
+from orchestration.engine.trial_line import TrialLine
 from orchestration.ledger.documents import Failure, Trial
 from orchestration.ledger.ledger import Ledger
-from orchestration.plan.evaluation_tasks import TRAINED, Task, Wish, open_tasks, tasks_of
+from orchestration.plan.evaluation_tasks import TRAINED, Wish
 from orchestration.plan.plan import Plan
-from orchestration.plan.shared_map_tasks import shared_tasks
+from orchestration.plan.shared_map_tasks import SharedTask, shared_tasks
 from orchestration.spec.sweep import SweepSpec
-from orchestration.study.asking import Searching
 
 
 class Queue:
-    """Jobs of a sweep: evaluations of trained trials first, then trials in the plan's order.
-
-    Where a scheduler stops trials, those of a grid come in an order that is drawn.
+    """Jobs of a sweep: evaluations of trained trials first, then trials, at last maps of all.
 
     Args:
         spec: of the sweep.
@@ -49,66 +44,40 @@ class Queue:
         self._spec = spec
         self._ledger = ledger
         self._wish = wish
-        self._searching = (
-            Searching(spec, plan.studies, ledger) if plan.studies and wish is None else None
-        )
-        self._train: deque[str] = deque()
-        self._evaluate: deque[Task] = deque()
+        for key, config in plan.trials.items():
+            if key not in ledger.trials:
+                ledger.save(Trial(key=key, config=config.to_settings()))
+        self._trials = TrialLine(spec, ledger, plan.studies, train=wish is None)
+        self._evaluations = EvaluationLine(ledger, spec.evaluation, wish)
+        for trial in ledger.planned():
+            self._evaluations.add(trial)
+        self._retries = Retries(spec.retries, ledger, clock)
+        self._make = JobMaker(spec, ledger)
         self._out: list[Job] = []
-        self._waiting = Waiting(clock)
-        self._lost: Counter[str] = Counter()
-        """Losses of which no attempt tells: of evaluations, by the folder of their files."""
-        self._damaged: Counter[str] = Counter()
-        self._preparing: set[tuple[str, str]] = set()
-        self._prepared: set[tuple[str, str]] = set()
         self.closed = False
         """Set to hand out nothing more; jobs under way may end."""
         self.at_once = slots
         """How many jobs may be under way at once; fewer than at first when memory has run out."""
-        for key, config in plan.trials.items():
-            if key not in ledger.trials:
-                ledger.save(Trial(key=key, config=config.to_settings()))
-        for trial in ledger.planned():
-            if trial.state == "pending" and wish is None:
-                self._train.append(trial.key)
-            self._enlist_evaluations(trial)
-        self._make = JobMaker(spec, ledger)
-        self._train = deque(sorted(self._train, key=self._turn))
-
-    def _turn(self, key: str) -> tuple[bool, str]:
-        """Where a trial stands in line: begun ones first; with a scheduler the others shuffled."""
-        begun, scheduler = bool(self._ledger.trials[key].attempts), self._spec.scheduler
-        if scheduler is None or self._searching is not None:
-            return not begun, ""
-        # From the worst to the best, hardly any would ever be stopped.
-        return not begun, hashlib.sha256(f"{scheduler.seed} {key}".encode()).hexdigest()
-
-    def _enlist_evaluations(self, trial: Trial) -> None:
-        self._evaluate.extend(open_tasks(trial, self._spec.evaluation, self._wish))
 
     @property
     def done(self) -> bool:
         """Whether nothing is left and nothing is under way."""
         if self._out:
             return False
-        left = self._train or self._evaluate or self._waiting or not self._asked_all
-        return self.closed or not (
-            left or shared_tasks(self._ledger, self._spec.evaluation, self._wish)
-        )
+        return self.closed or (self._all_done_alone and not self._shared_tasks())
 
     @property
-    def _asked_all(self) -> bool:
-        return self._searching is None or self._searching.done
+    def _all_done_alone(self) -> bool:
+        """Whether nothing is left to be done for any trial alone."""
+        return self._trials.is_empty and self._evaluations.is_empty and not self._retries
 
-    @property
-    def waiting(self) -> int:
-        """Trials that still wait for a worker."""
-        return len(self._train) + self._waiting.trains()
+    def _shared_tasks(self) -> list[SharedTask]:
+        return shared_tasks(self._ledger, self._spec.evaluation, self._wish)
 
     @property
     def pause(self) -> float | None:
         """Seconds until the next retry is due; None: none is to come."""
-        return self._waiting.pause
+        return self._retries.pause
 
     @property
     def under_way(self) -> list[Job]:
@@ -117,28 +86,25 @@ class Queue:
 
     def next(self) -> Job | None:
         """The next job; None where there is none at the moment."""
-        job: Job | None = None
         if self.closed or (self.at_once is not None and len(self._out) >= self.at_once):
             return None
-        self._put_in_line(self._waiting.due())
-        task = self._next_task()
-        if task is not None:
-            job = self._make.evaluate(task)
-        elif (key := self._next_trial()) is not None:
-            job = self._make.train(key)
-        elif not self._evaluate and not self._out and not self._waiting:
-            job = self._shared_map()
+        self._put_in_line(self._retries.due())
+        job = self._next()
         if job is not None:
             self._out.append(job)
         return job
 
-    def _next_trial(self) -> str | None:
-        """A trial that waits; else one that a study asks for."""
-        if self._place_is_kept:
+    def _next(self) -> Job | None:
+        task = self._evaluations.next()
+        if task is not None:
+            return self._make.evaluate(task)
+        key = None if self._place_is_kept else self._trials.next()
+        if key is not None:
+            return self._make.train(key)
+        if self._out or not self._all_done_alone:
             return None
-        if self._train:
-            return self._train.popleft()
-        return None if self._searching is None else self._searching.next()
+        maps = self._shared_tasks()
+        return self._make.shared_map(maps[0]) if maps else None
 
     @property
     def _place_is_kept(self) -> bool:
@@ -146,33 +112,15 @@ class Queue:
 
         What a study suggests and a scheduler decides depends on the order in which trials come.
         """
-        ordered = self._searching is not None or self._spec.scheduler is not None
-        kept = self._waiting.trains() if ordered else 0
+        kept = self._retries.trains() if self._trials.order_matters else 0
         return kept > 0 and len(self._out) + kept >= (self.at_once or 1)
 
-    def _shared_map(self) -> SharedMapJob | None:
-        """A job about all trials, once each has been evaluated alone."""
-        tasks = shared_tasks(self._ledger, self._spec.evaluation, self._wish)
-        return self._make.shared_map(tasks[0]) if tasks else None
-
-    def _next_task(self) -> Task | None:
-        """The first evaluation that need not wait for what another one prepares right now."""
-        for task in self._evaluate:
-            shared = self._shares(task.key, task.part)
-            if shared is not None and shared not in self._prepared:
-                if shared in self._preparing:
-                    continue
-                self._preparing.add(shared)
-            self._evaluate.remove(task)
-            return task
-        return None
-
-    def _shares(self, key: str, part: str) -> tuple[str, str] | None:
-        """What the first evaluation of its kind prepares for the others; None: nothing."""
-        if not PARTS[part].prepares:
-            return None
-        config = TrialConfig.from_settings(self._ledger.trials[key].config)
-        return part, config.data.dataset
+    def _put_in_line(self, jobs: list[Job]) -> None:
+        """Trials that have waited come first now; evaluations come again, all before trials."""
+        self._trials.put_first([job.key for job in jobs if isinstance(job, TrainJob)])
+        for job in jobs:  # a map of all trials is found by itself
+            if isinstance(job, EvaluateJob):
+                self._evaluations.add_again(job)
 
     def begun(self, job: Job) -> None:
         """A worker has taken a job up."""
@@ -182,30 +130,15 @@ class Queue:
     def ended(self, job: Job) -> None:
         """A job has come to its end, well or not; what follows from it is put in line."""
         self._out.remove(job)
-        match job:
-            case TrainJob():
-                self._training_ended(self._ledger.trials[job.key])
-            case EvaluateJob():
-                self._evaluation_ended(job)
-            case SharedMapJob():
-                pass  # nothing waits for it
-
-    def _training_ended(self, trial: Trial) -> None:
-        if trial.state in ("finished", "stopped"):
-            self._enlist_evaluations(trial)
-        if trial.state == "pending" and not self._waiting.trains(trial.key):
-            self._train.appendleft(trial.key)
-        if trial.state != "pending" and self._searching is not None:
-            self._searching.ended(trial.key)
-
-    def _evaluation_ended(self, job: EvaluateJob) -> None:
-        shared = self._shares(job.key, job.part)
-        if shared is not None:
-            self._preparing.discard(shared)
-            # An older outcome may still stand there when the worker was lost.
-            done = self._ledger.trials[job.key].evaluations.get(job.entry)
-            if done is not None and done.settings == job.settings:
-                self._prepared.add(shared)
+        if isinstance(job, EvaluateJob):
+            self._evaluations.ended(job)
+        elif isinstance(job, TrainJob):
+            trial = self._ledger.trials[job.key]
+            self._evaluations.add(trial)
+            if trial.state != "pending":
+                self._trials.ended(trial)
+            elif not self._retries.trains(job.key):
+                self._trials.put_first([job.key])
 
     def train_again(self, job: EvaluateJob | SharedMapJob) -> bool:
         """A trained trial's last checkpoint turned out to be damaged: go on from an older one.
@@ -227,14 +160,11 @@ class Queue:
 
     def _train_on(self, key: str) -> bool:
         if self._ledger.trials[key].state in TRAINED:
-            self._damaged[key] += 1
-            if self._damaged[key] > self._spec.retries:
+            if not self._retries.allows_another_training(key):
                 return False
             self._ledger.change(key, lambda t: setattr(t, "state", "pending"))
-            self._evaluate = deque(task for task in self._evaluate if task.key != key)
-            self._train.appendleft(key)
-            if self._searching is not None:
-                self._searching.again(key)
+            self._evaluations.drop(key)
+            self._trials.again(key)
         return True
 
     def lost(
@@ -259,35 +189,22 @@ class Queue:
         Returns:
             The failure with what follows from it.
         """
-        free = not counted
-        if failure.kind == OUT_OF_MEMORY and counted and len(self._out) > 1:
-            self.at_once = max(1, min(self.at_once or len(self._out), len(self._out)) - 1)
-            failure = failure.model_copy(update={"at_once": self.at_once})
-            counted = False
-        losses = self._losses(job, counted=counted)
-        again = free or 0 < self._spec.retries >= losses
-        if again:
-            seconds = 0.0 if free else wait_s(losses)
-            failure = failure.model_copy(update={"again_s": seconds})
-            self._waiting.add(job, seconds)
+        follows: dict[str, Any] = {}
+        if not counted:
+            follows["again_s"] = self._retries.put_back(job)
+        else:
+            if failure.kind == OUT_OF_MEMORY and len(self._out) > 1:
+                follows["at_once"] = self.at_once = self._fewer_at_once()
+                counted = False
+            follows["again_s"] = self._retries.put_off(job, counted=counted)
+        failure = failure.model_copy(update=follows)
         if isinstance(job, TrainJob):
             lose_attempt(self._ledger, job, failure, worker or {}, counted=counted)
-        elif not again:
+        elif failure.again_s is None:
             note_not_measured(self._ledger, job, failure)
         self.ended(job)
         return failure
 
-    def _losses(self, job: Job, *, counted: bool) -> int:
-        """How often a job was lost in a row, this time included if it counts."""
-        if isinstance(job, TrainJob):
-            return losses_in_a_row(self._ledger.trials[job.key]) - (not counted)
-        self._lost[job.artifacts] += counted
-        return self._lost[job.artifacts]
-
-    def _put_in_line(self, jobs: list[Job]) -> None:
-        """Trials that have waited come first now; evaluations come again, all before trials."""
-        self._train.extendleft(job.key for job in reversed(jobs) if isinstance(job, TrainJob))
-        # A map of all trials is found by itself.
-        for job in (job for job in jobs if isinstance(job, EvaluateJob)):
-            tasks = tasks_of(self._ledger.trials[job.key], self._spec.evaluation, self._wish)
-            self._evaluate.extend(task for task in tasks if task.entry == job.entry)
+    def _fewer_at_once(self) -> int:
+        under_way = len(self._out)
+        return max(1, min(self.at_once or under_way, under_way) - 1)

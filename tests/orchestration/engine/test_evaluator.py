@@ -130,6 +130,7 @@ def test_a_failed_part_is_tried_again_by_wish_alone(
         failed = sweep.run()
     for trial in failed.values():
         assert trial.evaluations["diagnostics"].state == "failed"
+        assert trial.evaluations["diagnostics"].seconds is None, "the time left is told by others"
         assert trial.state == "finished"
         # What was measured with the settings before stays until there is something new.
         assert "latent/active_units" in trial.metrics

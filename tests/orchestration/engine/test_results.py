@@ -238,5 +238,20 @@ def test_a_stop_that_cannot_be_written_down_waits_for_nothing(
     assert results.report(job, replace(epoch_report(sweep, job, 1), checkpoint=None)) is True
 
 
-def full(*_: Any) -> None:
+@pytest.mark.parametrize("kind", ["worker lost", "error"])
+def test_where_nothing_can_be_written_a_lost_worker_ends_everything(
+    local_sweep: LocalSweep, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    sweep = local_sweep()
+    _, queue, results, job = begin(sweep)
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "write_document", full)
+        results.lost(job, Failure(kind=kind, message="killed"))
+    assert str(results.broken) == "the disk is full"
+    assert queue.closed
+    results.lost(job, Failure(kind=kind, message="killed"))
+    assert Ledger.open(sweep.folder).trials[job.key].state == "running"
+
+
+def full(*_: Any, **__: Any) -> None:
     raise StorageError("the disk is full")
