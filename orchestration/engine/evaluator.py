@@ -10,13 +10,14 @@ from typing import Any, Literal
 
 from cvae_core.config import TrialConfig
 from cvae_core.data import Dataset
-from cvae_core.errors import CheckpointError, EvaluationError
+from cvae_core.errors import AbsentError, CheckpointError, EvaluationError
 from cvae_core.evaluation.parts import Outcome, measure
 from cvae_core.evaluation.subject import Subject
 from cvae_core.training.checkpoint import Checkpoint, read_checkpoint, sha256
 from orchestration import store
 from orchestration.caches import cache_folder
-from orchestration.engine.jobs import Job, Report
+from orchestration.engine.jobs import EvaluateJob, SharedMapJob
+from orchestration.engine.reports import AbsentReport, EvaluationReport, ProgressReport
 from orchestration.errors import StorageError
 from orchestration.spec.evaluation import part_settings
 
@@ -33,16 +34,12 @@ class Evaluator:
         datasets: by ``DataConfig.dataset``.
         folder: the sweep's.
         device: as PyTorch names it.
-        about: what reports say of the worker.
     """
 
-    def __init__(
-        self, datasets: Mapping[str, Dataset], folder: Path, device: str, about: dict[str, Any]
-    ) -> None:
+    def __init__(self, datasets: Mapping[str, Dataset], folder: Path, device: str) -> None:
         self._datasets = datasets
         self._folder = folder
         self._device = device
-        self._about = about
         self._measuring: _Measuring | None = None
         self._judged: tuple[tuple[str, str, bool], Subject] | None = None
         self.cache = cache_folder() / "evaluation"
@@ -65,33 +62,36 @@ class Evaluator:
             if not path.is_file() or path.read_bytes() != content:
                 store.write_bytes(path, content)
 
-    def step(self, job: Job) -> Report:
+    def step(
+        self, job: EvaluateJob | SharedMapJob
+    ) -> ProgressReport | EvaluationReport | AbsentReport:
         """Some seconds of a part; with the last of them its outcome, its files written."""
-        if self._measuring is None:
-            self._measuring = _Measuring(self._steps(job))
-        done = self._measuring.go_on()
+        try:
+            if self._measuring is None:
+                self._measuring = _Measuring(self._steps(job))
+            done = self._measuring.go_on()
+        except AbsentError as error:
+            self.drop()
+            return AbsentReport(str(error))
         if not isinstance(done, Outcome):
-            return Report(kind="progress", final=False, epoch={"share": done}, worker=self._about)
+            return ProgressReport(done)
         artifacts = []
         for name, content in done.files.items():
-            path = "/".join(filter(None, ("artifacts", job.key, job.entry, name)))
+            path = f"{job.artifacts}/{name}"
             store.write_bytes(self._folder / path, content)
             artifacts.append({"path": path, "sha256": sha256(content), "bytes": len(content)})
         self.keep(done.keep)
-        return Report(
-            kind="evaluated",
-            final=True,
+        return EvaluationReport(
             metrics=done.metrics,
             artifacts=artifacts,
             facts=done.facts,
             notes=done.warnings,
             seconds=self._measuring.seconds,
-            worker=self._about,
         )
 
-    def _steps(self, job: Job) -> Iterator[float | Outcome]:
+    def _steps(self, job: EvaluateJob | SharedMapJob) -> Iterator[float | Outcome]:
         settings = part_settings(job.part, job.settings)
-        if job.key:
+        if isinstance(job, EvaluateJob):
             return measure(job.part, self._subject(job), settings)
         from cvae_core.evaluation.maps.shared_map import shared_map
 
@@ -117,13 +117,13 @@ class Evaluator:
             device=self._device,
         )
 
-    def _subject(self, job: Job) -> Subject:
+    def _subject(self, job: EvaluateJob) -> Subject:
         """The model that a job is about; the same one as before where that is what it is about."""
-        if not job.checkpoints:
+        if job.checkpoint is None:
             raise CheckpointError("there is no checkpoint to evaluate")
-        ref, split = job.checkpoints[0], job.settings["split"]
+        ref, split = job.checkpoint, job.settings["split"]
         # Convergence over epochs is about each epoch's own weights.
-        own = "@" in job.entry
+        own = job.is_of_an_epoch
         which = (ref["sha256"], split, own)
         if self._judged is None or self._judged[0] != which:
             self._judged = None  # before another one takes as much memory

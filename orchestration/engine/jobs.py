@@ -1,83 +1,118 @@
-"""What goes to a worker and what comes back: plain values that JSON can hold."""
+"""What goes to a worker: plain values that JSON can hold."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from orchestration.ledger.entries import split_entry
 
 
 @dataclass(frozen=True)
-class Job:
-    """Train a trial from its newest good checkpoint, or evaluate one part of it."""
+class TrainJob:
+    """Train a trial from its newest good checkpoint."""
 
-    kind: Literal["train", "evaluate"]
     key: str
+    """Of the trial."""
     config: dict[str, Any]
     attempt: int
     checkpoints: list[dict[str, Any]]
     """References (epoch, path, sha256), newest first."""
-    part: str = ""
-    entry: str = ""
-    """Where the part's outcome goes among the trial's evaluations."""
-    settings: dict[str, Any] = field(default_factory=dict)
-    """Of the part, and its split."""
-    label: str = ""
-    """What people call the trial."""
-    trials: list[dict[str, Any]] = field(default_factory=list)
-    """Of a job about the whole sweep, whose key is empty: key, label, config and checkpoint of
-    each."""
-    epochs: list[dict[str, Any]] = field(default_factory=list)
-    """Records of the trial's epochs, for curves."""
-    probe_every: int = 0
-    fd_every: int = 0
-    decision_epochs: list[int] = field(default_factory=list)
+    probe_every: int
+    fd_every: int
+    fd_settings: dict[str, Any]
+    """Of the distance that is measured on validation meanwhile."""
+    decision_epochs: list[int]
     """After these a scheduler decides: there is a checkpoint then, and its metric."""
-    decision_metric: str = ""
-    """What it decides by."""
-    every_epochs: int | None = None
-    min_interval_s: float = 5.0
+    decision_metric: str
+    """What it decides by; empty: there is none."""
+    every_epochs: int | None
+    min_interval_s: float
 
-    def to_json(self) -> str:
-        """One line of text."""
-        return json.dumps(asdict(self))
-
-    @classmethod
-    def from_json(cls, text: str) -> Job:
-        """The inverse of ``to_json``."""
-        return cls(**json.loads(text))
+    @property
+    def log_name(self) -> str:
+        """What the file is called that holds its traceback."""
+        return f"{self.key}-a{self.attempt}"
 
 
 @dataclass(frozen=True)
-class Report:
-    """What a worker says after a step of a job."""
+class EvaluateJob:
+    """Evaluate one part of a trained trial."""
 
-    kind: Literal["progress", "epoch", "evaluated", "absent", "failed"]
-    final: bool
-    """Whether the job is done with this."""
-    from_epoch: int = 0
-    """Epoch of the checkpoint that training began from; 0: from scratch."""
-    epoch: dict[str, Any] | None = None
-    """Record of an epoch; None where there was none left to train. In the midst of an epoch: what
-    ``share`` of it is done, ``images_per_s`` and ``epoch_s`` as far as they can be told; in the
-    midst of an evaluation its ``share`` alone."""
-    checkpoint: dict[str, Any] | None = None
-    """Reference to the checkpoint that this epoch wrote, if it wrote one."""
-    metrics: dict[str, float] = field(default_factory=dict)
-    artifacts: list[dict[str, Any]] = field(default_factory=list)
-    """References (path, sha256, bytes) to the files of an evaluation."""
-    facts: dict[str, str | int | float] = field(default_factory=dict)
-    seconds: float = 0.0
-    failure: dict[str, Any] | None = None
-    """Why it failed, or cannot be had (``absent``)."""
-    worker: dict[str, Any] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
+    key: str
+    """Of the trial."""
+    config: dict[str, Any]
+    attempt: int
+    """The one that the trial was trained by."""
+    checkpoint: dict[str, Any] | None
+    """Reference (epoch, path, sha256); None: the trial has none."""
+    part: str
+    entry: str
+    """Where the part's outcome goes among the trial's evaluations."""
+    settings: dict[str, Any]
+    """Of the part, and its split."""
+    label: str
+    """What people call the trial."""
+    epochs: list[dict[str, Any]]
+    """Records of the trial's epochs, where the part draws curves."""
 
-    def to_json(self) -> str:
-        """One line of text: floats in full, so that nothing changes on the way."""
-        return json.dumps(asdict(self))
+    @property
+    def is_of_an_epoch(self) -> bool:
+        """Whether it is about the weights that the trial had after one of its epochs.
 
-    @classmethod
-    def from_json(cls, text: str) -> Report:
-        """The inverse of ``to_json``."""
-        return cls(**json.loads(text))
+        Else it is about those that the trial ends with, which selection may have chosen.
+        """
+        return split_entry(self.entry)[1] is not None
+
+    @property
+    def artifacts(self) -> str:
+        """Folder of its files."""
+        return f"artifacts/{self.key}/{self.entry}"
+
+    @property
+    def log_name(self) -> str:
+        """What the file is called that holds its traceback."""
+        return f"{self.key}-a{self.attempt}-{self.entry}"
+
+
+@dataclass(frozen=True)
+class SharedMapJob:
+    """Draw one map of trials, each of which was evaluated alone before."""
+
+    part: str
+    """That draws the map of each."""
+    entry: str
+    """Where the outcome goes among the sweep's evaluations."""
+    settings: dict[str, Any]
+    """Of the part, and its split."""
+    trials: list[dict[str, Any]]
+    """Key, label, config and checkpoint of each."""
+
+    @property
+    def artifacts(self) -> str:
+        """Folder of its files."""
+        return f"artifacts/{self.entry}"
+
+    @property
+    def log_name(self) -> str:
+        """What the file is called that holds its traceback."""
+        return self.entry
+
+
+TrialJob = TrainJob | EvaluateJob
+"""About one trial, whose key it has."""
+Job = TrialJob | SharedMapJob
+_JOBS = {kind.__name__: kind for kind in (TrainJob, EvaluateJob, SharedMapJob)}
+
+
+def job_to_json(job: Job) -> str:
+    """One line of text that names the job's type."""
+    return json.dumps({"type": type(job).__name__, **asdict(job)})
+
+
+def job_from_json(text: str) -> Job:
+    """The inverse of ``job_to_json``."""
+    fields = json.loads(text)
+    kind: type[Job] = _JOBS[fields.pop("type")]
+    return kind(**fields)

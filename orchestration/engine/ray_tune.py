@@ -17,11 +17,12 @@ from ray.tune import Callback, Stopper, Trainable
 from ray.tune.search import Searcher
 
 from cvae_core.data import Dataset
-from orchestration.engine.jobs import Job, Report
+from orchestration.engine.jobs import Job, job_from_json, job_to_json
 from orchestration.engine.lost_worker import crash_in, lost_worker
 from orchestration.engine.oom_kills import OomWatch
 from orchestration.engine.queue import Queue
 from orchestration.engine.ray_cluster import Cluster  # before Ray is imported here: it sets Ray up
+from orchestration.engine.reports import report_from_json, report_to_json
 from orchestration.engine.results import Results
 from orchestration.errors import StorageError
 from orchestration.ledger.documents import Failure
@@ -55,16 +56,16 @@ class TrialActor(Trainable):
 
         os.environ.pop("MLFLOW_RUN_ID", None)
         self._worker = Worker(datasets or {}, Path(folder), threads=threads, gpu=gpu)
-        self._worker.start(Job.from_json(config["job"]))
+        self._worker.start(job_from_json(config["job"]))
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Called for every further job."""
-        self._worker.start(Job.from_json(new_config["job"]))
+        self._worker.start(job_from_json(new_config["job"]))
         return True
 
     def step(self) -> dict[str, Any]:
         """One step of the job, as Tune wants it."""
-        return {"report": self._worker.step().to_json()}
+        return {"report": report_to_json(self._worker.step())}
 
 
 class _Unsaved:
@@ -106,7 +107,7 @@ class _JobSearcher(_Unsaved, Searcher):
         if job is None:
             return Searcher.FINISHED if self._queue.done else None
         self.jobs[trial_id] = job
-        return {"job": job.to_json()}
+        return {"job": job_to_json(job)}
 
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
@@ -146,7 +147,7 @@ class _ReportStopper(_Unsaved, Stopper):
         job = self._searcher.jobs.get(trial_id)
         if job is None or "report" not in result:
             return True
-        return self._results.report(job, Report.from_json(result["report"]))
+        return self._results.report(job, report_from_json(result["report"]))
 
     def stop_all(self) -> bool:
         return False

@@ -2,34 +2,42 @@
 
 from __future__ import annotations
 
-import dataclasses
-import time
-from collections.abc import Callable
 from contextlib import suppress
-from typing import Literal
+from typing import Any
 
 from orchestration import store
 from orchestration.engine.checkpoints import Retention
 from orchestration.engine.early_stopping import EarlyStopping
-from orchestration.engine.jobs import Job, Report
+from orchestration.engine.job_records import (
+    fail_attempt,
+    interrupt_attempt,
+    note_measured,
+    note_not_measured,
+)
+from orchestration.engine.jobs import EvaluateJob, Job, SharedMapJob, TrainJob
+from orchestration.engine.listener import Listener
 from orchestration.engine.queue import Queue
+from orchestration.engine.reports import (
+    AbsentReport,
+    EpochReport,
+    EvaluationReport,
+    FailureReport,
+    ProgressReport,
+    Report,
+)
 from orchestration.engine.retries import RETRIED, STORAGE
 from orchestration.errors import StorageError
 from orchestration.ledger.documents import (
-    ArtifactRef,
     CheckpointRef,
     Epoch,
-    Evaluated,
     Failure,
+    State,
     Trial,
     end_attempt,
 )
 from orchestration.ledger.ledger import Ledger
 from orchestration.ledger.paths import CHECKPOINT_NOW, is_of_attempt
 from orchestration.spec.sweep import Checkpoints
-
-Listener = Callable[[Job, Report | None, Trial | None], None]
-"""Told of a job's start (no report) and of its reports; no trial: it is about the whole sweep."""
 
 
 class Results:
@@ -84,7 +92,10 @@ class Results:
         except StorageError as error:
             self.give_up(error)
             return
-        self._listener(job, None, self._ledger.trials.get(job.key))
+        if isinstance(job, SharedMapJob):
+            self._listener.map_started(job)
+        else:
+            self._listener.started(job, self._ledger.trials[job.key])
 
     def lost(self, job: Job, failure: Failure, *, counted: bool = True) -> None:
         """A worker died under a job.
@@ -95,13 +106,14 @@ class Results:
             counted: False where the job had no part in it, because Ray itself died: it is put back
                 in line at once, and its retries are as many as before.
         """
-        if counted and job.kind == "train" and self._ledger.trials[job.key].state != "running":
-            self._queue.begun(job)  # it died before it took the job up: an attempt tells of that
-        report = Report("failed", final=True, failure=failure.model_dump())
-        if failure.kind in RETRIED:
-            self._again(job, report, counted=counted)
-        else:
-            self.report(job, report)
+        if self.broken is not None:
+            return
+        try:
+            if counted and isinstance(job, TrainJob) and not self._is(job, "running"):
+                self._queue.begun(job)  # it died before it took the job up: an attempt tells of it
+            self._failed(job, failure, counted=counted)
+        except StorageError as error:
+            self.give_up(error)
 
     def report(self, job: Job, report: Report) -> bool:
         """Take a report in; True where the job is to stop."""
@@ -114,88 +126,109 @@ class Results:
             return True
 
     def _report(self, job: Job, report: Report) -> bool:
-        failure = report.failure or {}
-        if failure.get("kind") == STORAGE:
-            if job.kind == "train":
-                self._ledger.change(job.key, lambda t: end_attempt(t, "interrupted", "pending"))
-            raise StorageError(failure["message"])
-        if report.kind == "progress":
-            self._listener(job, report, self._ledger.trials.get(job.key))
-            # A part of an evaluation is begun anew another time; an epoch is awaited.
-            if job.kind == "train" or not self.stopping:
-                return False
-            self._queue.ended(job)
-            return True
-        if report.failure is not None and report.failure["kind"] in RETRIED:
-            self._again(job, report)
-            return True
+        match job, report:
+            case _, ProgressReport():
+                return self._progressed(job, report)
+            case TrainJob(), EpochReport():
+                return self._epoch_ended(job, report)
+            case EvaluateJob() | SharedMapJob(), EvaluationReport() | AbsentReport():
+                self._evaluated(job, report)
+            case _, FailureReport(kind, message, traceback, worker):
+                failure = Failure(kind=kind, message=message, traceback=traceback)
+                self._failed(job, failure, worker)
+            case _:
+                raise TypeError(f"{type(job).__name__} reported {type(report).__name__}")
+        return True
+
+    def _progressed(self, job: Job, report: ProgressReport) -> bool:
+        if not isinstance(job, SharedMapJob):
+            self._listener.progressed(job, report, self._ledger.trials[job.key])
+        # A part of an evaluation is begun anew another time; an epoch is awaited.
+        if isinstance(job, TrainJob) or not self.stopping:
+            return False
+        self._queue.ended(job)
+        return True
+
+    def _epoch_ended(self, job: TrainJob, report: EpochReport) -> bool:
         stopping = self.stopping  # read once: Ctrl-C may set it at any moment
-        if report.kind == "epoch":
-            # One without a checkpoint was under way before the worker knew.
-            stopping = stopping and not (self._checkpointing and report.checkpoint is None)
-            self._epoch(job, report, stopping=stopping)
-        else:
-            report = self._with_log(job, report)
-            self._outcome(job, report)
-        self.taken += report.kind in ("epoch", "evaluated")
-        self._listener(job, report, self._ledger.trials.get(job.key))
-        stop = report.final or stopping or self._is_stopped(job)
+        # An epoch without a checkpoint was under way before the worker knew.
+        stopping = stopping and not (self._checkpointing and report.checkpoint is None)
+        self._enter_epoch(job, report, stopping=stopping)
+        self.taken += 1
+        self._listener.epoch_ended(job, report, self._ledger.trials[job.key])
+        stop = report.final or stopping or self._is(job, "stopped")
         if stop:
             self._queue.ended(job)
         return stop
 
-    def _again(self, job: Job, report: Report, *, counted: bool = True) -> None:
-        """What another attempt may be free of: the queue decides whether there is one."""
-        report = self._with_log(job, report)
-        failure = Failure.model_validate(report.failure)
-        failure = self._queue.lost(job, failure, counted=counted, worker=report.worker)
-        report = dataclasses.replace(report, failure=failure.model_dump())
-        self._listener(job, report, self._ledger.trials.get(job.key))
+    def _evaluated(
+        self, job: EvaluateJob | SharedMapJob, report: EvaluationReport | AbsentReport
+    ) -> None:
+        if isinstance(report, AbsentReport):
+            failure = Failure(kind="absent", message=report.message)
+            note_not_measured(self._ledger, job, failure, "absent")
+        else:
+            note_measured(self._ledger, job, report)
+            self.taken += 1
+        self._tell_evaluated(job, report)
+        self._queue.ended(job)
 
-    def _is_stopped(self, job: Job) -> bool:
-        return job.kind == "train" and self._ledger.trials[job.key].state == "stopped"
+    def _tell_evaluated(
+        self, job: EvaluateJob | SharedMapJob, report: EvaluationReport | AbsentReport
+    ) -> None:
+        match job, report:
+            case SharedMapJob(), EvaluationReport():
+                self._listener.map_drawn(job, report)
+            case SharedMapJob(), AbsentReport():
+                self._listener.map_absent(job, report)
+            case EvaluateJob(), EvaluationReport():
+                self._listener.evaluated(job, report, self._ledger.trials[job.key])
+            case EvaluateJob(), AbsentReport():
+                self._listener.absent(job, report, self._ledger.trials[job.key])
 
-    def _with_log(self, job: Job, report: Report) -> Report:
-        """The report of a failure, its traceback written to a file of its own."""
-        failure = report.failure
-        if failure is None or not failure.get("traceback"):
-            return report
-        name = "-".join(filter(None, (job.key, f"a{job.attempt}", job.entry)))
-        path = f"logs/{name}.txt"
-        store.write_bytes(
-            self._ledger.folder / path, failure["traceback"].encode(errors="backslashreplace")
-        )
-        return dataclasses.replace(report, failure={**failure, "log": path})
-
-    def _outcome(self, job: Job, report: Report) -> None:
-        failure = None if report.failure is None else Failure.model_validate(report.failure)
-        if job.kind == "evaluate":
-            if failure and failure.kind == "checkpoint" and self._queue.train_again(job):
-                return
-            states: dict[str, Literal["failed", "absent"]]
-            states = {"failed": "failed", "absent": "absent"}
-            evaluated = Evaluated(
-                state=states.get(report.kind, "finished"),
-                settings=job.settings,
-                metrics=report.metrics,
-                artifacts=[ArtifactRef.model_validate(ref) for ref in report.artifacts],
-                facts=report.facts,
-                warnings=report.notes,
-                seconds=report.seconds,
-                ended=time.time(),
-                error=failure,
-            )
-            self._ledger.note_evaluation(job.key, job.entry, evaluated)
+    def _failed(
+        self,
+        job: Job,
+        failure: Failure,
+        worker: dict[str, Any] | None = None,
+        *,
+        counted: bool = True,
+    ) -> None:
+        if failure.kind == STORAGE:
+            if isinstance(job, TrainJob):
+                interrupt_attempt(self._ledger, job)
+            raise StorageError(failure.message)
+        failure = self._with_log(job, failure)
+        if failure.kind in RETRIED:  # the queue decides whether there is another attempt
+            failure = self._queue.lost(job, failure, counted=counted, worker=worker)
+            self._tell_failed(job, failure)
             return
+        if isinstance(job, TrainJob):
+            fail_attempt(self._ledger, job, failure, worker or {})
+        elif failure.kind != "checkpoint" or not self._queue.train_again(job):
+            note_not_measured(self._ledger, job, failure)
+        self._tell_failed(job, failure)
+        self._queue.ended(job)
 
-        def fail(trial: Trial) -> None:
-            trial.attempts[-1].worker = report.worker or trial.attempts[-1].worker
-            end_attempt(trial, "failed", "failed")
-            trial.error = failure
+    def _tell_failed(self, job: Job, failure: Failure) -> None:
+        if isinstance(job, SharedMapJob):
+            self._listener.map_failed(job, failure)
+        else:
+            self._listener.failed(job, failure, self._ledger.trials[job.key])
 
-        self._ledger.change(job.key, fail)
+    def _with_log(self, job: Job, failure: Failure) -> Failure:
+        """A failure whose traceback is in a file of its own."""
+        if not failure.traceback:
+            return failure
+        path = f"logs/{job.log_name}.txt"
+        content = failure.traceback.encode(errors="backslashreplace")
+        store.write_bytes(self._ledger.folder / path, content)
+        return failure.model_copy(update={"log": path})
 
-    def _epoch(self, job: Job, report: Report, *, stopping: bool) -> None:
+    def _is(self, job: TrainJob, state: State) -> bool:
+        return self._ledger.trials[job.key].state == state
+
+    def _enter_epoch(self, job: TrainJob, report: EpochReport, *, stopping: bool) -> None:
         def enter(trial: Trial) -> None:
             attempt = trial.attempts[-1]
             attempt.worker = attempt.worker or report.worker
@@ -223,10 +256,12 @@ class Results:
         if report.checkpoint is not None and self._retention is not None:
             self._retention.make_room(self._ledger)
 
-    def _decides_to_stop(self, job: Job, trial: Trial, report: Report) -> bool:
+    def _decides_to_stop(self, job: TrainJob, trial: Trial, report: EpochReport) -> bool:
         """Whether a scheduler stops the trial after this epoch; what it decides is noted."""
-        epoch = (report.epoch or {}).get("epoch")
-        if self._early_stopping is None or epoch not in job.decision_epochs:
+        if self._early_stopping is None or report.epoch is None:
+            return False
+        epoch = report.epoch["epoch"]
+        if epoch not in job.decision_epochs:
             return False
         decision = self._early_stopping.decide(trial, epoch, trial.epochs[-1].metrics)
         if decision is None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable
 
-from orchestration.engine.jobs import Job
+from orchestration.engine.jobs import Job, TrainJob
 from orchestration.ledger.documents import Trial
+from orchestration.ledger.ledger import Ledger
 from orchestration.ledger.paths import is_of_attempt
 
 LOST = "worker lost"
@@ -50,23 +52,61 @@ def losses_in_a_row(trial: Trial) -> int:
     return count
 
 
-class Waiting:
-    """Jobs that are to be tried again once some time has passed.
+class Retries:
+    """Jobs that are tried again once some time has passed, and how often each was.
 
     Args:
+        allowed: losses of a job in a row after which it is tried again.
+        ledger: it tells of lost attempts at trials, also those before this run.
         clock: seconds that only grow, whatever is done to the time of day.
     """
 
-    def __init__(self, clock: Clock = time.monotonic) -> None:
+    def __init__(self, allowed: int, ledger: Ledger, clock: Clock = time.monotonic) -> None:
+        self._allowed = allowed
+        self._ledger = ledger
         self._clock = clock
         self._jobs: list[tuple[float, Job]] = []
+        """With the time at which each is due."""
+        self._evaluations: Counter[str] = Counter()
+        """Losses of evaluations, of which no attempt tells, by the folder of their files."""
+        self._trained_again: Counter[str] = Counter()
 
     def __len__(self) -> int:
         return len(self._jobs)
 
-    def add(self, job: Job, seconds: float) -> None:
-        """Let a job wait for so many seconds."""
+    def put_back(self, job: Job) -> float:
+        """Have a job tried again at once, whatever was before; the seconds that it waits."""
+        self._jobs.append((self._clock(), job))
+        return 0.0
+
+    def put_off(self, job: Job, *, counted: bool) -> float | None:
+        """Let a lost job wait, unless it was lost too often.
+
+        Args:
+            job: that was lost.
+            counted: whether this time counts.
+
+        Returns:
+            Seconds that it waits; None: it is not tried again.
+        """
+        losses = self._losses(job, counted=counted)
+        if not 0 < self._allowed >= losses:
+            return None
+        seconds = wait_s(losses)
         self._jobs.append((self._clock() + seconds, job))
+        return seconds
+
+    def _losses(self, job: Job, *, counted: bool) -> int:
+        """How often a job was lost in a row, this time included if it counts."""
+        if isinstance(job, TrainJob):
+            return losses_in_a_row(self._ledger.trials[job.key]) - (not counted)
+        self._evaluations[job.artifacts] += counted
+        return self._evaluations[job.artifacts]
+
+    def allows_another_training(self, key: str) -> bool:
+        """Whether a trial whose last checkpoint is damaged is trained on; that is counted."""
+        self._trained_again[key] += 1
+        return self._trained_again[key] <= self._allowed
 
     def due(self) -> list[Job]:
         """Those that have waited long enough, the longest due first; they wait no more."""
@@ -77,7 +117,8 @@ class Waiting:
 
     def trains(self, key: str | None = None) -> int:
         """How many of them train a trial, this one or any."""
-        return sum(job.kind == "train" and key in (None, job.key) for _, job in self._jobs)
+        trains = [job for _, job in self._jobs if isinstance(job, TrainJob)]
+        return sum(key in (None, job.key) for job in trains)
 
     @property
     def pause(self) -> float | None:

@@ -24,7 +24,8 @@ from cvae_core.training.checkpoint import Checkpoint, sha256
 from cvae_core.training.fit import Judge, Training, When
 from orchestration import store
 from orchestration.engine.evaluator import Evaluator, read_reference
-from orchestration.engine.jobs import Job, Report
+from orchestration.engine.jobs import Job, TrainJob
+from orchestration.engine.reports import EpochReport, FailureReport, ProgressReport, Report
 from orchestration.engine.retries import OUT_OF_MEMORY, STORAGE
 from orchestration.errors import StorageError
 from orchestration.ledger.paths import CHECKPOINT_NOW, checkpoint_path
@@ -58,14 +59,10 @@ class _Epoch:
                 return None
         raise AssertionError("an epoch ends with its record")
 
-    def so_far(self) -> dict[str, float]:
+    def so_far(self) -> ProgressReport:
         """Share, pace and what the whole of it will take."""
         spent, share = time.monotonic() - self._began, self._done / self._images
-        return {
-            "share": share,
-            "images_per_s": self._done / spent,
-            "epoch_s": spent / share,
-        }
+        return ProgressReport(share, images_per_s=self._done / spent, epoch_s=spent / share)
 
 
 class Worker:
@@ -86,7 +83,7 @@ class Worker:
         self._job: Job | None = None
         self._training: Training | None = None
         self._epoch: _Epoch | None = None
-        self._evaluator = Evaluator(datasets, folder, self._device, self._about)
+        self._evaluator = Evaluator(datasets, folder, self._device)
         self._from_epoch = 0
         self._notes: list[str] = []
         self._saved_at = 0.0
@@ -98,7 +95,7 @@ class Worker:
         """
         self._job = job
         self._drop()
-        if job.kind == "train":
+        if isinstance(job, TrainJob):
             self._evaluator.forget()
         self._from_epoch = 0
         self._notes = []
@@ -110,12 +107,12 @@ class Worker:
         if job is None:
             raise RuntimeError("a worker was asked to step without a job")
         try:
-            return self._train(job) if job.kind == "train" else self._evaluator.step(job)
+            return self._train(job) if isinstance(job, TrainJob) else self._evaluator.step(job)
         except Exception as error:  # reported to the driver, which decides what follows
             self._drop()
             report = _failed(error, self._about)
         # Only here the error has gone, and with it what its frames still held.
-        if (report.failure or {}).get("kind") == OUT_OF_MEMORY:
+        if report.kind == OUT_OF_MEMORY:
             gc.collect()
             if self._device == "cuda":
                 torch.cuda.empty_cache()
@@ -126,7 +123,7 @@ class Worker:
         self._epoch = None
         self._evaluator.drop()
 
-    def _train(self, job: Job) -> Report:
+    def _train(self, job: TrainJob) -> Report:
         if self._training is None:
             self._training = self._begin(job)
         training = self._training
@@ -135,13 +132,7 @@ class Worker:
             self._epoch = self._epoch or _Epoch(training)
             record = self._epoch.go_on()
             if record is None:
-                return Report(
-                    kind="progress",
-                    final=False,
-                    from_epoch=self._from_epoch,
-                    epoch=self._epoch.so_far(),
-                    worker=self._about,
-                )
+                return self._epoch.so_far()
             self._epoch = None
             self._note_undecided(job, record)
         due = (
@@ -152,8 +143,7 @@ class Worker:
             or time.monotonic() - self._saved_at >= job.min_interval_s
             or (self._folder / CHECKPOINT_NOW).exists()
         )
-        return Report(
-            kind="epoch",
+        return EpochReport(
             final=training.finished,
             from_epoch=self._from_epoch,
             epoch=record,
@@ -162,13 +152,13 @@ class Worker:
             notes=self._notes,
         )
 
-    def _note_undecided(self, job: Job, record: dict[str, Any]) -> None:
+    def _note_undecided(self, job: TrainJob, record: dict[str, Any]) -> None:
         note = f"no early stopping: {job.decision_metric} is not measured"
         due = record["epoch"] in job.decision_epochs
         if due and job.decision_metric not in record["metrics"] and note not in self._notes:
             self._notes.append(note)
 
-    def _begin(self, job: Job) -> Training:
+    def _begin(self, job: TrainJob) -> Training:
         config = TrialConfig.from_settings(job.config)
         start = self._newest_good(job, config)
         self._from_epoch = 0 if start is None else start.epoch
@@ -180,7 +170,7 @@ class Worker:
             device=self._device,
         )
 
-    def _probe(self, job: Job, config: TrialConfig) -> list[Judge]:
+    def _probe(self, job: TrainJob, config: TrialConfig) -> list[Judge]:
         when = When(job.probe_every, _decided_by(job, "val/probe_accuracy"))
         if not when.every and not when.at:
             return []
@@ -192,14 +182,14 @@ class Worker:
             self._notes.append(f"no val/probe_accuracy: {error}")
             return []
 
-    def _fd(self, job: Job, config: TrialConfig) -> list[Judge]:
+    def _fd(self, job: TrainJob, config: TrialConfig) -> list[Judge]:
         when = When(job.fd_every, _decided_by(job, "val/fd_"))
         if not when.every and not when.at:
             return []
         from cvae_core.evaluation.distances.fd import validation_judge
 
         data = self._datasets[config.data.dataset]
-        settings = part_settings("fd", job.settings)
+        settings = part_settings("fd", job.fd_settings)
         try:
             shared = self._evaluator
             judge, keep = validation_judge(config, data, settings, shared.cache, shared.kept)
@@ -217,7 +207,7 @@ class Worker:
 
         return [(when, measured)]
 
-    def _newest_good(self, job: Job, config: TrialConfig) -> Checkpoint | None:
+    def _newest_good(self, job: TrainJob, config: TrialConfig) -> Checkpoint | None:
         for ref in job.checkpoints:
             try:
                 return read_reference(self._folder, ref, config)
@@ -225,7 +215,7 @@ class Worker:
                 self._notes.append(f"checkpoint of epoch {ref['epoch']} was not used: {error}")
         return None
 
-    def _save(self, job: Job, training: Training) -> dict[str, Any]:
+    def _save(self, job: TrainJob, training: Training) -> dict[str, Any]:
         content = training.checkpoint().to_bytes()
         path = checkpoint_path(job.key, job.attempt, training.epoch)
         store.write_bytes(self._folder / path, content)
@@ -238,7 +228,7 @@ class Worker:
         }
 
 
-def _decided_by(job: Job, metrics: str) -> list[int]:
+def _decided_by(job: TrainJob, metrics: str) -> list[int]:
     """Epochs after which a scheduler wants to know one of these metrics, named by their start."""
     return job.decision_epochs if job.decision_metric.startswith(metrics) else []
 
@@ -254,16 +244,12 @@ KINDS: list[tuple[str, Callable[[Exception], bool]]] = [
 each."""
 
 
-def _failed(error: Exception, worker: dict[str, Any]) -> Report:
+def _failed(error: Exception, worker: dict[str, Any]) -> FailureReport:
     """What is reported of an error; of those that name their cause no traceback is needed."""
-    if isinstance(error, AbsentError):
-        failure = {"kind": "absent", "message": str(error)}
-        return Report(kind="absent", final=True, failure=failure, worker=worker)
     kind = next((kind for kind, meant in KINDS if meant(error)), "error")
     said = memory_error(error) or error
     named = kind not in ("error", OUT_OF_MEMORY)
     message = str(said) if named else f"{type(said).__name__}: {said}"
-    failure = {"kind": kind, "message": message}
-    if kind not in (STORAGE, "evaluation", "checkpoint"):
-        failure["traceback"] = traceback.format_exc()
-    return Report(kind="failed", final=True, failure=failure, worker=worker)
+    speaks = kind in (STORAGE, "evaluation", "checkpoint")
+    trace = "" if speaks else traceback.format_exc()
+    return FailureReport(kind, message, traceback=trace, worker=worker)

@@ -14,9 +14,10 @@ from cvae_core.evaluation.parts import PARTS
 from orchestration.engine.checkpoints import Retention
 from orchestration.engine.early_stopping import EarlyStopping
 from orchestration.engine.in_process import InProcessEngine
-from orchestration.engine.jobs import Report
+from orchestration.engine.listener import Listener
 from orchestration.engine.queue import Queue
-from orchestration.engine.results import Listener, Results
+from orchestration.engine.reports import EpochReport, Report
+from orchestration.engine.results import Results
 from orchestration.engine.worker import Worker
 from orchestration.ledger.documents import Sweep, Trial
 from orchestration.ledger.ledger import Ledger
@@ -94,12 +95,11 @@ class LocalSweep:
     def worker(self) -> Worker:
         return Worker({"digits": self._data}, self.folder, threads=1, gpu=False)
 
-    def results(
-        self, ledger: Ledger, queue: Queue, listener: Listener = lambda *_: None
-    ) -> Results:
+    def results(self, ledger: Ledger, queue: Queue, listener: Listener | None = None) -> Results:
         scheduler = self.spec.scheduler
         early = EarlyStopping(scheduler, ledger) if scheduler else None
         retention = Retention(self.spec, self.warnings.append)
+        listener = listener or Listener()
         return Results(ledger, queue, self.spec.checkpoints, listener, early, retention)
 
     def run(self, *, stop_after: int | None = None) -> dict[str, Trial]:
@@ -113,7 +113,7 @@ class LocalSweep:
             def step(self) -> Report:
                 nonlocal epochs
                 report = super().step()
-                epochs += report.kind == "epoch"
+                epochs += isinstance(report, EpochReport)
                 if epochs == stop_after:
                     results.stopping = queue.closed = True
                 return report

@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
 from cvae_core.config import TrialConfig
-from orchestration.engine.jobs import Job, Report
-from orchestration.ledger.documents import Trial
+from orchestration.engine.jobs import EvaluateJob, TrainJob, TrialJob
+from orchestration.engine.reports import EpochReport, EvaluationReport, ProgressReport
+from orchestration.ledger.documents import Failure, Trial
 from orchestration.ledger.entries import split_entry
 from orchestration.ledger.ledger import Ledger
 from orchestration.ledger.names import names_in
@@ -17,7 +18,6 @@ from orchestration.plan.evaluation_tasks import Wish, open_tasks, tasks_of
 from orchestration.spec.evaluation import Evaluation
 from orchestration.status.failures import failure_details, failure_text, next_try, what_to_do
 from orchestration.study.progress import to_come_in
-from orchestration.words import count, duration
 
 RowState = Literal[
     "waiting", "starting", "training", "trained", "evaluating", "finished", "stopped", "failed"
@@ -84,29 +84,46 @@ class Board:
         """Trials of a search that nothing was seen of yet."""
         self.width = max((len(row.name) for row in self.rows.values()), default=0)
 
-    def note(self, job: Job, report: Report | None, trial: Trial) -> Row:
-        """Take notice of a job's start (no report) or of a report; the trial's row."""
-        if report is None:
-            state: RowState = "starting" if job.kind == "train" else "evaluating"
-        elif report.kind == "progress":
-            row = self._in_an_epoch(trial, report) if job.kind == "train" else self.rows[trial.key]
-            self.rows[trial.key] = row
-            return row
-        elif report.kind == "epoch":
-            if report.epoch is not None:
-                self._spend(trial.config["model"], report.epoch["epoch_s"], 1)
-            state = "training" if trial.state == "running" else self._resting(trial)
-        else:
-            if report.kind == "evaluated":
-                self._evaluated(job.part, report.seconds)
-            state = self._resting(trial)
-        ended = report is not None and trial.state != "running"
-        if self._wish is None and job.kind == "train" and (report is None or ended):
-            unseen = set(self._ledger.planned_keys()) - self.rows.keys() - {trial.key}
-            self.to_come = to_come_in(self._ledger) + len(unseen)
-        row = self._row(trial, state, time.monotonic())
-        self.rows[trial.key] = row
-        return row
+    def started(self, job: TrialJob, trial: Trial) -> Row:
+        """A worker has taken a job up; the trial's row, as all of these return it."""
+        if isinstance(job, TrainJob):
+            self._count_to_come(trial)
+            return self._enter(trial, "starting")
+        return self._enter(trial, "evaluating")
+
+    def progressed(self, job: TrialJob, report: ProgressReport, trial: Trial) -> Row:
+        """Some seconds of an epoch or of an evaluation are over; of the latter no row tells."""
+        if isinstance(job, EvaluateJob):
+            return self.rows[trial.key]
+        row = self._row(trial, "training", time.monotonic())
+        row = replace(row, share=report.share, images_per_s=report.images_per_s)
+        self.rows[trial.key] = row if trial.epochs else replace(row, epoch_s=report.epoch_s)
+        return self.rows[trial.key]
+
+    def epoch_ended(self, report: EpochReport, trial: Trial) -> Row:
+        """An epoch is over, or turned out to be the last one."""
+        if report.epoch is not None:
+            self._spend(trial.config["model"], report.epoch["epoch_s"], 1)
+        if trial.state == "running":
+            return self._enter(trial, "training")
+        self._count_to_come(trial)
+        return self._enter(trial, self._resting(trial))
+
+    def evaluated(self, job: EvaluateJob, report: EvaluationReport, trial: Trial) -> Row:
+        """A part was measured."""
+        self._evaluated(job.part, report.seconds)
+        return self._enter(trial, self._resting(trial))
+
+    def absent(self, trial: Trial) -> Row:
+        """A part cannot be had."""
+        return self._enter(trial, self._resting(trial))
+
+    def failed(self, job: TrialJob, failure: Failure, trial: Trial) -> Row:
+        """A job has failed, for good or until it is tried again."""
+        self.slots = failure.at_once or self.slots
+        if isinstance(job, TrainJob):
+            self._count_to_come(trial)
+        return self._enter(trial, self._resting(trial))
 
     def trial_left(self, row: Row, now: float) -> float | None:
         """Seconds of training that a trial has left; None where nothing is known of its pace."""
@@ -145,51 +162,35 @@ class Board:
         finished, stopped, failed = (states.count(state) for state in ENDED)
         return finished, stopped, failed, len(states) + self.to_come
 
-    def news(self, job: Job, report: Report) -> list[str]:
-        """What an evaluation says beside its figures; what holds for many trials is said once."""
-        what = job.part if job.key else job.entry
-        texts = [f"{what}: {note}" for note in report.notes]
-        if report.kind == "absent":
-            texts = [f"{what} is left out: {(report.failure or {})['message']}"]
+    def new(self, texts: list[str]) -> list[str]:
+        """Those that were not said yet: what holds for many trials is said once."""
         new = [text for text in dict.fromkeys(texts) if text not in self._said]
         self._said.update(new)
         return new
 
-    def of_the_sweep(self, job: Job, report: Report | None) -> list[str]:
-        """What is said of a job about all trials together."""
-        what = f"{job.entry} of {count(len(job.trials), 'trial')}"
-        if report is None:
-            return [f"{what} begins"]
-        if report.kind == "evaluated":
-            return [f"{what}: done in {duration(report.seconds)}", *self.news(job, report)]
-        if report.kind == "absent":
-            return self.news(job, report)
-        if report.failure is not None:
-            again = report.failure.get("again_s") is not None
-            then = [f"    {next_try(report.failure)}"] if again else []
-            return [f"{what} failed: {failure_text(report.failure)}", *then]
-        return []
-
-    def failure(self, job: Job, report: Report, trial: Trial) -> list[str]:
+    def failure(self, job: TrialJob, failure: Failure, trial: Trial) -> list[str]:
         """What is said of a failure; the first line goes behind the trial's name."""
-        failure: dict[str, Any] = dict(report.failure or {"kind": "error", "message": ""})
-        self.slots = failure.get("at_once") or self.slots
-        folder = self._ledger.folder
-        what = "failed" if job.kind == "train" else f"evaluation ({job.entry}) failed"
-        if failure.get("again_s") is not None:
-            retries = self._ledger.sweep.spec.get("retries", 0)
-            then = next_try(failure, trial if job.kind == "train" else None, retries)
-        elif job.kind == "evaluate" and trial.state == "pending":
+        what, entry, trained = "failed", "", trial if isinstance(job, TrainJob) else None
+        if isinstance(job, EvaluateJob):
+            what, entry = f"evaluation ({job.entry}) failed", job.entry
+        noted, folder = failure.model_dump(), self._ledger.folder
+        if failure.again_s is not None:
+            then = next_try(noted, trained, self._ledger.sweep.spec.get("retries", 0))
+        elif isinstance(job, EvaluateJob) and trial.state == "pending":
             then = "the trial is trained again from its newest good checkpoint, then evaluated"
         else:
-            then = what_to_do(failure, trial.config, folder, running=True, entry=job.entry)
-        return [f"{what}: {failure_text(failure)}", *failure_details(failure, folder, then)]
+            then = what_to_do(noted, trial.config, folder, running=True, entry=entry)
+        return [f"{what}: {failure_text(noted)}", *failure_details(noted, folder, then)]
 
-    def _in_an_epoch(self, trial: Trial, report: Report) -> Row:
-        row = self._row(trial, "training", time.monotonic())
-        so_far = report.epoch or {}
-        row = replace(row, share=so_far["share"], images_per_s=so_far["images_per_s"])
-        return row if trial.epochs else replace(row, epoch_s=so_far["epoch_s"])
+    def _enter(self, trial: Trial, state: RowState) -> Row:
+        self.rows[trial.key] = self._row(trial, state, time.monotonic())
+        return self.rows[trial.key]
+
+    def _count_to_come(self, trial: Trial) -> None:
+        """A search asks for trials when others begin and end."""
+        if self._wish is None:
+            unseen = set(self._ledger.planned_keys()) - self.rows.keys() - {trial.key}
+            self.to_come = to_come_in(self._ledger) + len(unseen)
 
     def _row(self, trial: Trial, state: RowState, at: float) -> Row:
         known = self.rows.get(trial.key)

@@ -6,10 +6,17 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from orchestration.engine.jobs import Job, Report
-from orchestration.ledger.documents import Trial
+from orchestration.engine.jobs import EvaluateJob, TrainJob, TrialJob
+from orchestration.engine.reports import (
+    AbsentReport,
+    EpochReport,
+    EvaluationReport,
+    ProgressReport,
+)
+from orchestration.ledger.documents import Failure, Trial
 from orchestration.ledger.stops import stop_of, stop_text
 from orchestration.status.live.board import ENDED, Board, Row
+from orchestration.status.live.view import View, new_notes, start_text
 from orchestration.terminal.console import Console
 from orchestration.words import duration
 
@@ -18,7 +25,7 @@ LONG_EPOCH_S = 30.0
 """After so long without a line, one says how far the epoch is."""
 
 
-class Progress:
+class Progress(View):
     """Prints what happens to trials; between epochs at most one line per trial in two seconds.
 
     Args:
@@ -27,33 +34,48 @@ class Progress:
     """
 
     def __init__(self, console: Console, board: Board) -> None:
-        self._console = console
-        self._board = board
+        super().__init__(console, board)
         self._printed: dict[str, float] = {}
 
-    def __call__(self, job: Job, report: Report | None, trial: Trial | None) -> None:
-        """Take notice of a job's start (no report) or of a report."""
-        if trial is None:
-            for line in self._board.of_the_sweep(job, report):
-                self._console.line(line)
+    def started(self, job: TrialJob, trial: Trial) -> None:
+        row = self._board.started(job, trial)
+        if isinstance(job, TrainJob):
+            self._say(row, start_text(job))
+
+    def progressed(self, job: TrialJob, report: ProgressReport, trial: Trial) -> None:
+        row, now = self._board.progressed(job, report, trial), time.monotonic()
+        if now - self._printed.setdefault(row.key, now) < LONG_EPOCH_S:
             return
-        row = self._board.note(job, report, trial)
-        if report is None:
-            if job.kind == "train":
-                self._say(row, start_text(job))
-        elif report.kind == "failed":
-            first, *others = self._board.failure(job, report, trial)
-            self._say(row, first)
-            for line in others:
-                self._console.line(line)
-        elif report.kind in ("absent", "evaluated"):
-            self._evaluated(job, report, row)
-        elif report.kind == "progress" and job.kind == "train":
-            self._in_an_epoch(row)
-        elif report.kind == "progress":
-            self._in_an_evaluation(job, report, row)
-        elif report.epoch is not None:
+        self._printed[row.key] = now
+        if isinstance(job, EvaluateJob):
+            self._say(row, f"{job.entry}: {report.share:.0%} of it")
+            return
+        left = self._board.trial_left(row, now)
+        text = f"epoch {row.epoch + 1}/{row.epochs}  {row.share:.0%} of it"
+        text += f"  {row.images_per_s or 0:,.0f} images/s"
+        self._say(row, text if left is None else f"{text}  {duration(left)} left")
+
+    def epoch_ended(self, job: TrainJob, report: EpochReport, trial: Trial) -> None:
+        row = self._board.epoch_ended(report, trial)
+        if report.epoch is not None:
             self._epoch(report, trial, row)
+
+    def evaluated(self, job: EvaluateJob, report: EvaluationReport, trial: Trial) -> None:
+        row = self._board.evaluated(job, report, trial)
+        self._warn(job, report)
+        done = f"  ({counts_text(self._board)})" if row.state in ENDED else ""
+        self._say(row, f"{job.entry}: {metrics_text(report) or 'done'}{done}")
+
+    def absent(self, job: EvaluateJob, report: AbsentReport, trial: Trial) -> None:
+        self._board.absent(trial)
+        self._warn(job, report)
+
+    def failed(self, job: TrialJob, failure: Failure, trial: Trial) -> None:
+        row = self._board.failed(job, failure, trial)
+        first, *others = self._board.failure(job, failure, trial)
+        self._say(row, first)
+        for line in others:
+            self._console.line(line)
 
     @contextmanager
     def shown(self) -> Iterator[None]:
@@ -66,31 +88,7 @@ class Progress:
             "stopping after the epochs and evaluations under way; press Ctrl-C again to end at once"
         )
 
-    def _in_an_epoch(self, row: Row) -> None:
-        now = time.monotonic()
-        if now - self._printed.setdefault(row.key, now) < LONG_EPOCH_S:
-            return
-        self._printed[row.key] = now
-        left = self._board.trial_left(row, now)
-        text = f"epoch {row.epoch + 1}/{row.epochs}  {row.share:.0%} of it"
-        text += f"  {row.images_per_s or 0:,.0f} images/s"
-        self._say(row, text if left is None else f"{text}  {duration(left)} left")
-
-    def _in_an_evaluation(self, job: Job, report: Report, row: Row) -> None:
-        now = time.monotonic()
-        if now - self._printed.setdefault(row.key, now) < LONG_EPOCH_S:
-            return
-        self._printed[row.key] = now
-        self._say(row, f"{job.entry}: {(report.epoch or {})['share']:.0%} of it")
-
-    def _evaluated(self, job: Job, report: Report, row: Row) -> None:
-        for text in self._board.news(job, report):
-            self._console.warning(text)
-        if report.kind == "evaluated":
-            done = f"  ({counts_text(self._board)})" if row.state in ENDED else ""
-            self._say(row, f"{job.entry}: {metrics_text(report) or 'done'}{done}")
-
-    def _epoch(self, report: Report, trial: Trial, row: Row) -> None:
+    def _epoch(self, report: EpochReport, trial: Trial, row: Row) -> None:
         for note in new_notes(report, trial):
             self._say(row, note)
         now, stop = time.monotonic(), stop_of(trial)
@@ -123,19 +121,7 @@ class Progress:
         self._console.line(f"{row.key}  {row.name:<{self._board.width}}  {text}")
 
 
-def new_notes(report: Report, trial: Trial) -> list[str]:
-    """What a worker notes of an attempt; it says so with every report, and once is enough."""
-    return report.notes if trial.epoch == report.from_epoch + 1 else []
-
-
-def start_text(job: Job) -> str:
-    """How a trial begins."""
-    if job.checkpoints:
-        return f"continues after epoch {job.checkpoints[0]['epoch']} (attempt {job.attempt})"
-    return "begins" if job.attempt == 1 else f"begins again (attempt {job.attempt})"
-
-
-def metrics_text(report: Report) -> str:
+def metrics_text(report: EvaluationReport) -> str:
     """What an evaluation found; floors and the like are left to tables."""
     shown = {
         name: value

@@ -6,23 +6,29 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from orchestration.engine.jobs import Job, Report
-from orchestration.ledger.documents import Trial
+from orchestration.engine.jobs import EvaluateJob, TrainJob, TrialJob
+from orchestration.engine.reports import (
+    AbsentReport,
+    EpochReport,
+    EvaluationReport,
+    ProgressReport,
+)
+from orchestration.ledger.documents import Failure, Trial
 from orchestration.ledger.stops import stop_of, stop_text
 from orchestration.status.live.board import Board, Row
 from orchestration.status.live.frame import Moment, frame
-from orchestration.status.live.lines import new_notes, start_text
+from orchestration.status.live.view import View, new_notes, start_text
 from orchestration.terminal.console import Console
 from orchestration.words import duration
 
-RESULTS = {
+FIGURES = {
     "probe/accuracy": "test probe",
     "test/reconstruction_mse": "test MSE",
 }
 """What is said of a finished trial."""
 
 
-class LiveView:
+class LiveView(View):
     """Shows a board as a table; what a reader wants to keep is printed above it.
 
     Args:
@@ -32,43 +38,45 @@ class LiveView:
     """
 
     def __init__(self, console: Console, board: Board, sweep: str) -> None:
-        self._console = console
-        self._board = board
+        super().__init__(console, board)
         self._sweep = sweep
         self._began = time.monotonic()
         self._stopping = False
 
-    def __call__(self, job: Job, report: Report | None, trial: Trial | None) -> None:
-        """Take notice of a job's start (no report) or of a report."""
-        if trial is None:
-            for line in self._board.of_the_sweep(job, report):
-                self._console.line(line)
-            return
-        row = self._board.note(job, report, trial)
-        if report is None:
-            if job.kind == "train" and job.attempt > 1:
-                self._say(row, start_text(job))
-        elif report.kind == "failed":
-            first, *others = self._board.failure(job, report, trial)
-            self._say(row, first, "red")
-            for line in others:
-                self._console.line(line)
-        elif report.kind == "epoch":
-            for note in new_notes(report, trial):
-                self._say(row, note, "yellow")
-        elif report.kind in ("absent", "evaluated"):
-            for text in self._board.news(job, report):
-                self._console.warning(text)
+    def started(self, job: TrialJob, trial: Trial) -> None:
+        row = self._board.started(job, trial)
+        if isinstance(job, TrainJob) and job.attempt > 1:
+            self._say(row, start_text(job))
+
+    def progressed(self, job: TrialJob, report: ProgressReport, trial: Trial) -> None:
+        self._board.progressed(job, report, trial)
+
+    def epoch_ended(self, job: TrainJob, report: EpochReport, trial: Trial) -> None:
+        row = self._board.epoch_ended(report, trial)
+        for note in new_notes(report, trial):
+            self._say(row, note, "yellow")
         stop = stop_of(trial)
-        if report is None or report.kind == "failed":
-            return
-        if stop is not None and report.kind == "epoch":
+        if stop is not None:
             self._say(row, stop_text(trial, stop), "yellow")
-        elif row.state in ("finished", "stopped"):
-            metrics = trial.metrics
-            results = [f"{s} {metrics[n]:.4g}" for n, s in RESULTS.items() if n in metrics]
-            trained = f"in {duration(trial.train_s)}"
-            self._say(row, ", ".join([*results, trained]), "green")
+        else:
+            self._say_figures(row, trial)
+
+    def evaluated(self, job: EvaluateJob, report: EvaluationReport, trial: Trial) -> None:
+        row = self._board.evaluated(job, report, trial)
+        self._warn(job, report)
+        self._say_figures(row, trial)
+
+    def absent(self, job: EvaluateJob, report: AbsentReport, trial: Trial) -> None:
+        row = self._board.absent(trial)
+        self._warn(job, report)
+        self._say_figures(row, trial)
+
+    def failed(self, job: TrialJob, failure: Failure, trial: Trial) -> None:
+        row = self._board.failed(job, failure, trial)
+        first, *others = self._board.failure(job, failure, trial)
+        self._say(row, first, "red")
+        for line in others:
+            self._console.line(line)
 
     @contextmanager
     def shown(self) -> Iterator[None]:
@@ -94,6 +102,13 @@ class LiveView:
             stopping=self._stopping,
             to_come=self._board.to_come,
         )
+
+    def _say_figures(self, row: Row, trial: Trial) -> None:
+        """What a trial has come to, once nothing of it is left to be done."""
+        if row.state in ("finished", "stopped"):
+            metrics = trial.metrics
+            figures = [f"{s} {metrics[n]:.4g}" for n, s in FIGURES.items() if n in metrics]
+            self._say(row, ", ".join([*figures, f"in {duration(trial.train_s)}"]), "green")
 
     def _say(self, row: Row, text: str, style: str = "") -> None:
         self._console.line(f"{row.key}  {row.name}  {text}", style)

@@ -13,6 +13,8 @@ import pytest
 
 from cvae_core.evaluation.metrics import METRICS
 from cvae_core.evaluation.parts import PARTS
+from orchestration.engine.jobs import SharedMapJob, TrialJob
+from orchestration.engine.listener import Listener
 from orchestration.ledger.documents import CheckpointRef, Evaluated, Failure, Trial
 from orchestration.ledger.ledger import Ledger
 from orchestration.plan.evaluation_tasks import Wish
@@ -128,6 +130,7 @@ def test_a_failed_part_is_tried_again_by_wish_alone(
         failed = sweep.run()
     for trial in failed.values():
         assert trial.evaluations["diagnostics"].state == "failed"
+        assert trial.evaluations["diagnostics"].seconds is None, "the time left is told by others"
         assert trial.state == "finished"
         # What was measured with the settings before stays until there is something new.
         assert "latent/active_units" in trial.metrics
@@ -288,10 +291,13 @@ def test_a_lost_worker_under_a_part(local_sweep: LocalSweep, clock: Any) -> None
     sweep = local_sweep(retries=1, evaluation={"diagnostics": True})
     ledger = finished(sweep)
     queue = sweep.queue(ledger, clock=clock)
-    heard: list[Any] = []
-    results = sweep.results(
-        ledger, queue, lambda job, report, trial: heard.append((job.entry, report))
-    )
+    heard: list[Failure] = []
+
+    class Hearing(Listener):
+        def failed(self, job: TrialJob, failure: Failure, trial: Trial) -> None:
+            heard.append(failure)
+
+    results = sweep.results(ledger, queue, Hearing())
     entries = []
     while not queue.done:
         job = queue.next()
@@ -301,7 +307,7 @@ def test_a_lost_worker_under_a_part(local_sweep: LocalSweep, clock: Any) -> None
         entries.append(job.entry)
         results.begun(job)
         results.lost(job, Failure(kind="worker lost", message="killed"))
-    assert [report.failure["again_s"] for _, report in heard if report] == [1.0, 1.0, None, None]
+    assert [failure.again_s for failure in heard] == [1.0, 1.0, None, None]
     assert entries == ["probe", "diagnostics", "probe", "diagnostics"]
     (trial,) = Ledger.open(sweep.folder).trials.values()
     assert trial.state == "finished"
@@ -349,7 +355,7 @@ def test_a_lost_map_is_a_failure_that_people_hear_of(
     document = load_sweep("sweep", tmp_path).document
     assert "1 evaluation missing; add with: " in next_lines(document, sweep.folder)[0]
     job = queue.next()
-    assert (job.key, job.entry, len(job.trials)) == ("", "shared_umap", 2)
+    assert (type(job), job.entry, len(job.trials)) == (SharedMapJob, "shared_umap", 2)
     lost = Failure(kind="worker lost", message="killed")
     assert queue.lost(job, lost).again_s == 1.0
     assert (queue.done, queue.next()) == (False, None)

@@ -10,7 +10,9 @@ import pytest
 
 from orchestration.engine import worker as worker_module
 from orchestration.engine.in_process import InProcessEngine
-from orchestration.engine.jobs import Job, Report
+from orchestration.engine.jobs import TrainJob, TrialJob
+from orchestration.engine.listener import Listener
+from orchestration.engine.reports import EpochReport, ProgressReport
 from orchestration.engine.worker import Worker
 from orchestration.ledger.documents import Trial
 from orchestration.status.live import lines as progress_module
@@ -50,23 +52,31 @@ def test_what_is_told(local_sweep: LocalSweep, small: Any) -> None:
     ledger = sweep.open()
     queue = sweep.queue(ledger)
     board = Board(ledger, 1, sweep.spec.evaluation)
-    rows: list[tuple[str, Row]] = []
+    rows: list[Row] = []
+    kinds: list[str] = []
     written: list[bytes] = []
     document = sweep.folder / "trials" / f"{sweep.keys[0]}.json"
 
-    def listen(job: Job, report: Report | None, trial: Trial) -> None:
-        row = board.note(job, report, trial)
-        if job.kind == "train" and report is not None:
-            rows.append((report.kind, row))
+    class Watching(Listener):
+        def progressed(self, job: TrialJob, report: ProgressReport, trial: Trial) -> None:
+            if isinstance(job, TrainJob):
+                self._note("progress", board.progressed(job, report, trial))
+
+        def epoch_ended(self, job: TrainJob, report: EpochReport, trial: Trial) -> None:
+            self._note("epoch", board.epoch_ended(report, trial))
+
+        def _note(self, kind: str, row: Row) -> None:
+            kinds.append(kind)
+            rows.append(row)
             written.append(document.read_bytes())
 
     worker = Worker({"digits": small}, sweep.folder, threads=1, gpu=False)
-    InProcessEngine(worker).work(queue, sweep.results(ledger, queue, listen))
+    InProcessEngine(worker).work(queue, sweep.results(ledger, queue, Watching()))
     # 270 images are five batches; after the last of them the epoch itself is told.
-    assert [kind for kind, _ in rows] == [*["progress"] * 4, "epoch"] * 2
-    assert [row.share for _, row in rows] == [*(64 * n / 270 for n in (1, 2, 3, 4)), 0.0] * 2
-    assert [row.epoch for _, row in rows] == [*[0] * 4, *[1] * 5, 2]
-    assert all(row.state == "training" for _, row in rows[:-1])
+    assert kinds == [*["progress"] * 4, "epoch"] * 2
+    assert [row.share for row in rows] == [*(64 * n / 270 for n in (1, 2, 3, 4)), 0.0] * 2
+    assert [row.epoch for row in rows] == [*[0] * 4, *[1] * 5, 2]
+    assert all(row.state == "training" for row in rows[:-1])
     # Nothing is written for a word.
     assert len(set(written[:4])) == len(set(written[4:9])) == 1
 
@@ -79,8 +89,8 @@ def test_a_first_epoch_has_a_time_left_before_it_ends(local_sweep: LocalSweep) -
     job = queue.next()
     queue.begun(job)
     trial = ledger.trials[job.key]
-    so_far = {"share": 0.25, "images_per_s": 100.0, "epoch_s": 40.0}
-    row = board.note(job, Report(kind="progress", final=False, epoch=so_far), trial)
+    so_far = ProgressReport(share=0.25, images_per_s=100.0, epoch_s=40.0)
+    row = board.progressed(job, so_far, trial)
     assert board.trial_left(row, row.at) == pytest.approx(9 * 40 + 0.75 * 40)
     assert board.trial_left(row, row.at + 10) == pytest.approx(9 * 40 + 20)
     # It never runs below the epochs that have not begun.

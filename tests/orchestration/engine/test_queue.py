@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from orchestration.engine.jobs import Job
+from orchestration.engine.jobs import EvaluateJob, TrainJob, TrialJob
 from orchestration.engine.queue import Queue
 from orchestration.ledger.documents import CheckpointRef, Trial
 from orchestration.ledger.ledger import Ledger
@@ -14,12 +14,12 @@ LocalSweep = Callable[..., Any]
 GRID = {"beta": [0.1, 0.2]}
 
 
-def finish(ledger: Ledger, queue: Queue, job: Job) -> None:
+def finish(ledger: Ledger, queue: Queue, job: TrialJob) -> None:
     ledger.change(job.key, lambda t: setattr(t, "state", "finished"))
     queue.ended(job)
 
 
-def take(queue: Queue) -> Job:
+def take(queue: Queue) -> Any:
     job = queue.next()
     assert job is not None
     queue.begun(job)
@@ -35,15 +35,14 @@ def test_trials_in_order_and_evaluations_first(local_sweep: LocalSweep) -> None:
     ledger = sweep.open()
     queue = sweep.queue(ledger)
     assert Ledger.open(sweep.folder).trials.keys() == set(sweep.keys)
-    assert queue.waiting == 2
     first = take(queue)
-    assert (first.kind, first.key, first.attempt) == ("train", sweep.keys[0], 1)
+    assert (type(first), first.key, first.attempt) == (TrainJob, sweep.keys[0], 1)
     assert ledger.trials[first.key].state == "running"
     finish(ledger, queue, first)
     second = take(queue)
-    assert (second.kind, second.key, second.part) == ("evaluate", sweep.keys[0], "probe")
+    assert (type(second), second.key, second.part) == (EvaluateJob, sweep.keys[0], "probe")
     third = take(queue)
-    assert (third.kind, third.key) == ("train", sweep.keys[1])
+    assert (type(third), third.key) == (TrainJob, sweep.keys[1])
     assert queue.under_way == [second, third]
     assert queue.next() is None
     assert not queue.done
@@ -54,9 +53,10 @@ def test_a_trained_trial_is_evaluated_and_not_trained(local_sweep: LocalSweep) -
     ledger = sweep.open()
     for key, state in zip(sweep.keys, ("finished", "failed"), strict=True):
         ledger.save(Trial(key=key, config=sweep.plan.trials[key].to_settings(), state=state))
-    job = sweep.queue(ledger).next()
-    assert (job.kind, job.key) == ("evaluate", sweep.keys[0])
-    assert sweep.queue(ledger).waiting == 0
+    queue = sweep.queue(ledger)
+    job = queue.next()
+    assert (type(job), job.key) == (EvaluateJob, sweep.keys[0])
+    assert queue.next() is None
 
 
 def test_no_evaluation_where_none_is_asked_for(local_sweep: LocalSweep) -> None:

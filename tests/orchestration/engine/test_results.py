@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 from orchestration import store
-from orchestration.engine.jobs import Job, Report
+from orchestration.engine.jobs import EvaluateJob, TrainJob, TrialJob
+from orchestration.engine.listener import Listener
 from orchestration.engine.queue import Queue
+from orchestration.engine.reports import EpochReport, ProgressReport
 from orchestration.engine.results import Results
 from orchestration.errors import StorageError
 from orchestration.ledger.documents import Evaluated, Failure, Trial
@@ -19,11 +21,10 @@ from orchestration.ledger.ledger import Ledger
 LocalSweep = Callable[..., Any]
 
 
-def epoch_report(sweep: Any, job: Job, epoch: int, *, final: bool = False) -> Report:
+def epoch_report(sweep: Any, job: TrainJob, epoch: int, *, final: bool = False) -> EpochReport:
     path = f"checkpoints/{job.key}/a{job.attempt:03d}-e{epoch:05d}.pt"
     store.write_bytes(sweep.folder / path, b"weights")
-    return Report(
-        kind="epoch",
+    return EpochReport(
         final=final,
         epoch={
             "epoch": epoch,
@@ -37,7 +38,7 @@ def epoch_report(sweep: Any, job: Job, epoch: int, *, final: bool = False) -> Re
     )
 
 
-def begin(sweep: Any) -> tuple[Ledger, Queue, Results, Job]:
+def begin(sweep: Any) -> tuple[Ledger, Queue, Results, TrainJob]:
     ledger = sweep.open()
     queue = sweep.queue(ledger)
     results = sweep.results(ledger, queue)
@@ -113,12 +114,19 @@ def test_an_epoch_is_on_disk_when_the_listener_hears_of_it(local_sweep: LocalSwe
     queue = sweep.queue(ledger)
     heard = []
 
-    def listen(job: Job, report: Report | None, trial: Any) -> None:
-        on_disk = Ledger.open(sweep.folder).trials[job.key]
-        assert on_disk == trial
-        heard.append((on_disk.state, on_disk.epoch))
+    class Comparing(Listener):
+        def started(self, job: TrialJob, trial: Trial) -> None:
+            self._compare(trial)
 
-    results = sweep.results(ledger, queue, listen)
+        def epoch_ended(self, job: TrainJob, report: EpochReport, trial: Trial) -> None:
+            self._compare(trial)
+
+        def _compare(self, trial: Trial) -> None:
+            on_disk = Ledger.open(sweep.folder).trials[trial.key]
+            assert on_disk == trial
+            heard.append((on_disk.state, on_disk.epoch))
+
+    results = sweep.results(ledger, queue, Comparing())
     job = queue.next()
     results.begun(job)
     results.report(job, epoch_report(sweep, job, 1))
@@ -142,7 +150,12 @@ def test_told_to_stop_in_the_midst_of_a_report(local_sweep: LocalSweep) -> None:
     sweep = local_sweep()
     ledger = sweep.open()
     queue = sweep.queue(ledger)
-    results = sweep.results(ledger, queue, lambda *_: setattr(results, "stopping", True))
+
+    class Stopping(Listener):
+        def epoch_ended(self, job: TrainJob, report: EpochReport, trial: Trial) -> None:
+            results.stopping = True
+
+    results = sweep.results(ledger, queue, Stopping())
     job = queue.next()
     queue.begun(job)
     stop = results.report(job, epoch_report(sweep, job, 1))
@@ -169,12 +182,17 @@ def test_a_lost_worker_is_announced(local_sweep: LocalSweep) -> None:
     sweep = local_sweep(retries=0)
     ledger = sweep.open()
     queue = sweep.queue(ledger)
-    heard: list[Any] = []
-    results = sweep.results(ledger, queue, lambda job, report, trial: heard.append(report))
+    heard: list[Failure] = []
+
+    class Hearing(Listener):
+        def failed(self, job: TrialJob, failure: Failure, trial: Trial) -> None:
+            heard.append(failure)
+
+    results = sweep.results(ledger, queue, Hearing())
     job = queue.next()
     results.begun(job)
     results.lost(job, Failure(kind="worker lost", message="killed"))
-    assert heard[-1].failure.items() >= {"kind": "worker lost", "message": "killed"}.items()
+    assert [(each.kind, each.message) for each in heard] == [("worker lost", "killed")]
     assert Ledger.open(sweep.folder).trials[job.key].state == "failed"
 
 
@@ -183,9 +201,9 @@ def test_a_stop_is_heard_in_the_midst_of_an_evaluation(local_sweep: LocalSweep) 
     _, queue, results, training = begin(sweep)
     assert results.report(training, epoch_report(sweep, training, 3, final=True))
     job = queue.next()
-    assert job is not None and job.kind == "evaluate"
+    assert isinstance(job, EvaluateJob)
     results.begun(job)
-    under_way = Report(kind="progress", final=False, epoch={"share": 0.3})
+    under_way = ProgressReport(share=0.3)
     assert not results.report(job, under_way)
     results.stopping = queue.closed = True
     assert results.report(job, under_way)
@@ -220,5 +238,20 @@ def test_a_stop_that_cannot_be_written_down_waits_for_nothing(
     assert results.report(job, replace(epoch_report(sweep, job, 1), checkpoint=None)) is True
 
 
-def full(*_: Any) -> None:
+@pytest.mark.parametrize("kind", ["worker lost", "error"])
+def test_where_nothing_can_be_written_a_lost_worker_ends_everything(
+    local_sweep: LocalSweep, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    sweep = local_sweep()
+    _, queue, results, job = begin(sweep)
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "write_document", full)
+        results.lost(job, Failure(kind=kind, message="killed"))
+    assert str(results.broken) == "the disk is full"
+    assert queue.closed
+    results.lost(job, Failure(kind=kind, message="killed"))
+    assert Ledger.open(sweep.folder).trials[job.key].state == "running"
+
+
+def full(*_: Any, **__: Any) -> None:
     raise StorageError("the disk is full")

@@ -12,8 +12,10 @@ from orchestration import store
 from orchestration.compare.grid import comparison_rows
 from orchestration.engine.early_stopping import identity
 from orchestration.engine.in_process import InProcessEngine
-from orchestration.engine.jobs import Job, Report
+from orchestration.engine.jobs import EvaluateJob, TrainJob, TrialJob
+from orchestration.engine.listener import Listener
 from orchestration.engine.queue import Queue
+from orchestration.engine.reports import EpochReport, EvaluationReport
 from orchestration.engine.results import Results
 from orchestration.engine.worker import Worker
 from orchestration.errors import StorageError
@@ -173,16 +175,16 @@ def test_what_was_begun_is_continued_first(local_sweep: LocalSweep) -> None:
     keys = [job.key for job in iter(queue.next, None)]
     ledger = sweep.open()
     again = sweep.queue(ledger)
-    for _ in keys:
-        again.next()
-    again.begun(Job("train", keys[-1], {}, 1, []))
+    last = [again.next() for _ in keys][-1]
+    assert last.key == keys[-1]
+    again.begun(last)
     assert sweep.queue(sweep.open()).next().key == keys[-1]
 
 
 # The results.
 
 
-def begin(sweep: Any) -> tuple[Ledger, Queue, Results, Job]:
+def begin(sweep: Any) -> tuple[Ledger, Queue, Results, TrainJob]:
     ledger = sweep.open()
     queue = sweep.queue(ledger)
     results = sweep.results(ledger, queue)
@@ -191,10 +193,9 @@ def begin(sweep: Any) -> tuple[Ledger, Queue, Results, Job]:
     return ledger, queue, results, job
 
 
-def report(job: Job, epoch: int, value: float, *, final: bool = False) -> Report:
+def report(job: TrainJob, epoch: int, value: float, *, final: bool = False) -> EpochReport:
     metrics = {"train/loss": value, "val/loss": value, "val/reconstruction": value}
-    return Report(
-        kind="epoch",
+    return EpochReport(
         final=final,
         epoch={"epoch": epoch, "metrics": metrics, "images_per_s": 1.0, "epoch_s": 0.5, "at": 1.0},
         checkpoint={
@@ -206,7 +207,7 @@ def report(job: Job, epoch: int, value: float, *, final: bool = False) -> Report
     )
 
 
-def second_of_two(sweep: Any) -> tuple[Ledger, Queue, Results, Job]:
+def second_of_two(sweep: Any) -> tuple[Ledger, Queue, Results, TrainJob]:
     """The first of two trials is finished and good; the second one begins."""
     ledger, queue, results, job = begin(sweep)
     for epoch in (1, 2, 3):
@@ -347,12 +348,13 @@ def test_there_is_a_checkpoint_of_every_decision(local_sweep: LocalSweep, small:
     queue = sweep.queue(ledger)
     written = []
 
-    def listen(job: Job, report: Report | None, trial: Trial) -> None:
-        if report is not None and report.kind == "epoch" and report.checkpoint is not None:
-            written.append(report.checkpoint["epoch"])
+    class Watching(Listener):
+        def epoch_ended(self, job: TrainJob, report: EpochReport, trial: Trial) -> None:
+            if report.checkpoint is not None:
+                written.append(report.checkpoint["epoch"])
 
     worker = Worker({"digits": small}, sweep.folder, threads=1, gpu=False)
-    InProcessEngine(worker).work(queue, sweep.results(ledger, queue, listen))
+    InProcessEngine(worker).work(queue, sweep.results(ledger, queue, Watching()))
     assert written == [1, 2, 4, 6]
 
 
@@ -370,12 +372,21 @@ def test_what_a_person_sees(local_sweep: LocalSweep, small: Any, make_screen: An
     live = LiveView(Console(live_out), live_board, "small")
     plain = Progress(Console(out), board)
 
-    def listen(job: Job, report: Report | None, trial: Trial) -> None:
-        plain(job, report, trial)
-        live(job, report, trial)
+    class Both(Listener):
+        def started(self, job: TrialJob, trial: Trial) -> None:
+            plain.started(job, trial)
+            live.started(job, trial)
+
+        def epoch_ended(self, job: TrainJob, report: EpochReport, trial: Trial) -> None:
+            plain.epoch_ended(job, report, trial)
+            live.epoch_ended(job, report, trial)
+
+        def evaluated(self, job: EvaluateJob, report: EvaluationReport, trial: Trial) -> None:
+            plain.evaluated(job, report, trial)
+            live.evaluated(job, report, trial)
 
     worker = Worker({"digits": small}, sweep.folder, threads=1, gpu=False)
-    InProcessEngine(worker).work(queue, sweep.results(ledger, queue, listen))
+    InProcessEngine(worker).work(queue, sweep.results(ledger, queue, Both()))
     stopped = [trial for trial in ledger.trials.values() if trial.state == "stopped"]
     lines = out.getvalue().splitlines()
     for trial in stopped:

@@ -15,7 +15,8 @@ import pytest
 from cvae_core.data import Dataset
 from orchestration.engine.engine import Engine
 from orchestration.engine.in_process import InProcessEngine
-from orchestration.engine.jobs import Job, Report
+from orchestration.engine.jobs import Job, SharedMapJob, TrainJob
+from orchestration.engine.reports import EpochReport, ProgressReport, Report
 from orchestration.engine.worker import Worker
 from orchestration.ledger.ledger import Ledger
 from orchestration.ledger.processes import ProcessRecord
@@ -113,10 +114,17 @@ class Driver:
 
             def step(self) -> Report:
                 report = super().step()
-                if report.kind == "epoch" and report.epoch is not None:
-                    work.trained.append((self.job.key, report.epoch["epoch"]))
-                elif report.final:
-                    work.ended.append((self.job.key, self.job.entry))
+                match self.job, report:
+                    case _, ProgressReport():
+                        pass
+                    case TrainJob(key), EpochReport(epoch=dict(record)):
+                        work.trained.append((key, record["epoch"]))
+                    case TrainJob(key), _:
+                        work.ended.append((key, ""))
+                    case SharedMapJob(entry=entry), _:
+                        work.ended.append(("", entry))
+                    case job, _:
+                        work.ended.append((job.key, job.entry))
                 return report
 
         worker = Counting(run.data.sets, run.request.folder, threads=1, gpu=False)

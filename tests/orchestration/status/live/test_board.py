@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from orchestration.engine.in_process import InProcessEngine
-from orchestration.engine.jobs import Job, Report
+from orchestration.engine.jobs import EvaluateJob, TrainJob, TrialJob
+from orchestration.engine.listener import Listener
+from orchestration.engine.reports import EpochReport, EvaluationReport
 from orchestration.engine.worker import Worker
 from orchestration.ledger.documents import Trial
 from orchestration.ledger.ledger import Ledger
@@ -24,11 +26,18 @@ def test_states_and_numbers_of_a_whole_sweep(local_sweep: Callable[..., Any], sm
     board = Board(ledger, 1, sweep.spec.evaluation)
     seen = []
 
-    def listen(job: Job, report: Report | None, trial: Trial) -> None:
-        seen.append(board.note(job, report, trial))
+    class Watching(Listener):
+        def started(self, job: TrialJob, trial: Trial) -> None:
+            seen.append(board.started(job, trial))
+
+        def epoch_ended(self, job: TrainJob, report: EpochReport, trial: Trial) -> None:
+            seen.append(board.epoch_ended(report, trial))
+
+        def evaluated(self, job: EvaluateJob, report: EvaluationReport, trial: Trial) -> None:
+            seen.append(board.evaluated(job, report, trial))
 
     worker = Worker({"digits": small}, sweep.folder, threads=1, gpu=False)
-    InProcessEngine(worker).work(queue, sweep.results(ledger, queue, listen))
+    InProcessEngine(worker).work(queue, sweep.results(ledger, queue, Watching()))
     assert [(row.state, row.epoch) for row in seen] == [
         ("starting", 0),
         ("training", 1),
@@ -54,7 +63,7 @@ def board_of(
     return Board(ledger, slots, sweep.spec.evaluation), ledger, queue
 
 
-def epoch(board: Board, ledger: Ledger, job: Job, number: int, seconds: float) -> None:
+def epoch(board: Board, ledger: Ledger, job: TrainJob, number: int, seconds: float) -> None:
     record = {"epoch": number, "metrics": {"train/loss": 0.5, "val/loss": 0.5}, "epoch_s": seconds}
     record |= {"images_per_s": 1.0, "at": 0.0}
 
@@ -63,7 +72,7 @@ def epoch(board: Board, ledger: Ledger, job: Job, number: int, seconds: float) -
             {"key": "k", "config": {}, "epochs": [record]}).epochs[0]]  # fmt: skip
 
     trial = ledger.change(job.key, enter)
-    board.note(job, Report(kind="epoch", final=False, epoch=record), trial)
+    board.epoch_ended(EpochReport(final=False, epoch=record), trial)
 
 
 def test_time_left(local_sweep: Callable[..., Any]) -> None:

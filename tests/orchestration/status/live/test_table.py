@@ -9,10 +9,8 @@ from typing import Any
 import pytest
 
 from orchestration.engine.in_process import InProcessEngine
-from orchestration.engine.jobs import Job, Report
-from orchestration.engine.results import Results
+from orchestration.engine.reports import Report
 from orchestration.engine.worker import Worker
-from orchestration.ledger.documents import Trial
 from orchestration.signals import Interrupted
 from orchestration.spec.evaluation import Evaluation
 from orchestration.status.live.board import Board
@@ -20,18 +18,10 @@ from orchestration.status.live.table import LiveView
 from orchestration.terminal.console import Console
 
 
-class Slow(Worker):
-    """Slow enough that frames of every state are drawn."""
-
-    def step(self) -> Report:
-        time.sleep(0.3)
-        return super().step()
-
-
 def work(
-    sweep: Any, small: Any, screen: Any, on_report: Callable[[int, Results], None] = lambda *_: None
+    sweep: Any, small: Any, screen: Any, on_step: Callable[[int], None] = lambda _: None
 ) -> list[list[str]]:
-    """Run a sweep under the live table; the screens that were seen after its reports."""
+    """Run a sweep under the live table; the screens that were seen before a worker's steps."""
     console = Console(screen.stream())
     assert console.live
     ledger = sweep.open()
@@ -39,16 +29,19 @@ def work(
     view = LiveView(console, Board(ledger, 1, sweep.spec.evaluation), "small")
     screens: list[list[str]] = []
 
-    def listen(job: Job, report: Report | None, trial: Trial) -> None:
-        screens.append(screen.lines)
-        view(job, report, trial)
-        on_report(len(screens), results)
+    class Slow(Worker):
+        """Slow enough that frames of every state are drawn."""
 
-    results = sweep.results(ledger, queue, listen)
+        def step(self) -> Report:
+            time.sleep(0.3)
+            screens.append(screen.lines)
+            on_step(len(screens))
+            return super().step()
+
+    worker = Slow({"digits": small}, sweep.folder, threads=1, gpu=False)
     try:
         with view.shown():
-            worker = Slow({"digits": small}, sweep.folder, threads=1, gpu=False)
-            InProcessEngine(worker).work(queue, results)
+            InProcessEngine(worker).work(queue, sweep.results(ledger, queue, view))
             time.sleep(0.3)
             screens.append(screen.lines)
     finally:
@@ -146,7 +139,7 @@ def test_whatever_ends_it_the_terminal_is_left_clean(
     make_screen: Callable[..., Any],
     error: type[BaseException],
 ) -> None:
-    def fail(count: int, results: Results) -> None:
+    def fail(count: int) -> None:
         if count == 3:
             raise error
 

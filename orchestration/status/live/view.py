@@ -1,0 +1,67 @@
+"""What both ways to show a sweep at work say alike."""
+
+from __future__ import annotations
+
+from orchestration.engine.jobs import EvaluateJob, SharedMapJob, TrainJob
+from orchestration.engine.listener import Listener
+from orchestration.engine.reports import AbsentReport, EpochReport, EvaluationReport
+from orchestration.ledger.documents import Failure, Trial
+from orchestration.status.failures import failure_text, next_try
+from orchestration.status.live.board import Board
+from orchestration.terminal.console import Console
+from orchestration.words import count, duration
+
+
+class View(Listener):
+    """Tells of the map of all trials, and warns of what an evaluation says beside its figures.
+
+    Args:
+        console: where lines go.
+        board: told of everything that happens to trials.
+    """
+
+    def __init__(self, console: Console, board: Board) -> None:
+        self._console = console
+        self._board = board
+
+    def map_started(self, job: SharedMapJob) -> None:
+        self._console.line(f"{_map_of(job)} begins")
+
+    def map_drawn(self, job: SharedMapJob, report: EvaluationReport) -> None:
+        self._console.line(f"{_map_of(job)}: done in {duration(report.seconds)}")
+        for note in self._board.new([f"{job.entry}: {note}" for note in report.notes]):
+            self._console.line(note)
+
+    def map_absent(self, job: SharedMapJob, report: AbsentReport) -> None:
+        for text in self._board.new([f"{job.entry} is left out: {report.message}"]):
+            self._console.line(text)
+
+    def map_failed(self, job: SharedMapJob, failure: Failure) -> None:
+        noted = failure.model_dump()
+        self._console.line(f"{_map_of(job)} failed: {failure_text(noted)}")
+        if failure.again_s is not None:
+            self._console.line(f"    {next_try(noted)}")
+
+    def _warn(self, job: EvaluateJob, report: EvaluationReport | AbsentReport) -> None:
+        if isinstance(report, AbsentReport):
+            texts = [f"{job.part} is left out: {report.message}"]
+        else:
+            texts = [f"{job.part}: {note}" for note in report.notes]
+        for text in self._board.new(texts):
+            self._console.warning(text)
+
+
+def _map_of(job: SharedMapJob) -> str:
+    return f"{job.entry} of {count(len(job.trials), 'trial')}"
+
+
+def new_notes(report: EpochReport, trial: Trial) -> list[str]:
+    """What a worker notes of an attempt; it says so with every report, and once is enough."""
+    return report.notes if trial.epoch == report.from_epoch + 1 else []
+
+
+def start_text(job: TrainJob) -> str:
+    """How a trial begins."""
+    if job.checkpoints:
+        return f"continues after epoch {job.checkpoints[0]['epoch']} (attempt {job.attempt})"
+    return "begins" if job.attempt == 1 else f"begins again (attempt {job.attempt})"
