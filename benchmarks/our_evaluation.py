@@ -11,7 +11,7 @@ from time import process_time
 import torch
 from evaluated_trial import load, peak_mib
 
-from cvae_core.evaluation.parts import PARTS, Outcome, measure
+from cvae_core.evaluation.parts import PARTS, Findings, measure
 
 
 def main() -> None:
@@ -25,11 +25,11 @@ def main() -> None:
         subject = trial.subject()
         for part, taken in seconds.items():
             began = process_time()
-            *_, outcome = measure(part, subject, PARTS[part].settings())
+            *_, findings = measure(part, subject, PARTS[part].settings())
             if repeat:
                 taken.append(process_time() - began)
-            assert isinstance(outcome, Outcome)
-            found.update(outcome.metrics)
+            assert isinstance(findings, Findings)
+            found.update(findings.metrics)
     result = {
         "seconds": {part: statistics.median(taken) for part, taken in seconds.items()},
         "metrics": found,

@@ -41,13 +41,13 @@ def heading(figure: Figure, what: str, subject: Subject, seen: str | None = None
     label = subject.label
     if len(label) > LONGEST:
         label = label[: LONGEST - 1] + "…"
-    place(figure, what, 16, 10, size=14, weight="bold")
+    put_text(figure, what, 16, 10, size=14, weight="bold")
     seen = seen or f"{subject.split} images"
-    place(figure, f"{seen}, epoch {subject.epoch}", figure.bbox.width - 16, 13, ha="right")
-    place(figure, label, 16, 37)
+    put_text(figure, f"{seen}, epoch {subject.epoch}", figure.bbox.width - 16, 13, ha="right")
+    put_text(figure, label, 16, 37)
 
 
-def place(figure: Figure, text: str, x: float, y: float, **look: Any) -> None:
+def put_text(figure: Figure, text: str, x: float, y: float, **look: Any) -> None:
     """Write text that begins so many pixels right of and below the figure's upper left corner."""
     width, height = figure.bbox.width, figure.bbox.height
     whole: dict[str, Any] = {"size": 10, "va": "top", "parse_math": False} | look

@@ -3,7 +3,7 @@
 A part is declared beside the module that computes it, with its settings, metrics and seconds; the
 tuple below is the only other place that names it. That module has a generator function
 ``evaluate(subject, settings)``: it yields now and then which share of it is done, in (0, 1), and
-at last its ``Outcome``.
+at last its ``Findings``.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Findings:
     """What a part has found."""
 
     metrics: dict[str, float] = field(default_factory=dict)
@@ -46,7 +46,7 @@ PARTS: dict[str, Part] = {part.name: part for part in (PROBE, DIAGNOSTICS, PICTU
 """In the order in which they are computed."""
 
 
-def measure(part: str, subject: Subject, settings: Any) -> Iterator[float | Outcome]:
+def measure(part: str, subject: Subject, settings: Any) -> Iterator[float | Findings]:
     """Compute one part; on validation its metrics have names of their own.
 
     Args:
@@ -55,14 +55,14 @@ def measure(part: str, subject: Subject, settings: Any) -> Iterator[float | Outc
         settings: of that part's kind.
 
     Yields:
-        The share that is done, in (0, 1), and at last the outcome.
+        The share that is done, in (0, 1), and at last the findings.
 
     Raises:
         AbsentError: it cannot be had here.
         EvaluationError: it cannot be computed from this model or data.
     """
     for done in importlib.import_module(PARTS[part].module).evaluate(subject, settings):
-        if not isinstance(done, Outcome):
+        if not isinstance(done, Findings):
             yield done
             continue
         odd = [name for name, value in done.metrics.items() if not math.isfinite(value)]

@@ -42,7 +42,7 @@ class Subject:
         epoch: that the weights are of.
         label: what people call the trial.
         cache: folder for what all trials on this machine share, found by content.
-        kept: folder with files that an outcome wanted to be kept; None: nothing is kept.
+        kept: folder with files that findings wanted to be kept; None: nothing is kept.
         device: as PyTorch names it.
     """
 

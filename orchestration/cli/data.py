@@ -68,7 +68,7 @@ def command(
     data = datasets.load(config, data_root, console)
     load_s = time.monotonic() - began
     content = datasets.content(config, data_root, console) if name == "folder" else None
-    where = datasets.place(config, data_root)
+    where = datasets.folder_of(config, data_root)
     document = data_document(data, where, content, load_s)
     if as_json:
         click.echo(json.dumps(document, indent=2, ensure_ascii=False))

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import TYPE_CHECKING, Any, Literal
 
-from cvae_core.evaluation.figures import BLUE, HEADING, ORANGE, OTHERS, new_figure, place, png
+from cvae_core.evaluation.figures import BLUE, HEADING, ORANGE, OTHERS, new_figure, png, put_text
 from orchestration.spec.trial_names import LABELS, setting_text, short_name
 from orchestration.status.metric_columns import head
 
@@ -208,8 +208,8 @@ def _figure(
     rows = math.ceil(panels / columns)
     full = height * rows + HEADING
     figure = new_figure(WIDTH, full)
-    place(figure, title, 16, 10, size=14, weight="bold")
-    place(figure, f"{document['name']}: {subtitle}", 16, 37)
+    put_text(figure, title, 16, 10, size=14, weight="bold")
+    put_text(figure, f"{document['name']}: {subtitle}", 16, 37)
     grid = figure.subplots(rows, columns, squeeze=False)
     figure.subplots_adjust(0.085, 60 / full, 0.985, 1 - (HEADING + 14) / full, 0.25, 0.28)
     axes = list(grid.flat)

@@ -20,7 +20,7 @@ BEYOND = 2**31
 """More epochs than a trial has: its rungs are below it, whatever the others of its group have."""
 
 
-def identity(scheduler: Scheduler) -> str:
+def scheduler_text(scheduler: Scheduler) -> str:
     """A scheduler's name and the settings that change what it decides."""
     own = (
         {"reduction": scheduler.reduction}
@@ -94,7 +94,7 @@ class EarlyStopping:
     def __init__(self, scheduler: Scheduler, ledger: Ledger) -> None:
         self._scheduler = scheduler
         self._ledger = ledger
-        self._identity = identity(scheduler)
+        self._identity = scheduler_text(scheduler)
         self._groups: dict[Hashable, _Asked] = {}
         taken = [(each, trial) for trial in ledger.trials.values() for each in trial.decisions]
         self._taken = max((decision.number for decision, _ in taken), default=0)

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from cvae_core.config import TrialConfig
 from cvae_core.data import Dataset
 from cvae_core.errors import AbsentError, CheckpointError, EvaluationError
-from cvae_core.evaluation.parts import Outcome, measure
+from cvae_core.evaluation.parts import Findings, measure
 from cvae_core.evaluation.subject import Subject
 from cvae_core.training.checkpoint import Checkpoint, read_checkpoint, sha256
 from orchestration import store
@@ -65,7 +65,7 @@ class Evaluator:
     def step(
         self, job: EvaluateJob | SharedMapJob
     ) -> ProgressReport | EvaluationReport | AbsentReport:
-        """Some seconds of a part; with the last of them its outcome, its files written."""
+        """Some seconds of a part; with the last of them its findings, its files written."""
         try:
             if self._measuring is None:
                 self._measuring = _Measuring(self._steps(job))
@@ -73,7 +73,7 @@ class Evaluator:
         except AbsentError as error:
             self.drop()
             return AbsentReport(str(error))
-        if not isinstance(done, Outcome):
+        if not isinstance(done, Findings):
             return ProgressReport(done)
         artifacts = []
         for name, content in done.files.items():
@@ -89,7 +89,7 @@ class Evaluator:
             seconds=self._measuring.seconds,
         )
 
-    def _steps(self, job: EvaluateJob | SharedMapJob) -> Iterator[float | Outcome]:
+    def _steps(self, job: EvaluateJob | SharedMapJob) -> Iterator[float | Findings]:
         settings = part_settings(job.part, job.settings)
         if isinstance(job, EvaluateJob):
             return measure(job.part, self._subject(job), settings)
@@ -148,7 +148,7 @@ class Evaluator:
 class _Measuring:
     """A part of an evaluation under way, that stops now and then to tell how far it is."""
 
-    def __init__(self, steps: Iterator[float | Outcome]) -> None:
+    def __init__(self, steps: Iterator[float | Findings]) -> None:
         self._began = time.perf_counter()
         self._steps = steps
 
@@ -157,13 +157,13 @@ class _Measuring:
         """Since it began."""
         return time.perf_counter() - self._began
 
-    def go_on(self) -> float | Outcome:
-        """The outcome, or after some seconds how far it is."""
+    def go_on(self) -> float | Findings:
+        """The findings, or after some seconds how far it is."""
         until = time.monotonic() + EVERY_S
         for done in self._steps:
-            if isinstance(done, Outcome) or time.monotonic() >= until:
+            if isinstance(done, Findings) or time.monotonic() >= until:
                 return done
-        raise AssertionError("an evaluation ends with its outcome")
+        raise AssertionError("an evaluation ends with its findings")
 
 
 def _means(subject: Subject) -> Any:

@@ -25,7 +25,7 @@ def root_of(config: DataConfig, data_root: Path | None) -> Path:
     return Path.cwd() if config.name == "folder" else default_data_root()
 
 
-def place(config: DataConfig, data_root: Path | None) -> Path | None:
+def folder_of(config: DataConfig, data_root: Path | None) -> Path | None:
     """Folder of a data set's files, absolute; none for the digits."""
     from cvae_core.data.sources import data_folder
 

@@ -26,8 +26,8 @@ from orchestration.run.start import enter_plan, new_ledger, note_tracking
 from orchestration.run.summary import say_summary
 from orchestration.signals import InterruptHandler, ReceivedSignals, uninterrupted
 from orchestration.status.live.board import Board
-from orchestration.status.live.lines import Progress
-from orchestration.status.live.table import LiveView
+from orchestration.status.live.lines import PlainView
+from orchestration.status.live.table import TableView
 from orchestration.terminal.console import Console
 from orchestration.tracking.place import Place
 from orchestration.tracking.syncer import Bringer
@@ -113,7 +113,7 @@ class SweepRun:
             retention.make_room(ledger)  # less may be allowed now, because the disk was full
         queue = Queue(spec, self.plan, ledger, wish, slots=engine.slots)
         board = Board(ledger, engine.slots, spec.evaluation, wish)
-        view = LiveView(console, board, spec.name) if console.live else Progress(console, board)
+        view = TableView(console, board, spec.name) if console.live else PlainView(console, board)
         early = EarlyStopping(spec.scheduler, ledger) if spec.scheduler else None
         results = self.results = Results(ledger, queue, spec.checkpoints, view, early, retention)
         if queue.done:

@@ -33,7 +33,7 @@ class SpecErrors:
 
     def add(self, location: Location, message: str) -> None:
         """Note an error at a place in the content."""
-        label, order = self._layers.place(location)
+        label, order = self._layers.origin(location)
         path = dotted(location)
         entry = f"{label}: {path}: {message}" if path else f"{label}: {message}"
         found = (str(location[0]) if location else "", order, entry)

@@ -17,13 +17,13 @@ from pydantic import TypeAdapter, ValidationError
 
 from cvae_core.settings import merge
 from orchestration.errors import UserError
-from orchestration.spec import search_layers as searchlayers
+from orchestration.spec import search_layers
 from orchestration.spec.flat_names import without
 from orchestration.spec.settings import field_annotation, setting_names
 from orchestration.spec.yaml_file import Location, YamlFile, parse_value, read_yaml
 
 
-class Place(NamedTuple):
+class Origin(NamedTuple):
     """Where something stands, and where it is listed among errors."""
 
     label: str
@@ -36,23 +36,23 @@ class Layers:
 
     path: Path
     content: Any
-    places: Mapping[Location, Place]
+    origins: Mapping[Location, Origin]
 
     @classmethod
     def of(cls, file: YamlFile, depth: int = 0) -> Layers:
         """One file alone."""
-        places = {
-            location: Place(f"{file.path}:{line}", (depth, line))
+        origins = {
+            location: Origin(f"{file.path}:{line}", (depth, line))
             for location, line in file.lines.items()
         }
-        return cls(file.path, file.content, places)
+        return cls(file.path, file.content, origins)
 
-    def place(self, location: Location) -> Place:
+    def origin(self, location: Location) -> Origin:
         """Of a value; of the nearest one around it if it is not there."""
         for length in range(len(location), -1, -1):
-            if location[:length] in self.places:
-                return self.places[location[:length]]
-        return Place(str(self.path), (0, 0))
+            if location[:length] in self.origins:
+                return self.origins[location[:length]]
+        return Origin(str(self.path), (0, 0))
 
 
 def read_layers(path: Path, overrides: tuple[str, ...], sections: list[str]) -> Layers:
@@ -67,11 +67,11 @@ def read_layers(path: Path, overrides: tuple[str, ...], sections: list[str]) -> 
         UserError: a file cannot be read, extends what it may not, or an override is wrong.
     """
     layers = _with_extended(path, ())
-    content, places = layers.content, dict(layers.places)
+    content, origins = layers.content, dict(layers.origins)
     for override in overrides:
         content, locations = _override(content, override, sections)
-        places |= dict.fromkeys(locations, Place(f"{path} with --set", (-1, 0)))
-    return Layers(path, content, places)
+        origins |= dict.fromkeys(locations, Origin(f"{path} with --set", (-1, 0)))
+    return Layers(path, content, origins)
 
 
 def _with_extended(path: Path, above: tuple[Path, ...]) -> Layers:
@@ -84,13 +84,13 @@ def _with_extended(path: Path, above: tuple[Path, ...]) -> Layers:
     below = _with_extended(_extended(own, (*above, path)), (*above, path))
     # A sweep's name is its folder: two files must not fall into one by leaving it out.
     inherited = {key: value for key, value in below.content.items() if key != "name"}
-    places = {place: found for place, found in below.places.items() if place != ("name",)}
-    return Layers(path, _over(inherited, content), {**places, **own.places})
+    origins = {place: found for place, found in below.origins.items() if place != ("name",)}
+    return Layers(path, _over(inherited, content), {**origins, **own.origins})
 
 
 def _extended(layers: Layers, above: tuple[Path, ...]) -> Path:
     """The file that this one extends."""
-    name, where = layers.content["extends"], layers.place(("extends",)).label
+    name, where = layers.content["extends"], layers.origin(("extends",)).label
     if not isinstance(name, str) or not name or Path(name).name != name:
         raise UserError(
             f"{where}: extends: must be the name of a sweep file in the same folder, "
@@ -110,12 +110,12 @@ def _extended(layers: Layers, above: tuple[Path, ...]) -> Path:
 
 def _over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
     """One layer's content over that of the layer below it."""
-    below = searchlayers.under(below, above)
+    below = search_layers.under(below, above)
     grid, base = below.get("grid", {}), below.get("base", {})
     for path in (*_leaves(above.get("base")), *_leaves(above.get("grid"))):
         grid = _without_everywhere(grid, path)
-        below = searchlayers.with_fixed(below, path)
-    for searched, is_always in searchlayers.searched(above):
+        below = search_layers.with_fixed(below, path)
+    for searched, is_always in search_layers.searched(above):
         grid = _without_everywhere(grid, searched)
         base = without(base, searched) if is_always else base
     return merge({**below, "grid": grid, "base": base}, above)
@@ -135,7 +135,7 @@ def _leaves(settings: Any, path: tuple[str, ...] = ()) -> list[list[str]]:
 def _override(
     content: dict[str, Any], override: str, sections: list[str]
 ) -> tuple[dict[str, Any], list[Location]]:
-    """Apply ``key=value``, a section's key as it stands, else a trial's setting; and its places.
+    """Apply ``key=value``, a section's key as it stands, else a trial's setting; and its origins.
 
     A single value takes the place of a setting in ``base`` and of its list in ``grid``; a list,
     where the setting itself is none, becomes the setting's list in ``grid``. Neither is searched
@@ -158,7 +158,7 @@ def _override(
     if not all(isinstance(one, dict) for one in (grid if isinstance(grid, list) else [grid])):
         return content, []  # validation says what is wrong with it
     grid = _without_everywhere(grid, path)
-    content = searchlayers.with_fixed(content, path)
+    content = search_layers.with_fixed(content, path)
     if isinstance(value, list) and not _accepts(annotation, value):
         many = [merge(one, nested(path, value)) for one in grid] if isinstance(grid, list) else None
         grid = merge(grid, nested(path, value)) if many is None else many

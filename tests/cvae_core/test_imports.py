@@ -60,8 +60,8 @@ weights = result.checkpoint.selected_weights
 subject = Subject(config, data, weights, epochs=result.history, cache=Path(sys.argv[1]))
 for part, declared in PARTS.items():
     try:
-        *_, outcome = measure(part, subject, declared.settings())
-        metrics |= outcome.metrics
+        *_, findings = measure(part, subject, declared.settings())
+        metrics |= findings.metrics
     except AbsentError as error:
         metrics[f"absent {part}"] = str(error)
 print(sorted(metrics))

@@ -16,7 +16,7 @@ from cvae_core.evaluation.diagnostics.elbo import FIT_IMAGES, gaussian_elbo, uni
 from cvae_core.evaluation.diagnostics.hypersphere import alignment, uniformity
 from cvae_core.evaluation.diagnostics.kl_bars import kl_bars_png
 from cvae_core.evaluation.diagnostics.latent_use import dimensions_csv, latent_use
-from cvae_core.evaluation.parts import Outcome
+from cvae_core.evaluation.parts import Findings
 from cvae_core.evaluation.progress import within
 from cvae_core.evaluation.subject import BATCH, SHARED_SEED, Subject
 from cvae_core.models.contrastive import ContrastiveVAE
@@ -25,11 +25,11 @@ from cvae_core.streams import stream
 USUAL_THRESHOLD = 0.01
 
 
-def evaluate(subject: Subject, settings: DiagnosticsConfig) -> Iterator[float | Outcome]:
+def evaluate(subject: Subject, settings: DiagnosticsConfig) -> Iterator[float | Findings]:
     """Reconstruction error, ELBO, KL by dimension, active units; alignment and uniformity (CVAE).
 
     Yields:
-        Shares done and the outcome, with ``latent_dimensions.csv`` and ``kl_per_dimension.png``.
+        Shares done and the findings, with ``latent_dimensions.csv`` and ``kl_per_dimension.png``.
 
     Raises:
         EvaluationError: fewer than two images, or numbers that are not finite.
@@ -64,7 +64,7 @@ def evaluate(subject: Subject, settings: DiagnosticsConfig) -> Iterator[float | 
             raise EvaluationError("projections of augmented images are not finite")
         metrics["projection/alignment"] = alignment(own, views)
         metrics["projection/uniformity"] = uniformity(own)
-    yield Outcome(metrics=metrics, files=files, warnings=warnings)
+    yield Findings(metrics=metrics, files=files, warnings=warnings)
 
 
 def _active_units(threshold: float) -> str:

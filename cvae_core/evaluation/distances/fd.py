@@ -12,7 +12,7 @@ from cvae_core.evaluation.distances.classifier import file_name, obtain
 from cvae_core.evaluation.distances.declaration import FdConfig
 from cvae_core.evaluation.distances.judge import judge
 from cvae_core.evaluation.metric import on_validation
-from cvae_core.evaluation.parts import Outcome
+from cvae_core.evaluation.parts import Findings
 from cvae_core.evaluation.progress import within
 from cvae_core.evaluation.subject import Subject
 from cvae_core.models import VAE
@@ -21,11 +21,11 @@ TRAINING_SHARE = 0.8
 """Of the time, where the classifier is not there yet."""
 
 
-def evaluate(subject: Subject, settings: FdConfig) -> Iterator[float | Outcome]:
+def evaluate(subject: Subject, settings: FdConfig) -> Iterator[float | Findings]:
     """Fréchet and kernel distance of generated images, and the classifier's accuracy.
 
     Yields:
-        The share that is done, in (0, 1), and at last the outcome.
+        The share that is done, in (0, 1), and at last the findings.
 
     Raises:
         AbsentError: there is one class only.
@@ -34,15 +34,15 @@ def evaluate(subject: Subject, settings: FdConfig) -> Iterator[float | Outcome]:
     name = f"{subject.config.data.dataset}-cnn"
     finding = obtain(subject.data, name, subject.cache, subject.kept)
     classifier = yield from within(0, TRAINING_SHARE, finding)
-    outcome = yield from within(
+    findings = yield from within(
         TRAINING_SHARE, 1, judge(subject, classifier, settings.n, family="fd")
     )
     # It is measured on test, and does not belong under val/.
     own = {f"extractor/{name}_accuracy": classifier.accuracy} if subject.split == "test" else {}
     yield replace(
-        outcome,
-        metrics=outcome.metrics | own,
-        warnings=[*outcome.warnings, *classifier.warnings],
+        findings,
+        metrics=findings.metrics | own,
+        warnings=[*findings.warnings, *classifier.warnings],
         keep={file_name(name, subject.data): classifier.to_bytes()},
     )
 
@@ -56,7 +56,7 @@ def validation_judge(
     stay as they are.
 
     Returns:
-        What judges, and the files that all trials share, as in ``Outcome.keep``.
+        What judges, and the files that all trials share, as in ``Findings.keep``.
 
     Raises:
         AbsentError, EvaluationError: as ``evaluate``; the last also when a model is judged.
@@ -70,9 +70,9 @@ def validation_judge(
         subject = Subject(
             config, data, model.state_dict(), split="validation", cache=cache, kept=kept
         )
-        *_, outcome = judge(subject, classifier, settings.n, family="fd")
-        assert isinstance(outcome, Outcome)  # noqa: S101 - judge ends with it
-        scores = {n: v for n, v in outcome.metrics.items() if n.startswith("fd/")}
+        *_, findings = judge(subject, classifier, settings.n, family="fd")
+        assert isinstance(findings, Findings)  # noqa: S101 - judge ends with it
+        scores = {n: v for n, v in findings.metrics.items() if n.startswith("fd/")}
         return {on_validation(n): v for n, v in scores.items() if "_floor" not in n}
 
     return measure, {file_name(name, data): classifier.to_bytes()}

@@ -15,7 +15,7 @@ from cvae_core.evaluation.distances.frechet import frechet_distance, statistics
 from cvae_core.evaluation.distances.kernel_distance import kid
 from cvae_core.evaluation.distances.real_side import LEAST, RealSide, real_side
 from cvae_core.evaluation.metric import variant
-from cvae_core.evaluation.parts import Outcome
+from cvae_core.evaluation.parts import Findings
 from cvae_core.evaluation.progress import beating, within
 from cvae_core.evaluation.subject import Subject
 
@@ -30,7 +30,7 @@ Family = Literal["fd", "fid"]
 
 def judge(
     subject: Subject, extractor: Extractor, n: int, *, family: Family
-) -> Iterator[float | Outcome]:
+) -> Iterator[float | Findings]:
     """Both distances of N generated images from N judged ones, on one extractor's features.
 
     Args:
@@ -40,7 +40,7 @@ def judge(
         family: first part of the Fréchet distance's name.
 
     Yields:
-        The share that is done, in (0, 1), and at last the outcome.
+        The share that is done, in (0, 1), and at last the findings.
 
     Raises:
         EvaluationError: fewer than two images, or images or features that are not finite.
@@ -57,7 +57,7 @@ def judge(
     usual = USUAL if subject.split == "test" else min(USUAL, judged)
     named = variant(extractor.name, count, usual)
     frechet, kernel = yield from beating(partial(_distances, features, real), EXTRACTED)
-    yield Outcome(
+    yield Findings(
         metrics={
             f"{family}/{named}": frechet,
             f"kid/{named}": kernel,

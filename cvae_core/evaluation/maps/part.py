@@ -12,7 +12,7 @@ from cvae_core.evaluation.maps import reducer
 from cvae_core.evaluation.maps.declaration import UmapConfig
 from cvae_core.evaluation.maps.map_files import one_map, table
 from cvae_core.evaluation.metric import variant
-from cvae_core.evaluation.parts import Outcome
+from cvae_core.evaluation.parts import Findings
 from cvae_core.evaluation.progress import within
 from cvae_core.evaluation.subject import SHARED_SEED, Subject
 from cvae_core.streams import stream
@@ -22,11 +22,11 @@ TRUSTED_NEIGHBOURS = 15
 """k of the trustworthiness."""
 
 
-def evaluate(subject: Subject, settings: UmapConfig) -> Iterator[float | Outcome]:
+def evaluate(subject: Subject, settings: UmapConfig) -> Iterator[float | Findings]:
     """``umap/trustworthiness``, ``umap.png`` and ``umap.csv`` of the judged images' means.
 
     Yields:
-        The share that is done, and at last the outcome.
+        The share that is done, and at last the findings.
 
     Raises:
         AbsentError: umap-learn is not installed, or there are fewer than 4 images.
@@ -57,7 +57,7 @@ def evaluate(subject: Subject, settings: UmapConfig) -> Iterator[float | Outcome
         *embedded.T.astype(float).tolist(),
         strict=True,
     )
-    yield Outcome(
+    yield Findings(
         metrics=metrics,
         files={
             "umap.png": one_map(embedded, labels, classes, title),

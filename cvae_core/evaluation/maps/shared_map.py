@@ -15,7 +15,7 @@ from cvae_core.evaluation.maps.map_files import PANELS, limits, many_maps, table
 from cvae_core.evaluation.maps.part import subset, trusted
 from cvae_core.evaluation.maps.procrustes import align
 from cvae_core.evaluation.neighbours import nearest
-from cvae_core.evaluation.parts import Outcome
+from cvae_core.evaluation.parts import Findings
 from cvae_core.evaluation.progress import within
 
 MOST_POINTS = 20_000
@@ -28,7 +28,7 @@ def shared_map(
     names: Sequence[str],
     classes: Sequence[str],
     settings: UmapConfig,
-) -> Iterator[float | Outcome]:
+) -> Iterator[float | Findings]:
     """Latents of all trials, aligned to the first one's, on one UMAP fitted on them together.
 
     Args:
@@ -39,7 +39,7 @@ def shared_map(
         settings: of the map; at most ``MOST_POINTS`` points in all.
 
     Yields:
-        The share that is done, and at last the outcome: a panel for each trial, on several pages
+        The share that is done, and at last the findings: a panel for each trial, on several pages
         where they are many, the coordinates, and the trustworthiness of each trial's points.
 
     Raises:
@@ -70,7 +70,7 @@ def shared_map(
     for number, (name, picture) in enumerate(pictures, start=1):
         files[name] = picture
         yield 0.85 + 0.14 * number / math.ceil(len(panels) / PANELS)
-    yield Outcome(
+    yield Findings(
         metrics={} if trust is None else {"umap/shared_trustworthiness": trust},
         files=files,
         facts={

@@ -11,8 +11,8 @@ import torch
 from numpy.typing import NDArray
 
 from cvae_core.data.scaling import to_stored
-from cvae_core.evaluation.figures import HEADING, heading, new_figure, place, png
-from cvae_core.evaluation.parts import Outcome
+from cvae_core.evaluation.figures import HEADING, heading, new_figure, png, put_text
+from cvae_core.evaluation.parts import Findings
 from cvae_core.evaluation.pictures.curves import curves_csv, curves_png
 from cvae_core.evaluation.pictures.declaration import PicturesConfig
 from cvae_core.evaluation.pictures.image_grid import cells, choose, grid
@@ -30,13 +30,13 @@ SPACE = 10
 """Pixels between two pairs of rows."""
 
 
-def evaluate(subject: Subject, settings: PicturesConfig) -> Iterator[float | Outcome]:
+def evaluate(subject: Subject, settings: PicturesConfig) -> Iterator[float | Findings]:
     """Draw what a model makes of images and of noise, and how its training went.
 
     Pixels keep one scale, that of the stored images, and are enlarged without interpolation.
 
     Yields:
-        The share that is done, and the outcome: ``reconstructions.png``, ``samples.png`` and,
+        The share that is done, and the findings: ``reconstructions.png``, ``samples.png`` and,
         where epochs are recorded, ``curves.png`` and ``curves.csv``.
 
     Raises:
@@ -52,7 +52,7 @@ def evaluate(subject: Subject, settings: PicturesConfig) -> Iterator[float | Out
         files["curves.png"] = curves_png(subject)
     else:
         warnings.append("no epochs are recorded for this trial: there are no curves")
-    yield Outcome(files=files, warnings=warnings)
+    yield Findings(files=files, warnings=warnings)
 
 
 def reconstructions_png(subject: Subject, count: int) -> bytes:
@@ -76,13 +76,13 @@ def reconstructions_png(subject: Subject, count: int) -> bytes:
         y = HEADING + number * pair
         for column, label in enumerate(subject.labels("judged")[chosen[these]]):
             name = _short(subject.classes[label], layout.width)
-            place(figure, name, LABELS + layout.left(column) + layout.width / 2, y, ha="center")
+            put_text(figure, name, LABELS + layout.left(column) + layout.width / 2, y, ha="center")
         for row, (words, images) in enumerate(
             [("original", originals[these]), ("reconstruction", decoded[these])]
         ):
             top = y + NAMES + layout.top(row)
             middle = top + layout.height / 2
-            place(figure, words, LABELS - 8, middle, ha="right", va="center")
+            put_text(figure, words, LABELS - 8, middle, ha="right", va="center")
             _paste(figure, grid(images.numpy(), layout), LABELS, top)
     return png(figure)
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvae_core.errors import AbsentError, EvaluationError
-from cvae_core.evaluation.parts import Outcome
+from cvae_core.evaluation.parts import Findings
 from cvae_core.evaluation.probes.confusion import confusion_csv, confusion_matrix, confusion_png
 from cvae_core.evaluation.probes.declaration import ProbeConfig, Representation
 from cvae_core.evaluation.probes.knn import knn_predictions
@@ -25,7 +25,7 @@ Task = tuple[str, Callable[[], Labels], Labels]
 """A metric's name, what predicts, and the labels of what it predicts."""
 
 
-def evaluate(subject: Subject, settings: ProbeConfig) -> Iterator[float | Outcome]:
+def evaluate(subject: Subject, settings: ProbeConfig) -> Iterator[float | Findings]:
     """Accuracy of every classifier on every representation, and one confusion matrix.
 
     The matrix is of the standard protocol, else of the paper's, on the first representation that
@@ -42,7 +42,7 @@ def evaluate(subject: Subject, settings: ProbeConfig) -> Iterator[float | Outcom
     shown = min(representations, key=lambda kind: kind == "projection")
     charted = _linear("standard" if "standard" in settings.protocols else "paper", shown)
     steps = len(representations) * (len(settings.protocols) + (settings.neighbours is not None))
-    outcome = Outcome(
+    findings = Findings(
         facts={"fit_images": len(fit_labels), "judged_images": len(labels)},
         warnings=_unseen(fit_labels, labels, subject),
     )
@@ -50,17 +50,17 @@ def evaluate(subject: Subject, settings: ProbeConfig) -> Iterator[float | Outcom
     yield from within(0.08 / steps, 0.1 / steps, subject.encoded("judged"))
     for representation in representations:
         fit = subject.representation(representation, "fit")
-        yield (len(outcome.metrics) + 0.1) / steps
+        yield (len(findings.metrics) + 0.1) / steps
         judged = subject.representation(representation, "judged")
         for name, predict, truth in _tasks(
             settings, representation, (fit, fit_labels), (judged, labels)
         ):
-            predicted = yield from beating(predict, (len(outcome.metrics) + 0.5) / steps)
-            outcome.metrics[name] = accuracy(predicted, truth)
+            predicted = yield from beating(predict, (len(findings.metrics) + 0.5) / steps)
+            findings.metrics[name] = accuracy(predicted, truth)
             if name == charted:
                 matrix = confusion_matrix(truth, predicted, len(subject.classes))
-                outcome.files.update(_chart(matrix, name, subject))
-    yield outcome
+                findings.files.update(_chart(matrix, name, subject))
+    yield findings
 
 
 def _representations(subject: Subject, settings: ProbeConfig) -> list[Representation]:

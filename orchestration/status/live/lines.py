@@ -1,4 +1,4 @@
-"""Progress as plain lines."""
+"""PlainView as plain lines."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LONG_EPOCH_S = 30.0
 """After so long without a line, one says how far the epoch is."""
 
 
-class Progress(View):
+class PlainView(View):
     """Prints what happens to trials; between epochs at most one line per trial in two seconds.
 
     Args:

@@ -1,4 +1,4 @@
-"""Progress as a table that is redrawn in place, for terminals."""
+"""PlainView as a table that is redrawn in place, for terminals."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ FIGURES = {
 """What is said of a finished trial."""
 
 
-class LiveView(View):
+class TableView(View):
     """Shows a board as a table; what a reader wants to keep is printed above it.
 
     Args:

@@ -18,7 +18,7 @@ from orchestration.engine.early_stopping import (
     decision_epochs,
     decision_epochs_of,
     group_of,
-    identity,
+    scheduler_text,
 )
 from orchestration.ledger.documents import Ask, Decision, Study, Sweep, Trial
 from orchestration.ledger.ledger import Ledger
@@ -249,8 +249,8 @@ def test_other_settings_are_another_scheduler() -> None:
     # The same trial and epoch is asked again, and both decisions stay on record.
     decide(second, ledger, "t00", 0.5)
     assert [d.scheduler for d in ledger.trials["t00"].decisions] == [
-        identity(ASHA),
-        identity(other),
+        scheduler_text(ASHA),
+        scheduler_text(other),
     ]
 
 

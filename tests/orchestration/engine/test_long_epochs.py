@@ -15,9 +15,8 @@ from orchestration.engine.listener import Listener
 from orchestration.engine.reports import EpochReport, ProgressReport
 from orchestration.engine.worker import Worker
 from orchestration.ledger.documents import Trial
-from orchestration.status.live import lines as progress_module
 from orchestration.status.live.board import Board, Row
-from orchestration.status.live.lines import Progress
+from orchestration.status.live.lines import PlainView
 from orchestration.terminal.console import Console
 
 LocalSweep = Callable[..., Any]
@@ -102,12 +101,12 @@ def test_plain_lines_are_few(
     local_sweep: LocalSweep, small: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def lines(long_epoch_s: float) -> list[str]:
-        monkeypatch.setattr(progress_module, "LONG_EPOCH_S", long_epoch_s)
+        monkeypatch.setattr(lines, "LONG_EPOCH_S", long_epoch_s)
         sweep = local_sweep(str(long_epoch_s), base={"epochs": 1})
         ledger = sweep.open()
         queue = sweep.queue(ledger)
         output = io.StringIO()
-        listener = Progress(Console(output), Board(ledger, 1, sweep.spec.evaluation))
+        listener = PlainView(Console(output), Board(ledger, 1, sweep.spec.evaluation))
         worker = Worker({"digits": small}, sweep.folder, threads=1, gpu=False)
         InProcessEngine(worker).work(queue, sweep.results(ledger, queue, listener))
         return [

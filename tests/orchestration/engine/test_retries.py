@@ -18,7 +18,7 @@ from orchestration.engine.worker import Worker
 from orchestration.ledger.documents import Attempt, CheckpointRef, Failure, Trial
 from orchestration.ledger.ledger import Ledger
 from orchestration.status.live.board import Board
-from orchestration.status.live.lines import Progress
+from orchestration.status.live.lines import PlainView
 from orchestration.terminal.console import Console
 
 LocalSweep = Callable[..., Any]
@@ -321,7 +321,7 @@ def test_alone_and_still_without_memory_it_fails(local_sweep: LocalSweep, clock:
     queue = sweep.queue(ledger, slots=2, clock=clock)
     board = Board(ledger, 2, sweep.spec.evaluation)
     out = StringIO()
-    results = sweep.results(ledger, queue, Progress(Console(out), board))
+    results = sweep.results(ledger, queue, PlainView(Console(out), board))
     first, second = take(queue), take(queue)
     results.lost(first, MEMORY)
     assert board.slots == 1

@@ -10,7 +10,7 @@ import pytest
 
 from orchestration import store
 from orchestration.compare.grid import comparison_rows
-from orchestration.engine.early_stopping import identity
+from orchestration.engine.early_stopping import scheduler_text
 from orchestration.engine.in_process import InProcessEngine
 from orchestration.engine.jobs import EvaluateJob, TrainJob, TrialJob
 from orchestration.engine.listener import Listener
@@ -26,8 +26,8 @@ from orchestration.plan.evaluation_tasks import Wish
 from orchestration.plan.shared_map_tasks import shared_tasks
 from orchestration.run.summary import say_summary
 from orchestration.status.live.board import Board
-from orchestration.status.live.lines import Progress
-from orchestration.status.live.table import LiveView
+from orchestration.status.live.lines import PlainView
+from orchestration.status.live.table import TableView
 from orchestration.status.status import status_document
 from orchestration.terminal.console import Console
 
@@ -78,7 +78,7 @@ def test_bad_trials_are_stopped_and_the_others_trained_to_their_end(
         for decision in trial.decisions:
             measured = trial.epochs[decision.epoch - 1].metrics["val/reconstruction"]
             assert (decision.value, decision.metric) == (measured, "val/reconstruction")
-            assert decision.scheduler == identity(sweep.spec.scheduler)
+            assert decision.scheduler == scheduler_text(sweep.spec.scheduler)
         assert trial.attempts[-1].outcome == trial.state
         assert [ref.epoch for ref in trial.checkpoints if not ref.spare] == [trial.epoch]
         assert (sweep.folder / trial.checkpoints[0].path).is_file()
@@ -369,8 +369,8 @@ def test_what_a_person_sees(local_sweep: LocalSweep, small: Any, make_screen: An
     board = Board(ledger, 1, sweep.spec.evaluation)
     live_board = Board(ledger, 1, sweep.spec.evaluation)
     live_out = StringIO()
-    live = LiveView(Console(live_out), live_board, "small")
-    plain = Progress(Console(out), board)
+    live = TableView(Console(live_out), live_board, "small")
+    plain = PlainView(Console(out), board)
 
     class Both(Listener):
         def started(self, job: TrialJob, trial: Trial) -> None:

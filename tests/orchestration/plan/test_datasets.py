@@ -55,11 +55,11 @@ def test_folders(home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
 def test_roots(home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     mnist = DataConfig(name="mnist")
-    assert datasets.place(mnist, None) == home / "data" / "MNIST" / "raw"
-    assert datasets.place(mnist, Path("here")) == tmp_path / "here" / "MNIST" / "raw"
-    assert datasets.place(DataConfig(name="folder", path="a"), None) == tmp_path / "a"
-    assert datasets.place(FOLDER, Path("here")) == tmp_path / "here"
-    assert datasets.place(DataConfig(), None) is None
+    assert datasets.folder_of(mnist, None) == home / "data" / "MNIST" / "raw"
+    assert datasets.folder_of(mnist, Path("here")) == tmp_path / "here" / "MNIST" / "raw"
+    assert datasets.folder_of(DataConfig(name="folder", path="a"), None) == tmp_path / "a"
+    assert datasets.folder_of(FOLDER, Path("here")) == tmp_path / "here"
+    assert datasets.folder_of(DataConfig(), None) is None
 
 
 def test_load_and_content(home: Path, album: Path) -> None:

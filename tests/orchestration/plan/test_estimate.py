@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cvae_core.data import Dataset, Images
-from orchestration.plan import calibrate as calibration
+from orchestration.plan import calibrate as calibrate_module
 from orchestration.plan import estimate as module
 from orchestration.plan.calibrate import Cost, calibrate, mean
 from orchestration.plan.estimate import START_S, estimate, estimate_document, kinds_of, local_slots
@@ -135,7 +135,7 @@ def test_measured_for_real_on_every_slot(load: Load, small: Dataset) -> None:
 def test_images_that_lie_class_by_class(
     load: Load, small: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(calibration, "SAMPLE", 40)
+    monkeypatch.setattr(calibrate_module, "SAMPLE", 40)
     train, test = (
         Images(split.pixels[order], split.labels[order])
         for split in (small.train, small.test)

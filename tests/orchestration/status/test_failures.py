@@ -16,7 +16,7 @@ from orchestration.ledger.documents import Attempt, CheckpointRef, Trial
 from orchestration.ledger.ledger import Ledger
 from orchestration.status.failures import innermost, next_try, what_to_do
 from orchestration.status.live.board import Board
-from orchestration.status.live.lines import Progress
+from orchestration.status.live.lines import PlainView
 from orchestration.status.status import load_sweep
 from orchestration.status.view import failure_lines
 from orchestration.terminal.console import Console
@@ -118,7 +118,7 @@ def test_an_error_is_shown_while_it_runs_and_by_status(
     ledger, out = sweep.open(), StringIO()
     queue = sweep.queue(ledger)
     board = Board(ledger, 1, sweep.spec.evaluation)
-    results = sweep.results(ledger, queue, Progress(Console(out), board))
+    results = sweep.results(ledger, queue, PlainView(Console(out), board))
     InProcessEngine(Worker({"digits": small}, sweep.folder, threads=1, gpu=False)).work(
         queue, results
     )

@@ -20,7 +20,7 @@ from cvae_core.evaluation.diagnostics import hypersphere
 from cvae_core.evaluation.diagnostics import part as diagnostics
 from cvae_core.evaluation.diagnostics.declaration import DiagnosticsConfig
 from cvae_core.evaluation.diagnostics.hypersphere import alignment, uniformity
-from cvae_core.evaluation.parts import Outcome, measure
+from cvae_core.evaluation.parts import Findings, measure
 from cvae_core.evaluation.subject import Subject
 from cvae_core.models import build_model
 from cvae_core.models.contrastive import ContrastiveVAE
@@ -28,10 +28,10 @@ from cvae_core.streams import stream
 from cvae_core.training.fit import FitResult
 
 
-def outcome(subject: Subject, threshold: float = 0.01) -> Outcome:
+def findings(subject: Subject, threshold: float = 0.01) -> Findings:
     settings = DiagnosticsConfig(active_threshold=threshold)
     *shares, last = measure("diagnostics", subject, settings)
-    assert isinstance(last, Outcome)
+    assert isinstance(last, Findings)
     assert shares == sorted(shares)  # type: ignore[type-var]
     assert all(0 < share < 1 for share in shares)  # type: ignore[operator]
     return last
@@ -69,7 +69,7 @@ def test_kl_and_active_units_are_those_of_a_loop(subject: Subject) -> None:
     # The middle of two variances: some units are above and some below.
     variances = sorted(np.mean((mu[:, d] - mu[:, d].mean()) ** 2) for d in range(10))
     threshold = float(variances[3] + variances[4]) / 2
-    found = outcome(subject, threshold)
+    found = findings(subject, threshold)
     rows = list(csv.DictReader(found.files["latent_dimensions.csv"].decode().splitlines()))
     total = 0.0
     for d, row in enumerate(rows):
@@ -86,7 +86,7 @@ def test_kl_and_active_units_are_those_of_a_loop(subject: Subject) -> None:
     assert found.metrics["latent/kl"] == pytest.approx(total, rel=1e-9)
     assert found.metrics[f"latent/active_units_{threshold:g}"] == 6
     assert "latent/active_units" not in found.metrics
-    assert outcome(subject).metrics["latent/active_units"] == sum(v > 0.01 for v in variances)
+    assert findings(subject).metrics["latent/active_units"] == sum(v > 0.01 for v in variances)
 
 
 @pytest.mark.parametrize("value_range", ["unit", "symmetric"])
@@ -97,7 +97,7 @@ def test_reconstruction_equals_a_loop_over_images(
     model = build_model(config, small.image_shape)
     monkeypatch.setattr(diagnostics, "BATCH", 16)  # the last of 60 is ragged
     subject = Subject(config, small, model.state_dict(), cache=tmp_path)
-    ours = outcome(subject).metrics["test/reconstruction_mse"]
+    ours = findings(subject).metrics["test/reconstruction_mse"]
     total = 0.0
     for pixels in small.test.pixels:
         image = pixels.astype(np.float64) / 255
@@ -123,7 +123,7 @@ def test_the_elbo_is_that_of_scipys_normal_density(
     monkeypatch.setattr(diagnostics, "FIT_IMAGES", 100)
     config = TrialConfig.from_settings({"data": {"value_range": value_range, "divisor": divisor}})
     subject = make_subject(config, small, trained)
-    found = outcome(subject).metrics
+    found = findings(subject).metrics
     expected = log_likelihoods(subject, fitted_variance(subject, 100)) - found["latent/kl"]
     assert found["test/elbo"] == pytest.approx(expected, rel=1e-5)
 
@@ -132,10 +132,10 @@ def test_beta_is_not_in_the_elbo_and_judged_images_are_not_in_its_variance(
     make_subject: Callable[..., Subject], config: TrialConfig, small: Dataset, trained: FitResult
 ) -> None:
     heavy = dataclasses.replace(config, beta=7.0, seed=3)
-    usual = outcome(make_subject(config, small, trained)).metrics["test/elbo"]
-    assert outcome(make_subject(heavy, small, trained)).metrics["test/elbo"] == usual
+    usual = findings(make_subject(config, small, trained)).metrics["test/elbo"]
+    assert findings(make_subject(heavy, small, trained)).metrics["test/elbo"] == usual
     on_validation = make_subject(config, small, trained, split="validation")
-    found = outcome(on_validation).metrics
+    found = findings(on_validation).metrics
     variance = fitted_variance(make_subject(config, small, trained), 270)
     expected = log_likelihoods(on_validation, variance) - found["val/latent_kl"]
     assert found["val/elbo"] == pytest.approx(expected, rel=1e-5)
@@ -148,7 +148,7 @@ def test_without_any_error_there_is_no_elbo(
     subject = make_subject(config, dataclasses.replace(small, train=black), trained)
     with torch.no_grad():
         subject.model.decoder.layers[-2].bias.fill_(-1e6)  # type: ignore[union-attr,operator]
-    found = outcome(subject)
+    found = findings(subject)
     assert "test/elbo" not in found.metrics
     assert "no ELBO" in found.warnings[0]
     assert "test/reconstruction_mse" in found.metrics
@@ -178,7 +178,7 @@ def test_collapsed_projections_have_numbers() -> None:
 
 
 def test_projections_are_of_means_and_of_views_with_fixed_parameters(contrastive: Subject) -> None:
-    found = outcome(contrastive).metrics
+    found = findings(contrastive).metrics
     model, config = contrastive.model, contrastive.config
     assert isinstance(model, ContrastiveVAE)
     images = contrastive.pixels("judged").float() / 255
@@ -192,13 +192,13 @@ def test_projections_are_of_means_and_of_views_with_fixed_parameters(contrastive
 
 
 def test_a_vae_has_no_projections(subject: Subject) -> None:
-    assert not [name for name in outcome(subject).metrics if name.startswith("projection/")]
+    assert not [name for name in findings(subject).metrics if name.startswith("projection/")]
 
 
 def test_two_calls_and_the_order_of_parts_change_nothing(
     make_subject: Callable[..., Subject], contrastive: Subject, small: Dataset
 ) -> None:
-    assert outcome(contrastive) == outcome(contrastive)
+    assert findings(contrastive) == findings(contrastive)
     fresh = Subject(
         contrastive.config,
         small,
@@ -207,7 +207,7 @@ def test_two_calls_and_the_order_of_parts_change_nothing(
         epoch=contrastive.epoch,
         cache=contrastive.cache,
     )
-    assert outcome(fresh) == outcome(contrastive)
+    assert findings(fresh) == findings(contrastive)
 
 
 def test_one_image_is_too_few(
@@ -216,4 +216,4 @@ def test_one_image_is_too_few(
     one = Images(small.test.pixels[:1], small.test.labels[:1])
     subject = make_subject(config, dataclasses.replace(small, test=one), trained)
     with pytest.raises(EvaluationError, match="need two at least"):
-        outcome(subject)
+        findings(subject)

@@ -19,7 +19,7 @@ from cvae_core.evaluation.distances.declaration import FdConfig
 from cvae_core.evaluation.distances.fd import evaluate, validation_judge
 from cvae_core.evaluation.distances.frechet import frechet_distance, statistics
 from cvae_core.evaluation.metrics import describe
-from cvae_core.evaluation.parts import Outcome, measure
+from cvae_core.evaluation.parts import Findings, measure
 from cvae_core.evaluation.subject import Subject
 from cvae_core.training.fit import FitResult
 
@@ -45,10 +45,10 @@ def trained_in(data: Dataset, cache: Path, kept: Path | None = None) -> Classifi
     return found
 
 
-def outcome_of(subject: Subject) -> Outcome:
-    *_, outcome = evaluate(subject, FdConfig())
-    assert isinstance(outcome, Outcome)
-    return outcome
+def outcome_of(subject: Subject) -> Findings:
+    *_, findings = evaluate(subject, FdConfig())
+    assert isinstance(findings, Findings)
+    return findings
 
 
 @pytest.fixture(scope="module")
@@ -138,9 +138,9 @@ def test_constant_images_have_distances(
     monkeypatch.setattr(classifier, "MOST_EPOCHS", 1)
     splits = (Images(np.full_like(s.pixels, 7), s.labels) for s in (small.train, small.test))
     subject = make_subject(config, Dataset("digits", *splits, small.classes), trained)
-    *_, outcome = measure("fd", subject, FdConfig())
-    assert isinstance(outcome, Outcome)
-    assert outcome.metrics["fd/digits-cnn_n60_floor"] == pytest.approx(0, abs=1e-6)
+    *_, findings = measure("fd", subject, FdConfig())
+    assert isinstance(findings, Findings)
+    assert findings.metrics["fd/digits-cnn_n60_floor"] == pytest.approx(0, abs=1e-6)
 
 
 def test_one_class_alone(small: Dataset, tmp_path: Path) -> None:
@@ -173,14 +173,14 @@ def test_a_model_in_training_is_judged_as_the_part_does(
     cache: Path,
 ) -> None:
     subject = make_subject(config, small, trained, split="validation", cache=cache)
-    *_, outcome = measure("fd", subject, FdConfig())
-    assert isinstance(outcome, Outcome)
+    *_, findings = measure("fd", subject, FdConfig())
+    assert isinstance(findings, Findings)
     judge, _ = validation_judge(config, small, FdConfig(), cache, None)
     model = trained.model.train()
     weights = {name: values.clone() for name, values in model.state_dict().items()}
     before = torch.get_rng_state()
     found = judge(model)
-    assert found == {"val/fd_digits-cnn": outcome.metrics["val/fd_digits-cnn"]}
+    assert found == {"val/fd_digits-cnn": findings.metrics["val/fd_digits-cnn"]}
     assert torch.equal(torch.get_rng_state(), before)
     assert model.training
     assert all(torch.equal(model.state_dict()[name], weights[name]) for name in weights)

@@ -20,7 +20,7 @@ from cvae_core.evaluation.distances import inception_weights as weights_module
 from cvae_core.evaluation.distances.declaration import FidConfig
 from cvae_core.evaluation.distances.inception_weights import pytorch_fid_inception
 from cvae_core.evaluation.metrics import describe
-from cvae_core.evaluation.parts import Outcome, measure
+from cvae_core.evaluation.parts import Findings, measure
 from cvae_core.evaluation.subject import Subject
 from cvae_core.training.fit import FitResult
 
@@ -50,38 +50,38 @@ def settings(inception_weights: Any) -> FidConfig:
     return FidConfig(weights=str(inception_weights.path), sha256=inception_weights.sha256)
 
 
-def judged(subject: Subject, settings: FidConfig) -> Outcome:
-    *shares, outcome = measure("fid", subject, settings)
+def judged(subject: Subject, settings: FidConfig) -> Findings:
+    *shares, findings = measure("fid", subject, settings)
     assert all(isinstance(share, float) and 0 < share < 1 for share in shares)
     assert shares == sorted(shares)
-    assert isinstance(outcome, Outcome)
-    return outcome
+    assert isinstance(findings, Findings)
+    return findings
 
 
 @pytest.fixture(scope="module")
-def outcome(tiny: Callable[..., Subject], settings: FidConfig) -> Outcome:
+def findings(tiny: Callable[..., Subject], settings: FidConfig) -> Findings:
     return judged(tiny(), settings)
 
 
-def test_names_facts_and_warning(outcome: Outcome, inception_weights: Any) -> None:
+def test_names_facts_and_warning(findings: Findings, inception_weights: Any) -> None:
     name = f"inception-{inception_weights.sha256[:8]}"
-    halves = outcome.facts["floor_halves_n"]
+    halves = findings.facts["floor_halves_n"]
     kinds = [
         f"{family}/{name}_n{count}{floor}"
         for family in ("fid", "kid")
         for count, floor in ((COUNT, ""), (COUNT, "_floor"), (halves, "_floor_halves"))
     ]
-    assert sorted(outcome.metrics) == sorted(kinds)
+    assert sorted(findings.metrics) == sorted(kinds)
     for kind in kinds:
         assert describe(kind) is not None
-    assert outcome.facts["weights_sha256"] == inception_weights.sha256
-    assert outcome.facts["n"] == COUNT
-    assert any("biased" in warning for warning in outcome.warnings)
+    assert findings.facts["weights_sha256"] == inception_weights.sha256
+    assert findings.facts["n"] == COUNT
+    assert any("biased" in warning for warning in findings.warnings)
 
 
 def test_the_distance_is_pytorch_fids(
     tiny: Callable[..., Subject],
-    outcome: Outcome,
+    findings: Findings,
     inception_weights: Any,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -112,8 +112,8 @@ def test_the_distance_is_pytorch_fids(
         + np.trace(other_covariance)
         - 2 * np.sqrt(product.real.clip(0)).sum()
     )
-    (name,) = (name for name in outcome.metrics if name.startswith("fid/") and "floor" not in name)
-    assert outcome.metrics[name] == pytest.approx(expected, rel=1e-4)
+    (name,) = (name for name in findings.metrics if name.startswith("fid/") and "floor" not in name)
+    assert findings.metrics[name] == pytest.approx(expected, rel=1e-4)
 
 
 def factor(covariance: np.ndarray) -> np.ndarray:
@@ -133,7 +133,7 @@ def saved(pixels: Tensor, folder: Path) -> list[Path]:
 
 def test_from_an_address_it_is_the_same(
     tiny: Callable[..., Subject],
-    outcome: Outcome,
+    findings: Findings,
     settings: FidConfig,
     serve: Callable[[Path], Any],
     tmp_path: Path,
@@ -145,7 +145,7 @@ def test_from_an_address_it_is_the_same(
     monkeypatch.setattr(torch.hub, "_hub_dir", None)
     monkeypatch.setattr(pytorch_fid_inception(), "FID_WEIGHTS_URL", address)
     again = judged(tiny(), dataclasses.replace(settings, weights=None))
-    assert again == outcome
+    assert again == findings
     assert (tmp_path / "hub" / "checkpoints" / file.name).stat().st_size == file.stat().st_size
 
 

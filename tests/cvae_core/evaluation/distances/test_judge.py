@@ -21,7 +21,7 @@ from cvae_core.evaluation.distances import judge as distances
 from cvae_core.evaluation.distances.frechet import frechet_distance, statistics
 from cvae_core.evaluation.distances.judge import judge
 from cvae_core.evaluation.distances.kernel_distance import kid
-from cvae_core.evaluation.parts import Outcome
+from cvae_core.evaluation.parts import Findings
 from cvae_core.evaluation.subject import Subject
 from cvae_core.training.fit import FitResult
 
@@ -48,12 +48,12 @@ class Pooled:
         return result
 
 
-def judged(subject: Subject, extractor: Pooled, n: int = 10_000) -> Outcome:
-    *shares, outcome = judge(subject, extractor, n, family="fd")
+def judged(subject: Subject, extractor: Pooled, n: int = 10_000) -> Findings:
+    *shares, findings = judge(subject, extractor, n, family="fd")
     assert all(isinstance(share, float) and 0 < share < 1 for share in shares)
     assert shares == sorted(shares)
-    assert isinstance(outcome, Outcome)
-    return outcome
+    assert isinstance(findings, Findings)
+    return findings
 
 
 Make = Callable[..., Subject]
@@ -74,10 +74,10 @@ def make(
 
 
 def test_it_is_of_generated_from_judged_images(make: Make, small: Dataset) -> None:
-    outcome = judged(make(), Pooled())
+    findings = judged(make(), Pooled())
     generated = Pooled().features(make().generated(60))
     real = Pooled().features(torch.from_numpy(small.test.pixels))
-    metrics = outcome.metrics
+    metrics = findings.metrics
     expected = frechet_distance(statistics(real), statistics(generated))
     assert metrics["fd/digits-cnn_n60"] == pytest.approx(expected, rel=1e-6)
     assert metrics["kid/digits-cnn_n60"] == pytest.approx(kid(generated, real), rel=1e-6)
@@ -88,8 +88,10 @@ def test_it_is_of_generated_from_judged_images(make: Make, small: Dataset) -> No
         for family in ("fd", "kid")
         for kind in ("", "_floor", "_floor_halves")
     }
-    assert outcome.facts["n"] == outcome.facts["floor_n"] == outcome.facts["floor_halves_n"] == 60
-    assert outcome.facts["extractor_digest"] == Pooled().digest
+    assert (
+        findings.facts["n"] == findings.facts["floor_n"] == findings.facts["floor_halves_n"] == 60
+    )
+    assert findings.facts["extractor_digest"] == Pooled().digest
 
 
 def test_floors_are_of_the_training_part_alone(make: Make, small: Dataset) -> None:
@@ -109,11 +111,11 @@ def test_floors_are_of_the_training_part_alone(make: Make, small: Dataset) -> No
 
 def test_halves_of_what_there_is(make: Make, small: Dataset) -> None:
     few = dataclasses.replace(small, train=Images(small.train.pixels[:81], small.train.labels[:81]))
-    outcome = judged(make(few), Pooled())
-    assert outcome.facts["floor_n"] == 60
-    assert outcome.facts["floor_halves_n"] == 36
+    findings = judged(make(few), Pooled())
+    assert findings.facts["floor_n"] == 60
+    assert findings.facts["floor_halves_n"] == 36
     # Of one set with itself it would be zero but for rounding.
-    assert outcome.metrics["fd/digits-cnn_n36_floor_halves"] > 1e-4
+    assert findings.metrics["fd/digits-cnn_n36_floor_halves"] > 1e-4
 
 
 def test_names_and_warnings_on_test(make: Make) -> None:
@@ -201,9 +203,9 @@ def test_a_damaged_cache_is_computed_again(make: Make, tmp_path: Path, damage: s
 
 def test_a_cache_that_cannot_be_written_is_a_warning(make: Make, tmp_path: Path) -> None:
     (tmp_path / "cache").write_text("a file")
-    outcome = judged(make(), Pooled())
-    assert "fd/digits-cnn_n60" in outcome.metrics
-    assert "cannot be written" in outcome.warnings[1]
+    findings = judged(make(), Pooled())
+    assert "fd/digits-cnn_n60" in findings.metrics
+    assert "cannot be written" in findings.warnings[1]
 
 
 def test_one_image_is_too_few(make: Make, small: Dataset) -> None:

@@ -30,18 +30,18 @@ from cvae_core.evaluation.maps.part import subset
 from cvae_core.evaluation.maps.procrustes import align
 from cvae_core.evaluation.maps.trustworthiness import trustworthiness
 from cvae_core.evaluation.metrics import describe
-from cvae_core.evaluation.parts import Outcome, measure
+from cvae_core.evaluation.parts import Findings, measure
 from cvae_core.evaluation.subject import Subject
 from cvae_core.training.fit import FitResult
 
 Make = Callable[..., Subject]
 
 
-def outcome(parts: Iterator[float | Outcome]) -> Outcome:
+def findings(parts: Iterator[float | Findings]) -> Findings:
     *shares, last = parts
     assert shares == sorted(shares)
     assert all(isinstance(share, float) and 0 < share < 1 for share in shares)
-    assert isinstance(last, Outcome)
+    assert isinstance(last, Findings)
     for name in last.metrics:
         assert describe(name) is not None
     return last
@@ -134,7 +134,7 @@ def test_trustworthiness_bears_duplicates_and_refuses_a_k_of_half() -> None:
 
 
 def test_the_part_of_a_trial(subject: Subject) -> None:
-    found = outcome(measure("umap", subject, UmapConfig(n=40)))
+    found = findings(measure("umap", subject, UmapConfig(n=40)))
     means = subject.posterior("judged")[0]
     table = rows(found.files["umap.csv"])
     indices = [int(row["index"]) for row in table]
@@ -155,7 +155,7 @@ def test_the_part_of_a_trial(subject: Subject) -> None:
 def test_the_same_bytes_again_and_in_a_fresh_process(
     pixels: NDArray[np.float32], subject: Subject, tmp_path: Path
 ) -> None:
-    first, second = (outcome(measure("umap", subject, UmapConfig())) for _ in range(2))
+    first, second = (findings(measure("umap", subject, UmapConfig())) for _ in range(2))
     assert first == second
     points = pixels[:200]
     np.save(tmp_path / "points.npy", points)
@@ -184,7 +184,7 @@ def test_validation_has_a_name_of_its_own(
         config, data=dataclasses.replace(config.data, validation_fraction=0.5)
     )
     on_validation = make_subject(half, small, trained, split="validation")
-    found = outcome(measure("umap", on_validation, UmapConfig()))
+    found = findings(measure("umap", on_validation, UmapConfig()))
     assert list(found.metrics) == ["val/umap_trustworthiness"]
     assert len(rows(found.files["umap.csv"])) == 150
 
@@ -204,12 +204,13 @@ def judged(small: Dataset, count: int) -> Dataset:
 def test_few_images_get_fewer_neighbours_and_then_no_map(
     make_subject: Make, config: TrialConfig, small: Dataset, trained: FitResult
 ) -> None:
-    found = outcome(measure("umap", make_subject(config, judged(small, 12), trained), UmapConfig()))
+    subject = make_subject(config, judged(small, 12), trained)
+    found = findings(measure("umap", subject, UmapConfig()))
     assert found.warnings[0] == "only 12 images: n_neighbors is 11, not 15"
     assert "trustworthiness" in found.warnings[1]
     assert found.metrics == {}
     with pytest.raises(AbsentError, match="at least 4 images, and there are 3"):
-        outcome(measure("umap", make_subject(config, judged(small, 3), trained), UmapConfig()))
+        findings(measure("umap", make_subject(config, judged(small, 3), trained), UmapConfig()))
 
 
 def test_all_images_the_same_have_no_map(
@@ -218,7 +219,7 @@ def test_all_images_the_same_have_no_map(
     test = Images(np.repeat(small.test.pixels[:1], 40, axis=0), small.test.labels[:40])
     constant = Dataset("digits", small.train, test, small.classes)
     with pytest.raises(EvaluationError, match="all latent means are equal"):
-        outcome(measure("umap", make_subject(config, constant, trained), UmapConfig()))
+        findings(measure("umap", make_subject(config, constant, trained), UmapConfig()))
 
 
 @pytest.mark.parametrize(
@@ -242,7 +243,7 @@ def test_odd_latents_have_a_map(points: NDArray[np.float32]) -> None:
 def test_without_umap_learn_it_is_absent(monkeypatch: pytest.MonkeyPatch, subject: Subject) -> None:
     monkeypatch.setitem(sys.modules, "umap.umap_", None)
     with pytest.raises(AbsentError, match="umap-learn is not installed"):
-        outcome(measure("umap", subject, UmapConfig()))
+        findings(measure("umap", subject, UmapConfig()))
 
 
 def test_the_part_is_imported_without_umap_and_numba() -> None:
@@ -291,8 +292,8 @@ def test_a_shared_map(monkeypatch: pytest.MonkeyPatch) -> None:
     names = ["vae", "vae turned", "cvae"]
     monkeypatch.setattr(shared_map, "MOST_POINTS", 180)
 
-    def made() -> Outcome:
-        return outcome(shared_map.shared_map(trials, labels, names, ["a", "b"], UmapConfig()))
+    def made() -> Findings:
+        return findings(shared_map.shared_map(trials, labels, names, ["a", "b"], UmapConfig()))
 
     found = made()
     assert found == made()
@@ -326,7 +327,7 @@ def test_many_trials_go_on_several_pages(monkeypatch: pytest.MonkeyPatch) -> Non
     trials = [noise(20, 3, seed=seed) for seed in range(3)]
     names = ["a", "b", "c" * 80]
     made = shared_map.shared_map(trials, np.zeros(20, dtype=np.int64), names, ["0"], UmapConfig())
-    files = outcome(made).files
+    files = findings(made).files
     assert {name for name in files if name.endswith(".png")} == {
         "shared_umap.png",
         "shared_umap_2.png",

@@ -14,7 +14,7 @@ import torch
 from cvae_core.config import TrialConfig
 from cvae_core.data import Dataset, Images
 from cvae_core.evaluation.figures import HEADING
-from cvae_core.evaluation.parts import Outcome, measure
+from cvae_core.evaluation.parts import Findings, measure
 from cvae_core.evaluation.pictures.declaration import PicturesConfig
 from cvae_core.evaluation.pictures.image_grid import GAP, cells, choose, enlarged, grid
 from cvae_core.evaluation.pictures.part import MARGIN
@@ -23,9 +23,9 @@ from cvae_core.models import build_model
 from cvae_core.training.fit import FitResult
 
 
-def outcome(subject: Subject, **settings: int) -> Outcome:
+def findings(subject: Subject, **settings: int) -> Findings:
     *shares, last = measure("pictures", subject, PicturesConfig(**settings))
-    assert isinstance(last, Outcome)
+    assert isinstance(last, Findings)
     assert all(0 < share < 1 for share in shares)  # type: ignore[operator]
     return last
 
@@ -96,7 +96,7 @@ def test_grids_are_about_a_page_wide(size: int, columns: int) -> None:
 
 
 def test_originals_are_over_their_reconstructions(subject: Subject) -> None:
-    picture = read(outcome(subject, reconstructions=12).files["reconstructions.png"])
+    picture = read(findings(subject, reconstructions=12).files["reconstructions.png"])
     pixels = subject.pixels("judged")[torch.from_numpy(choose(subject.labels("judged"), 12))]
     with torch.no_grad():
         decoded = subject.model.decode(subject.model.encode(pixels.float() / 255)[0])
@@ -114,7 +114,7 @@ def test_originals_are_over_their_reconstructions(subject: Subject) -> None:
 
 
 def test_samples_are_those_that_every_part_sees(subject: Subject) -> None:
-    picture = read(outcome(subject, samples=7).files["samples.png"])
+    picture = read(findings(subject, samples=7).files["samples.png"])
     layout = cells((1, 28, 28), math.ceil(math.sqrt(7)))
     canvas = grid(subject.generated(7).numpy(), layout)
     height, width = canvas.shape[:2]
@@ -124,7 +124,7 @@ def test_samples_are_those_that_every_part_sees(subject: Subject) -> None:
 def test_a_vae_and_a_cvae_show_the_same_images_at_the_same_places(
     subject: Subject, contrastive: Subject
 ) -> None:
-    ours, theirs = (read(outcome(s).files["reconstructions.png"]) for s in (subject, contrastive))
+    ours, theirs = (read(findings(s).files["reconstructions.png"]) for s in (subject, contrastive))
     assert ours.shape == theirs.shape
     layout = cells((1, 28, 28), 10)
     chosen = choose(subject.labels("judged"), 20)
@@ -145,7 +145,7 @@ def test_colours_and_a_symmetric_range_are_shown_as_they_are(
     data = Dataset("colours", images, images, names)
     weights = build_model(config, data.image_shape).state_dict()
     subject = Subject(config, data, weights, cache=tmp_path, label="a $x^{$ label " * 20)
-    found = outcome(subject, reconstructions=4)
+    found = findings(subject, reconstructions=4)
     picture = read(found.files["reconstructions.png"])
     chosen = choose(images.labels, 4)
     layout = cells((3, 16, 16), 10)
@@ -160,13 +160,13 @@ def test_colours_and_a_symmetric_range_are_shown_as_they_are(
 
 
 def test_two_calls_make_the_same_bytes_without_pyplot(subject: Subject) -> None:
-    assert outcome(subject) == outcome(subject)
+    assert findings(subject) == findings(subject)
     assert "matplotlib.pyplot" not in sys.modules
 
 
 def test_without_epochs_there_are_no_curves(
     make_subject: Callable[..., Subject], config: TrialConfig, small: Dataset, trained: FitResult
 ) -> None:
-    found = outcome(make_subject(config, small, trained, epochs=[]))
+    found = findings(make_subject(config, small, trained, epochs=[]))
     assert sorted(found.files) == ["reconstructions.png", "samples.png"]
     assert "no epochs are recorded" in found.warnings[0]

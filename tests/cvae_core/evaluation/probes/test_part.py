@@ -19,7 +19,7 @@ from cvae_core.data import Dataset, Images
 from cvae_core.errors import AbsentError, EvaluationError
 from cvae_core.evaluation import progress as waiting
 from cvae_core.evaluation.metrics import METRICS, describe
-from cvae_core.evaluation.parts import Outcome, measure
+from cvae_core.evaluation.parts import Findings, measure
 from cvae_core.evaluation.probes.declaration import ProbeConfig
 from cvae_core.evaluation.probes.probe import probe_predictions
 from cvae_core.evaluation.probes.validation import validation_judge
@@ -30,12 +30,12 @@ MakeSubject = Callable[..., Subject]
 EVERYTHING = ProbeConfig(representations=("mean", "sample", "projection"), neighbours=5)
 
 
-def probed(subject: Subject, **settings: Any) -> Outcome:
-    *shares, outcome = measure("probe", subject, ProbeConfig(**settings))
-    assert isinstance(outcome, Outcome)
+def probed(subject: Subject, **settings: Any) -> Findings:
+    *shares, findings = measure("probe", subject, ProbeConfig(**settings))
+    assert isinstance(findings, Findings)
     assert all(isinstance(share, float) and 0 < share < 1 for share in shares)
     assert shares == sorted(shares)  # type: ignore[type-var]
-    return outcome
+    return findings
 
 
 def relabelled(small: Dataset, train: Any = None, test: Any = None) -> Dataset:
@@ -62,8 +62,8 @@ def test_on_validation_it_is_the_probe_of_training(
 
 
 def test_every_representation_is_classified_by_everything(contrastive: Subject) -> None:
-    *_, outcome = measure("probe", contrastive, EVERYTHING)
-    assert isinstance(outcome, Outcome)
+    *_, findings = measure("probe", contrastive, EVERYTHING)
+    assert isinstance(findings, Findings)
     labels, judged = contrastive.labels("fit"), contrastive.labels("judged")
     order = np.random.default_rng(0).permutation(60)
     first, rest = order[:48], order[48:]
@@ -77,7 +77,7 @@ def test_every_representation_is_classified_by_everything(contrastive: Subject) 
         expected[f"probe/knn_accuracy_k5{suffix}"] = knn.score(y, judged)
         linear.fit(y[first], judged[first])
         expected[f"probe/accuracy_paper{suffix}"] = linear.score(y[rest], judged[rest])
-    assert outcome.metrics == expected
+    assert findings.metrics == expected
     assert len(set(expected.values())) > 5
     for name in expected:
         assert describe(name) in METRICS
@@ -91,8 +91,8 @@ def test_a_vae_s_projections_are_left_out(subject: Subject) -> None:
 
 
 def test_the_matrix_is_of_what_both_models_have(contrastive: Subject) -> None:
-    outcome = probed(contrastive, representations=("projection", "mean"), neighbours=None)
-    assert diagonal(outcome) == pytest.approx(outcome.metrics["probe/accuracy"])
+    findings = probed(contrastive, representations=("projection", "mean"), neighbours=None)
+    assert diagonal(findings) == pytest.approx(findings.metrics["probe/accuracy"])
     alone = probed(contrastive, representations=("projection",), neighbours=None)
     assert diagonal(alone) == pytest.approx(alone.metrics["probe/accuracy_projection"])
     paper = probed(contrastive, protocols=("paper",), neighbours=None)
@@ -100,26 +100,26 @@ def test_the_matrix_is_of_what_both_models_have(contrastive: Subject) -> None:
     assert counts(paper).sum() == 12
 
 
-def counts(outcome: Outcome) -> np.ndarray:
-    rows = list(csv.reader(io.StringIO(outcome.files["confusion_matrix.csv"].decode())))
+def counts(findings: Findings) -> np.ndarray:
+    rows = list(csv.reader(io.StringIO(findings.files["confusion_matrix.csv"].decode())))
     return np.array([row[1:] for row in rows[1:]], dtype=int)
 
 
-def diagonal(outcome: Outcome) -> float:
-    return float(np.trace(counts(outcome)) / counts(outcome).sum())
+def diagonal(findings: Findings) -> float:
+    return float(np.trace(counts(findings)) / counts(findings).sum())
 
 
 def test_the_matrix_is_of_the_standard_protocol(subject: Subject) -> None:
-    outcome = probed(subject)
+    findings = probed(subject)
     linear = LogisticRegression(max_iter=1000).fit(
         subject.posterior("fit")[0], subject.labels("fit")
     )
     predicted = linear.predict(subject.posterior("judged")[0])
     expected = confusion_matrix(subject.labels("judged"), predicted, labels=range(10))
-    assert (counts(outcome) == expected).all()
-    assert outcome.files["confusion_matrix.png"].startswith(b"\x89PNG")
-    assert outcome.files == probed(subject).files
-    assert outcome.facts == {"fit_images": 270, "judged_images": 60}
+    assert (counts(findings) == expected).all()
+    assert findings.files["confusion_matrix.png"].startswith(b"\x89PNG")
+    assert findings.files == probed(subject).files
+    assert findings.facts == {"fit_images": 270, "judged_images": 60}
 
 
 def test_images_are_encoded_once(
@@ -148,12 +148,12 @@ def test_a_class_that_training_lacks_counts_as_wrong(
     make_subject: MakeSubject, config: TrialConfig, small: Dataset, trained: FitResult
 ) -> None:
     data = relabelled(small, train=lambda labels: np.where(labels == 2, 1, labels))
-    outcome = probed(make_subject(config, data, trained))
+    findings = probed(make_subject(config, data, trained))
     missing = int((small.test.labels == 2).sum())
-    matrix = counts(outcome)
+    matrix = counts(findings)
     assert missing > 0
     assert (matrix[2].sum(), matrix[:, 2].sum()) == (missing, 0)
-    (warning,) = outcome.warnings
+    (warning,) = findings.warnings
     assert f"no training image is of class '{small.classes[2]}'" in warning
     assert f"the {missing} test images" in warning
 

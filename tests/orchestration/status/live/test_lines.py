@@ -12,7 +12,7 @@ from orchestration.engine.in_process import InProcessEngine
 from orchestration.engine.worker import Worker
 from orchestration.status.live import lines as progress
 from orchestration.status.live.board import Board
-from orchestration.status.live.lines import Progress
+from orchestration.status.live.lines import PlainView
 from orchestration.terminal.console import Console
 from orchestration.words import duration
 
@@ -20,7 +20,7 @@ from orchestration.words import duration
 def lines_of(sweep: Any, small: Any) -> list[str]:
     ledger, out = sweep.open(), StringIO()
     queue = sweep.queue(ledger)
-    view = Progress(Console(out), Board(ledger, 1, sweep.spec.evaluation))
+    view = PlainView(Console(out), Board(ledger, 1, sweep.spec.evaluation))
     results = sweep.results(ledger, queue, view)
     worker = Worker({"digits": small}, sweep.folder, threads=1, gpu=False)
     InProcessEngine(worker).work(queue, results)

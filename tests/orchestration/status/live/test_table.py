@@ -14,7 +14,7 @@ from orchestration.engine.worker import Worker
 from orchestration.signals import Interrupted
 from orchestration.spec.evaluation import Evaluation
 from orchestration.status.live.board import Board
-from orchestration.status.live.table import LiveView
+from orchestration.status.live.table import TableView
 from orchestration.terminal.console import Console
 
 
@@ -26,7 +26,7 @@ def work(
     assert console.live
     ledger = sweep.open()
     queue = sweep.queue(ledger)
-    view = LiveView(console, Board(ledger, 1, sweep.spec.evaluation), "small")
+    view = TableView(console, Board(ledger, 1, sweep.spec.evaluation), "small")
     screens: list[list[str]] = []
 
     class Slow(Worker):
@@ -110,7 +110,7 @@ def test_stopping_is_shown(
 ) -> None:
     screen = make_screen(80)
     ledger = local_sweep().open()
-    view = LiveView(Console(screen.stream()), Board(ledger, 1, Evaluation()), "small")
+    view = TableView(Console(screen.stream()), Board(ledger, 1, Evaluation()), "small")
     with view.shown():
         time.sleep(0.1)
         assert "Ctrl-C stops" in screen.lines[-1]

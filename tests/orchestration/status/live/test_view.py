@@ -12,15 +12,15 @@ from orchestration.engine.jobs import SharedMapJob
 from orchestration.engine.reports import AbsentReport, EvaluationReport
 from orchestration.ledger.documents import Failure
 from orchestration.status.live.board import Board
-from orchestration.status.live.lines import Progress
-from orchestration.status.live.table import LiveView
+from orchestration.status.live.lines import PlainView
+from orchestration.status.live.table import TableView
 from orchestration.status.live.view import View
 from orchestration.terminal.console import Console
 
 JOB = SharedMapJob("umap", "shared_umap", {"split": "test"}, [{"key": "a"}, {"key": "b"}])
 
 
-@pytest.fixture(params=[Progress, lambda console, board: LiveView(console, board, "small")])
+@pytest.fixture(params=[PlainView, lambda console, board: TableView(console, board, "small")])
 def shown(request: Any, local_sweep: Callable[..., Any]) -> tuple[View, Callable[[], list[str]]]:
     """A view, and the lines that it has printed."""
     sweep, out = local_sweep(), StringIO()
