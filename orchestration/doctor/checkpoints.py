@@ -20,7 +20,6 @@ from orchestration.spec.trial_key import trial_key
 from orchestration.study.cells import StudyPlan
 
 IMAGES = 4
-ENDED = ("finished", "stopped")
 
 
 def checkpoints_bytes(wanted: Wanted) -> int:
@@ -47,7 +46,7 @@ def check_budget(wanted: Wanted) -> list[Finding]:
         return []
     allowed = int(wanted.spec.checkpoints.max_gb * GB)
     ledger = _ledger(wanted, wanted.spec)
-    ended = [] if ledger is None else [t for t in ledger.trials.values() if t.state in ENDED]
+    ended = [] if ledger is None else [t for t in ledger.trials.values() if t.is_trained]
     sizes = [sorted(ref.bytes for ref in trial.checkpoints)[-2:] for trial in ended]
     least = _least(_coming(wanted, wanted.spec, ledger)) + sum(map(sum, sizes))
     found = f"the last and the best of each trial take {decimal(least)} of {decimal(allowed)}"
@@ -115,8 +114,8 @@ def _ended(ledger: Ledger) -> set[str]:
     images, which is not computed here: it may mean to read gigabytes. Such keys are of the ledger's
     present plan alone, as older trials may be of other images.
     """
-    ended = {key for key, trial in ledger.trials.items() if trial.state in ENDED}
-    return ended | {_key_of_any(trial) for trial in ledger.planned() if trial.state in ENDED}
+    ended = {key for key, trial in ledger.trials.items() if trial.is_trained}
+    return ended | {_key_of_any(trial) for trial in ledger.planned() if trial.is_trained}
 
 
 def _key_of_any(trial: Trial) -> str:

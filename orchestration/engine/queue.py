@@ -15,7 +15,7 @@ from orchestration.engine.retries import OUT_OF_MEMORY, Clock, Waiting, losses_i
 from orchestration.ledger.documents import Attempt, Evaluated, Failure, Trial, end_attempt
 from orchestration.ledger.ledger import Ledger
 from orchestration.ledger.names import names_in
-from orchestration.plan.evaluation_tasks import TRAINED, Task, Wish, open_tasks, tasks_of
+from orchestration.plan.evaluation_tasks import Task, Wish, open_tasks, tasks_of
 from orchestration.plan.plan import Plan
 from orchestration.plan.shared_map_tasks import newest, shared_tasks
 from orchestration.spec.sweep import SweepSpec
@@ -221,7 +221,7 @@ class Queue:
             done = trial.evaluations.get(job.entry)
             if done is not None and done.settings == job.settings:
                 self._prepared.add(shared)
-        if job.kind == "train" and trial.state in ("finished", "stopped"):
+        if job.kind == "train" and trial.is_trained:
             self._enlist_evaluations(trial)
         waits = self._waiting.trains(job.key) > 0
         if job.kind == "train" and trial.state == "pending" and not waits:
@@ -245,7 +245,7 @@ class Queue:
         return bool(keys) and all(trained_on)
 
     def _train_on(self, key: str) -> bool:
-        if self._ledger.trials[key].state in TRAINED:
+        if self._ledger.trials[key].is_trained:
             self._damaged[key] += 1
             if self._damaged[key] > self._spec.retries:
                 return False

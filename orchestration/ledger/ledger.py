@@ -309,7 +309,7 @@ def _put_back(parts: frozenset[str], trial: Trial) -> None:
         for attempt in trial.attempts:
             attempt.counted = attempt.counted and attempt.outcome != "lost"
     damaged = [entry for entry, part in trial.evaluations.items() if _is_damaged(part)]
-    if trial.state in ("finished", "stopped") and any("@" not in entry for entry in damaged):
+    if trial.is_trained and any("@" not in entry for entry in damaged):
         trial.state = "pending"  # it goes on from its newest good checkpoint
     # Of a stopped trial the sweep wants none by itself.
     wanted = frozenset() if trial.state == "stopped" else parts

@@ -168,7 +168,7 @@ def estimate_document(made: Estimate) -> dict[str, Any]:
 def _parts_left(spec: SweepSpec, ledger: Ledger | None, key: str) -> list[str]:
     """Parts of the evaluation that a trial still needs."""
     trial = None if ledger is None else ledger.trials.get(key)
-    if trial is None or trial.state in ("pending", "running"):
+    if trial is None or trial.is_open:
         return list(spec.evaluation.wanted())
     return [task.part for task in open_tasks(trial, spec.evaluation)]
 
@@ -177,7 +177,7 @@ def _epochs_left(config: TrialConfig, ledger: Ledger | None, key: str) -> int:
     trial = None if ledger is None else ledger.trials.get(key)
     if trial is None:
         return config.epochs
-    if trial.state not in ("pending", "running"):
+    if not trial.is_open:
         return 0
     return config.epochs - (trial.checkpoints[-1].epoch if trial.checkpoints else 0)
 

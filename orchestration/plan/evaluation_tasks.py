@@ -12,8 +12,6 @@ from orchestration.ledger.entries import entry_at
 from orchestration.ledger.ledger import Ledger
 from orchestration.spec.evaluation import Evaluation, same_settings
 
-TRAINED = ("finished", "stopped")
-
 
 @dataclass(frozen=True)
 class Wish:
@@ -48,7 +46,7 @@ def tasks_of(trial: Trial, evaluation: Evaluation, wish: Wish | None = None) -> 
 
     Of a trial that was stopped early it is what ``evaluate --trial`` has asked for.
     """
-    if trial.state not in TRAINED:
+    if not trial.is_trained:
         return []
     adding, wish = wish is not None, wish or Wish()
     if wish.trials and trial.key not in wish.trials:
@@ -100,7 +98,7 @@ def check_wish(wish: Wish, ledger: Ledger) -> None:
         trial = ledger.trials.get(key)
         if trial is None or key not in ledger.planned_keys():
             raise UserError(f"there is no trial {key!r} in {name}; see cvae-sweep status {name}")
-        if trial.state not in TRAINED:
+        if not trial.is_trained:
             raise UserError(
                 f"trial {key} of {name} is {trial.state}: only trained trials can be evaluated"
             )

@@ -28,7 +28,7 @@ def is_complete(request: Request, plan: Plan, ledger: Ledger) -> bool:
         return False
     for key in ledger.planned_keys() if plan.studies else plan.trials:
         trial = ledger.trials.get(key)
-        if trial is None or trial.state in ("pending", "running"):
+        if trial is None or trial.is_open:
             return False
         if open_tasks(trial, request.spec.evaluation):
             return False

@@ -88,7 +88,7 @@ def _what(request: Request, plan: Plan) -> str:
             "; one checkpoint of each trial was kept, so there is no convergence to be seen "
             "(set checkpoints.every_epochs before training)"
         )
-    untrained = sum(trial.state in ("pending", "running") for trial in ledger.planned())
+    untrained = sum(trial.is_open for trial in ledger.planned())
     if not untrained:
         return adding
     return f"{adding} ({count(untrained, 'trial')} not trained yet, see cvae-sweep resume)"

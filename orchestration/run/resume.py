@@ -78,7 +78,7 @@ def stored_request(
             status = shlex.join(["cvae-sweep", "status", name, *storage_flags(storage)])
             raise UserError(f"there is no trial {key!r} in {name}; see {status}")
         trial = ledger.trials.get(key)
-        if trial is not None and not trial.has_failures and trial.state in ("finished", "stopped"):
+        if trial is not None and not trial.has_failures and trial.is_trained:
             raise UserError(f"trial {key} of {name} has not failed: it is {trial.state}")
     if wish is not None:
         check_wish(wish, ledger)

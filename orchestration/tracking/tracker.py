@@ -177,7 +177,7 @@ class Tracker:
         self._log_text(known, "config.yaml", as_yaml(trial.config))
         self._log_params(known, config)
         self._log_metrics(known, trial)
-        if trial.state in ("finished", "stopped", "failed"):
+        if not trial.is_open:
             self._log_artifacts(known, trial, ledger.folder)
         self._log_outcome(known, trial)
 

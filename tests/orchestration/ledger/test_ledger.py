@@ -74,6 +74,23 @@ def test_round_trip_of_exact_numbers(ledger: Ledger) -> None:
     assert read.sweep == ledger.sweep
 
 
+@pytest.mark.parametrize(
+    ("state", "is_open", "is_trained"),
+    [
+        ("pending", True, False),
+        ("running", True, False),
+        ("finished", False, True),
+        ("stopped", False, True),
+        ("failed", False, False),
+    ],
+)
+def test_a_trial_is_open_or_trained_or_has_failed(
+    state: str, is_open: bool, is_trained: bool
+) -> None:
+    made = trial("a", state)
+    assert (made.is_open, made.is_trained) == (is_open, is_trained)
+
+
 def test_fields_of_another_version_are_kept(ledger: Ledger) -> None:
     ledger.save(Trial.model_validate({"key": "a", "config": {}, "novelty": [1]}))
     again = Ledger.open(ledger.folder)

@@ -85,9 +85,9 @@ APPENDED = {"lock", "logs/ray.log"}
 """What is opened elsewhere: the lock, which stays empty, and what Ray prints."""
 OTHERS = {
     "doctor.filesystem._try": "tries a folder out",
-    "engine.results.Results.stop": "asks workers for checkpoints by an empty file, which goes again",
+    "engine.results.Results.stop": "asks workers for checkpoints by an empty file, which goes",
     "ledger.ledger.Ledger.mend": "puts the version before in the place of a damaged document",
-    "ledger.ledger.Ledger.remove_unfinished": "what lost workers have left, of which there are none here",
+    "ledger.ledger.Ledger.remove_unfinished": "what lost workers have left: none here",
     "run.rescue.begin_anew": "what a program leaves behind under which Ray has died",
     "run.end.ended_early": "the traceback of an error of cvae-sweep itself",
     "tracking.database.make_database": "MLflow's, whose making is cut off in a test of its own",
