@@ -11,11 +11,16 @@ from cvae_core.config import TrialConfig
 from orchestration.doctor.datafiles import image_shape
 from orchestration.doctor.finding import Finding, ok, warning
 from orchestration.doctor.subject import Wanted
-from orchestration.engine.checkpoints import GB, rounded_up, total_bytes
+from orchestration.engine.checkpoints import GB, rounded_up
+from orchestration.ledger.checkpoints import (
+    LAST_AND_BEST,
+    number_kept,
+    total_bytes,
+)
 from orchestration.ledger.documents import Trial
 from orchestration.ledger.ledger import Ledger
 from orchestration.plan.trials_to_come import expected_trials
-from orchestration.spec.sweep import Checkpoints, SweepSpec
+from orchestration.spec.sweep import SweepSpec
 from orchestration.spec.trial_key import trial_key
 from orchestration.study.cells import StudyPlan
 
@@ -47,7 +52,7 @@ def check_budget(wanted: Wanted) -> list[Finding]:
     allowed = int(wanted.spec.checkpoints.max_gb * GB)
     ledger = _ledger(wanted, wanted.spec)
     ended = [] if ledger is None else [t for t in ledger.trials.values() if t.is_trained]
-    sizes = [sorted(ref.bytes for ref in trial.checkpoints)[-2:] for trial in ended]
+    sizes = [sorted(ref.bytes for ref in trial.checkpoints)[-LAST_AND_BEST:] for trial in ended]
     least = _least(_coming(wanted, wanted.spec, ledger)) + sum(map(sum, sizes))
     found = f"the last and the best of each trial take {decimal(least)} of {decimal(allowed)}"
     if least <= allowed:
@@ -71,7 +76,7 @@ def _coming(wanted: Wanted, spec: SweepSpec, ledger: Ledger | None) -> list[tupl
     sizes = _Sizes()
     expected = expected_trials(wanted.plan, ledger, sizes.largest)
     return [
-        (sizes.of(config), kept(config.epochs, spec.checkpoints))
+        (sizes.of(config), number_kept(config.epochs, spec.checkpoints))
         for key, config in expected.items()
         if key not in ended
     ]
@@ -79,7 +84,7 @@ def _coming(wanted: Wanted, spec: SweepSpec, ledger: Ledger | None) -> list[tupl
 
 def _least(coming: list[tuple[int, int]]) -> int:
     """Bytes of the last and the best of each trial."""
-    return sum(size * min(number, 2) for size, number in coming)
+    return sum(size * min(number, LAST_AND_BEST) for size, number in coming)
 
 
 class _Sizes:
@@ -121,17 +126,6 @@ def _ended(ledger: Ledger) -> set[str]:
 def _key_of_any(trial: Trial) -> str:
     config = TrialConfig.from_settings(trial.config)
     return trial_key(replace(config, data=replace(config.data, content=None)))
-
-
-def kept(epochs: int, checkpoints: Checkpoints) -> int:
-    """How many checkpoints of a trial stay: the last, and those of every n-th epoch."""
-    every, keep = checkpoints.every_epochs, checkpoints.keep
-    if every is None:
-        return 1
-    multiples, last_is_one = epochs // every, epochs % every == 0
-    if keep != "all":
-        multiples = min(multiples, keep)
-    return multiples + (not last_is_one)
 
 
 def checkpoint_bytes(config: TrialConfig, shape: tuple[int, int, int]) -> int:

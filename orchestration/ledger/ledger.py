@@ -11,6 +11,8 @@ from typing import Any
 
 from orchestration import store
 from orchestration.errors import DamagedError, UserError
+from orchestration.ledger.checkpoint_files import CheckpointFiles
+from orchestration.ledger.checkpoints import without_spares
 from orchestration.ledger.documents import (
     CheckpointRef,
     Evaluated,
@@ -31,8 +33,7 @@ class Ledger:
         self.trials = trials
         self.studies: dict[str, Study] = {}
         self._guard = threading.RLock()
-        self._files: dict[str, tuple[set[str], str | None]] = {}
-        """Of each trial: checkpoints on disk, and the newest that its document names."""
+        self._files = CheckpointFiles(folder)
 
     @classmethod
     def create(cls, folder: Path, sweep: Sweep) -> Ledger:
@@ -91,12 +92,7 @@ class Ledger:
             self.trials[trial.key] = trial
             path = self.folder / "trials" / f"{trial.key}.json"
             store.write_document(path, trial.model_dump(mode="json"), keep_previous=True)
-            there, newest = self._files.get(trial.key, (set(), None))
-            named = {ref.path for ref in trial.checkpoints}
-            superfluous = there - named - {newest}
-            self._files[trial.key] = (there | named) - superfluous, _newest(trial.checkpoints)
-            for name in sorted(superfluous):
-                store.remove(self.folder / name)
+            self._files.written(trial)
 
     def save_study(self, study: Study) -> None:
         """Write a study's document."""
@@ -186,10 +182,9 @@ class Ledger:
         self.mend()
         store.remove_parts(self.folder)
         for key, trial in self.trials.items():
-            named = {ref.path for ref in trial.checkpoints}
-            before = _newest(_checkpoints_before(self.folder / "trials" / f"{key}.json"))
-            self._files[key] = named | ({before} if before else set()), _newest(trial.checkpoints)
-        self._remove_unnamed()
+            before = _checkpoints_before(self.folder / "trials" / f"{key}.json")
+            self._files.opened(trial, before)
+        self._files.remove_unnamed(self.trials.values())
         lost = [trial.key for trial in self.trials.values() if trial.state == "running"]
         for key in lost:
             # That the driver died says nothing of the trial.
@@ -204,15 +199,7 @@ class Ledger:
         with self._guard:
             for kind in ("checkpoints", "artifacts"):
                 store.remove_parts(self.folder / kind)
-            self._remove_unnamed()
-
-    def _remove_unnamed(self) -> None:
-        there = {name for names, _ in self._files.values() for name in names}
-        # Also those of a document of which it is not known whether it was written.
-        there |= {ref.path for trial in self.trials.values() for ref in trial.checkpoints}
-        for path in (self.folder / "checkpoints").rglob("*.pt"):
-            if path.relative_to(self.folder).as_posix() not in there:
-                store.remove(path)
+            self._files.remove_unnamed(self.trials.values())
 
     def mend(self) -> list[Path]:
         """Put the version before in the place of each damaged document; the places of those.
@@ -253,11 +240,6 @@ def _read_trial(path: Path) -> Trial:
         ) from None
 
 
-def _newest(refs: Iterable[CheckpointRef]) -> str | None:
-    newest = max(refs, key=lambda ref: ref.epoch, default=None)
-    return None if newest is None else newest.path
-
-
 def _checkpoints_before(path: Path) -> list[CheckpointRef]:
     """Checkpoints that the version before of a trial's document names."""
     try:
@@ -293,7 +275,7 @@ def _is_damaged(part: Evaluated) -> bool:
 def _enter_evaluation(entry: str, evaluated: Evaluated, trial: Trial) -> None:
     trial.evaluations[entry] = evaluated
     if evaluated.state == "finished" and "@" not in entry:  # so the last checkpoint is good
-        trial.checkpoints = [ref for ref in trial.checkpoints if not ref.spare]
+        trial.checkpoints = without_spares(trial.checkpoints)
 
 
 def _forget(entry: str, trial: Trial) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from cvae_core.evaluation.parts import PARTS
 from orchestration.errors import UserError
+from orchestration.ledger.checkpoints import without_spares
 from orchestration.ledger.documents import CheckpointRef, Evaluated, Trial
 from orchestration.ledger.entries import entry_at
 from orchestration.ledger.ledger import Ledger
@@ -59,8 +60,7 @@ def tasks_of(trial: Trial, evaluation: Evaluation, wish: Wish | None = None) -> 
     if wish.every_checkpoint:
         tasks = [
             Task(trial.key, part, settings | {"split": "validation"}, ref)
-            for ref in sorted(trial.checkpoints, key=lambda ref: ref.epoch)
-            if not ref.spare
+            for ref in sorted(without_spares(trial.checkpoints), key=lambda ref: ref.epoch)
             for part, settings in wanted.items()
         ]
     else:
