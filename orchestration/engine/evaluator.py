@@ -18,6 +18,7 @@ from orchestration import store
 from orchestration.caches import cache_folder
 from orchestration.engine.jobs import Job, Report
 from orchestration.errors import StorageError
+from orchestration.ledger.paths import EXTRACTORS, artifact_path
 from orchestration.spec.evaluation import part_settings
 
 GONE = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EIO)
@@ -47,7 +48,7 @@ class Evaluator:
         self._judged: tuple[tuple[str, str, bool], Subject] | None = None
         self.cache = cache_folder() / "evaluation"
         """What all sweeps of this machine share."""
-        self.kept = folder / "extractors"
+        self.kept = folder / EXTRACTORS
         """What the trials of this sweep share."""
 
     def drop(self) -> None:
@@ -74,7 +75,7 @@ class Evaluator:
             return Report(kind="progress", final=False, epoch={"share": done}, worker=self._about)
         artifacts = []
         for name, content in done.files.items():
-            path = "/".join(filter(None, ("artifacts", job.key, job.entry, name)))
+            path = artifact_path(job.key, job.entry, name)
             store.write_bytes(self._folder / path, content)
             artifacts.append({"path": path, "sha256": sha256(content), "bytes": len(content)})
         self.keep(done.keep)

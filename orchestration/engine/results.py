@@ -26,7 +26,7 @@ from orchestration.ledger.documents import (
     end_attempt,
 )
 from orchestration.ledger.ledger import Ledger
-from orchestration.ledger.paths import CHECKPOINT_NOW
+from orchestration.ledger.paths import CHECKPOINT_NOW, failure_log
 from orchestration.spec.sweep import Checkpoints
 
 Listener = Callable[[Job, Report | None, Trial | None], None]
@@ -161,8 +161,7 @@ class Results:
         failure = report.failure
         if failure is None or not failure.get("traceback"):
             return report
-        name = "-".join(filter(None, (job.key, f"a{job.attempt}", job.entry)))
-        path = f"logs/{name}.txt"
+        path = failure_log(job.key, job.attempt, job.entry)
         store.write_bytes(
             self._ledger.folder / path, failure["traceback"].encode(errors="backslashreplace")
         )

@@ -8,6 +8,7 @@ from pathlib import Path
 from orchestration import store
 from orchestration.ledger.checkpoints import needed, newest
 from orchestration.ledger.documents import CheckpointRef, Trial
+from orchestration.ledger.paths import checkpoints_in
 
 
 class CheckpointFiles:
@@ -39,8 +40,7 @@ class CheckpointFiles:
         staying = set().union(*self._needed.values())
         # Also those of a document of which it is not known whether it was written.
         staying |= {ref.path for trial in trials for ref in trial.checkpoints}
-        there = (self._folder / "checkpoints").rglob("*.pt")
-        self._remove({path.relative_to(self._folder).as_posix() for path in there} - staying)
+        self._remove(checkpoints_in(self._folder) - staying)
 
     def _note(self, trial: Trial, newest_before: str | None) -> None:
         self._needed[trial.key] = needed(trial.checkpoints, newest_before)

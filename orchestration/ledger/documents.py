@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from orchestration.errors import UserError
+from orchestration.ledger.paths import ARTIFACTS, CHECKPOINTS, LOGS
 from orchestration.words import count
 
 State = Literal["pending", "running", "finished", "stopped", "failed"]
@@ -21,9 +22,9 @@ TRAINED: tuple[State, ...] = ("finished", "stopped")
 _STEP = r"[^./\\\x00-\x1f\x7f][^/\\\x00-\x1f\x7f]{0,199}"
 Key = Annotated[str, StringConstraints(pattern=f"^{_STEP}$")]
 Entry = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][\w.-]{0,99}(@[0-9]{1,9})?$")]
-CheckpointPath = Annotated[str, StringConstraints(pattern=f"^checkpoints(/{_STEP})+$")]
-ArtifactPath = Annotated[str, StringConstraints(pattern=f"^artifacts(/{_STEP})+$")]
-LogPath = Annotated[str, StringConstraints(pattern=f"^logs(/{_STEP})+$")]
+CheckpointPath = Annotated[str, StringConstraints(pattern=f"^{CHECKPOINTS}(/{_STEP})+$")]
+ArtifactPath = Annotated[str, StringConstraints(pattern=f"^{ARTIFACTS}(/{_STEP})+$")]
+LogPath = Annotated[str, StringConstraints(pattern=f"^{LOGS}(/{_STEP})+$")]
 
 
 class Document(BaseModel):

@@ -12,6 +12,8 @@ from orchestration.compare.figure_files import note_search
 from orchestration.errors import StorageError
 from orchestration.ledger.documents import end_attempt
 from orchestration.ledger.ledger import Ledger
+from orchestration.ledger.paths import ERROR_LOG
+from orchestration.ledger.recovery import recover
 from orchestration.redact import without_secrets
 from orchestration.run.request import Request
 from orchestration.storage import storage_flags
@@ -42,7 +44,7 @@ def ended_early(error: Exception, request: Request, ledger: Ledger, console: Con
         # What is written down is whole; what could not be is done again.
         lines, code = error.lines, 130
     else:
-        log = request.folder / "logs" / "error.txt"
+        log = request.folder / ERROR_LOG
         reason = (str(error).strip() or type(error).__name__).splitlines()[-1]
         reason = without_secrets(reason)
         lines, code = (f"an error of cvae-sweep itself: {reason}; its traceback is in {log}",), 1
@@ -65,7 +67,7 @@ def bring_to_rest(ledger: Ledger, *, ended: bool) -> None:
         ledger: of the sweep; its lock is held.
         ended: whether nothing is left to do but what has no trials yet.
     """
-    ledger.recover()
+    recover(ledger)
     note_search(ledger)
     sweep, planned = ledger.sweep, ledger.planned()
     if not ended and sweep.outcome != "running":

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from orchestration.ledger.ledger import Ledger
+from orchestration.ledger.paths import RAY_LOG
 from orchestration.ledger.processes import ProcessRecord
 from orchestration.plan.plan import Plan
 from orchestration.plan.shared_map_tasks import missing
@@ -50,7 +51,7 @@ def ray_up(
         sum(d.train.pixels.nbytes + d.test.pixels.nbytes for d in datasets.values()),
         processes.temporary,
     )
-    log = request.folder / "logs" / "ray.log"
+    log = request.folder / RAY_LOG
     try:
         with ThreadPoolExecutor(1) as pool:
             # Importing MLflow takes seconds, which starting Ray leaves idle on another core.

@@ -9,8 +9,9 @@ from orchestration import store
 from orchestration.engine.results import Results
 from orchestration.errors import StorageError
 from orchestration.ledger.ledger import Ledger
-from orchestration.ledger.paths import CHECKPOINT_NOW
+from orchestration.ledger.paths import CHECKPOINT_NOW, RAY_LOG
 from orchestration.ledger.processes import end_left_behind
+from orchestration.ledger.recovery import recover
 from orchestration.run.end import end, say_behind
 from orchestration.run.request import Request
 from orchestration.run.restart import MOST, deaths, ear
@@ -43,7 +44,7 @@ class Rescue:
         """Does not return; the main thread may be waiting for Ray."""
         died = 1 if self.results is not None and self.results.taken else deaths() + 1
         self.console.warning(
-            f"{what} died (killed, or out of memory; see {self.request.folder}/logs/ray.log)"
+            f"{what} died (killed, or out of memory; see {self.request.folder}/{RAY_LOG})"
         )
         self.console.give_back()
         # Every way to ask for an end is a signal: the new program hears of those that have come.
@@ -81,7 +82,7 @@ def _bring_to_rest(folder: Path, place: Place, console: Console) -> None:
     try:
         ledger = Ledger.open(folder)
         mend(ledger, console)
-        ledger.recover()
+        recover(ledger)
         end(ledger, interrupted=True)
     except StorageError as error:
         for line in error.lines:

@@ -15,8 +15,9 @@ from orchestration.engine.results import Results
 from orchestration.errors import StorageError, UserError
 from orchestration.ledger.ledger import Ledger
 from orchestration.ledger.lock import made_and_locked
-from orchestration.ledger.paths import CHECKPOINT_NOW
+from orchestration.ledger.paths import CHECKPOINT_NOW, RAY_LOG
 from orchestration.ledger.processes import ProcessRecord, end_left_behind, recorded
+from orchestration.ledger.recovery import recover, remove_unfinished
 from orchestration.plan.plan import Plan
 from orchestration.plan.shared_map_tasks import missing
 from orchestration.run.end import end, ended_early, say_behind
@@ -112,7 +113,7 @@ def _run(request: Request, console: Console, heard: Heard, place: Place) -> int:
     code = _train(request, console, plan, place, ledger, datasets, fingerprints, rescue)
     if code == 130 and Ledger.exists(request.folder):
         with suppress(UserError):  # what workers were still writing; the next command would
-            Ledger.open(request.folder).recover()
+            recover(Ledger.open(request.folder))
     return code
 
 
@@ -138,7 +139,7 @@ def _train(
         enter_plan(ledger, request, plan, fingerprints, console)
         if request.wish is not None:
             ledger.forget_missing(missing(ledger, request.spec.evaluation, request.wish))
-        lost = ledger.recover()
+        lost = recover(ledger)
         if lost:
             then = "continue" if request.wish is None else "stay so: resume continues them"
             console.line(f"{len(lost)} trials were cut off and {then}")
@@ -219,7 +220,7 @@ def _work(
         f"{count(cluster.slots, 'trial')} at a time, {count(spec.resources.cpu, 'thread')} each"
     )
     folder = request.folder.resolve()
-    log = folder / "logs" / "ray.log"
+    log = folder / RAY_LOG
     store.remove(folder / CHECKPOINT_NOW)  # of a run that was killed when it was to stop
     rescue.heard.check()
     with console.others_to(log), view.shown(), InterruptHandler(stop) as interrupt:
@@ -234,7 +235,7 @@ def _work(
             processes.update,
         )
     store.remove(folder / CHECKPOINT_NOW)
-    ledger.remove_unfinished()
+    remove_unfinished(ledger)
     if results.broken is not None:
         raise results.broken
     return interrupt.seen

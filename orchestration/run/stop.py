@@ -18,7 +18,8 @@ from orchestration.background import meanwhile
 from orchestration.commands import program
 from orchestration.errors import UserError
 from orchestration.ledger.ledger import Ledger
-from orchestration.ledger.lock import STOP, Holder, holder
+from orchestration.ledger.lock import Holder, holder
+from orchestration.ledger.paths import STOP
 from orchestration.storage import storage_flags
 from orchestration.terminal.console import Console
 
