@@ -35,12 +35,13 @@ def checkpoints_bytes(wanted: Wanted) -> int:
     """
     if wanted.spec is None:
         return 0
-    checkpoints, ledger = wanted.spec.checkpoints, _ledger(wanted, wanted.spec)
+    checkpoints = wanted.spec.checkpoints
+    ledger = Ledger.open_or_empty(wanted.storage / wanted.spec.name)
     coming = _coming(wanted, wanted.spec, ledger)
     total = sum(size * number for size, number in coming)
     if checkpoints.max_gb is not None:
-        there = 0 if ledger is None else total_bytes(ledger.trials)
-        total = min(total, max(_least(coming), int(checkpoints.max_gb * GB) - there))
+        free = int(checkpoints.max_gb * GB) - total_bytes(ledger.trials)
+        total = min(total, max(_least(coming), free))
     # A new one is written before the one that it replaces is removed.
     return total + max((size for size, _ in coming), default=0) * wanted.slots
 
@@ -50,8 +51,8 @@ def check_budget(wanted: Wanted) -> list[Finding]:
     if wanted.spec is None or wanted.spec.checkpoints.max_gb is None:
         return []
     allowed = int(wanted.spec.checkpoints.max_gb * GB)
-    ledger = _ledger(wanted, wanted.spec)
-    ended = [] if ledger is None else [t for t in ledger.trials.values() if t.is_trained]
+    ledger = Ledger.open_or_empty(wanted.storage / wanted.spec.name)
+    ended = [trial for trial in ledger.trials.values() if trial.is_trained]
     sizes = [sorted(ref.bytes for ref in trial.checkpoints)[-LAST_AND_BEST:] for trial in ended]
     least = _least(_coming(wanted, wanted.spec, ledger)) + sum(map(sum, sizes))
     found = f"the last and the best of each trial take {decimal(least)} of {decimal(allowed)}"
@@ -63,16 +64,11 @@ def check_budget(wanted: Wanted) -> list[Finding]:
     return [warning("checkpoints", found, advice)]
 
 
-def _ledger(wanted: Wanted, spec: SweepSpec) -> Ledger | None:
-    folder = wanted.storage / spec.name
-    return Ledger.open(folder) if Ledger.exists(folder) else None
-
-
-def _coming(wanted: Wanted, spec: SweepSpec, ledger: Ledger | None) -> list[tuple[int, int]]:
+def _coming(wanted: Wanted, spec: SweepSpec, ledger: Ledger) -> list[tuple[int, int]]:
     """Of each trial that has not ended: bytes of a checkpoint, and how many are kept."""
     if wanted.plan is None:
         return []
-    ended = set() if ledger is None else _ended(ledger)
+    ended = _ended(ledger)
     sizes = _Sizes()
     expected = expected_trials(wanted.plan, ledger, sizes.largest)
     return [

@@ -66,6 +66,18 @@ class Ledger:
         ledger.studies = read_studies(folder)
         return ledger
 
+    @classmethod
+    def open_or_empty(cls, folder: Path) -> Ledger:
+        """As ``open``; of a sweep that was not begun, a ledger of nothing, which is not written.
+
+        Raises:
+            UserError: a document is damaged or of a newer version.
+        """
+        if cls.exists(folder):
+            return cls.open(folder)
+        sweep = Sweep(name=folder.name, sweep_id="", created=0.0, spec={}, plan=[])
+        return cls(folder, sweep, {})
+
     @staticmethod
     def exists(folder: Path) -> bool:
         """Whether a sweep was begun in this folder."""

@@ -77,7 +77,7 @@ def estimate(
     spec: SweepSpec,
     plan: Plan,
     datasets: Mapping[str, Dataset],
-    ledger: Ledger | None,
+    ledger: Ledger,
     max_concurrent: int | None,
 ) -> Estimate:
     """Calibrate every kind of trial, on all slots at once as in the sweep, and add up.
@@ -86,7 +86,7 @@ def estimate(
         spec: of the sweep.
         plan: its trials, and its studies, whose trials are taken to cost what their example costs.
         datasets: by ``DataConfig.dataset``.
-        ledger: of what has been done; None: nothing.
+        ledger: of what has been done.
         max_concurrent: most trials at once.
     """
     began = time.perf_counter()
@@ -165,16 +165,16 @@ def estimate_document(made: Estimate) -> dict[str, Any]:
     }
 
 
-def _parts_left(spec: SweepSpec, ledger: Ledger | None, key: str) -> list[str]:
+def _parts_left(spec: SweepSpec, ledger: Ledger, key: str) -> list[str]:
     """Parts of the evaluation that a trial still needs."""
-    trial = None if ledger is None else ledger.trials.get(key)
+    trial = ledger.trials.get(key)
     if trial is None or trial.is_open:
         return list(spec.evaluation.wanted())
     return [task.part for task in open_tasks(trial, spec.evaluation)]
 
 
-def _epochs_left(config: TrialConfig, ledger: Ledger | None, key: str) -> int:
-    trial = None if ledger is None else ledger.trials.get(key)
+def _epochs_left(config: TrialConfig, ledger: Ledger, key: str) -> int:
+    trial = ledger.trials.get(key)
     if trial is None:
         return config.epochs
     if not trial.is_open:

@@ -41,7 +41,7 @@ def plan_of(request: Request, console: Console) -> Plan:
 
 
 def prepare(
-    request: Request, plan: Plan, ledger: Ledger | None, console: Console
+    request: Request, plan: Plan, ledger: Ledger, console: Console
 ) -> tuple[dict[str, Dataset], dict[str, str]]:
     """Load the data and check what can be checked before the sweep begins.
 
@@ -68,14 +68,13 @@ def prepare(
         for name, config in plan.datasets.items()
     }
     fingerprints = {name: dataset.fingerprint() for name, dataset in loaded.items()}
-    if ledger is not None:
-        for name, fingerprint in fingerprints.items():
-            if ledger.sweep.data.get(name, fingerprint) != fingerprint:
-                root = request.flags.root_of(plan.datasets[name])
-                raise UserError(
-                    f"{name} under {root} is not the data that {request.folder} was begun with; "
-                    "name that data with --data-root, or give the sweep another name"
-                )
+    for name, fingerprint in fingerprints.items():
+        if ledger.sweep.data.get(name, fingerprint) != fingerprint:
+            root = request.flags.root_of(plan.datasets[name])
+            raise UserError(
+                f"{name} under {root} is not the data that {request.folder} was begun with; "
+                "name that data with --data-root, or give the sweep another name"
+            )
     return loaded, fingerprints
 
 

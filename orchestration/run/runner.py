@@ -103,7 +103,9 @@ def _run(request: Request, console: Console, heard: Heard, place: Place) -> int:
         nothing = "nothing left to do" if request.wish is None else "no evaluation is missing"
         return say_summary(ledger, console, nothing)
 
-    datasets, fingerprints = prepare(request, plan, ledger, console)
+    datasets, fingerprints = prepare(
+        request, plan, ledger or Ledger.open_or_empty(request.folder), console
+    )
     if ledger is None:
         check_reachable(place.uri)
     elif request.retry is not None:

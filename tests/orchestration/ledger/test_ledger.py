@@ -106,6 +106,18 @@ def test_planned_trials_stand_in_the_plans_order(ledger: Ledger) -> None:
     assert [t.key for t in ledger.planned()] == ["b", "a"]
 
 
+def test_of_a_sweep_that_was_not_begun_nothing_is_known_and_nothing_is_written(
+    ledger: Ledger, tmp_path: Path
+) -> None:
+    ledger.save(trial("a", "finished"))
+    assert Ledger.open_or_empty(ledger.folder).trials.keys() == {"a"}
+    empty = Ledger.open_or_empty(tmp_path / "other")
+    assert (empty.sweep.name, empty.trials, empty.studies) == ("other", {}, {})
+    assert (empty.planned(), empty.planned_studies(), empty.sweep.data) == ([], [], {})
+    assert not empty.has_failures
+    assert not (tmp_path / "other").exists()
+
+
 def test_recover_puts_running_trials_back_in_line(ledger: Ledger) -> None:
     for key, state in (("a", "running"), ("b", "finished"), ("c", "failed"), ("d", "pending")):
         ledger.save(trial(key, state))
