@@ -46,8 +46,14 @@ def epochs_kept(epochs: Iterable[int], rule: Checkpoints) -> list[int]:
 
 
 def number_kept(epochs: int, rule: Checkpoints) -> int:
-    """How many checkpoints stay of a trial that was trained for so many epochs."""
-    return len(epochs_kept(range(1, epochs + 1), rule))
+    """How many ``epochs_kept`` names of a trial that was trained for so many epochs.
+
+    Counted, because there may be any number of them.
+    """
+    asked_for = epochs // rule.every_epochs if rule.every_epochs is not None else 0
+    if rule.keep != "all":
+        asked_for = min(asked_for, rule.keep)
+    return asked_for + (not is_asked_for(epochs, rule.every_epochs))
 
 
 def kept(

@@ -71,6 +71,7 @@ def test_so_many_stay_of_a_long_training() -> None:
     assert number_kept(700, Checkpoints(every_epochs=10, keep="all")) == 70
     assert number_kept(705, Checkpoints(every_epochs=10, keep="all")) == 71
     assert number_kept(700, Checkpoints(every_epochs=10, keep=3)) == 3
+    assert number_kept(10**12, Checkpoints(every_epochs=1)) == 10**12, "which are not listed"
 
 
 def test_a_checkpoint_that_becomes_wanted_is_spare_no_more() -> None:
