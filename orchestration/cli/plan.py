@@ -71,7 +71,7 @@ def _estimate(request: Request, plan: Plan, console: Console) -> dict[str, Any]:
     from orchestration.plan.trials_to_come import expected_trials
     from orchestration.run.preparation import prepare
 
-    ledger = Ledger.open(request.folder) if Ledger.exists(request.folder) else None
+    ledger = Ledger.open_or_empty(request.folder)
     data = prepare(request, plan, ledger, console)
     kinds = len(kinds_of(expected_trials(plan, ledger)))
     console.line(f"calibrating {kinds} kinds of trials, about {kinds * CALIBRATION_S} s …")

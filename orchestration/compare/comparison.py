@@ -8,6 +8,7 @@ from orchestration.compare.figure_files import digest_of, place_of
 from orchestration.compare.grid import comparison_document, comparison_table
 from orchestration.compare.searches import add_importances, search_comparison
 from orchestration.compare.searches_view import ended_lines, search_view
+from orchestration.ledger.documents import TRAINED
 from orchestration.ledger.entries import SEARCH
 from orchestration.ledger.ledger import Ledger
 from orchestration.status.status import status_document
@@ -55,7 +56,7 @@ def summary_view(ledger: Ledger, trials: list[dict[str, Any]]) -> list[Sheet | s
         ledger: of the sweep.
         trials: as in ``status --json``.
     """
-    if not any(trial["state"] in ("finished", "stopped") for trial in trials):
+    if not any(trial["state"] in TRAINED for trial in trials):
         return []
     if not ledger.planned_studies():
         return [comparison_table(trials)]

@@ -15,6 +15,7 @@ from orchestration.compare.searches import add_importances, search_comparison
 from orchestration.ledger.documents import ArtifactRef, Evaluated, Failure
 from orchestration.ledger.entries import SEARCH
 from orchestration.ledger.ledger import Ledger
+from orchestration.ledger.paths import artifacts_of
 
 VERSION = 1
 """Raised where figures of the same results would look different."""
@@ -73,11 +74,11 @@ def digest_of(document: dict[str, Any]) -> str:
 
 def place_of(ledger: Ledger) -> Path:
     """The folder of the figures."""
-    return ledger.folder / "artifacts" / SEARCH
+    return ledger.folder / artifacts_of(SEARCH)
 
 
 def _written(folder: Path, name: str, content: bytes) -> ArtifactRef:
-    path = f"artifacts/{SEARCH}/{name}"
+    path = f"{artifacts_of(SEARCH)}/{name}"
     store.write_bytes(folder / path, content)
     digest = hashlib.sha256(content).hexdigest()
     return ArtifactRef(path=path, sha256=digest, bytes=len(content))

@@ -8,6 +8,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING, Any, Literal
 
 from cvae_core.evaluation.figures import BLUE, HEADING, ORANGE, OTHERS, new_figure, png, put_text
+from orchestration.ledger.documents import TRAINED
 from orchestration.spec.trial_names import LABELS, setting_text, short_name
 from orchestration.status.metric_columns import head
 
@@ -271,7 +272,7 @@ def _point(
     colour, mark = _look(document, family)
     if point["state"] == "failed":
         ax.plot(x, 0.015, "|", color=colour, markersize=9, transform=ax.get_xaxis_transform())
-    elif point["values"] is None or point["state"] not in ("finished", "stopped"):
+    elif point["values"] is None or point["state"] not in TRAINED:
         return
     elif point["state"] == "stopped":
         ax.plot(x, point["values"][number], "x", color=colour, markersize=5, alpha=0.7)

@@ -8,6 +8,7 @@ from typing import Any
 
 from cvae_core.config import TrialConfig
 from orchestration.errors import UserError
+from orchestration.ledger.documents import TRAINED
 from orchestration.spec.trial_names import Names, names_of, setting_text, settings_of
 from orchestration.status.metric_columns import headlines
 from orchestration.terminal.tables import Column, Sheet
@@ -60,9 +61,7 @@ def comparison_rows(trials: list[dict[str, Any]], by: str = "model") -> list[dic
     """
     names = names_of(trials)
     check_by(by, ["model", *names.varied, *(["seed"] if names.seeds else [])])
-    done = [
-        _Done(trial, names, by) for trial in trials if trial["state"] in ("finished", "stopped")
-    ]
+    done = [_Done(trial, names, by) for trial in trials if trial["state"] in TRAINED]
     varied = _columns(names, by)
     # What a CVAE alone has does not tell a VAE from the CVAEs beside it.
     others = [

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from orchestration.ledger.documents import State, Study, Trial
+from orchestration.ledger.documents import TRAINED, State, Study, Trial
 from orchestration.spec.search import Objective
 from orchestration.study.progress import distinct, objectives_of
 from orchestration.study.values import values_of
@@ -35,7 +35,7 @@ class Searched:
     @property
     def counts(self) -> bool:
         """Whether it is one of the trials that its study was to have."""
-        return self.state in ("finished", "stopped")
+        return self.state in TRAINED
 
     @property
     def rated(self) -> bool:

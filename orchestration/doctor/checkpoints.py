@@ -11,16 +11,20 @@ from cvae_core.config import TrialConfig
 from orchestration.doctor.datafiles import image_shape
 from orchestration.doctor.finding import Finding, ok, warning
 from orchestration.doctor.subject import Wanted
-from orchestration.engine.checkpoints import GB, rounded_up, total_bytes
+from orchestration.engine.checkpoints import GB, rounded_up
+from orchestration.ledger.checkpoints import (
+    LAST_AND_BEST,
+    number_kept,
+    total_bytes,
+)
 from orchestration.ledger.documents import Trial
 from orchestration.ledger.ledger import Ledger
 from orchestration.plan.trials_to_come import expected_trials
-from orchestration.spec.sweep import Checkpoints, SweepSpec
+from orchestration.spec.sweep import SweepSpec
 from orchestration.spec.trial_key import trial_key
 from orchestration.study.cells import StudyPlan
 
 IMAGES = 4
-ENDED = ("finished", "stopped")
 
 
 def checkpoints_bytes(wanted: Wanted) -> int:
@@ -31,12 +35,13 @@ def checkpoints_bytes(wanted: Wanted) -> int:
     """
     if wanted.spec is None:
         return 0
-    checkpoints, ledger = wanted.spec.checkpoints, _ledger(wanted, wanted.spec)
+    checkpoints = wanted.spec.checkpoints
+    ledger = Ledger.open_or_empty(wanted.storage / wanted.spec.name)
     coming = _coming(wanted, wanted.spec, ledger)
     total = sum(size * number for size, number in coming)
     if checkpoints.max_gb is not None:
-        there = 0 if ledger is None else total_bytes(ledger.trials)
-        total = min(total, max(_least(coming), int(checkpoints.max_gb * GB) - there))
+        free = int(checkpoints.max_gb * GB) - total_bytes(ledger.trials)
+        total = min(total, max(_least(coming), free))
     # A new one is written before the one that it replaces is removed.
     return total + max((size for size, _ in coming), default=0) * wanted.slots
 
@@ -46,9 +51,9 @@ def check_budget(wanted: Wanted) -> list[Finding]:
     if wanted.spec is None or wanted.spec.checkpoints.max_gb is None:
         return []
     allowed = int(wanted.spec.checkpoints.max_gb * GB)
-    ledger = _ledger(wanted, wanted.spec)
-    ended = [] if ledger is None else [t for t in ledger.trials.values() if t.state in ENDED]
-    sizes = [sorted(ref.bytes for ref in trial.checkpoints)[-2:] for trial in ended]
+    ledger = Ledger.open_or_empty(wanted.storage / wanted.spec.name)
+    ended = [trial for trial in ledger.trials.values() if trial.is_trained]
+    sizes = [sorted(ref.bytes for ref in trial.checkpoints)[-LAST_AND_BEST:] for trial in ended]
     least = _least(_coming(wanted, wanted.spec, ledger)) + sum(map(sum, sizes))
     found = f"the last and the best of each trial take {decimal(least)} of {decimal(allowed)}"
     if least <= allowed:
@@ -59,20 +64,15 @@ def check_budget(wanted: Wanted) -> list[Finding]:
     return [warning("checkpoints", found, advice)]
 
 
-def _ledger(wanted: Wanted, spec: SweepSpec) -> Ledger | None:
-    folder = wanted.storage / spec.name
-    return Ledger.open(folder) if Ledger.exists(folder) else None
-
-
-def _coming(wanted: Wanted, spec: SweepSpec, ledger: Ledger | None) -> list[tuple[int, int]]:
+def _coming(wanted: Wanted, spec: SweepSpec, ledger: Ledger) -> list[tuple[int, int]]:
     """Of each trial that has not ended: bytes of a checkpoint, and how many are kept."""
     if wanted.plan is None:
         return []
-    ended = set() if ledger is None else _ended(ledger)
+    ended = _ended(ledger)
     sizes = _Sizes()
     expected = expected_trials(wanted.plan, ledger, sizes.largest)
     return [
-        (sizes.of(config), kept(config.epochs, spec.checkpoints))
+        (sizes.of(config), number_kept(config.epochs, spec.checkpoints))
         for key, config in expected.items()
         if key not in ended
     ]
@@ -80,7 +80,7 @@ def _coming(wanted: Wanted, spec: SweepSpec, ledger: Ledger | None) -> list[tupl
 
 def _least(coming: list[tuple[int, int]]) -> int:
     """Bytes of the last and the best of each trial."""
-    return sum(size * min(number, 2) for size, number in coming)
+    return sum(size * min(number, LAST_AND_BEST) for size, number in coming)
 
 
 class _Sizes:
@@ -115,24 +115,13 @@ def _ended(ledger: Ledger) -> set[str]:
     images, which is not computed here: it may mean to read gigabytes. Such keys are of the ledger's
     present plan alone, as older trials may be of other images.
     """
-    ended = {key for key, trial in ledger.trials.items() if trial.state in ENDED}
-    return ended | {_key_of_any(trial) for trial in ledger.planned() if trial.state in ENDED}
+    ended = {key for key, trial in ledger.trials.items() if trial.is_trained}
+    return ended | {_key_of_any(trial) for trial in ledger.planned() if trial.is_trained}
 
 
 def _key_of_any(trial: Trial) -> str:
     config = TrialConfig.from_settings(trial.config)
     return trial_key(replace(config, data=replace(config.data, content=None)))
-
-
-def kept(epochs: int, checkpoints: Checkpoints) -> int:
-    """How many checkpoints of a trial stay: the last, and those of every n-th epoch."""
-    every, keep = checkpoints.every_epochs, checkpoints.keep
-    if every is None:
-        return 1
-    multiples, last_is_one = epochs // every, epochs % every == 0
-    if keep != "all":
-        multiples = min(multiples, keep)
-    return multiples + (not last_is_one)
 
 
 def checkpoint_bytes(config: TrialConfig, shape: tuple[int, int, int]) -> int:

@@ -12,6 +12,7 @@ from orchestration import store
 from orchestration.doctor.finding import Finding, ok, problem, reason, warning
 from orchestration.doctor.subject import Wanted, nearest_existing
 from orchestration.errors import StorageError
+from orchestration.ledger.paths import LOCK
 
 NAME = "storage"
 ANOTHER = "Choose another place with --storage."
@@ -53,7 +54,7 @@ def _try(folder: Path) -> str | None:
         store.write_bytes(folder / "file", content)
     if (folder / "file").read_bytes() != b"after":
         return "a file that is renamed over another does not replace it"
-    first, second = (FileLock(folder / "lock", is_singleton=False) for _ in range(2))
+    first, second = (FileLock(folder / LOCK, is_singleton=False) for _ in range(2))
     try:
         with first.acquire(timeout=0), second.acquire(timeout=0):
             return "two processes can hold the same file lock"

@@ -19,6 +19,7 @@ from orchestration.caches import cache_folder
 from orchestration.engine.jobs import EvaluateJob, SharedMapJob
 from orchestration.engine.reports import AbsentReport, EvaluationReport, ProgressReport
 from orchestration.errors import StorageError
+from orchestration.ledger.paths import EXTRACTORS
 from orchestration.spec.evaluation import part_settings
 
 GONE = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EIO)
@@ -44,7 +45,7 @@ class Evaluator:
         self._judged: tuple[tuple[str, str, bool], Subject] | None = None
         self.cache = cache_folder() / "evaluation"
         """What all sweeps of this machine share."""
-        self.kept = folder / "extractors"
+        self.kept = folder / EXTRACTORS
         """What the trials of this sweep share."""
 
     def drop(self) -> None:

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from orchestration.ledger.entries import split_entry
+from orchestration.ledger.paths import artifacts_of, failure_log
 
 
 @dataclass(frozen=True)
@@ -31,9 +32,9 @@ class TrainJob:
     min_interval_s: float
 
     @property
-    def log_name(self) -> str:
-        """What the file is called that holds its traceback."""
-        return f"{self.key}-a{self.attempt}"
+    def failure_log(self) -> str:
+        """Place of its traceback."""
+        return failure_log(self.key, f"a{self.attempt}")
 
 
 @dataclass(frozen=True)
@@ -68,12 +69,12 @@ class EvaluateJob:
     @property
     def artifacts(self) -> str:
         """Folder of its files."""
-        return f"artifacts/{self.key}/{self.entry}"
+        return artifacts_of(self.key, self.entry)
 
     @property
-    def log_name(self) -> str:
-        """What the file is called that holds its traceback."""
-        return f"{self.key}-a{self.attempt}-{self.entry}"
+    def failure_log(self) -> str:
+        """Place of its traceback."""
+        return failure_log(self.key, f"a{self.attempt}", self.entry)
 
 
 @dataclass(frozen=True)
@@ -92,12 +93,12 @@ class SharedMapJob:
     @property
     def artifacts(self) -> str:
         """Folder of its files."""
-        return f"artifacts/{self.entry}"
+        return artifacts_of(self.entry)
 
     @property
-    def log_name(self) -> str:
-        """What the file is called that holds its traceback."""
-        return self.entry
+    def failure_log(self) -> str:
+        """Place of its traceback."""
+        return failure_log(self.entry)
 
 
 TrialJob = TrainJob | EvaluateJob

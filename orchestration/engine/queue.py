@@ -13,7 +13,7 @@ from orchestration.engine.retries import OUT_OF_MEMORY, Clock, Retries
 from orchestration.engine.trial_line import TrialLine
 from orchestration.ledger.documents import Failure, Trial
 from orchestration.ledger.ledger import Ledger
-from orchestration.plan.evaluation_tasks import TRAINED, Wish
+from orchestration.plan.evaluation_tasks import Wish
 from orchestration.plan.plan import Plan
 from orchestration.plan.shared_map_tasks import SharedTask, shared_tasks
 from orchestration.spec.sweep import SweepSpec
@@ -159,7 +159,7 @@ class Queue:
         return bool(keys) and all(trained_on)
 
     def _train_on(self, key: str) -> bool:
-        if self._ledger.trials[key].state in TRAINED:
+        if self._ledger.trials[key].is_trained:
             if not self._retries.allows_another_training(key):
                 return False
             self._ledger.change(key, lambda t: setattr(t, "state", "pending"))

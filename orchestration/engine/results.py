@@ -27,6 +27,7 @@ from orchestration.engine.reports import (
 )
 from orchestration.engine.retries import RETRIED, STORAGE
 from orchestration.errors import StorageError
+from orchestration.ledger.checkpoints import kept, usable
 from orchestration.ledger.documents import (
     CheckpointRef,
     Epoch,
@@ -36,7 +37,7 @@ from orchestration.ledger.documents import (
     end_attempt,
 )
 from orchestration.ledger.ledger import Ledger
-from orchestration.ledger.paths import CHECKPOINT_NOW, is_of_attempt
+from orchestration.ledger.paths import CHECKPOINT_NOW
 from orchestration.spec.sweep import Checkpoints
 
 
@@ -220,7 +221,7 @@ class Results:
         """A failure whose traceback is in a file of its own."""
         if not failure.traceback:
             return failure
-        path = f"logs/{job.log_name}.txt"
+        path = job.failure_log
         content = failure.traceback.encode(errors="backslashreplace")
         store.write_bytes(self._ledger.folder / path, content)
         return failure.model_copy(update={"log": path})
@@ -237,14 +238,10 @@ class Results:
             if report.epoch is not None:
                 record = Epoch.model_validate(report.epoch)
                 trial.epochs = [e for e in trial.epochs if e.epoch < record.epoch] + [record]
-            # Newer ones of attempts before it could not be used.
-            trial.checkpoints = [
-                ref
-                for ref in trial.checkpoints
-                if ref.epoch <= report.from_epoch or is_of_attempt(ref.path, job.attempt)
-            ]
+            trial.checkpoints = usable(trial.checkpoints, report.from_epoch, job.attempt)
             if report.checkpoint is not None:
-                self._keep(trial, CheckpointRef.model_validate(report.checkpoint))
+                latest = CheckpointRef.model_validate(report.checkpoint)
+                trial.checkpoints = kept(trial.checkpoints, latest, self._checkpoints)
             if report.final:
                 end_attempt(trial, "finished", "finished")
             elif self._decides_to_stop(job, trial, report):
@@ -269,16 +266,3 @@ class Results:
         if decision not in trial.decisions:
             trial.decisions = [*trial.decisions, decision]
         return decision.stop
-
-    def _keep(self, trial: Trial, newest: CheckpointRef) -> None:
-        """Name the newest checkpoint, and of the others those that stay."""
-        every, keep = self._checkpoints.every_epochs, self._checkpoints.keep
-        older = [ref for ref in trial.checkpoints if ref.epoch < newest.epoch]
-        kept = [ref for ref in older if every and ref.epoch % every == 0]
-        if keep != "all":
-            own = bool(every and newest.epoch % every == 0)
-            kept = kept[max(0, len(kept) - keep + own) :]
-        for ref in kept:
-            ref.spare = False
-        spare = [ref.model_copy(update={"spare": True}) for ref in older[-1:] if ref not in kept]
-        trial.checkpoints = [*kept, *spare, newest]

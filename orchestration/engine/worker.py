@@ -28,6 +28,7 @@ from orchestration.engine.jobs import Job, TrainJob
 from orchestration.engine.reports import EpochReport, FailureReport, ProgressReport, Report
 from orchestration.engine.retries import OUT_OF_MEMORY, STORAGE
 from orchestration.errors import StorageError
+from orchestration.ledger.checkpoints import is_asked_for
 from orchestration.ledger.paths import CHECKPOINT_NOW, checkpoint_path
 from orchestration.spec.evaluation import part_settings
 from orchestration.store import FULL
@@ -137,7 +138,7 @@ class Worker:
             self._note_undecided(job, record)
         due = (
             training.finished
-            or bool(job.every_epochs and training.epoch % job.every_epochs == 0)
+            or is_asked_for(training.epoch, job.every_epochs)
             # Where a trial is stopped, its newest checkpoint is of that epoch.
             or training.epoch in job.decision_epochs
             or time.monotonic() - self._saved_at >= job.min_interval_s

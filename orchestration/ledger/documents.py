@@ -9,17 +9,22 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from orchestration.errors import UserError
+from orchestration.ledger.paths import ARTIFACTS, CHECKPOINTS, LOGS
 from orchestration.words import count
 
 State = Literal["pending", "running", "finished", "stopped", "failed"]
+OPEN: tuple[State, ...] = ("pending", "running")
+"""Of a trial that is still to be trained, or to be trained further."""
+TRAINED: tuple[State, ...] = ("finished", "stopped")
+"""Of a trial whose training came to its end, its own or the one that a scheduler set."""
 
 # Names of files are made of keys, and paths are read, sent and removed: none may leave the folder.
 _STEP = r"[^./\\\x00-\x1f\x7f][^/\\\x00-\x1f\x7f]{0,199}"
 Key = Annotated[str, StringConstraints(pattern=f"^{_STEP}$")]
 Entry = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][\w.-]{0,99}(@[0-9]{1,9})?$")]
-CheckpointPath = Annotated[str, StringConstraints(pattern=f"^checkpoints(/{_STEP})+$")]
-ArtifactPath = Annotated[str, StringConstraints(pattern=f"^artifacts(/{_STEP})+$")]
-LogPath = Annotated[str, StringConstraints(pattern=f"^logs(/{_STEP})+$")]
+CheckpointPath = Annotated[str, StringConstraints(pattern=f"^{CHECKPOINTS}(/{_STEP})+$")]
+ArtifactPath = Annotated[str, StringConstraints(pattern=f"^{ARTIFACTS}(/{_STEP})+$")]
+LogPath = Annotated[str, StringConstraints(pattern=f"^{LOGS}(/{_STEP})+$")]
 
 
 class Document(BaseModel):
@@ -140,6 +145,16 @@ class Trial(Document):
     def epoch(self) -> int:
         """Epochs done, those after the last checkpoint included."""
         return self.epochs[-1].epoch if self.epochs else 0
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is still to be trained, or to be trained further."""
+        return self.state in OPEN
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether its training came to its end, its own or the one that a scheduler set."""
+        return self.state in TRAINED
 
     @property
     def has_failures(self) -> bool:

@@ -10,6 +10,7 @@ from orchestration.errors import UserError
 from orchestration.ledger.documents import Sweep, checked
 from orchestration.ledger.ledger import Ledger
 from orchestration.ledger.lock import holder
+from orchestration.ledger.paths import SWEEP, TRIALS
 from orchestration.storage import sweep_names
 
 
@@ -19,7 +20,7 @@ def read_sweep(folder: Path) -> Sweep:
     Raises:
         UserError: it is damaged.
     """
-    path = folder / "sweep.json"
+    path = folder / SWEEP
     return checked(Sweep, store.read_document(path), path)
 
 
@@ -27,7 +28,7 @@ def last_change(folder: Path) -> float:
     """When a sweep or one of its trials was last written, in seconds since 1970."""
     # Each is renamed into its folder, and a folder's time is that of the last rename.
     times = []
-    for path in (folder / "sweep.json", folder / "trials"):
+    for path in (folder / SWEEP, folder / TRIALS):
         with suppress(FileNotFoundError):
             times.append(path.stat().st_mtime)
     return max(times, default=0.0)

@@ -11,14 +11,22 @@ from typing import Any
 
 from orchestration import store
 from orchestration.errors import DamagedError, UserError
+from orchestration.ledger.checkpoint_files import CheckpointFiles
+from orchestration.ledger.checkpoints import without_spares
 from orchestration.ledger.documents import (
-    CheckpointRef,
     Evaluated,
     Study,
     Sweep,
     Trial,
     checked,
-    end_attempt,
+)
+from orchestration.ledger.paths import (
+    STUDIES,
+    SWEEP,
+    TRIALS,
+    documents_in,
+    study_path,
+    trial_path,
 )
 
 
@@ -30,9 +38,9 @@ class Ledger:
         self.sweep = sweep
         self.trials = trials
         self.studies: dict[str, Study] = {}
-        self._guard = threading.RLock()
-        self._files: dict[str, tuple[set[str], str | None]] = {}
-        """Of each trial: checkpoints on disk, and the newest that its document names."""
+        self.guard = threading.RLock()
+        """Held while documents, or the files that they name, change."""
+        self.checkpoint_files = CheckpointFiles(folder)
 
     @classmethod
     def create(cls, folder: Path, sweep: Sweep) -> Ledger:
@@ -49,19 +57,36 @@ class Ledger:
             UserError: there is none, or a document is damaged or of a newer version.
         """
         try:
-            document = store.read_document(folder / "sweep.json")
+            document = store.read_document(folder / SWEEP)
         except FileNotFoundError:
             raise UserError(f"{folder}: there is no sweep here") from None
-        sweep = checked(Sweep, document, folder / "sweep.json")
-        trials = [_read_trial(path) for path in sorted((folder / "trials").glob("*.json"))]
+        sweep = checked(Sweep, document, folder / SWEEP)
+        trials = [_read_trial(path) for path in documents_in(folder, TRIALS)]
         ledger = cls(folder, sweep, {trial.key: trial for trial in trials})
         ledger.studies = read_studies(folder)
         return ledger
 
+    @classmethod
+    def open_or_empty(cls, folder: Path) -> Ledger:
+        """As ``open``; of a sweep that was not begun, a ledger of nothing, which is not written.
+
+        Raises:
+            UserError: a document is damaged or of a newer version.
+        """
+        if cls.exists(folder):
+            return cls.open(folder)
+        sweep = Sweep(name=folder.name, sweep_id="", created=0.0, spec={}, plan=[])
+        return cls(folder, sweep, {})
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether it is written; else it is that of a sweep which has not begun."""
+        return bool(self.sweep.sweep_id)
+
     @staticmethod
     def exists(folder: Path) -> bool:
         """Whether a sweep was begun in this folder."""
-        return (folder / "sweep.json").is_file()
+        return (folder / SWEEP).is_file()
 
     def planned_keys(self) -> list[str]:
         """Keys of the present plan: of the grid's trials, then of what its studies asked for."""
@@ -77,9 +102,9 @@ class Ledger:
 
     def save_sweep(self) -> None:
         """Write the sweep's own document."""
-        with self._guard:
+        with self.guard:
             content = self.sweep.model_dump(mode="json")
-            store.write_document(self.folder / "sweep.json", content, keep_previous=True)
+            store.write_document(self.folder / SWEEP, content, keep_previous=True)
 
     def save(self, trial: Trial) -> None:
         """Write a trial's document.
@@ -87,27 +112,22 @@ class Ledger:
         Checkpoints that it does not name are removed, but for the newest that the version before
         names: with each of the two versions the trial can be continued.
         """
-        with self._guard:
+        with self.guard:
             self.trials[trial.key] = trial
-            path = self.folder / "trials" / f"{trial.key}.json"
+            path = self.folder / trial_path(trial.key)
             store.write_document(path, trial.model_dump(mode="json"), keep_previous=True)
-            there, newest = self._files.get(trial.key, (set(), None))
-            named = {ref.path for ref in trial.checkpoints}
-            superfluous = there - named - {newest}
-            self._files[trial.key] = (there | named) - superfluous, _newest(trial.checkpoints)
-            for name in sorted(superfluous):
-                store.remove(self.folder / name)
+            self.checkpoint_files.written(trial)
 
     def save_study(self, study: Study) -> None:
         """Write a study's document."""
-        with self._guard:
+        with self.guard:
             self.studies[study.key] = study
-            path = self.folder / "studies" / f"{study.key}.json"
+            path = self.folder / study_path(study.key)
             store.write_document(path, study.model_dump(mode="json"), keep_previous=True)
 
     def change(self, key: str, change: Callable[[Trial], None]) -> Trial:
         """Change a trial and write it, as one step to other threads."""
-        with self._guard:
+        with self.guard:
             trial = self.trials[key]
             change(trial)
             self.save(trial)
@@ -127,13 +147,13 @@ class Ledger:
         if key:
             self.change(key, partial(_enter_evaluation, entry, evaluated))
         else:
-            with self._guard:
+            with self.guard:
                 self.sweep.evaluations[entry] = evaluated
                 self.save_sweep()
 
     def snapshot(self, key: str) -> Trial:
         """A copy that another thread may read at leisure."""
-        with self._guard:
+        with self.guard:
             return self.trials[key].model_copy(deep=True)
 
     @property
@@ -173,61 +193,9 @@ class Ledger:
             if key:
                 self.change(key, partial(_forget, entry))
             else:
-                with self._guard:
+                with self.guard:
                     del self.sweep.evaluations[entry]
                     self.save_sweep()
-
-    def recover(self) -> list[str]:
-        """Put trials that a dead driver left running back in line; their keys.
-
-        Documents that are damaged are replaced by the version before, which is what was read.
-        Checkpoints that no document names and writes that were cut off are removed.
-        """
-        self.mend()
-        store.remove_parts(self.folder)
-        for key, trial in self.trials.items():
-            named = {ref.path for ref in trial.checkpoints}
-            before = _newest(_checkpoints_before(self.folder / "trials" / f"{key}.json"))
-            self._files[key] = named | ({before} if before else set()), _newest(trial.checkpoints)
-        self._remove_unnamed()
-        lost = [trial.key for trial in self.trials.values() if trial.state == "running"]
-        for key in lost:
-            # That the driver died says nothing of the trial.
-            self.change(key, lambda trial: end_attempt(trial, "lost", "pending", counted=False))
-        return lost
-
-    def remove_unfinished(self) -> None:
-        """Remove what lost workers have left: writes cut off, and checkpoints never reported.
-
-        Call when no worker writes any more; the driver itself may.
-        """
-        with self._guard:
-            for kind in ("checkpoints", "artifacts"):
-                store.remove_parts(self.folder / kind)
-            self._remove_unnamed()
-
-    def _remove_unnamed(self) -> None:
-        there = {name for names, _ in self._files.values() for name in names}
-        # Also those of a document of which it is not known whether it was written.
-        there |= {ref.path for trial in self.trials.values() for ref in trial.checkpoints}
-        for path in (self.folder / "checkpoints").rglob("*.pt"):
-            if path.relative_to(self.folder).as_posix() not in there:
-                store.remove(path)
-
-    def mend(self) -> list[Path]:
-        """Put the version before in the place of each damaged document; the places of those.
-
-        To be called before anything is written: a damaged document is not to become the version
-        before of another one.
-        """
-        damaged = self.damaged()
-        for path in damaged:
-            store.restore(path)
-        return damaged
-
-    def damaged(self) -> list[Path]:
-        """Documents of which the version before is read, because they are damaged."""
-        return [path for path in self._documents() if store.is_damaged(path)]
 
     def is_intact(self, ref: Mapping[str, Any]) -> bool:
         """Whether a checkpoint is there as it was written."""
@@ -236,12 +204,6 @@ class Ledger:
         except OSError:
             return False
         return hashlib.sha256(content).hexdigest() == str(ref["sha256"])
-
-    def _documents(self) -> list[Path]:
-        paths = [self.folder / "sweep.json"]
-        for kind in ("trials", "studies"):
-            paths += sorted((self.folder / kind).glob("*.json"))
-        return paths
 
 
 def _read_trial(path: Path) -> Trial:
@@ -253,26 +215,13 @@ def _read_trial(path: Path) -> Trial:
         ) from None
 
 
-def _newest(refs: Iterable[CheckpointRef]) -> str | None:
-    newest = max(refs, key=lambda ref: ref.epoch, default=None)
-    return None if newest is None else newest.path
-
-
-def _checkpoints_before(path: Path) -> list[CheckpointRef]:
-    """Checkpoints that the version before of a trial's document names."""
-    try:
-        return checked(Trial, store.read_document(store.previous(path)), path).checkpoints
-    except (FileNotFoundError, UserError):
-        return []
-
-
 def read_studies(folder: Path) -> dict[str, Study]:
     """A sweep's studies by key.
 
     Raises:
         UserError: a document is damaged or of a newer version.
     """
-    paths = sorted((folder / "studies").glob("*.json"))
+    paths = documents_in(folder, STUDIES)
     studies = [checked(Study, store.read_document(path), path) for path in paths]
     return {study.key: study for study in studies}
 
@@ -293,7 +242,7 @@ def _is_damaged(part: Evaluated) -> bool:
 def _enter_evaluation(entry: str, evaluated: Evaluated, trial: Trial) -> None:
     trial.evaluations[entry] = evaluated
     if evaluated.state == "finished" and "@" not in entry:  # so the last checkpoint is good
-        trial.checkpoints = [ref for ref in trial.checkpoints if not ref.spare]
+        trial.checkpoints = without_spares(trial.checkpoints)
 
 
 def _forget(entry: str, trial: Trial) -> None:
@@ -309,7 +258,7 @@ def _put_back(parts: frozenset[str], trial: Trial) -> None:
         for attempt in trial.attempts:
             attempt.counted = attempt.counted and attempt.outcome != "lost"
     damaged = [entry for entry, part in trial.evaluations.items() if _is_damaged(part)]
-    if trial.state in ("finished", "stopped") and any("@" not in entry for entry in damaged):
+    if trial.is_trained and any("@" not in entry for entry in damaged):
         trial.state = "pending"  # it goes on from its newest good checkpoint
     # Of a stopped trial the sweep wants none by itself.
     wanted = frozenset() if trial.state == "stopped" else parts

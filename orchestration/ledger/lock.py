@@ -17,15 +17,8 @@ from orchestration.commands import own_command, sweep_command
 from orchestration.errors import UserError
 from orchestration.ledger.ledger import Ledger
 from orchestration.ledger.links import refuse_links_out
-from orchestration.ledger.processes import FILE as PROCESSES
+from orchestration.ledger.paths import BEFORE_LEDGER, HOLDER, LOCK, LOGS, STOP
 from orchestration.ledger.processes import find, identity, is_here, place
-
-LOCK = "lock"
-HOLDER = "holder.json"
-STOP = "stop.json"
-"""What asks the holder to end; see ``stopping``."""
-BEFORE_LEDGER = (LOCK, HOLDER, STOP, PROCESSES)
-"""What a command writes into the folder of a sweep that has not begun, beside logs."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +87,7 @@ def made_and_locked(folder: Path, *, keep_request: bool = False) -> Iterator[Non
             if not Ledger.exists(folder):
                 for name in BEFORE_LEDGER:
                     store.remove(folder / name)
-                store.remove_folder(folder / "logs")
+                store.remove_folder(folder / LOGS)
                 for path in (folder, *fresh):
                     store.remove_empty(path)
 

@@ -1,9 +1,53 @@
-"""Where things lie in a sweep's folder."""
+"""Where things lie in a sweep's folder: every path in it is spelled here, and only here.
+
+In documents paths are relative to the folder, with slashes.
+"""
 
 from __future__ import annotations
 
+from pathlib import Path
+
+SWEEP = "sweep.json"
+TRIALS = "trials"
+STUDIES = "studies"
+CHECKPOINTS = "checkpoints"
+ARTIFACTS = "artifacts"
+LOGS = "logs"
+EXTRACTORS = "extractors"
+"""What the evaluations of a sweep's trials share."""
+
+LOCK = "lock"
+HOLDER = "holder.json"
+"""Which command holds the lock."""
+STOP = "stop.json"
+"""What asks that command to end."""
+PROCESSES = "processes.json"
+"""Of the driver, for the command after it."""
+BEFORE_LEDGER = (LOCK, HOLDER, STOP, PROCESSES)
+"""What a command writes into the folder of a sweep that has not begun, beside logs."""
+
+TRACKING = "tracking.json"
+"""What MLflow has been told."""
 CHECKPOINT_NOW = "checkpoint-now"
 """A file in the sweep's folder: while it is there, every epoch ends with a checkpoint."""
+RAY_LOG = f"{LOGS}/ray.log"
+ERROR_LOG = f"{LOGS}/error.txt"
+"""The traceback of an error of cvae-sweep itself."""
+
+
+def trial_path(key: str) -> str:
+    """Place of a trial's document."""
+    return f"{TRIALS}/{key}.json"
+
+
+def study_path(key: str) -> str:
+    """Place of a study's document."""
+    return f"{STUDIES}/{key}.json"
+
+
+def documents_in(folder: Path, kind: str) -> list[Path]:
+    """The documents of one kind, ``TRIALS`` or ``STUDIES``, that are in a sweep's folder."""
+    return sorted((folder / kind).glob("*.json"))
 
 
 def checkpoint_path(key: str, attempt: int, epoch: int) -> str:
@@ -11,9 +55,29 @@ def checkpoint_path(key: str, attempt: int, epoch: int) -> str:
 
     The attempt's number keeps an orphan from overwriting its successor's checkpoints.
     """
-    return f"checkpoints/{key}/a{attempt:03d}-e{epoch:05d}.pt"
+    return f"{CHECKPOINTS}/{key}/a{attempt:03d}-e{epoch:05d}.pt"
 
 
 def is_of_attempt(path: str, attempt: int) -> bool:
     """Whether a checkpoint was written by this attempt at its trial."""
     return path.rpartition("/")[2].startswith(f"a{attempt:03d}-")
+
+
+def checkpoints_in(folder: Path) -> set[str]:
+    """The checkpoints that are in a sweep's folder, whoever names them."""
+    files = (folder / CHECKPOINTS).rglob("*.pt")
+    return {path.relative_to(folder).as_posix() for path in files}
+
+
+def artifacts_of(*names: str) -> str:
+    """Folder of the files that an evaluation made.
+
+    Args:
+        names: the trial's key (unless it is of the whole sweep), the entry among the evaluations.
+    """
+    return "/".join((ARTIFACTS, *names))
+
+
+def failure_log(*names: str) -> str:
+    """Place of the traceback of a failed job, by what tells it from others."""
+    return f"{LOGS}/{'-'.join(names)}.txt"

@@ -21,8 +21,8 @@ import psutil
 from orchestration import store
 from orchestration.background import meanwhile
 from orchestration.errors import StorageError, UserError
+from orchestration.ledger.paths import PROCESSES
 
-FILE = "processes.json"
 PREFIX = "cvae-"
 MARK = "CVAE_SWEEP_TEMPORARY"
 """Variable that all descendants of a driver inherit: its temporary folder, which no other has."""
@@ -53,7 +53,7 @@ class ProcessRecord:
             if found != self._noted:
                 self._noted = found
                 document = place(self._folder) | {"temporary": str(self.temporary)}
-                store.write_document(self._folder / FILE, document | {"processes": found})
+                store.write_document(self._folder / PROCESSES, document | {"processes": found})
 
     @contextmanager
     def following(self) -> Iterator[None]:
@@ -77,7 +77,7 @@ class ProcessRecord:
         _end_all(self._noted, str(self.temporary), patience_s)
         os.environ.pop(MARK, None)
         store.remove_folder(self.temporary)
-        store.remove(self._folder / FILE)
+        store.remove(self._folder / PROCESSES)
 
 
 @contextmanager
@@ -102,13 +102,13 @@ def end_left_behind(folder: Path) -> int:
     """
     noted = _noted(folder)
     if noted is None:
-        store.remove(folder / FILE)  # of another machine, or damaged
+        store.remove(folder / PROCESSES)  # of another machine, or damaged
         return 0
     left = _end_all(noted["processes"], noted.get("temporary", ""))
     temporary = _temporary(noted)
     if temporary is not None:
         store.remove_folder(temporary)
-    store.remove(folder / FILE)
+    store.remove(folder / PROCESSES)
     return left
 
 
@@ -197,7 +197,7 @@ def driver_alive(folder: Path) -> bool:
 
 def _noted(folder: Path) -> dict[str, Any] | None:
     try:
-        noted = store.read_document(folder / FILE)
+        noted = store.read_document(folder / PROCESSES)
         return noted if is_here(noted, folder) else None
     except (FileNotFoundError, UserError):
         return None

@@ -78,7 +78,7 @@ def estimate(
     spec: SweepSpec,
     plan: Plan,
     datasets: Mapping[str, Dataset],
-    ledger: Ledger | None,
+    ledger: Ledger,
     max_concurrent: int | None,
 ) -> Estimate:
     """Calibrate every kind of trial, on all slots at once as in the sweep, and add up.
@@ -87,7 +87,7 @@ def estimate(
         spec: of the sweep.
         plan: its trials, and its studies, whose trials are taken to cost what their example costs.
         datasets: by ``DataConfig.dataset``.
-        ledger: of what has been done; None: nothing.
+        ledger: of what has been done.
         max_concurrent: most trials at once.
     """
     began = time.perf_counter()
@@ -174,9 +174,9 @@ class _Left:
     """Of its evaluation."""
 
 
-def _left(spec: SweepSpec, config: TrialConfig, ledger: Ledger | None, key: str) -> _Left:
-    trial = None if ledger is None else ledger.trials.get(key)
-    if trial is not None and trial.state not in ("pending", "running"):
+def _left(spec: SweepSpec, config: TrialConfig, ledger: Ledger, key: str) -> _Left:
+    trial = ledger.trials.get(key)
+    if trial is not None and not trial.is_open:
         return _Left(0, [task.part for task in open_tasks(trial, spec.evaluation)])
     done = trial.checkpoints[-1].epoch if trial is not None and trial.checkpoints else 0
     return _Left(config.epochs - done, list(spec.evaluation.wanted()))

@@ -8,12 +8,11 @@ from typing import Any
 from cvae_core.evaluation.parts import PARTS
 from orchestration.commands import sweep_command
 from orchestration.errors import UserError
+from orchestration.ledger.checkpoints import without_spares
 from orchestration.ledger.documents import CheckpointRef, Evaluated, Trial
 from orchestration.ledger.entries import entry_at
 from orchestration.ledger.ledger import Ledger
 from orchestration.spec.evaluation import Evaluation, same_settings
-
-TRAINED = ("finished", "stopped")
 
 
 @dataclass(frozen=True)
@@ -49,7 +48,7 @@ def tasks_of(trial: Trial, evaluation: Evaluation, wish: Wish | None = None) -> 
 
     Of a trial that was stopped early it is what ``evaluate --trial`` has asked for.
     """
-    if trial.state not in TRAINED:
+    if not trial.is_trained:
         return []
     adding, wish = wish is not None, wish or Wish()
     if wish.trials and trial.key not in wish.trials:
@@ -62,8 +61,7 @@ def tasks_of(trial: Trial, evaluation: Evaluation, wish: Wish | None = None) -> 
     if wish.every_checkpoint:
         tasks = [
             Task(trial.key, part, settings | {"split": "validation"}, ref)
-            for ref in sorted(trial.checkpoints, key=lambda ref: ref.epoch)
-            if not ref.spare
+            for ref in sorted(without_spares(trial.checkpoints), key=lambda ref: ref.epoch)
             for part, settings in wanted.items()
         ]
     else:
@@ -102,7 +100,7 @@ def check_wish(wish: Wish, ledger: Ledger) -> None:
         if trial is None or key not in ledger.planned_keys():
             status = sweep_command("status", ledger.folder)
             raise UserError(f"there is no trial {key!r} in {name}; see {status}")
-        if trial.state not in TRAINED:
+        if not trial.is_trained:
             raise UserError(
                 f"trial {key} of {name} is {trial.state}: only trained trials can be evaluated"
             )

@@ -42,7 +42,7 @@ def shared_tasks(
     wish = wish or Wish()
     settings = evaluation.wanted(wish.only).get(UMAP.name, {})
     planned = ledger.planned()
-    waiting = any(trial.state in ("pending", "running") for trial in planned)
+    waiting = any(trial.is_open for trial in planned)
     waiting |= any(study.end is None for study in ledger.planned_studies())
     if not settings.get("shared") or wish.trials or wish.every_checkpoint or waiting:
         return []

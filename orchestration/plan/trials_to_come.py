@@ -14,19 +14,19 @@ from orchestration.study.progress import distinct, missing
 
 def expected_trials(
     plan: Plan,
-    ledger: Ledger | None,
+    ledger: Ledger,
     stand_in: Callable[[StudyPlan], TrialConfig] = lambda study: study.example,
 ) -> dict[str, TrialConfig]:
     """All trials by key; those that were not asked for yet have keys that no trial has.
 
     Args:
         plan: of the sweep.
-        ledger: of what has been done; None: nothing.
+        ledger: of what has been done.
         stand_in: what a study's trials are like, where they need not be told apart.
     """
     trials = dict(plan.trials)
     for study in plan.studies.values():
-        stored = None if ledger is None else ledger.studies.get(study.key)
+        stored = ledger.studies.get(study.key)
         known = asked_keys(stored) + ([] if stored is None else stored.replicates)
         coming = to_ask(study, ledger) + study.replicates
         coming -= 0 if stored is None else len(stored.replicates)
@@ -40,9 +40,9 @@ def asked_keys(study: Study | None) -> list[str]:
     return [] if study is None else [ask.key for ask in distinct(study)]
 
 
-def to_ask(study: StudyPlan, ledger: Ledger | None) -> int:
+def to_ask(study: StudyPlan, ledger: Ledger) -> int:
     """How many trials a study will still ask for, as far as it is known."""
-    stored = None if ledger is None else ledger.studies.get(study.key)
-    if ledger is None or stored is None:
+    stored = ledger.studies.get(study.key)
+    if stored is None:
         return study.trials
     return missing(stored.model_copy(update={"trials": study.trials}), ledger.trials)

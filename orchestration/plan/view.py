@@ -41,8 +41,7 @@ def plan_words(plan: Plan) -> str:
 
 def plan_document(name: str, plan: Plan, storage: Path) -> dict[str, Any]:
     """The trials of a plan, each with the state that its ledger knows, and its studies."""
-    folder = storage / name
-    ledger = Ledger.open(folder) if Ledger.exists(folder) else None
+    ledger = Ledger.open_or_empty(storage / name)
     trials = [_trial(key, config, ledger) for key, config in plan.trials.items()]
     for study in plan.studies.values():
         trials += _trials_of(study, ledger)
@@ -50,16 +49,16 @@ def plan_document(name: str, plan: Plan, storage: Path) -> dict[str, Any]:
     return {"name": name, "trials": trials} | ({"studies": studies} if studies else {})
 
 
-def _trial(key: str, config: TrialConfig, ledger: Ledger | None) -> dict[str, Any]:
-    known = None if ledger is None else ledger.trials.get(key)
+def _trial(key: str, config: TrialConfig, ledger: Ledger) -> dict[str, Any]:
+    known = ledger.trials.get(key)
     state = "pending" if known is None else known.state
     return {"key": key, "state": state, **trial_fields(config)}
 
 
-def _trials_of(study: StudyPlan, ledger: Ledger | None) -> list[dict[str, Any]]:
+def _trials_of(study: StudyPlan, ledger: Ledger) -> list[dict[str, Any]]:
     """The trials that a study has asked for so far, then its replicates."""
-    stored = None if ledger is None else ledger.studies.get(study.key)
-    if ledger is None or stored is None:
+    stored = ledger.studies.get(study.key)
+    if stored is None:
         return []
     numbers = {ask.key: ask.number for ask in reversed(stored.asks)}
     params = {ask.key: ask.params for ask in stored.asks}
@@ -74,10 +73,10 @@ def _trials_of(study: StudyPlan, ledger: Ledger | None) -> list[dict[str, Any]]:
     return trials
 
 
-def _study(study: StudyPlan, ledger: Ledger | None) -> dict[str, Any]:
-    stored = None if ledger is None else ledger.studies.get(study.key)
+def _study(study: StudyPlan, ledger: Ledger) -> dict[str, Any]:
+    stored = ledger.studies.get(study.key)
     keys = asked_keys(stored)
-    states = Counter(ledger.trials[key].state for key in keys if ledger and key in ledger.trials)
+    states = Counter(ledger.trials[key].state for key in keys if key in ledger.trials)
     return {
         "key": study.key,
         "name": study.name,

@@ -11,6 +11,8 @@ from orchestration.compare.figure_files import note_search
 from orchestration.errors import StorageError
 from orchestration.ledger.documents import end_attempt
 from orchestration.ledger.ledger import Ledger
+from orchestration.ledger.paths import ERROR_LOG
+from orchestration.ledger.recovery import recover
 from orchestration.redact import without_secrets
 from orchestration.run.request import Request
 from orchestration.status.state import counts_in, state_of
@@ -46,7 +48,7 @@ def ended_early(error: Exception, request: Request, ledger: Ledger, console: Con
         # What is written down is whole; what could not be is done again.
         lines, code = error.lines, 130
     else:
-        log = request.folder / "logs" / "error.txt"
+        log = request.folder / ERROR_LOG
         reason = (str(error).strip() or type(error).__name__).splitlines()[-1]
         reason = without_secrets(reason)
         lines, code = (f"an error of cvae-sweep itself: {reason}; its traceback is in {log}",), 1
@@ -68,7 +70,7 @@ def bring_to_rest(ledger: Ledger) -> None:
     Args:
         ledger: of the sweep; its lock is held.
     """
-    ledger.recover()
+    recover(ledger)
     note_search(ledger)
     note_state(ledger)
 

@@ -30,7 +30,7 @@ def is_complete(request: Request, plan: Plan, ledger: Ledger) -> bool:
         return False
     for key in ledger.planned_keys() if plan.studies else plan.trials:
         trial = ledger.trials.get(key)
-        if trial is None or trial.state in ("pending", "running"):
+        if trial is None or trial.is_open:
             return False
         if open_tasks(trial, request.spec.evaluation):
             return False
@@ -51,15 +51,15 @@ def _searched(request: Request, plan: Plan, ledger: Ledger) -> bool:
     return True
 
 
-def in_words(request: Request, plan: Plan, ledger: Ledger | None) -> str:
+def in_words(request: Request, plan: Plan, ledger: Ledger) -> str:
     """What a request is about to do, such as ``6 trials``.
 
     Args:
         request: what is wanted.
         plan: its trials.
-        ledger: of the sweep; None where it begins.
+        ledger: of the sweep.
     """
-    if request.wish is None or ledger is None:
+    if request.wish is None:
         studies = f" in {count(len(plan.studies), 'study')}" if plan.studies else ""
         return count(plan.size, "trial") + studies
     keys = [key for key, _ in missing(ledger, request.spec.evaluation, request.wish)]
@@ -72,7 +72,7 @@ def in_words(request: Request, plan: Plan, ledger: Ledger | None) -> str:
             "; one checkpoint of each trial was kept, so there is no convergence to be seen "
             "(set checkpoints.every_epochs before training)"
         )
-    untrained = sum(trial.state in ("pending", "running") for trial in ledger.planned())
+    untrained = sum(trial.is_open for trial in ledger.planned())
     if not untrained:
         return adding
     resume = sweep_command("resume", ledger.folder)

@@ -54,7 +54,7 @@ def plan_of(request: Request, console: Console) -> Plan:
     return make_plan(request.spec, content)
 
 
-def prepare(request: Request, plan: Plan, ledger: Ledger | None, console: Console) -> SweepData:
+def prepare(request: Request, plan: Plan, ledger: Ledger, console: Console) -> SweepData:
     """Load the data and check what can be checked before the sweep begins.
 
     Raises:
@@ -77,14 +77,13 @@ def prepare(request: Request, plan: Plan, ledger: Ledger | None, console: Consol
         for name, config in plan.datasets.items()
     }
     fingerprints = {name: dataset.fingerprint() for name, dataset in loaded.items()}
-    if ledger is not None:
-        for name, fingerprint in fingerprints.items():
-            if ledger.sweep.data.get(name, fingerprint) != fingerprint:
-                root = request.flags.root_of(plan.datasets[name])
-                raise UserError(
-                    f"{name} under {root} is not the data that {request.folder} was begun with; "
-                    "name that data with --data-root, or give the sweep another name"
-                )
+    for name, fingerprint in fingerprints.items():
+        if ledger.sweep.data.get(name, fingerprint) != fingerprint:
+            root = request.flags.root_of(plan.datasets[name])
+            raise UserError(
+                f"{name} under {root} is not the data that {request.folder} was begun with; "
+                "name that data with --data-root, or give the sweep another name"
+            )
     return SweepData(loaded, fingerprints)
 
 

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 from orchestration.engine.engine import Engine
+from orchestration.ledger.paths import RAY_LOG
 from orchestration.ledger.processes import ProcessRecord
 from orchestration.run.left_to_do import in_words
 from orchestration.run.rescue import Rescue
@@ -37,7 +38,7 @@ def start_ray(run: SweepRun, processes: ProcessRecord) -> Iterator[Engine]:
     session = RaySession(
         address, resources, request.flags.max_concurrent, run.data.nbytes, processes.temporary
     )
-    log = request.folder / "logs" / "ray.log"
+    log = request.folder / RAY_LOG
     try:
         with ThreadPoolExecutor(1) as pool:
             # Importing MLflow takes seconds, which starting Ray leaves idle on another core.

@@ -8,8 +8,9 @@ from pathlib import Path
 from orchestration import store
 from orchestration.errors import StorageError
 from orchestration.ledger.ledger import Ledger
-from orchestration.ledger.paths import CHECKPOINT_NOW
+from orchestration.ledger.paths import CHECKPOINT_NOW, RAY_LOG
 from orchestration.ledger.processes import end_left_behind
+from orchestration.ledger.recovery import recover
 from orchestration.run.end import end, say_behind
 from orchestration.run.request import Request
 from orchestration.run.restart import MOST, deaths, signals_fd
@@ -40,9 +41,7 @@ class Rescue:
         """Does not return; the main thread may be waiting for Ray."""
         request, console, results = self.run.request, self.run.console, self.run.results
         died = 1 if results is not None and results.taken else deaths() + 1
-        console.warning(
-            f"{what} died (killed, or out of memory; see {request.folder}/logs/ray.log)"
-        )
+        console.warning(f"{what} died (killed, or out of memory; see {request.folder}/{RAY_LOG})")
         console.give_back()
         # Every way to ask for an end is a signal: the new program hears of those that have come.
         request.program.again(died, self.run.signals.hand_over())
@@ -79,7 +78,7 @@ def _bring_to_rest(folder: Path, place: Place, console: Console) -> None:
     try:
         ledger = Ledger.open(folder)
         mend(ledger, console)
-        ledger.recover()
+        recover(ledger)
         end(ledger)
     except StorageError as error:
         for line in error.lines:

@@ -77,7 +77,7 @@ def stored_request(
             status = sweep_command("status", ledger.folder)
             raise UserError(f"there is no trial {key!r} in {name}; see {status}")
         trial = ledger.trials.get(key)
-        if trial is not None and not trial.has_failures and trial.state in ("finished", "stopped"):
+        if trial is not None and not trial.has_failures and trial.is_trained:
             raise UserError(f"trial {key} of {name} has not failed: it is {trial.state}")
     if wish is not None:
         check_wish(wish, ledger)

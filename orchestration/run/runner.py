@@ -9,6 +9,7 @@ from orchestration.errors import UserError
 from orchestration.ledger.ledger import Ledger
 from orchestration.ledger.lock import made_and_locked
 from orchestration.ledger.processes import end_left_behind
+from orchestration.ledger.recovery import recover
 from orchestration.run.left_to_do import is_complete, was_told
 from orchestration.run.preparation import plan_of, prepare
 from orchestration.run.ray_session import start_ray
@@ -57,9 +58,9 @@ def run_sweep(
             if isinstance(prepared, int):
                 return prepared
             code = prepared.carry_out(start_engine)
-            if code == 130 and prepared.ledger is not None:
+            if code == 130 and prepared.ledger.is_begun:
                 with suppress(UserError):  # what workers were still writing; else the next command
-                    Ledger.open(request.folder).recover()
+                    recover(Ledger.open(request.folder))
             return code
 
 
@@ -82,15 +83,13 @@ def _prepare(
     left = end_left_behind(request.folder)
     if left:
         console.line(f"ended {left} processes that an interrupted run had left behind")
-    ledger = None
-    if Ledger.exists(request.folder):
-        ledger = Ledger.open(request.folder)
-        mend(ledger, console)
+    ledger = Ledger.open_or_empty(request.folder)
+    mend(ledger, console)
     plan = plan_of(request, console)
-    if ledger is not None and request.stored_plan:
+    if request.stored_plan:
         check_stored_plan(ledger, plan)
         say_what_changed(ledger, console)
-    if ledger is not None and is_complete(request, plan, ledger):
+    if is_complete(request, plan, ledger):
         enter_plan(ledger, request, plan, {}, console)
         if not was_told(request, ledger, place.uri):
             catch_up(place, ledger, console)
@@ -98,9 +97,9 @@ def _prepare(
         nothing = "nothing left to do" if request.wish is None else "no evaluation is missing"
         return say_summary(ledger, console, nothing)
     data = prepare(request, plan, ledger, console)
-    if ledger is None:
+    if not ledger.is_begun:
         check_reachable(place.uri)
-    elif request.retry is not None:
+    if request.retry is not None:
         # Before Ray is there, under whose death it might be done by halves and then forgotten.
         ledger.put_back_failed(request.retry, request.spec.evaluation.wanted())
     return SweepRun(request, console, signals, place, plan, data, ledger)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from cvae_core.config import NUMERICS
 from orchestration import __version__
+from orchestration.ledger import recovery
 from orchestration.ledger.documents import Study, Sweep, Trial
 from orchestration.ledger.ledger import Ledger
 from orchestration.plan.plan import Plan
@@ -35,7 +36,7 @@ def new_ledger(request: Request, fingerprints: dict[str, str]) -> Ledger:
 
 def mend(ledger: Ledger, console: Console) -> None:
     """Put damaged documents right before anything is written, and say so."""
-    for path in ledger.mend():
+    for path in recovery.mend(ledger.folder):
         console.warning(f"{path} was damaged; the version before it is used")
 
 

@@ -17,7 +17,8 @@ from orchestration.background import meanwhile
 from orchestration.commands import sweep_command
 from orchestration.errors import UserError
 from orchestration.ledger.ledger import Ledger
-from orchestration.ledger.lock import STOP, Holder, holder
+from orchestration.ledger.lock import Holder, holder
+from orchestration.ledger.paths import STOP
 from orchestration.terminal.console import Console
 
 EVERY_S = 0.5

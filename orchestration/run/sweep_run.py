@@ -15,8 +15,9 @@ from orchestration.engine.queue import Queue
 from orchestration.engine.results import Results
 from orchestration.errors import StorageError
 from orchestration.ledger.ledger import Ledger
-from orchestration.ledger.paths import CHECKPOINT_NOW
+from orchestration.ledger.paths import CHECKPOINT_NOW, RAY_LOG
 from orchestration.ledger.processes import ProcessRecord, recorded
+from orchestration.ledger.recovery import recover, remove_unfinished
 from orchestration.plan.plan import Plan
 from orchestration.plan.shared_map_tasks import missing
 from orchestration.run.end import end, ended_early, say_behind
@@ -53,44 +54,44 @@ class SweepRun:
     """Where MLflow is."""
     plan: Plan
     data: SweepData
-    ledger: Ledger | None
-    """None where the sweep begins."""
+    ledger: Ledger
     results: Results | None = field(default=None, init=False)
     """Once there is an engine."""
 
     def carry_out(self, start_engine: StartEngine) -> int:
         """Work off what is left to do; the exit code."""
         with recorded(self.request.folder) as processes, start_engine(self, processes) as engine:
-            ledger, tracking = self._open()
+            tracking = self._open()
             try:
-                interrupted = self._work(engine, ledger)
-                note_search(ledger)
-                end(ledger)
+                interrupted = self._work(engine)
+                note_search(self.ledger)
+                end(self.ledger)
             except Exception as error:
                 tracking.finish(INTERRUPTED_END_S)
-                return ended_early(error, self.request, ledger, self.console)
+                return ended_early(error, self.request, self.ledger, self.console)
             except BaseException:  # a signal before the first job, or after the last one
                 with uninterrupted():
-                    self._cut_off(ledger, tracking)
+                    self._cut_off(tracking)
                 raise
             with self.console.busy("MLflow is catching up", plain=False):
                 patience_s = INTERRUPTED_END_S if interrupted else TRACKING_END_S
                 told = tracking.finish(patience_s)
             if not told:
-                say_behind(ledger, self.console)
-        return self._say_end(ledger, interrupted=interrupted)
+                say_behind(self.ledger, self.console)
+        return self._say_end(interrupted=interrupted)
 
-    def _open(self) -> tuple[Ledger, TrackingThread]:
-        """The ledger with the plan in force, and MLflow following it."""
-        request, console, ledger, opened = self.request, self.console, self.ledger, None
-        if ledger is None:  # later MLflow may be down
+    def _open(self) -> TrackingThread:
+        """Note the plan in force, and have MLflow follow the ledger."""
+        request, console, opened = self.request, self.console, None
+        if not self.ledger.is_begun:  # later MLflow may be down
             with console.busy("connecting MLflow"):
                 opened = self.place.open(request.spec.name)
-            ledger = self.ledger = new_ledger(request, self.data.fingerprints)
+            self.ledger = new_ledger(request, self.data.fingerprints)
+        ledger = self.ledger
         enter_plan(ledger, request, self.plan, self.data.fingerprints, console)
         if request.wish is not None:
             ledger.forget_missing(missing(ledger, request.spec.evaluation, request.wish))
-        lost = ledger.recover()
+        lost = recover(ledger)
         if lost:
             then = "continue" if request.wish is None else "stay so: resume continues them"
             console.line(f"{len(lost)} trials were cut off and {then}")
@@ -99,15 +100,16 @@ class SweepRun:
         bringer = Bringer(self.place, ledger, opened)
         tracking = TrackingThread(bringer, console.warning, console.line)
         tracking.start()
-        return ledger, tracking
+        return tracking
 
-    def _work(self, engine: Engine, ledger: Ledger) -> bool:
+    def _work(self, engine: Engine) -> bool:
         """Work the queue off; whether it was interrupted.
 
         Raises:
             StorageError: something could not be written down.
         """
         spec, wish, console = self.request.spec, self.request.wish, self.console
+        ledger = self.ledger
         retention = Retention(spec, console.warning)
         if wish is None:
             retention.make_room(ledger)  # less may be allowed now, because the disk was full
@@ -129,27 +131,27 @@ class SweepRun:
         folder = ledger.folder
         store.remove(folder / CHECKPOINT_NOW)  # of a run that was killed when it was to stop
         self.signals.check()
-        log = folder / "logs" / "ray.log"
+        log = folder / RAY_LOG
         with console.others_to(log), view.shown(), InterruptHandler(stop) as interrupt:
             engine.work(queue, results)
         store.remove(folder / CHECKPOINT_NOW)
-        ledger.remove_unfinished()
+        remove_unfinished(ledger)
         if results.broken is not None:
             raise results.broken
         return interrupt.seen
 
-    def _cut_off(self, ledger: Ledger, tracking: TrackingThread) -> None:
+    def _cut_off(self, tracking: TrackingThread) -> None:
         """Bring a sweep to rest that is not given the time to end by itself."""
         with suppress(StorageError):
-            if ledger.sweep.outcome == "running":
-                end(ledger)
+            if self.ledger.sweep.outcome == "running":
+                end(self.ledger)
         if not tracking.finish(CUT_OFF_S):
-            say_behind(ledger, self.console)
+            say_behind(self.ledger, self.console)
 
-    def _say_end(self, ledger: Ledger, *, interrupted: bool) -> int:
+    def _say_end(self, *, interrupted: bool) -> int:
         """Print what came of it; the exit code."""
         self.console.quiet = False
-        code = say_summary(ledger, self.console)
+        code = say_summary(self.ledger, self.console)
         if not interrupted:
             return code
         self.console.line("interrupted; nothing is lost. To continue:")

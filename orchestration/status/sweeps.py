@@ -16,6 +16,7 @@ from orchestration import store
 from orchestration.errors import UserError
 from orchestration.ledger.folders import last_change, read_sweep
 from orchestration.ledger.ledger import planned_keys, read_studies
+from orchestration.ledger.paths import trial_path
 from orchestration.ledger.processes import driver_alive
 from orchestration.status.state import state_of
 from orchestration.status.status import STATES
@@ -113,7 +114,7 @@ def _nothing(error: str) -> dict[str, Any]:
 
 def _read(folder: Path, key: str) -> _Trial | None:
     try:
-        text = store.read_text(folder / "trials" / f"{key}.json")
+        text = store.read_text(folder / trial_path(key))
     except FileNotFoundError:
         return None  # it is written when the plan is entered
     return _Trial.model_validate_json(text)

@@ -135,7 +135,7 @@ class Searching:
         study.asks.append(ask)
         self._ledger.save_study(study)
         trial = self._enter(key, plan, params)
-        if trial.state not in ("pending", "running"):
+        if not trial.is_open:
             advisor.tell(ask.number, self._outcome(study, ask))
         return trial if first is None else None
 

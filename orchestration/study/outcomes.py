@@ -33,7 +33,7 @@ def outcome_of(trial: Trial, objectives: Sequence[Objective]) -> Outcome:
         reached = _intermediate(trial, objectives, trial.decisions[-1].epoch)
         return Outcome("pruned", tuple(reached.values())[-1:], reached)
     intermediate = _intermediate(trial, objectives, trial.epoch)
-    if trial.state in ("pending", "running"):
+    if trial.is_open:
         return Outcome("running", (), intermediate)
     values = values_of(trial, objectives) if trial.state == "finished" else None
     if values is None or not all(map(math.isfinite, values)):

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from orchestration.ledger.documents import Ask, Study, Trial
+from orchestration.ledger.documents import OPEN, Ask, Study, Trial
 from orchestration.ledger.ledger import Ledger
 from orchestration.spec.search import Objective
 from orchestration.study.values import values_of
@@ -91,7 +91,7 @@ def _given_up(study: Study, trials: Mapping[str, HasState]) -> End | None:
     if duplicates_in_a_row(study) >= DUPLICATES:
         return "exhausted"
     states = [trials[ask.key].state for ask in distinct(study) if ask.key in trials]
-    last = [state for state in states if state not in ("pending", "running")][-FAILURES:]
+    last = [state for state in states if state not in OPEN][-FAILURES:]
     return "failing" if last.count("failed") == FAILURES else None
 
 

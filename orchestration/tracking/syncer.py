@@ -12,13 +12,13 @@ from orchestration import store
 from orchestration.errors import UserError
 from orchestration.ledger.documents import Evaluated, Sweep, Trial
 from orchestration.ledger.ledger import Ledger
+from orchestration.ledger.paths import TRACKING
 from orchestration.tracking.reachable import check_reachable
 
 if TYPE_CHECKING:
     from orchestration.tracking.tracker import Tracker
 from orchestration.tracking.place import Opened, Place
 
-FILE = "tracking.json"
 PARENT = "parent"
 
 
@@ -86,7 +86,7 @@ class Bringer:
                 self.brought += 1
         finally:
             if self._done != before:
-                store.write_document(self._ledger.folder / FILE, {"brought": self._done})
+                store.write_document(self._ledger.folder / TRACKING, {"brought": self._done})
 
     def _enter(self, opened: Opened) -> None:
         """Begin with what is there, which need not be what was noted: MLflow has its own life."""
@@ -126,7 +126,7 @@ def _parts(evaluations: Mapping[str, Evaluated]) -> str:
 def read_signatures(folder: Path) -> dict[str, str]:
     """What MLflow has been told already, by trial key."""
     try:
-        brought: dict[str, str] = store.read_document(folder / FILE)["brought"]
+        brought: dict[str, str] = store.read_document(folder / TRACKING)["brought"]
     except (FileNotFoundError, UserError):
         return {}
     return brought
@@ -134,7 +134,7 @@ def read_signatures(folder: Path) -> dict[str, str]:
 
 def forget_signatures(folder: Path) -> None:
     """Let MLflow be told everything again."""
-    store.remove(folder / FILE)
+    store.remove(folder / TRACKING)
 
 
 def behind(ledger: Ledger, brought: Mapping[str, str]) -> list[str]:

@@ -19,9 +19,11 @@ from mlflow.entities import Metric, Param
 
 from cvae_core.config import TrialConfig
 from orchestration.errors import UserError
+from orchestration.ledger.checkpoints import without_spares
 from orchestration.ledger.documents import Evaluated, Sweep, Trial
 from orchestration.ledger.entries import split_entry
 from orchestration.ledger.ledger import Ledger
+from orchestration.ledger.paths import CHECKPOINTS
 from orchestration.ledger.stops import stop_of, stop_text
 from orchestration.redact import without_secrets
 from orchestration.spec.flat_names import flat
@@ -177,7 +179,7 @@ class Tracker:
         self._log_text(known, "config.yaml", as_yaml(trial.config))
         self._log_params(known, config)
         self._log_metrics(known, trial)
-        if trial.state in ("finished", "stopped", "failed"):
+        if not trial.is_open:
             self._log_artifacts(known, trial, ledger.folder)
         self._log_outcome(known, trial)
 
@@ -276,15 +278,13 @@ class Tracker:
 
     def _log_artifacts(self, known: _Known, trial: Trial, folder: Path) -> None:
         if known.checkpoints is None:
-            listed = self._client.list_artifacts(known.run_id, "checkpoints")
+            listed = self._client.list_artifacts(known.run_id, CHECKPOINTS)
             known.checkpoints = {Path(item.path).name: item.file_size for item in listed}
-        for ref in trial.checkpoints:
-            if ref.spare:
-                continue
+        for ref in without_spares(trial.checkpoints):
             path = folder / ref.path
             # A copy that was cut off is shorter.
             if known.checkpoints.get(path.name) != ref.bytes and path.exists():
-                self._client.log_artifact(known.run_id, str(path), "checkpoints")
+                self._client.log_artifact(known.run_id, str(path), CHECKPOINTS)
                 known.checkpoints[path.name] = ref.bytes
         for entry, part in trial.evaluations.items():
             self._log_evaluation(known, entry, part, folder)

@@ -21,6 +21,7 @@ from orchestration.engine.results import Results
 from orchestration.engine.worker import Worker
 from orchestration.ledger.documents import Sweep, Trial
 from orchestration.ledger.ledger import Ledger
+from orchestration.ledger.recovery import recover
 from orchestration.plan.evaluation_tasks import Wish
 from orchestration.plan.plan import Plan, make_plan
 from orchestration.plan.shared_map_tasks import missing
@@ -85,7 +86,7 @@ class LocalSweep:
             ledger.sweep.plan = self.keys
             ledger.sweep.spec = self.spec.model_dump(mode="json")
             ledger.save_sweep()
-        ledger.recover()
+        recover(ledger)
         return ledger
 
     def queue(self, ledger: Ledger, wish: Wish | None = None, **options: Any) -> Queue:

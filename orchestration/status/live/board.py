@@ -214,7 +214,7 @@ class Board:
     def _resting(self, trial: Trial) -> RowState:
         if trial.state == "failed":
             return "failed"
-        if trial.state not in ("finished", "stopped"):
+        if not trial.is_trained:
             return "waiting"
         if open_tasks(trial, self._evaluation, self._wish):
             return "trained"
@@ -225,7 +225,7 @@ class Board:
         return "stopped" if trial.state == "stopped" else "finished"
 
     def _parts_left(self, trial: Trial) -> list[str]:
-        if trial.state in ("pending", "running"):
+        if trial.is_open:
             return list(self._evaluation.wanted()) if self._wish is None else []
         return [task.part for task in open_tasks(trial, self._evaluation, self._wish)]
 

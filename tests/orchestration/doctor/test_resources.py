@@ -13,17 +13,17 @@ from orchestration.doctor.checkpoints import (
     check_budget,
     checkpoint_bytes,
     checkpoints_bytes,
-    kept,
 )
 from orchestration.doctor.disk import check_disk
 from orchestration.doctor.memory import check_memory, check_shared_memory, memory_limits
 from orchestration.doctor.processors import check_cpus, check_gpus, check_load
 from orchestration.doctor.subject import Wanted
 from orchestration.doctor.threads import check_thread_variables, check_threads
+from orchestration.ledger.checkpoints import number_kept
 from orchestration.ledger.documents import Sweep, Trial
 from orchestration.ledger.ledger import Ledger
 from orchestration.plan.plan import make_plan
-from orchestration.spec.sweep import Checkpoints, SweepSpec
+from orchestration.spec.sweep import SweepSpec
 
 Make = Callable[..., Wanted]
 
@@ -42,7 +42,7 @@ def test_the_estimate_is_what_a_real_sweep_leaves(
     sweep.run()  # type: ignore[attr-defined]
     written = [path.stat().st_size for path in sweep.folder.rglob("*.pt")]  # type: ignore[attr-defined]
     spec = sweep.spec  # type: ignore[attr-defined]
-    assert len(written) == 2 * kept(5, spec.checkpoints)
+    assert len(written) == 2 * number_kept(5, spec.checkpoints)
     asked = Wanted(storage=Path("elsewhere"), spec=spec, max_concurrent=1)
     config = list(sweep.plan.trials.values())[1]  # type: ignore[attr-defined]
     on_the_way = checkpoint_bytes(config, (1, 28, 28))
@@ -104,12 +104,6 @@ def test_finished_trials_of_other_images_do_not_count(wanted: Make) -> None:
     assert checkpoints_bytes(asked) == all_three
     pinned = wanted(*FOLDER, f"data.content={'a' * 64}", max_concurrent=1)
     assert checkpoints_bytes(pinned) == 0
-
-
-def test_kept_of_many_epochs() -> None:
-    assert kept(700, Checkpoints(every_epochs=10, keep="all")) == 70
-    assert kept(705, Checkpoints(every_epochs=10, keep="all")) == 71
-    assert kept(700, Checkpoints(every_epochs=10, keep=3)) == 3
 
 
 def test_a_small_disk_is_a_problem(wanted: Make, mount: Callable[[str], Path]) -> None:

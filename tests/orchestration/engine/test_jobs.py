@@ -78,7 +78,9 @@ def test_all_types_are_tried() -> None:
 
 
 def test_where_their_files_go() -> None:
-    assert [job.log_name for job in JOBS] == ["k-a2", "k-a1-probe@2", "shared_umap"]
+    assert [job.failure_log for job in JOBS] == [
+        *("logs/k-a2.txt", "logs/k-a1-probe@2.txt", "logs/shared_umap.txt")
+    ]
     assert [job.artifacts for job in JOBS if not isinstance(job, TrainJob)] == [
         "artifacts/k/probe@2",
         "artifacts/shared_umap",

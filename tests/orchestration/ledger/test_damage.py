@@ -16,6 +16,7 @@ from orchestration import store
 from orchestration.errors import UserError
 from orchestration.ledger.documents import Trial
 from orchestration.ledger.ledger import Ledger
+from orchestration.ledger.recovery import damaged
 
 LocalSweep = Callable[..., Any]
 LEDGERS = Path(__file__).parents[1] / "ledgers"
@@ -225,9 +226,9 @@ def test_a_search_goes_on_from_the_version_before_of_any_document(
     assert begun
     for path in begun:
         flip(path)
-    assert Ledger.open(sweep.folder).damaged() == begun
+    assert damaged(sweep.folder) == begun
     assert numbers(sweep.run()) == numbers(whole)
-    assert Ledger.open(sweep.folder).damaged() == []
+    assert damaged(sweep.folder) == []
 
 
 def test_a_ledger_of_the_first_version_is_continued(local_sweep: LocalSweep) -> None:

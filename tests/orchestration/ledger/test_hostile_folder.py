@@ -17,6 +17,7 @@ from orchestration.ledger.documents import CheckpointRef, Study
 from orchestration.ledger.ledger import Ledger
 from orchestration.ledger.links import refuse_links_out
 from orchestration.ledger.lock import locked
+from orchestration.ledger.recovery import recover
 from orchestration.run.request import Flags
 from orchestration.run.resume import stored_request
 from orchestration.status.sweeps import list_document
@@ -209,6 +210,6 @@ def test_recovering_removes_nothing_elsewhere(sweep: Any, tmp_path: Path) -> Non
     victim = tmp_path / "victim.pt"
     victim.write_bytes(b"precious")
     os.link(victim, sweep.folder / "checkpoints" / "extra.pt")
-    Ledger.open(sweep.folder).recover()
+    recover(Ledger.open(sweep.folder))
     assert not (sweep.folder / "checkpoints" / "extra.pt").exists()
     assert victim.read_bytes() == b"precious"

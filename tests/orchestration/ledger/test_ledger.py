@@ -28,7 +28,9 @@ from orchestration.ledger.documents import (
     end_attempt,
 )
 from orchestration.ledger.ledger import Ledger
-from orchestration.ledger.lock import HOLDER, holder, locked
+from orchestration.ledger.lock import holder, locked
+from orchestration.ledger.paths import HOLDER
+from orchestration.ledger.recovery import damaged, mend, recover, remove_unfinished
 
 STUDY = {
     "key": "s",
@@ -74,6 +76,23 @@ def test_round_trip_of_exact_numbers(ledger: Ledger) -> None:
     assert read.sweep == ledger.sweep
 
 
+@pytest.mark.parametrize(
+    ("state", "is_open", "is_trained"),
+    [
+        ("pending", True, False),
+        ("running", True, False),
+        ("finished", False, True),
+        ("stopped", False, True),
+        ("failed", False, False),
+    ],
+)
+def test_a_trial_is_open_or_trained_or_has_failed(
+    state: str, is_open: bool, is_trained: bool
+) -> None:
+    made = trial("a", state)
+    assert (made.is_open, made.is_trained) == (is_open, is_trained)
+
+
 def test_fields_of_another_version_are_kept(ledger: Ledger) -> None:
     ledger.save(Trial.model_validate({"key": "a", "config": {}, "novelty": [1]}))
     again = Ledger.open(ledger.folder)
@@ -87,10 +106,22 @@ def test_planned_trials_stand_in_the_plans_order(ledger: Ledger) -> None:
     assert [t.key for t in ledger.planned()] == ["b", "a"]
 
 
+def test_of_a_sweep_that_was_not_begun_nothing_is_known_and_nothing_is_written(
+    ledger: Ledger, tmp_path: Path
+) -> None:
+    ledger.save(trial("a", "finished"))
+    assert Ledger.open_or_empty(ledger.folder).trials.keys() == {"a"}
+    empty = Ledger.open_or_empty(tmp_path / "other")
+    assert (empty.sweep.name, empty.trials, empty.studies) == ("other", {}, {})
+    assert (empty.planned(), empty.planned_studies(), empty.sweep.data) == ([], [], {})
+    assert not empty.has_failures
+    assert not (tmp_path / "other").exists()
+
+
 def test_recover_puts_running_trials_back_in_line(ledger: Ledger) -> None:
     for key, state in (("a", "running"), ("b", "finished"), ("c", "failed"), ("d", "pending")):
         ledger.save(trial(key, state))
-    assert Ledger.open(ledger.folder).recover() == ["a"]
+    assert recover(Ledger.open(ledger.folder)) == ["a"]
     trials = Ledger.open(ledger.folder).trials
     assert {k: t.state for k, t in trials.items()} == {
         "a": "pending",
@@ -111,7 +142,7 @@ def test_recover_removes_what_no_document_names(ledger: Ledger) -> None:
     parts = [ledger.folder / "trials" / ".a.json.12ab.part", ledger.folder / ".sweep.json.0.part"]
     for part in parts:
         part.write_text("half")
-    ledger.recover()
+    recover(ledger)
     left = [p.relative_to(ledger.folder) for p in ledger.folder.rglob("*") if p.is_file()]
     kept = {"sweep.json", "trials/a.json", "trials/a.json.previous", ref.path}
     assert {p.as_posix() for p in left} == kept
@@ -126,7 +157,7 @@ def test_what_lost_workers_leave_goes_at_the_end(ledger: Ledger) -> None:
     driver = ledger.folder / "trials" / ".a.json.12ab.part"
     store.write_bytes(driver, b"the driver is writing this")
     ledger.save(trial("a", "finished", checkpoints=[ref]))
-    ledger.remove_unfinished()
+    remove_unfinished(ledger)
     files = [p for kind in ("checkpoints", "artifacts") for p in (ledger.folder / kind).rglob("*")]
     assert [p for p in files if p.is_file()] == [ledger.folder / ref.path]
     assert driver.exists()
@@ -154,7 +185,7 @@ def test_a_checkpoint_stays_where_its_document_may_have_been_written(
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(store, "write_document", cut_off)
         ledger.change("a", lambda t: setattr(t, "checkpoints", refs))
-    ledger.remove_unfinished()
+    remove_unfinished(ledger)
     ledger.change("a", lambda t: end_attempt(t, "interrupted", "pending"))
     there = Ledger.open(ledger.folder).trials["a"].checkpoints
     assert there == refs
@@ -167,8 +198,8 @@ def test_a_damaged_document_never_becomes_the_version_before(ledger: Ledger) -> 
     content = path.read_bytes()
     path.write_bytes(content[: len(content) // 2])
     again = Ledger.open(ledger.folder)
-    assert again.mend() == [path]
-    assert again.mend() == []
+    assert mend(again.folder) == [path]
+    assert mend(again.folder) == []
     again.save_sweep()
     assert not store.is_damaged(store.previous(path))
 
@@ -226,13 +257,13 @@ def test_of_a_damaged_document_the_version_before_is_used(
     path = ledger.folder / f"{document}.json"
     damage(path, how)
     read = Ledger.open(ledger.folder)
-    assert read.damaged() == [path]
+    assert damaged(read.folder) == [path]
     older = (read.sweep.outcome, read.trials["a"].state, read.studies["s"].end)
     assert [old == new for old, new in zip(older, ("running", "pending", None), strict=True)] == [
         document.startswith(kind) for kind in ("sweep", "trials", "studies")
     ]
-    read.recover()
-    assert Ledger.open(ledger.folder).damaged() == []
+    recover(read)
+    assert damaged(ledger.folder) == []
     # What follows is written as ever, the version that was put in its place kept beside it.
     read.save(trial("a", "failed"))
     damage(ledger.folder / "trials" / "a.json", how)
@@ -279,7 +310,7 @@ def test_recover_keeps_what_the_version_before_would_need(ledger: Ledger) -> Non
         store.write_bytes(ledger.folder / name, b"x")
         refs.append(CheckpointRef(epoch=epoch, path=name, sha256="0", bytes=1))
         ledger.save(trial("a", "running", checkpoints=refs[-1:]))
-    Ledger.open(ledger.folder).recover()
+    recover(Ledger.open(ledger.folder))
     assert (ledger.folder / refs[1].path).exists()
     damage(ledger.folder / "trials" / "a.json", "torn")
     again = Ledger.open(ledger.folder)

@@ -11,7 +11,8 @@ from orchestration.commands import program
 from orchestration.errors import UserError
 from orchestration.ledger.folders import sweep_folder
 from orchestration.ledger.ledger import Ledger
-from orchestration.ledger.lock import STOP, holder, locked, made_and_locked
+from orchestration.ledger.lock import holder, locked, made_and_locked
+from orchestration.ledger.paths import STOP
 from orchestration.run.stop import stop_requested
 
 

@@ -14,8 +14,8 @@ import psutil
 import pytest
 
 from orchestration import store
+from orchestration.ledger.paths import PROCESSES
 from orchestration.ledger.processes import (
-    FILE,
     MARK,
     ProcessRecord,
     driver_alive,
@@ -97,7 +97,7 @@ def test_a_killed_drivers_descendants_are_ended(
     gone, alive = psutil.wait_procs(family, timeout=2)
     assert len(gone) == 2, alive
     assert bystander.poll() is None
-    assert not (tmp_path / FILE).exists()
+    assert not (tmp_path / PROCESSES).exists()
     assert end_left_behind(tmp_path) == 0
 
 
@@ -114,7 +114,7 @@ def test_who_started_too_late_to_be_noted_is_ended_as_well(
     late, others = (psutil.Process(int(process.stdout.readline())) for process in (driver, other))
     driver.kill()
     driver.wait()
-    assert [noted["pid"] for noted in store.read_document(tmp_path / FILE)["processes"]] == [
+    assert [noted["pid"] for noted in store.read_document(tmp_path / PROCESSES)["processes"]] == [
         driver.pid
     ]
     assert left_behind(tmp_path)[0] == [late]
@@ -131,8 +131,8 @@ def test_a_process_that_only_has_the_same_number_survives(
     noted = [identity(p.pid) or {} for p in (stranger, own)]
     noted[0]["started"] -= 1
     ProcessRecord(tmp_path).update()
-    document = store.read_document(tmp_path / FILE)
-    store.write_document(tmp_path / FILE, document | {"processes": noted})
+    document = store.read_document(tmp_path / PROCESSES)
+    store.write_document(tmp_path / PROCESSES, document | {"processes": noted})
     assert end_left_behind(tmp_path) == 1
     assert stranger.poll() is None
     assert not psutil.pid_exists(own.pid)
@@ -159,8 +159,10 @@ def test_processes_of_another_machine_or_folder_are_left_alone(
     folder = tmp_path / "sweep"
     folder.mkdir()
     ProcessRecord(folder).update()
-    document = store.read_document(folder / FILE) | {"processes": [identity(stranger.pid)]}
-    store.write_document(folder / FILE, document | ({"boot": "another"} if what == "boot" else {}))
+    document = store.read_document(folder / PROCESSES) | {"processes": [identity(stranger.pid)]}
+    store.write_document(
+        folder / PROCESSES, document | ({"boot": "another"} if what == "boot" else {})
+    )
     if what == "folder":
         shutil.copytree(folder, tmp_path / "copy")
         folder = tmp_path / "copy"
@@ -168,7 +170,7 @@ def test_processes_of_another_machine_or_folder_are_left_alone(
     assert left_behind(folder) == ([], None)
     assert end_left_behind(folder) == 0
     assert stranger.poll() is None
-    assert not (folder / FILE).exists()
+    assert not (folder / PROCESSES).exists()
 
 
 def test_a_moved_folder_is_still_the_same(
@@ -177,8 +179,10 @@ def test_a_moved_folder_is_still_the_same(
     own = started("import time; time.sleep(60)")
     (tmp_path / "sweep").mkdir()
     ProcessRecord(tmp_path / "sweep").update()
-    document = store.read_document(tmp_path / "sweep" / FILE)
-    store.write_document(tmp_path / "sweep" / FILE, document | {"processes": [identity(own.pid)]})
+    document = store.read_document(tmp_path / "sweep" / PROCESSES)
+    store.write_document(
+        tmp_path / "sweep" / PROCESSES, document | {"processes": [identity(own.pid)]}
+    )
     moved = (tmp_path / "sweep").rename(tmp_path / "moved")
     assert end_left_behind(moved) == 1
 
@@ -204,7 +208,7 @@ def test_those_whose_parents_have_ended_are_ended_as_well(
 def test_the_record_holds_the_driver_first_and_is_cleared(tmp_path: Path) -> None:
     record = ProcessRecord(tmp_path)
     record.update()
-    noted = store.read_document(tmp_path / FILE)["processes"]
+    noted = store.read_document(tmp_path / PROCESSES)["processes"]
     assert noted[0]["pid"] == os.getpid()
     assert driver_alive(tmp_path)
     record.clear()
@@ -212,6 +216,6 @@ def test_the_record_holds_the_driver_first_and_is_cleared(tmp_path: Path) -> Non
 
 
 def test_a_damaged_record_ends_nothing(tmp_path: Path) -> None:
-    (tmp_path / FILE).write_text("{")
+    (tmp_path / PROCESSES).write_text("{")
     assert end_left_behind(tmp_path) == 0
     assert not driver_alive(tmp_path)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from cvae_core.data import Dataset, Images
+from orchestration.ledger.ledger import Ledger
 from orchestration.plan import calibrate as calibrate_module
 from orchestration.plan import estimate as module
 from orchestration.plan.calibrate import Cost, calibrate, mean
@@ -21,6 +22,7 @@ from orchestration.spec.sweep import Resources, SweepSpec
 Load = Callable[..., SweepSpec]
 SMALL = "architecture: {channels: [4, 8], latent_dim: 4}, batch_size: 64"
 OFF = "diagnostics: false, pictures: false, umap: false, fd: false"
+NOTHING = Ledger.open_or_empty(Path("not begun"))
 COST = Cost(epoch_s=2.0, images_per_s=100.0, validation_probe_s=0.5, part_s={"probe": 3.0})
 
 
@@ -78,7 +80,7 @@ def test_the_sum(load: Load, small: Dataset, fixed: list[str]) -> None:
         "name: a\nbase: {epochs: 7}\ngrid: {model: [vae, cvae], beta: [1, 2]}\n"
         f"evaluation: {{probe_every: 3, {OFF}}}"
     )
-    made = estimate(spec, make_plan(spec), {"digits": small}, None, 1)
+    made = estimate(spec, make_plan(spec), {"digits": small}, NOTHING, 1)
     # Seven epochs, probes after 3, 6 and 7, and the evaluation.
     one = 7 * 2.0 + 3 * 0.5 + 3.0
     assert list(made.trial_s.values()) == [one] * 4
@@ -90,7 +92,7 @@ def test_what_is_not_asked_for_costs_nothing(load: Load, small: Dataset, fixed: 
     spec = load(
         "name: a\nbase: {epochs: 7}\nevaluation: {probe: false, probe_every: 0, " + OFF + "}"
     )
-    made = estimate(spec, make_plan(spec), {"digits": small}, None, 1)
+    made = estimate(spec, make_plan(spec), {"digits": small}, NOTHING, 1)
     assert list(made.trial_s.values()) == [14.0]
 
 
@@ -116,13 +118,13 @@ def test_early_stopping_makes_it_an_upper_limit(
     load: Load, small: Dataset, fixed: list[str], what: str
 ) -> None:
     spec = load(f"name: a\n{what}")
-    made = estimate(spec, make_plan(spec), {"digits": small}, None, 1)
+    made = estimate(spec, make_plan(spec), {"digits": small}, NOTHING, 1)
     assert estimate_line(estimate_document(made)).startswith("at most about")
 
 
 def test_measured_for_real_on_every_slot(load: Load, small: Dataset) -> None:
     spec = load(f"name: a\nbase: {{epochs: 3, {SMALL}}}\ngrid: {{model: [vae, cvae]}}")
-    made = estimate(spec, make_plan(spec), {"digits": small}, None, 2)
+    made = estimate(spec, make_plan(spec), {"digits": small}, NOTHING, 2)
     assert len(made.kinds) == 2
     for kind in made.kinds:
         cost = kind.cost

@@ -64,6 +64,19 @@ def changes_files(call: ast.Call) -> bool:
     return _opens_to_write(call) if name in ("open", "fdopen") else name in CHANGES
 
 
+def steps_of_paths(tree: ast.AST) -> Iterator[str]:
+    """Steps of paths that are spelled: what is joined by ``/``, and texts with slashes in them."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
+            for side in (node.left, node.right):
+                if isinstance(side, ast.Constant) and isinstance(side.value, str):
+                    yield side.value
+        # A file's name means one thing wherever it stands; else a slash tells that it is a path.
+        text = node.value if isinstance(node, ast.Constant) else ""
+        if isinstance(text, str) and " " not in text and ("/" in text or text.endswith(".json")):
+            yield from text.split("/")
+
+
 def _module(function: ast.expr) -> str:
     of = function.value if isinstance(function, ast.Attribute) else None
     return of.id if isinstance(of, ast.Name) else ""

@@ -23,8 +23,7 @@ from orchestration.errors import UserError
 from orchestration.ledger.documents import Evaluated, Trial
 from orchestration.ledger.entries import SEARCH
 from orchestration.ledger.ledger import Ledger
-from orchestration.ledger.lock import HOLDER
-from orchestration.ledger.processes import FILE
+from orchestration.ledger.paths import HOLDER, PROCESSES
 from tests.orchestration.writes.disk import Cut, Disk, Files, Record
 from tests.orchestration.writes.driver import Driver, Work
 from tests.orchestration.writes.sources import calls, tells_store
@@ -86,8 +85,8 @@ APPENDED = {"lock", "logs/ray.log"}
 OTHERS = {
     "doctor.filesystem._try": "tries a folder out",
     "engine.results.Results.stop": "asks workers for checkpoints, by a file that goes again",
-    "ledger.ledger.Ledger.mend": "puts the version before in the place of a damaged document",
-    "ledger.ledger.Ledger.remove_unfinished": "what lost workers have left; there are none here",
+    "ledger.recovery.mend": "puts the version before in the place of a damaged document",
+    "ledger.recovery.remove_unfinished": "what lost workers have left: none here",
     "run.rescue.begin_anew": "what a program leaves behind under which Ray has died",
     "run.end.ended_early": "the traceback of an error of cvae-sweep itself",
     "tracking.database.make_database": "MLflow's, whose making is cut off in a test of its own",
@@ -308,7 +307,7 @@ def state_of(folder: Path) -> str:
     previous versions, which count where a document is damaged, the checkpoints alone."""
     digest = hashlib.sha256()
     for path in files_of(folder):
-        if path.name in (FILE, HOLDER) or path.name.endswith(store.PREVIOUS):
+        if path.name in (PROCESSES, HOLDER) or path.name.endswith(store.PREVIOUS):
             continue
         try:
             content = json.dumps(_without_times(store.read_document(path))).encode()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import re
 
 import pytest
 
-from tests.orchestration.writes.sources import ROOT, calls, changes_files
+from orchestration.ledger import paths
+from tests.orchestration.writes.sources import ROOT, calls, changes_files, steps_of_paths
 
 ELSEWHERE = {
     "orchestration": {
@@ -52,3 +54,30 @@ def test_the_store_is_called_by_its_name() -> None:
     for path in (ROOT / "orchestration").rglob("*.py"):
         text = path.read_text(encoding="utf-8")
         assert not re.search(r"import store as|orchestration\.store import .*[a-z]", text), path
+
+
+SPELLED = {
+    *(paths.SWEEP, paths.HOLDER, paths.STOP, paths.PROCESSES, paths.TRACKING),
+    *(paths.TRIALS, paths.STUDIES, paths.CHECKPOINTS, paths.ARTIFACTS, paths.LOGS),
+    *(paths.EXTRACTORS, paths.CHECKPOINT_NOW),
+}
+"""What a sweep's folder holds; the lock's own name is too common a word."""
+OTHER_FOLDERS = {"engine/ray_tune.py": {"logs"}}
+"""Names of the same spelling in folders that are no sweep's: Ray's."""
+
+
+def test_what_a_sweep_s_folder_holds_is_spelled_in_one_module() -> None:
+    spelled = {}
+    for path in (ROOT / "orchestration").rglob("*.py"):
+        module = path.relative_to(ROOT / "orchestration").as_posix()
+        if module != "ledger/paths.py":
+            tree = ast.parse(path.read_text(encoding="utf-8"))
+            spelled[module] = set(steps_of_paths(tree)) & SPELLED
+    assert {module: names for module, names in spelled.items() if names} == OTHER_FOLDERS
+
+
+def test_a_path_that_is_spelled_is_seen() -> None:
+    for text in ('folder / "logs" / name', 'f"logs/{name}"', '"logs/ray.log"', '"logs/*.txt"'):
+        assert "logs" in set(steps_of_paths(ast.parse(text))), text
+    for text in ('row["logs"]', '"the logs"', 'def f():\n    """Of logs/ray.log."""'):
+        assert "logs" not in set(steps_of_paths(ast.parse(text))), text
