@@ -21,6 +21,8 @@ from orchestration.ledger.paths import (
 
 def damaged(folder: Path) -> list[Path]:
     """Documents of which the version before is read, because they are damaged."""
+    if not Ledger.exists(folder):
+        return []
     documents = [folder / SWEEP, *documents_in(folder, TRIALS), *documents_in(folder, STUDIES)]
     return [path for path in documents if store.is_damaged(path)]
 
