@@ -12,7 +12,7 @@ from orchestration.errors import UserError
 from orchestration.redact import without_credentials, without_secrets
 from orchestration.signals import Interrupted, InterruptHandler
 from orchestration.terminal.console import Console
-from orchestration.tracking.addresses import base_url, check_can_listen, is_loopback, is_mlflow
+from orchestration.tracking.addresses import base_url, check_can_listen, is_loopback
 from orchestration.tracking.config import (
     artifact_root,
     is_server,
@@ -20,6 +20,7 @@ from orchestration.tracking.config import (
     resolved_uri,
     sqlite_path,
 )
+from orchestration.tracking.health import is_mlflow
 from orchestration.tracking.pages import HINT, sweep_pages
 from orchestration.tracking.reachable import check_reachable
 from orchestration.tracking.server import MlflowServer
