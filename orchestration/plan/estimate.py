@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from joblib import Parallel, cpu_count, delayed
+from joblib import Parallel, delayed
 
 from cvae_core.config import TrialConfig
 from cvae_core.data import Dataset
@@ -17,8 +17,9 @@ from orchestration.ledger.ledger import Ledger
 from orchestration.plan.calibrate import Cost, calibrate, mean, once_seconds, part_seconds
 from orchestration.plan.evaluation_tasks import open_tasks
 from orchestration.plan.plan import Plan
+from orchestration.plan.slots import count_slots, this_machine
 from orchestration.plan.trials_to_come import expected_trials
-from orchestration.spec.sweep import Resources, SweepSpec
+from orchestration.spec.sweep import SweepSpec
 from orchestration.spec.trial_key import relevant
 
 START_S = 10.0
@@ -54,16 +55,6 @@ class Estimate:
     """Whether early stopping, or a scheduler, may make it shorter."""
 
 
-def local_slots(resources: Resources, max_concurrent: int | None) -> int:
-    """How many trials this machine runs at once."""
-    fitting = int(cpu_count()) // resources.cpu
-    if resources.gpu:
-        import torch
-
-        fitting = min(fitting, int(torch.cuda.device_count() / resources.gpu))
-    return max(1, min(fitting, max_concurrent or fitting))
-
-
 def kinds_of(trials: Mapping[str, TrialConfig]) -> dict[str, list[str]]:
     """Keys of the trials by what an epoch of them costs."""
     kinds: dict[str, list[str]] = {}
@@ -97,8 +88,9 @@ def estimate(
         for key, config in trials.items()
         if _epochs_left(config, ledger, key) or _parts_left(spec, ledger, key)
     }
-    slots = max(1, min(local_slots(spec.resources, max_concurrent), len(waiting)))
-    with Parallel(n_jobs=slots) as parallel:
+    at_once = count_slots([this_machine(spec.resources)], spec.resources, max_concurrent)
+    jobs = max(1, min(at_once, len(waiting)))
+    with Parallel(n_jobs=jobs) as parallel:
         for keys in kinds_of(trials).values():
             if waiting.isdisjoint(keys):
                 continue
@@ -110,7 +102,7 @@ def estimate(
                     threads=spec.resources.cpu,
                     gpu=spec.resources.gpu > 0,
                 )
-                for _ in range(slots)
+                for _ in range(jobs)
             )
             cost = mean(list(measured))
             judged = len(datasets[example.data.dataset].test)
@@ -129,13 +121,13 @@ def estimate(
         for key in kind.keys
     }
     ordered = {key: left.get(key, 0.0) for key in trials}
-    work = _schedule(list(ordered.values()), slots)
+    work = _schedule(list(ordered.values()), jobs)
     parts = {part for key in waiting for part in _parts_left(spec, ledger, key)}
     once = sum(once_seconds(part, len(data.train)) for part in parts for data in datasets.values())
     return Estimate(
         kinds=kinds,
         trial_s=ordered,
-        slots=slots,
+        slots=jobs,
         sweep_s=work + START_S + once if work else 0.0,
         calibration_s=time.perf_counter() - began,
         at_most=spec.scheduler is not None
