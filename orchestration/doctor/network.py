@@ -9,11 +9,11 @@ import tempfile
 import psutil
 
 from orchestration.doctor.finding import Finding, ok, problem, reason, warning
-from orchestration.doctor.http import is_mlflow
 from orchestration.doctor.subject import Wanted
 from orchestration.errors import UserError
 from orchestration.ledger.processes import PREFIX
 from orchestration.tracking.config import load_mlflow_config
+from orchestration.tracking.health import is_mlflow
 
 LOOPBACK = "127.0.0.1"
 LONGEST_SOCKET = 107

@@ -25,7 +25,7 @@ def check_cpus(wanted: Wanted) -> list[Finding]:
             )
         ]
     each = "" if asked == 1 else f", {asked} each"
-    if wanted.max_concurrent is not None and wanted.max_concurrent > there // asked:
+    if wanted.max_concurrent is not None and wanted.max_concurrent > wanted.fitting:
         found += f", fewer than --max-concurrent {wanted.max_concurrent} asks for"
     return [ok("CPUs", f"{found}: {wanted.slots} trial{'s' * (wanted.slots > 1)} at a time{each}")]
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from cvae_core.config import DataConfig
 from orchestration.plan.plan import Plan, make_plan
+from orchestration.plan.slots import Node, count_slots, this_machine
 from orchestration.spec.sweep import Resources, SweepSpec
 
 
@@ -32,18 +33,25 @@ class Wanted:
         return Resources() if self.spec is None else self.spec.resources
 
     @cached_property
+    def machine(self) -> Node:
+        """CPUs, and GPUs if a trial asks for one, that may be used."""
+        return this_machine(self.resources)
+
+    @property
     def cpus(self) -> int:
         """CPUs that may be used: affinity and a container's share are respected."""
-        from joblib import cpu_count
+        return int(self.machine.cpus)
 
-        return int(cpu_count())
+    @property
+    def fitting(self) -> int:
+        """How many trials fit at once, however many there are."""
+        return count_slots([self.machine], self.resources, None)
 
     @property
     def slots(self) -> int:
         """How many trials will run at once; 0 where not one fits."""
-        slots = self.cpus // self.resources.cpu
-        trials = slots if self.plan is None else self.plan.size
-        return min(slots, trials, self.max_concurrent or slots)
+        at_once = count_slots([self.machine], self.resources, self.max_concurrent)
+        return at_once if self.plan is None else min(at_once, self.plan.size)
 
     @cached_property
     def data(self) -> list[DataConfig]:

@@ -8,11 +8,11 @@ from contextlib import closing
 from pathlib import Path
 
 from orchestration.doctor.finding import Finding, ok, problem, reason, warning
-from orchestration.doctor.http import health
 from orchestration.doctor.subject import Wanted
 from orchestration.errors import UserError
 from orchestration.redact import without_secrets
 from orchestration.tracking.config import is_server, load_mlflow_config, resolved_uri, sqlite_path
+from orchestration.tracking.health import health
 from orchestration.tracking.reachable import check_reachable
 
 NAME = "tracking"

@@ -16,6 +16,7 @@ import ray
 from orchestration.engine import ray_patches
 from orchestration.engine.object_store import object_store_bytes
 from orchestration.errors import UserError
+from orchestration.plan.slots import Node, count_slots
 from orchestration.signals import reset_handlers
 from orchestration.spec.sweep import Resources
 from orchestration.threads import thread_environment
@@ -128,14 +129,9 @@ class RaySession:
         return None
 
     def _slots(self) -> int:
-        fitting = 0
-        for node in ray.nodes():
-            if not node["Alive"]:
-                continue
-            has = node["Resources"]
-            by_cpu = int(has.get("CPU", 0) // self._resources.cpu)
-            gpu = self._resources.gpu
-            fitting += min(by_cpu, int(has.get("GPU", 0) / gpu)) if gpu else by_cpu
+        alive = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+        nodes = [Node(has.get("CPU", 0), has.get("GPU", 0)) for has in alive]
+        fitting = count_slots(nodes, self._resources, self._max_concurrent)
         if fitting == 0:
             total = ray.cluster_resources()
             raise UserError(
@@ -143,7 +139,7 @@ class RaySession:
                 f"and no node has that many (all together: {total.get('CPU', 0):g} CPUs, "
                 f"{total.get('GPU', 0):g} GPUs); lower resources: in the sweep file"
             )
-        return min(fitting, self._max_concurrent or fitting)
+        return fitting
 
 
 def check_address(address: str) -> None:

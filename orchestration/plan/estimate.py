@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from joblib import Parallel, cpu_count, delayed
+from joblib import Parallel, delayed
 
 from cvae_core.config import TrialConfig
 from cvae_core.data import Dataset
@@ -18,8 +18,9 @@ from orchestration.ledger.ledger import Ledger
 from orchestration.plan.calibrate import Cost, calibrate, mean, part_seconds
 from orchestration.plan.evaluation_tasks import open_tasks
 from orchestration.plan.plan import Plan
+from orchestration.plan.slots import count_slots, this_machine
 from orchestration.plan.trials_to_come import expected_trials
-from orchestration.spec.sweep import Resources, SweepSpec
+from orchestration.spec.sweep import SweepSpec
 from orchestration.spec.trial_key import relevant
 
 START_S = 10.0
@@ -55,16 +56,6 @@ class Estimate:
     """Whether early stopping, or a scheduler, may make it shorter."""
 
 
-def local_slots(resources: Resources, max_concurrent: int | None) -> int:
-    """How many trials this machine runs at once."""
-    fitting = int(cpu_count()) // resources.cpu
-    if resources.gpu:
-        import torch
-
-        fitting = min(fitting, int(torch.cuda.device_count() / resources.gpu))
-    return max(1, min(fitting, max_concurrent or fitting))
-
-
 def kinds_of(trials: Mapping[str, TrialConfig]) -> dict[str, list[str]]:
     """Keys of the trials by what an epoch of them costs."""
     kinds: dict[str, list[str]] = {}
@@ -94,7 +85,8 @@ def estimate(
     trials = expected_trials(plan, ledger)
     left = {key: _left(spec, config, ledger, key) for key, config in trials.items()}
     waiting = {key for key, rest in left.items() if rest.epochs or rest.parts}
-    slots = max(1, min(local_slots(spec.resources, max_concurrent), len(waiting)))
+    at_once = count_slots([this_machine(spec.resources)], spec.resources, max_concurrent)
+    slots = max(1, min(at_once, len(waiting)))
     groups = [keys for keys in kinds_of(trials).values() if not waiting.isdisjoint(keys)]
     kinds = _calibrated(spec, groups, trials, datasets, slots)
     trial_s = dict.fromkeys(trials, 0.0)

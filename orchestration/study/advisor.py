@@ -71,6 +71,7 @@ class Advisor:
         seed: int,
         startup: int,
     ) -> None:
+        # More than five: a study's own settings, each of which a suggestion depends on.
         self._dimensions = tuple(dimensions)
         self._distributions = {d.name: distribution_of(d) for d in dimensions}
         self._fixed = dict(fixed)

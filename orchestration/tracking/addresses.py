@@ -5,16 +5,14 @@ from __future__ import annotations
 import errno
 import ipaddress
 import socket
-import urllib.error
-import urllib.request
 from itertools import chain
 
 import psutil
 
 from orchestration.errors import UserError
+from orchestration.tracking.health import is_mlflow
 
 PORTS = range(1024, 65536)
-ANSWER_S = 2.0
 
 
 def base_url(host: str, port: int) -> str:
@@ -24,17 +22,6 @@ def base_url(host: str, port: int) -> str:
     elif host == "::":
         host = "::1"
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-
-def is_mlflow(url: str) -> bool:
-    """Whether an MLflow answers at an address of this machine."""
-    # A proxy that the environment names has no business here.
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    try:
-        with opener.open(f"{url}/health", timeout=ANSWER_S) as answer:
-            return bool(answer.read(16) == b"OK")
-    except (OSError, ValueError):
-        return False
 
 
 def is_loopback(host: str) -> bool:

@@ -15,6 +15,10 @@ from orchestration.ledger.ledger import Ledger
 STATUSES = {"running": "RUNNING", "pending": "KILLED", "failed": "FAILED"}
 SWEEP_STATUSES = {"finished": "FINISHED", "failed": "FAILED", "interrupted": "KILLED"}
 KEY_TAG = "trial_key"
+PARENT = "parent"
+"""Stands for the sweep's own run where runs are named by their trial keys."""
+SWEEP_TAG = "cvae_sweep.sweep_id"
+PARENT_TAG = f"{SWEEP_TAG}.parent"
 PACKAGES = ("cvae-sweep", "torch", "ray", "mlflow", "numpy", "scikit-learn", "umap-learn")
 
 
@@ -37,6 +41,15 @@ def status_of(trial: Trial) -> str:
 def sweep_status(sweep: Sweep) -> str:
     """MLflow's word for how a sweep stands."""
     return SWEEP_STATUSES.get(sweep.outcome, "RUNNING")
+
+
+def sweep_tags(sweep: Sweep, configured: Mapping[str, str]) -> dict[str, str]:
+    """What all runs of a sweep have in common; ``configured`` is what mlflow.yaml adds."""
+    tags = {**configured, SWEEP_TAG: sweep.sweep_id, "sweep": sweep.name}
+    if sweep.code.get("git_commit"):
+        tags["git_commit"] = sweep.code["git_commit"]
+        tags["mlflow.source.git.commit"] = sweep.code["git_commit"]
+    return tags | {f"version.{name}": number for name, number in package_versions().items()}
 
 
 def trial_tags(trial: Trial, config: TrialConfig) -> dict[str, str]:

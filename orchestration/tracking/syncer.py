@@ -14,12 +14,11 @@ from orchestration.ledger.documents import Evaluated, Sweep, Trial
 from orchestration.ledger.ledger import Ledger
 from orchestration.ledger.paths import TRACKING
 from orchestration.tracking.reachable import check_reachable
+from orchestration.tracking.run_fields import PARENT
 
 if TYPE_CHECKING:
     from orchestration.tracking.tracker import Tracker
 from orchestration.tracking.place import Opened, Place
-
-PARENT = "parent"
 
 
 class Bringer:

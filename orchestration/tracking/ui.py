@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from orchestration.errors import UserError
 from orchestration.redact import without_credentials, without_secrets
 from orchestration.signals import Interrupted, InterruptHandler
 from orchestration.terminal.console import Console
-from orchestration.tracking.addresses import base_url, check_can_listen, is_loopback, is_mlflow
+from orchestration.tracking.addresses import base_url, check_can_listen, is_loopback
 from orchestration.tracking.config import (
     artifact_root,
     is_server,
@@ -20,6 +21,7 @@ from orchestration.tracking.config import (
     resolved_uri,
     sqlite_path,
 )
+from orchestration.tracking.health import is_mlflow
 from orchestration.tracking.pages import HINT, sweep_pages
 from orchestration.tracking.reachable import check_reachable
 from orchestration.tracking.server import MlflowServer
@@ -64,10 +66,16 @@ def run_ui(request: UiRequest, console: Console) -> int:
     console.line(f"starting MLflow on {without_credentials(uri)}; this takes some ten seconds")
     if not is_loopback(host):
         console.line(f"warning: on {host} anybody in the network can read and change the runs")
+    url = base_url(host, port)
+
+    def say_ready() -> None:
+        _say_pages(console, url, uri, request.storage)
+        console.line("Ctrl-C ends it")
+
     with InterruptHandler(lambda: console.line("ending MLflow")) as interrupt:
         server = MlflowServer(uri, artifact_root(config, request.storage), host, port)
         try:
-            code = _serve(server, interrupt, base_url(host, port), uri, request.storage, console)
+            code = _serve(server, interrupt, url, say_ready)
             server.end()
         except Interrupted:
             code = 0
@@ -77,12 +85,7 @@ def run_ui(request: UiRequest, console: Console) -> int:
 
 
 def _serve(
-    server: MlflowServer,
-    interrupt: InterruptHandler,
-    url: str,
-    uri: str,
-    storage: Path,
-    console: Console,
+    server: MlflowServer, interrupt: InterruptHandler, url: str, say_ready: Callable[[], None]
 ) -> int:
     """Wait until the server answers, and then until somebody has had enough."""
     until = time.monotonic() + START_S
@@ -93,8 +96,7 @@ def _serve(
         if not ready:
             ready = is_mlflow(url)
             if ready:
-                _say_pages(console, url, uri, storage)
-                console.line("Ctrl-C ends it")
+                say_ready()
             elif time.monotonic() > until:
                 return _fail(f"MLflow does not answer after {START_S:g} s", server)
         time.sleep(LOOK_S)

@@ -13,10 +13,10 @@ from matplotlib.colors import to_hex
 from orchestration.compare.figures import (
     budget_figure,
     importances_figure,
-    parameters_figure,
     pareto_figure,
     search_figures,
 )
+from orchestration.compare.parameters_figure import parameters_figure
 from orchestration.compare.searches import search_comparison
 from orchestration.spec.dimensions import Dimension
 

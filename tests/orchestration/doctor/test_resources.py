@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import joblib
 import pytest
 import torch
 
@@ -104,6 +105,20 @@ def test_finished_trials_of_other_images_do_not_count(wanted: Make) -> None:
     assert checkpoints_bytes(asked) == all_three
     pinned = wanted(*FOLDER, f"data.content={'a' * 64}", max_concurrent=1)
     assert checkpoints_bytes(pinned) == 0
+
+
+def test_gpus_bound_how_many_trials_run_at_a_time(
+    wanted: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(joblib, "cpu_count", lambda: 8)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda _: "made up")
+    asked = wanted("seeds=[0,1,2,3,4,5,6,7,8]", "resources.gpu=0.5")
+    assert asked.slots == 4
+    assert ": 4 trials at a time" in check_cpus(asked)[0].found
+    assert wanted("seeds=[0,1]", "resources.gpu=0.5").slots == 2
+    many = wanted("seeds=[0,1,2,3,4,5,6,7,8]", "resources.gpu=0.5", max_concurrent=5)
+    assert "fewer than --max-concurrent 5" in check_cpus(many)[0].found
 
 
 def test_a_small_disk_is_a_problem(wanted: Make, mount: Callable[[str], Path]) -> None:

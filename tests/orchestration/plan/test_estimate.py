@@ -14,10 +14,10 @@ from orchestration.ledger.ledger import Ledger
 from orchestration.plan import calibrate as calibrate_module
 from orchestration.plan import estimate as module
 from orchestration.plan.calibrate import Cost, calibrate, mean
-from orchestration.plan.estimate import START_S, estimate, estimate_document, kinds_of, local_slots
+from orchestration.plan.estimate import START_S, estimate, estimate_document, kinds_of
 from orchestration.plan.estimate_view import estimate_line
 from orchestration.plan.plan import make_plan
-from orchestration.spec.sweep import Resources, SweepSpec
+from orchestration.spec.sweep import SweepSpec
 
 Load = Callable[..., SweepSpec]
 SMALL = "architecture: {channels: [4, 8], latent_dim: 4}, batch_size: 64"
@@ -166,11 +166,6 @@ def test_a_calibration_leaves_the_data_alone(load: Load, small: Dataset) -> None
 def test_the_mean_of_all_slots() -> None:
     other = Cost(4.0, 300.0, 1.5, {"probe": 5.0})
     assert mean([COST, other]) == Cost(3.0, 200.0, 1.0, {"probe": 4.0})
-
-
-def test_slots() -> None:
-    assert local_slots(Resources(cpu=1), 1) == 1
-    assert local_slots(Resources(cpu=10_000), None) == 1
 
 
 def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

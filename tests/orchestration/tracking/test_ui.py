@@ -24,9 +24,9 @@ from orchestration.tracking.addresses import (
     base_url,
     check_can_listen,
     is_loopback,
-    is_mlflow,
     names_of,
 )
+from orchestration.tracking.health import is_mlflow
 from orchestration.tracking.pages import how_to_look, sweep_pages
 from orchestration.tracking.ui import UiRequest, run_ui
 

@@ -10,10 +10,12 @@ TIMEOUT_S = 3.0
 
 
 def health(uri: str) -> tuple[int, str]:
-    """Status and beginning of the answer to ``GET URI/health``; redirections are not followed.
+    """Status and beginning of the answer to ``GET URI/health``; redirections are not followed,
+    and no proxy is asked that the environment names.
 
     Raises:
         OSError: nobody answers in time.
+        ValueError: that is no address.
         http.client.HTTPException: what answers does not speak HTTP.
     """
     parts = urlsplit(uri)
@@ -36,5 +38,5 @@ def is_mlflow(uri: str) -> bool:
     """Whether an MLflow answers there."""
     try:
         return health(uri) == (200, "OK")
-    except (OSError, http.client.HTTPException):
+    except (OSError, ValueError, http.client.HTTPException):
         return False

@@ -1,0 +1,50 @@
+"""How many trials run at a time: one count for the run, for its estimate and for doctor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from orchestration.spec.sweep import Resources
+
+
+class Node(NamedTuple):
+    """What trials can be given on one machine."""
+
+    cpus: float
+    gpus: float
+
+
+def count_slots(nodes: Iterable[Node], resources: Resources, max_concurrent: int | None) -> int:
+    """How many trials run at a time; 0 where no machine can hold one.
+
+    Args:
+        nodes: the machines; no trial spans two of them.
+        resources: of one trial.
+        max_concurrent: most trials at once; None: as many as fit.
+    """
+    fitting = sum(_fitting(node, resources) for node in nodes)
+    return min(fitting, max_concurrent or fitting)
+
+
+def this_machine(resources: Resources) -> Node:
+    """What trials can be given here: affinity and a container's share are respected.
+
+    GPUs are counted only where a trial asks for one, as that takes seconds.
+    """
+    from joblib import cpu_count
+
+    if not resources.gpu:
+        return Node(int(cpu_count()), 0)
+    import torch
+
+    return Node(int(cpu_count()), torch.cuda.device_count())
+
+
+def _fitting(node: Node, resources: Resources) -> int:
+    by_cpu = int(node.cpus // resources.cpu)
+    if not resources.gpu:
+        return by_cpu
+    # A trial's share is of one GPU: where each takes 0.6, the rests of two GPUs hold no third.
+    on_each = int(1 / resources.gpu + 1e-9)
+    return min(by_cpu, int(node.gpus) * on_each)
