@@ -37,7 +37,7 @@ check: $(VENV)/installed-test
 	$(BIN)/cvae-sweep validate sweeps/*.yaml
 	$(BIN)/python docs/generate.py --check
 
-# The oldest and the newest versions that pyproject.toml allows; half an hour and 8 GB.
+# The oldest and the newest versions that pyproject.toml allows: an hour, 10 GB.
 compat:
 	python3 -m tests.compat
 

@@ -53,7 +53,8 @@ def largest(storage: Path) -> int:
     return max(sizes)
 
 
-@pytest.mark.parametrize("size", [1, 150_000, 800_000])
+# MLflow 3.10 makes one of 0.6 MB, 3.17 one of 1 MB.
+@pytest.mark.parametrize("size", [1, 150_000, 500_000])
 def test_cut_off_while_it_is_made(tmp_path: Path, size: int) -> None:
     child = start(tmp_path, "first")
     until = time.monotonic() + 120
