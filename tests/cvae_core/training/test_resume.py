@@ -13,6 +13,8 @@ from cvae_core.data import Dataset
 from cvae_core.training.checkpoint import Checkpoint, read_checkpoint
 from cvae_core.training.fit import Training
 
+pytestmark = pytest.mark.slow
+
 Configure = Callable[..., TrialConfig]
 PATIENT = {"selection": {"epoch": "best", "patience": 2}, "epochs": 9}
 Bits = Callable[[Checkpoint], dict[str, Any]]

@@ -25,6 +25,8 @@ from orchestration.ledger.ledger import Ledger
 from orchestration.plan.plan import make_plan
 from orchestration.spec.sweep import Checkpoints, SweepSpec
 
+pytestmark = pytest.mark.slow
+
 Make = Callable[..., Wanted]
 
 

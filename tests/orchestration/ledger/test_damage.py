@@ -17,6 +17,8 @@ from orchestration.errors import UserError
 from orchestration.ledger.documents import Trial
 from orchestration.ledger.ledger import Ledger
 
+pytestmark = pytest.mark.slow
+
 LocalSweep = Callable[..., Any]
 OLD = Path(__file__).parents[1] / "ledgers" / "format1"
 """A grid of four with a scheduler, interrupted after seven epochs, as format 1 had it first."""

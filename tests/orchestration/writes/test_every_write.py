@@ -29,6 +29,8 @@ from tests.orchestration.writes.disk import Cut, Disk, Files, Record
 from tests.orchestration.writes.driver import Driver, Work
 from tests.orchestration.writes.sources import calls, tells_store
 
+pytestmark = pytest.mark.slow
+
 NAME = "small"
 OFF: dict[str, Any] = dict.fromkeys(PARTS, False)
 BASE = {
@@ -85,9 +87,9 @@ APPENDED = {"lock", "logs/ray.log"}
 """What is opened elsewhere: the lock, which stays empty, and what Ray prints."""
 OTHERS = {
     "doctor.filesystem._try": "tries a folder out",
-    "engine.results.Results.stop": "asks workers for checkpoints by an empty file, which goes again",
+    "engine.results.Results.stop": "asks workers for checkpoints, by a file that goes again",
     "ledger.ledger.Ledger.mend": "puts the version before in the place of a damaged document",
-    "ledger.ledger.Ledger.remove_unfinished": "what lost workers have left, of which there are none here",
+    "ledger.ledger.Ledger.remove_unfinished": "what lost workers have left; there are none here",
     "run.rescue.begin_anew": "what a program leaves behind under which Ray has died",
     "run.end.ended_early": "the traceback of an error of cvae-sweep itself",
     "tracking.database.make_database": "MLflow's, whose making is cut off in a test of its own",
@@ -112,7 +114,7 @@ class Undisturbed:
 
 @pytest.fixture(scope="module")
 def runs(
-    tmp_path_factory: pytest.TempPathFactory, small: Dataset, disk: Disk, pictures: None
+    tmp_path_factory: pytest.TempPathFactory, small: Dataset, disk: Disk, figures: None
 ) -> dict[str, Undisturbed]:
     train, test = small.train, small.test
     data = Dataset(
@@ -133,20 +135,12 @@ def runs(
 
 
 @pytest.fixture(scope="module")
-def pictures() -> Iterator[None]:
-    """Drawn in no time: what is on them is for others to check."""
-
-    def png(*drawn: object, **_: object) -> bytes:
-        return b"picture"
-
+def figures() -> Iterator[None]:
+    """Drawn in no time, as are the pictures of trials."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("cvae_core.evaluation.diagnostics.part.kl_bars_png", png)
-        patch.setattr("cvae_core.evaluation.probes.part.confusion_png", png)
-        patch.setattr("cvae_core.evaluation.pictures.part.curves_png", png)
-        patch.setattr("cvae_core.evaluation.pictures.part.png", png)
         patch.setattr(
             "orchestration.compare.figure_files.search_figures",
-            lambda _: {"a.png": png(), "b.png": png()},
+            lambda _: {"a.png": b"picture", "b.png": b"picture"},
         )
         yield
 

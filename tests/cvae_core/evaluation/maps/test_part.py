@@ -34,6 +34,8 @@ from cvae_core.evaluation.settings import UmapConfig
 from cvae_core.evaluation.subject import Subject
 from cvae_core.training.fit import FitResult
 
+pytestmark = pytest.mark.slow
+
 Make = Callable[..., Subject]
 
 
@@ -161,7 +163,7 @@ def test_the_same_bytes_again_and_in_a_fresh_process(
     np.save(tmp_path / "points.npy", points)
     script = (
         "import sys, numpy, torch; torch.set_num_threads(1)\n"
-        "from cvae_core.evaluation import reducer\n"
+        "from cvae_core.evaluation.maps import reducer\n"
         "*_, last = reducer.reduce(numpy.load(sys.argv[1]), 15, 0.1, [])\n"
         "numpy.save(sys.argv[2], last)"
     )
