@@ -1,9 +1,9 @@
-# The two commands of a fresh machine: make demo, make test.
+# The two commands of a fresh machine: make demo, make test. Before a commit: make quick, make check.
 VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: setup demo test unit e2e check compat bench faults clean
+.PHONY: setup demo test unit e2e quick check compat bench faults clean
 
 # Reinstalled whenever what it is made of changes.
 $(VENV)/installed: pyproject.toml constraints.txt
@@ -28,6 +28,9 @@ unit: $(VENV)/installed-test
 # Whole programs, with Ray and servers, have the machine for themselves.
 e2e: $(VENV)/installed-test
 	$(BIN)/python -m pytest tests/e2e tests/faults
+
+quick: $(VENV)/installed-test
+	$(BIN)/python -m pytest -n 2 --dist worksteal --ignore tests/e2e --ignore tests/faults -m "not slow"
 
 check: $(VENV)/installed-test
 	$(BIN)/ruff check .

@@ -87,13 +87,14 @@ def main() -> None:
     # for garbage again and again takes 0.7 s of a start, and 2 s at the end.
     gc.set_threshold(GARBAGE_EVERY, *gc.get_threshold()[1:])
     try:
-        _carry_out()
+        carry_out()
     finally:
         streams.let_go()
         gc.freeze()
 
 
-def _carry_out() -> None:
+def carry_out() -> None:
+    """Run the command line; it ends with ``SystemExit`` whatever happens."""
     try:
         result: Any = cli(standalone_mode=False)
     except UserError as error:

@@ -1,13 +1,18 @@
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+import torch
+
+pytestmark = pytest.mark.slow
 
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "evaluate.py"
 PARTS = ("probe", "diagnostics", "pictures", "umap", "fd")
@@ -22,27 +27,46 @@ def evaluate() -> ModuleType:
     return module
 
 
-def run(tmp_path: Path, *more: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, str(SCRIPT), *more], capture_output=True, text=True, cwd=tmp_path
-    )
+@pytest.fixture
+def in_this_process(monkeypatch: pytest.MonkeyPatch, evaluate: ModuleType) -> Iterator[None]:
+    """The scripts, of which each has a process of its own otherwise, one after another here."""
+    monkeypatch.syspath_prepend(str(SCRIPT.parent))
+    threads = torch.get_num_threads()
+
+    def run(folder: Path, script: str, *more: object) -> None:
+        monkeypatch.setattr(sys, "argv", [script, str(folder), *map(str, more)])
+        importlib.import_module(script.removesuffix(".py")).main()
+
+    monkeypatch.setattr(evaluate, "run", run)
+    yield
+    torch.set_num_threads(threads)
 
 
-def test_both_sides_agree_and_every_part_is_timed(tmp_path: Path, evaluate: ModuleType) -> None:
-    process = run(tmp_path, "--images", "600", "--repeats", "1", "--plain-repeats", "1")
-    assert process.returncode == 0, process.stderr + process.stdout
-    assert "made-up images" in process.stdout
-    assert "540 training and 100 test images" in process.stdout
-    compared = re.findall(r"^(\w+/\S+) +\S+ +\S+ +(\S+) +(\S+)", process.stdout, re.M)
+@pytest.mark.usefixtures("in_this_process")
+def test_both_sides_agree_and_every_part_is_timed(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    evaluate: ModuleType,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    few = ("--images", "600", "--repeats", "1", "--plain-repeats", "1")
+    monkeypatch.setattr(sys, "argv", ["evaluate.py", *few])
+    code = evaluate.main()
+    said = capsys.readouterr()
+    assert code == 0, said.err + said.out
+    assert "made-up images" in said.out
+    assert "540 training and 100 test images" in said.out
+    compared = re.findall(r"^(\w+/\S+) +\S+ +\S+ +(\S+) +(\S+)", said.out, re.M)
     limits = evaluate.ABSOLUTE | evaluate.RELATIVE
     assert {name for name, _, _ in compared} == set(limits)
     for name, apart, at_most in compared:
         assert float(apart) <= float(at_most) == limits[name]
     for row in (*PARTS, "total"):
-        found = re.search(rf"^{row} +(\d+\.\d\d) s +(\d+\.\d\d) s +\d+\.\d$", process.stdout, re.M)
-        assert found is not None, process.stdout
+        found = re.search(rf"^{row} +(\d+\.\d\d) s +(\d+\.\d\d) s +\d+\.\d$", said.out, re.M)
+        assert found is not None, said.out
         assert float(found[2]) > 0
-    assert re.search(r"^peak memory +\d+ MiB +\d+ MiB", process.stdout, re.M)
+    assert re.search(r"^peak memory +\d+ MiB +\d+ MiB", said.out, re.M)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -77,7 +101,13 @@ def test_a_missed_goal_is_said(
     assert capsys.readouterr().out.count("MISSED") == missed
 
 
+def test_a_script_that_fails_is_told(evaluate: ModuleType, tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match=r"absent\.py failed:(.|\n)*No such file"):
+        evaluate.run(tmp_path, "absent.py", 3)
+
+
 def test_a_folder_without_mnist_is_refused(tmp_path: Path) -> None:
-    process = run(tmp_path, "--data-root", str(tmp_path))
+    command = [sys.executable, str(SCRIPT), "--data-root", str(tmp_path)]
+    process = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
     assert process.returncode == 2
     assert f"no MNIST/raw in {tmp_path}" in process.stderr

@@ -4,13 +4,14 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 import torch
 
 from cvae_core.data import Dataset, Images, load_dataset
 from cvae_core.evaluation.parts import PARTS
+from orchestration.cli.main import carry_out
 from orchestration.engine.checkpoints import Retention
 from orchestration.engine.early_stopping import EarlyStopping
 from orchestration.engine.in_process import InProcessEngine
@@ -36,6 +37,10 @@ BASE: dict[str, Any] = {
     "learning_rate": 1e-3,
     "architecture": {"channels": [4, 8], "latent_dim": 4},
 }
+DRAWINGS = (
+    *("diagnostics.part.kl_bars_png", "probes.part.confusion_png"),
+    *("pictures.part.curves_png", "pictures.part.png", "maps.part.one_map"),
+)
 ONLY_PROBE = {part: part == "probe" for part in PARTS}
 
 
@@ -157,6 +162,20 @@ def threads_as_before() -> Iterator[None]:
         os.environ["NUMBA_NUM_THREADS"] = str(sys.modules["numba"].config.NUMBA_NUM_THREADS)
 
 
+@pytest.fixture(autouse=True, scope="module")
+def drawn_in_no_time() -> Iterator[None]:
+    """Pictures of a trial are two thirds of what its small sweep takes; what is on them is tested
+    with the core, and that real ones arrive, end to end."""
+
+    def png(*_: object, **__: object) -> bytes:
+        return b"picture"
+
+    with pytest.MonkeyPatch.context() as patch:
+        for drawing in DRAWINGS:
+            patch.setattr(f"cvae_core.evaluation.{drawing}", png)
+        yield
+
+
 @pytest.fixture(scope="session")
 def small() -> Dataset:
     """300 digits to train on: an epoch takes some hundredths of a second."""
@@ -204,6 +223,39 @@ def load(tmp_path: Path) -> Callable[..., SweepSpec]:
         return load_spec(path, overrides)
 
     return read
+
+
+class Done(NamedTuple):
+    """What came of a command, as of a process."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture
+def command(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., Done]:
+    """``command(folder, "plan", …)``: the command line in this process, at work in a folder.
+
+    A process of its own takes seconds for its imports, and is for what this cannot show: the
+    installed program, what it imports, its streams and its signals.
+    """
+
+    def call(folder: Path, *arguments: str) -> Done:
+        for name in os.environ:
+            if name.startswith("MLFLOW"):
+                monkeypatch.delenv(name)
+        monkeypatch.chdir(folder)
+        monkeypatch.setattr(sys, "argv", ["cvae-sweep", *arguments])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            carry_out()
+        assert isinstance(ended.value.code, int)
+        return Done(ended.value.code, *capsys.readouterr())
+
+    return call
 
 
 @pytest.fixture(scope="session")

@@ -8,47 +8,34 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 SCRIPT = """
 import json, sys
 from orchestration.threads import limit_threads
-{before}
-recorded = limit_threads({count})
-import numba, torch
-from threadpoolctl import threadpool_info
-pools = {{f"{{p['user_api']}}:{{p['internal_api']}}": p["num_threads"] for p in threadpool_info()}}
-print(json.dumps({{
-    "recorded": recorded, "torch": torch.get_num_threads(), "numba": numba.get_num_threads(),
-    "pools": pools,
-}}))
+for count in (2, 1):
+    recorded = limit_threads(count)
+    import numba, torch
+    from threadpoolctl import threadpool_info
+    pools = {f"{p['user_api']}:{p['internal_api']}": p["num_threads"] for p in threadpool_info()}
+    print(json.dumps({
+        "recorded": recorded, "torch": torch.get_num_threads(), "numba": numba.get_num_threads(),
+        "pools": pools,
+    }))
+    torch.set_num_threads(2)
 """
 
 
-def measure(count: int, before: str = "") -> dict[str, object]:
-    script = SCRIPT.format(count=count, before=before)
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+def test_every_library_obeys_also_one_that_was_there_before() -> None:
+    done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    result: dict[str, object] = json.loads(done.stdout)
-    return result
-
-
-@pytest.mark.parametrize("count", [1, 2])
-def test_every_library_obeys(count: int) -> None:
-    found = measure(count)
-    assert found["torch"] == found["numba"] == count
-    recorded, pools = found["recorded"], found["pools"]
-    assert isinstance(recorded, dict)
-    assert isinstance(pools, dict)
-    assert set(pools.values()) == {count}
-    assert {name.split(":")[0] for name in recorded} >= {"torch", "numba", "openmp", "blas"}
-    assert set(recorded.values()) == {count}
-
-
-def test_libraries_that_were_there_before_obey_too() -> None:
-    found = measure(1, before="import numba, sklearn, torch; torch.set_num_threads(2)")
-    recorded = found["recorded"]
-    assert isinstance(recorded, dict)
-    assert set(recorded.values()) == {1}
-    assert found["numba"] == found["torch"] == 1
+    for count, line in zip((2, 1), done.stdout.splitlines(), strict=True):
+        measured = json.loads(line)
+        assert measured["torch"] == measured["numba"] == count
+        recorded = measured["recorded"]
+        assert set(measured["pools"].values()) == {count}
+        assert {name.split(":")[0] for name in recorded} >= {"torch", "numba", "openmp", "blas"}
+        assert set(recorded.values()) == {count}
 
 
 @pytest.mark.parametrize("launched", [True, False])

@@ -10,6 +10,8 @@ import torch
 
 from cvae_core.data import vision
 
+pytestmark = pytest.mark.slow
+
 SCRIPT = """
 from cvae_core.data.vision import torchvision
 import torch

@@ -18,6 +18,8 @@ from cvae_core.models import build_model
 from cvae_core.training import fit as fit_module
 from cvae_core.training.clip import clip_grad_norm
 
+pytestmark = pytest.mark.slow
+
 Configure = Callable[..., TrialConfig]
 SHARED = ("loss", "reconstruction", "kl")
 BITES_ALWAYS = 1e-3

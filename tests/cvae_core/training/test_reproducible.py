@@ -16,6 +16,8 @@ from cvae_core.config import TrialConfig
 from cvae_core.data import Dataset
 from cvae_core.training.checkpoint import Checkpoint, sha256
 
+pytestmark = pytest.mark.slow
+
 Configure = Callable[..., TrialConfig]
 Bits = Callable[[Checkpoint], dict[str, Any]]
 

@@ -14,6 +14,8 @@ from cvae_core.evaluation.probes.validation import validation_judge
 from cvae_core.training.checkpoint import Checkpoint, read_checkpoint
 from cvae_core.training.fit import Training, When
 
+pytestmark = pytest.mark.slow
+
 Configure = Callable[..., TrialConfig]
 PATIENT = {"selection": {"epoch": "best", "patience": 2}, "epochs": 9}
 Bits = Callable[[Checkpoint], dict[str, Any]]

@@ -7,11 +7,14 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 COMMAND = Path(sys.executable).with_name("cvae-sweep")
+Command = Callable[..., Any]
 SPEC = """\
 name: tiny
 base: {data: {name: digits}, epochs: 1}
@@ -19,7 +22,7 @@ grid: {model: [vae, cvae], tau: [0.1, 1]}
 """
 
 
-def command(folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+def installed(folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("MLFLOW", "CVAE"))}
     return subprocess.run(
         [str(COMMAND), *arguments],
@@ -52,8 +55,8 @@ def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
 
 
 def test_version_and_help(folder: Path) -> None:
-    assert command(folder, "--version").stdout.startswith("cvae-sweep, version ")
-    shown = command(folder, "--help").stdout
+    assert installed(folder, "--version").stdout.startswith("cvae-sweep, version ")
+    shown = installed(folder, "--help").stdout
     assert all(name in shown for name in ("run", "plan", "validate", "status", "doctor"))
 
 
@@ -73,7 +76,7 @@ def test_version_and_help(folder: Path) -> None:
     ],
 )
 def test_a_wrong_request_is_refused_and_creates_nothing(
-    folder: Path, arguments: list[str], expected: str
+    folder: Path, command: Command, arguments: list[str], expected: str
 ) -> None:
     (folder / "bad.yaml").write_text("name: ../up\n")
     (folder / "a-file").write_text("")
@@ -90,13 +93,13 @@ def test_a_wrong_request_is_refused_and_creates_nothing(
 
 
 @pytest.mark.parametrize("arguments", [["run"], ["nonsense"], ["plan", "--nonsense"]])
-def test_a_wrong_command_line(folder: Path, arguments: list[str]) -> None:
+def test_a_wrong_command_line(folder: Path, command: Command, arguments: list[str]) -> None:
     done = command(folder, *arguments)
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
 
 
-def test_plan(folder: Path) -> None:
+def test_plan(folder: Path, command: Command) -> None:
     done = command(folder, "plan", "sweep.yaml", "--json", "--set", "seeds=[0, 1]")
     assert done.returncode == 0
     document = json.loads(done.stdout)
@@ -117,7 +120,7 @@ def test_plan(folder: Path) -> None:
     assert not (folder / "runs").exists()
 
 
-def test_validate(folder: Path, repository: Path) -> None:
+def test_validate(folder: Path, command: Command, repository: Path) -> None:
     (folder / "bad.yaml").write_text("name: a\nbase: {tau: 0, epoch: 1}\n")
     done = command(folder, "validate", "sweep.yaml", "bad.yaml", "missing.yaml", "--json")
     assert done.returncode == 2
@@ -129,7 +132,7 @@ def test_validate(folder: Path, repository: Path) -> None:
     assert command(folder, "validate", *packaged).returncode == 0
 
 
-def test_status_of_nothing(folder: Path) -> None:
+def test_status_of_nothing(folder: Path, command: Command) -> None:
     done = command(folder, "status", "nothing", "--json")
     assert (done.returncode, done.stdout) == (2, "")
     assert "there is no sweep 'nothing'" in done.stderr
@@ -137,7 +140,7 @@ def test_status_of_nothing(folder: Path) -> None:
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
 def test_an_output_without_greek_letters(folder: Path, encoding: str) -> None:
-    done = command(folder, "plan", "sweep.yaml", PYTHONIOENCODING=encoding)
+    done = installed(folder, "plan", "sweep.yaml", PYTHONIOENCODING=encoding)
     assert (done.returncode, done.stderr) == (0, "")
     assert "\\u03c4" in done.stdout
     assert "cvae" in done.stdout
@@ -154,7 +157,9 @@ def test_a_broken_pipe_changes_no_exit_code(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("arguments", [["validate"], ["plan"]])
-def test_a_file_cannot_steer_the_terminal(folder: Path, arguments: list[str]) -> None:
+def test_a_file_cannot_steer_the_terminal(
+    folder: Path, command: Command, arguments: list[str]
+) -> None:
     (folder / "bad.yaml").write_text('name: a\n"\\e]0;title\\a\\x9b2J": 1\nwrong: 2\n')
     done = command(folder, *arguments, "bad.yaml")
     assert done.returncode == 2
@@ -163,7 +168,7 @@ def test_a_file_cannot_steer_the_terminal(folder: Path, arguments: list[str]) ->
     assert [line[:5] for line in done.stderr.splitlines()] == ["error"] * 2
 
 
-def test_a_file_name_cannot_steer_the_terminal(folder: Path) -> None:
+def test_a_file_name_cannot_steer_the_terminal(folder: Path, command: Command) -> None:
     (folder / "s\x1b[1m.yaml").write_text(SPEC)
     done = command(folder, "validate", "s\x1b[1m.yaml")
     assert done.stdout == "s\\x1b[1m.yaml: fine, 3 trials\n"

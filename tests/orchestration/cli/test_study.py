@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from orchestration.ledger.documents import Sweep
 from orchestration.ledger.ledger import Ledger
 from tests.orchestration.study.test_export import ACCURACY, ERROR, ledger_of, study
 
-COMMAND = Path(sys.executable).with_name("cvae-sweep")
+Call = Callable[..., Any]
 
 
 @pytest.fixture
@@ -29,24 +28,26 @@ def storage(tmp_path: Path) -> Path:
     return tmp_path / "runs"
 
 
-def call(storage: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [COMMAND, "study", *arguments, "--storage", str(storage)],
-        cwd=storage.parent,
-        capture_output=True,
-        text=True,
-        timeout=120,
+@pytest.fixture
+def call(command: Call, storage: Path) -> Call:
+    """``call("found", …)``: ``cvae-sweep study``."""
+    return lambda *arguments: command(
+        storage.parent, "study", *arguments, "--storage", str(storage)
     )
 
 
-def document(storage: Path, *arguments: str) -> Any:
-    done = call(storage, *arguments, "--json")
-    assert (done.returncode, done.stderr) == (0, "")
-    return json.loads(done.stdout)
+@pytest.fixture
+def document(call: Call) -> Call:
+    def read(*arguments: str) -> Any:
+        done = call(*arguments, "--json")
+        assert (done.returncode, done.stderr) == (0, "")
+        return json.loads(done.stdout)
+
+    return read
 
 
-def test_a_row_per_study(storage: Path) -> None:
-    done = call(storage, "found")
+def test_a_row_per_study(call: Call) -> None:
+    done = call("found")
     assert (done.returncode, done.stderr) == (0, "")
     title, head, _, *rows = done.stdout.splitlines()
     assert title == "studies of found: maximize val/probe_accuracy"
@@ -57,14 +58,14 @@ def test_a_row_per_study(storage: Path) -> None:
     assert rows[1].split() == ["cvae", "searching", "1/6", "2", "0", "1", "0", "0.5"]
 
 
-def test_several_objectives_have_no_single_best(storage: Path) -> None:
-    lines = call(storage, "several").stdout.splitlines()
+def test_several_objectives_have_no_single_best(call: Call) -> None:
+    lines = call("several").stdout.splitlines()
     assert lines[0].endswith("minimize val/reconstruction, maximize val/probe_accuracy")
     assert lines[3].split()[-1] == "-"
 
 
-def test_the_same_as_json(storage: Path) -> None:
-    found = document(storage, "found")
+def test_the_same_as_json(document: Call) -> None:
+    found = document("found")
     assert (found["name"], found["state"]) == ("found", "interrupted")
     (vae, cvae) = found["studies"]
     assert (vae["asked"], vae["finished"], vae["stopped"]) == (6, 2, 1)
@@ -73,9 +74,11 @@ def test_the_same_as_json(storage: Path) -> None:
     assert "export" not in found
 
 
-def test_an_export_says_what_it_wrote_and_how_to_open_it(storage: Path) -> None:
+def test_an_export_says_what_it_wrote_and_how_to_open_it(
+    storage: Path, call: Call, document: Call
+) -> None:
     url = f"sqlite:///{storage.parent}/a b.db"
-    done = call(storage, "found", "--export", url)
+    done = call("found", "--export", url)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines() == [
         f"found/vae: 7 trials written to {url}",
@@ -83,7 +86,7 @@ def test_an_export_says_what_it_wrote_and_how_to_open_it(storage: Path) -> None:
         f"open with (pip install optuna-dashboard): optuna-dashboard '{url}'",
     ]
     assert optuna.load_study(study_name="found/vae", storage=url).best_value == 0.7
-    found = document(storage, "found", "--export", url)
+    found = document("found", "--export", url)
     assert found["export"]["studies"] == {"found/vae": 7, "found/cvae": 2}
 
 
@@ -96,8 +99,10 @@ def test_an_export_says_what_it_wrote_and_how_to_open_it(storage: Path) -> None:
         (["found", "--export", "nosql://me:secret@host/s"], "nosql://host/s: the studies cannot"),
     ],
 )
-def test_what_cannot_be_had_is_one_error(storage: Path, arguments: list[str], said: str) -> None:
-    done = call(storage, *arguments)
+def test_what_cannot_be_had_is_one_error(
+    storage: Path, call: Call, arguments: list[str], said: str
+) -> None:
+    done = call(*arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(f"error: {said}")
     assert done.stderr.count("\n") == 1

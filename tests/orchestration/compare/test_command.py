@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,17 +11,14 @@ import pytest
 
 from .conftest import Searches
 
-COMMAND = Path(sys.executable).with_name("cvae-sweep")
+Compare = Callable[..., Any]
 
 
-def command(storage: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(("MLFLOW", "CVAE"))}
-    return subprocess.run(
-        [str(COMMAND), "compare", *arguments, "--storage", str(storage)],
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
+@pytest.fixture
+def compare(command: Callable[..., Any]) -> Compare:
+    """``compare(storage, "small", …)``."""
+    return lambda storage, *arguments: command(
+        storage, "compare", *arguments, "--storage", str(storage)
     )
 
 
@@ -37,15 +31,15 @@ def grid(tmp_path_factory: pytest.TempPathFactory, sweep_in: Callable[..., Any])
     return storage
 
 
-def test_a_grid(grid: Path) -> None:
-    done = command(grid, "small")
+def test_a_grid(grid: Path, compare: Compare) -> None:
+    done = compare(grid, "small")
     assert (done.returncode, done.stderr) == (0, "")
     title, _, _, *rows = done.stdout.splitlines()
     assert title == "VAE and CVAE side by side"
     assert [row.split()[:2] for row in rows] == [
         *(["vae", "0.001"], ["cvae", "0.001"], ["vae", "1e-05"], ["cvae", "1e-05"]),
     ]
-    document = json.loads(command(grid, "small", "--json").stdout)
+    document = json.loads(compare(grid, "small", "--json").stdout)
     assert (document["kind"], document["by"], document["counts"]["finished"]) == (
         "grid",
         "model",
@@ -58,8 +52,8 @@ def test_a_grid(grid: Path) -> None:
     assert 0 < figure["mean"] <= 1
 
 
-def test_a_grid_by_another_setting(grid: Path) -> None:
-    done = command(grid, "small", "--by", "beta")
+def test_a_grid_by_another_setting(grid: Path, compare: Compare) -> None:
+    done = compare(grid, "small", "--by", "beta")
     title, head, _, *rows = done.stdout.splitlines()
     assert title == "values of beta side by side"
     assert head.split()[:2] == ["β", "model"]
@@ -76,15 +70,15 @@ def test_a_grid_by_another_setting(grid: Path) -> None:
         (["nothing"], "there is no sweep 'nothing'"),
     ],
 )
-def test_bad_requests(grid: Path, arguments: list[str], words: str) -> None:
-    done = command(grid, *arguments)
+def test_bad_requests(grid: Path, compare: Compare, arguments: list[str], words: str) -> None:
+    done = compare(grid, *arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("error: ")
     assert words in done.stderr
     assert done.stderr.count("\n") == 1
 
 
-def test_searches(searches: Callable[..., Searches]) -> None:
+def test_searches(searches: Callable[..., Searches], compare: Compare) -> None:
     made = searches()
     for seed in (0, 1):
         for model in ("vae", "cvae"):
@@ -92,19 +86,21 @@ def test_searches(searches: Callable[..., Searches]) -> None:
             for number in range(3):
                 made.trial(study, 0.5 + (number + seed) / 10)
     storage = made.ledger.folder.parent
-    done = command(storage, "found")
+    done = compare(storage, "found")
     assert (done.returncode, done.stderr) == (0, "")
     assert "found: searches for val probe ↑, side by side" in done.stdout
     assert "no importances of vae seed=0: it takes 10 finished trials, there are 3" in done.stdout
-    document = json.loads(command(storage, "found", "--by", "seed", "--json").stdout)
+    document = json.loads(compare(storage, "found", "--by", "seed", "--json").stdout)
     assert (document["kind"], document["by"], document["figures"]) == ("search", "seed", [])
     assert [family["best"]["values"] for family in document["families"]] == [[0.7], [0.8]]
     assert {"state", "equal", "objectives", "studies", "importances_missing"} <= document.keys()
-    refused = command(storage, "found", "--by", "beta")
+    refused = compare(storage, "found", "--by", "beta")
     assert refused.returncode == 2
     assert "it is searched" in refused.stderr
 
 
-def test_a_sweep_with_nothing_trained(tmp_path: Path, sweep_in: Callable[..., Any]) -> None:
+def test_a_sweep_with_nothing_trained(
+    tmp_path: Path, sweep_in: Callable[..., Any], compare: Compare
+) -> None:
     sweep_in(tmp_path / "empty").open()
-    assert command(tmp_path, "empty").stdout == "small: no trial has been trained yet\n"
+    assert compare(tmp_path, "empty").stdout == "small: no trial has been trained yet\n"

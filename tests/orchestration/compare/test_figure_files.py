@@ -25,6 +25,8 @@ from orchestration.tracking.tracker import Tracker
 
 from .conftest import Searches
 
+pytestmark = pytest.mark.slow
+
 Make = Callable[..., Searches]
 FILES = ["budget.png", "compare.json", "importances.png", "parameters_val_probe_accuracy.png"]
 

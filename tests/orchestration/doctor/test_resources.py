@@ -26,6 +26,8 @@ from orchestration.ledger.ledger import Ledger
 from orchestration.plan.plan import make_plan
 from orchestration.spec.sweep import SweepSpec
 
+pytestmark = pytest.mark.slow
+
 Make = Callable[..., Wanted]
 
 

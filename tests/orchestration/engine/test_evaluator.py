@@ -21,6 +21,8 @@ from orchestration.plan.evaluation_tasks import Wish
 from orchestration.status.status import load_sweep, status_document
 from orchestration.status.view import absent_lines, failure_lines, next_lines
 
+pytestmark = pytest.mark.slow
+
 LocalSweep = Callable[..., Any]
 ON = [name for name, part in PARTS.items() if part.on]
 CHEAP = {"diagnostics": True, "pictures": {"samples": 4, "reconstructions": 4}}

@@ -22,6 +22,8 @@ from orchestration.status.status import load_sweep
 from orchestration.status.view import failure_lines
 from orchestration.terminal.console import Console
 
+pytestmark = pytest.mark.slow
+
 LocalSweep = Callable[..., Any]
 PARTS = {
     "diagnostics": True,

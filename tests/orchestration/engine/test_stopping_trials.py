@@ -31,6 +31,8 @@ from orchestration.status.live.table import TableView
 from orchestration.status.status import status_document
 from orchestration.terminal.console import Console
 
+pytestmark = pytest.mark.slow
+
 LocalSweep = Callable[..., Any]
 ASHA = {"name": "asha", "metric": "val/reconstruction", "grace_epochs": 1, "reduction": 2}
 MEDIAN = {"name": "median", "metric": "val/reconstruction", "grace_epochs": 2, "min_trials": 2}

@@ -18,6 +18,8 @@ from orchestration.ledger.documents import Trial
 from orchestration.ledger.ledger import Ledger
 from orchestration.ledger.recovery import damaged
 
+pytestmark = pytest.mark.slow
+
 LocalSweep = Callable[..., Any]
 LEDGERS = Path(__file__).parents[1] / "ledgers"
 OLD = LEDGERS / "format1"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -49,10 +50,18 @@ def write(folder: Path, document: str, change: Callable[[dict[str, Any]], Any]) 
     store.write_document(path, content)
 
 
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory, sweep_in: Make) -> Path:
+    """The folder of a sweep that has been run, to be copied."""
+    folder: Path = tmp_path_factory.mktemp("trained") / "sweep"
+    sweep_in(folder).run()
+    return folder
+
+
 @pytest.fixture
-def sweep(local_sweep: Make) -> Any:
+def sweep(local_sweep: Make, trained: Path) -> Any:
     made = local_sweep()
-    made.run()
+    shutil.copytree(trained, made.folder)
     return made
 
 

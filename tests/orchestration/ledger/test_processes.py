@@ -25,6 +25,8 @@ from orchestration.ledger.processes import (
     left_behind,
 )
 
+pytestmark = pytest.mark.slow
+
 # A driver with a child and a grandchild; the grandchild ignores SIGTERM.
 STUBBORN = "import signal, time; signal.signal(15, signal.SIG_IGN); print('up'); time.sleep(60)"
 CHILD = f"""

@@ -6,10 +6,10 @@ import io
 import json
 import os
 import pty
-import subprocess
-import sys
 import warnings
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,6 +21,7 @@ from orchestration.plan import datasets
 from orchestration.terminal import busy
 from orchestration.terminal.console import Console
 
+Command = Callable[..., Any]
 FOLDER = DataConfig(name="folder", image_size=8)
 
 
@@ -114,21 +115,9 @@ def test_warnings_are_lines(album: Path, tmp_path: Path, monkeypatch: pytest.Mon
     assert all(line.startswith("warning: ") and "cannot be written" in line for line in lines)
 
 
-def command(*arguments: str, home: Path, cwd: Path) -> subprocess.CompletedProcess[str]:
-    script = "from orchestration.cli.main import main; main()"
-    return subprocess.run(
-        [sys.executable, "-c", script, "data", *arguments],
-        cwd=cwd,
-        env={**os.environ, "XDG_CACHE_HOME": str(home)},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-
-
-def test_the_command(home: Path, album: Path) -> None:
+def test_the_command(home: Path, album: Path, command: Command) -> None:
     done = command(
-        *("folder", "--path", "album", "--image-size", "8", "--json"), home=home, cwd=album.parent
+        album.parent, "data", *("folder", "--path", "album", "--image-size", "8", "--json")
     )
     assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout)
@@ -147,8 +136,8 @@ def test_the_command(home: Path, album: Path) -> None:
     }
 
 
-def test_the_command_for_people(home: Path, tmp_path: Path) -> None:
-    done = command("digits", home=home, cwd=tmp_path)
+def test_the_command_for_people(home: Path, tmp_path: Path, command: Command) -> None:
+    done = command(tmp_path, "data", "digits")
     assert done.returncode == 0, done.stderr
     assert "1,437 to train on, 360 to test on" in done.stdout
     assert "28×28, grey" in done.stdout
@@ -165,10 +154,10 @@ def test_the_command_for_people(home: Path, tmp_path: Path) -> None:
     ],
 )
 def test_the_command_refuses(
-    home: Path, tmp_path: Path, arguments: list[str], expected: str
+    home: Path, tmp_path: Path, command: Command, arguments: list[str], expected: str
 ) -> None:
     (tmp_path / "file").write_text("")
-    done = command(*arguments, home=home, cwd=tmp_path)
+    done = command(tmp_path, "data", *arguments)
     assert done.returncode == 2
     assert expected in done.stderr
     assert "Traceback" not in done.stderr

@@ -19,6 +19,8 @@ from orchestration.plan.estimate_view import estimate_line
 from orchestration.plan.plan import make_plan
 from orchestration.spec.sweep import SweepSpec
 
+pytestmark = pytest.mark.slow
+
 Load = Callable[..., SweepSpec]
 SMALL = "architecture: {channels: [4, 8], latent_dim: 4}, batch_size: 64"
 OFF = "diagnostics: false, pictures: false, umap: false, fd: false"

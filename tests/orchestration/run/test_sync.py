@@ -22,6 +22,8 @@ from orchestration.terminal.console import Console
 from orchestration.tracking.config import MlflowConfig
 from tests.mlflow_content import check_ended, content
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def nothing_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,8 @@ from orchestration.spec.flat_names import flat
 from orchestration.study.asking import Searching
 from orchestration.study.progress import best_of, missing, progress
 
+pytestmark = pytest.mark.slow
+
 METRIC = "val/probe_accuracy"
 SEARCH: dict[str, Any] = {
     "trials": 14,

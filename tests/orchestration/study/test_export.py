@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
 import sqlite3
 import subprocess
@@ -34,6 +35,8 @@ from orchestration.ledger.documents import (
 from orchestration.ledger.ledger import Ledger
 from orchestration.spec.dimensions import Dimension
 from orchestration.study.export import export_studies
+
+pytestmark = pytest.mark.slow
 
 SPACE = (
     Dimension("architecture.channels", "choice", choices=([8, 16], [8, 16, 32])),
@@ -132,11 +135,24 @@ def ledger_of(folder: Path, *studies: Study) -> Ledger:
     return Ledger.open(folder)
 
 
-@pytest.fixture
-def ledger(tmp_path: Path) -> Ledger:
+def two_studies(folder: Path) -> Ledger:
     one = study("s1", "vae", "abcdaef", [ACCURACY])
     two = study("s2", "cvae latent_dim=4", "ad", [ERROR, ACCURACY])
-    return ledger_of(tmp_path / "digits_search", one, two)
+    return ledger_of(folder / "digits_search", one, two)
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Ledger:
+    return two_studies(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str, dict[str, int]]]:
+    """Storages by kind, to be read alone, and what exporting to them said."""
+    folder = tmp_path_factory.mktemp("exported")
+    ledger = two_studies(folder)
+    urls = {kind: url_of(kind, folder) for kind in ("sqlite", "journal")}
+    return {kind: (url, export_studies(url, ledger)) for kind, url in urls.items()}
 
 
 def url_of(kind: str, folder: Path) -> str:
@@ -157,10 +173,9 @@ def names(url: str) -> list[str]:
 
 @pytest.mark.parametrize("kind", ["sqlite", "journal"])
 def test_a_study_is_there_as_optuna_would_have_made_it(
-    kind: str, ledger: Ledger, tmp_path: Path
+    kind: str, exported: dict[str, tuple[str, dict[str, int]]]
 ) -> None:
-    url = url_of(kind, tmp_path)
-    counts = export_studies(url, ledger)
+    url, counts = exported[kind]
     assert counts == {"digits_search/vae": 7, "digits_search/cvae latent_dim=4": 2}
     found = read(url, "digits_search/vae")
     states = ["COMPLETE", "FAIL", "PRUNED", "COMPLETE", "COMPLETE", "RUNNING", "WAITING"]
@@ -189,9 +204,10 @@ def test_a_study_is_there_as_optuna_would_have_made_it(
     assert found.trials[4].user_attrs["duplicate_of"] == 0
 
 
-def test_several_objectives_have_a_front(ledger: Ledger, tmp_path: Path) -> None:
-    url = url_of("sqlite", tmp_path)
-    export_studies(url, ledger)
+def test_several_objectives_have_a_front(
+    exported: dict[str, tuple[str, dict[str, int]]],
+) -> None:
+    url, _ = exported["sqlite"]
     found = read(url, "digits_search/cvae latent_dim=4")
     assert [d.name for d in found.directions] == ["MINIMIZE", "MAXIMIZE"]
     assert [t.values for t in found.trials] == [[50.0, 0.5], [70.0, 0.7]]
@@ -199,9 +215,11 @@ def test_several_objectives_have_a_front(ledger: Ledger, tmp_path: Path) -> None
     assert found.metric_names == ["val/reconstruction", "val/probe_accuracy"]
 
 
-def test_optuna_searches_on_where_the_sweep_was(ledger: Ledger, tmp_path: Path) -> None:
+def test_optuna_searches_on_where_the_sweep_was(
+    exported: dict[str, tuple[str, dict[str, int]]], tmp_path: Path
+) -> None:
+    shutil.copy(exported["sqlite"][0].removeprefix("sqlite:///"), tmp_path)
     url = url_of("sqlite", tmp_path)
-    export_studies(url, ledger)
     found = read(url, "digits_search/vae")
     waiting = found.ask()
     assert waiting.number == 6
@@ -302,9 +320,10 @@ def test_mlflows_database_is_refused_and_unchanged(ledger: Ledger, tmp_path: Pat
         assert list(database.iterdump()) == before
 
 
-def test_the_dashboard_shows_it(ledger: Ledger, tmp_path: Path) -> None:
-    url = url_of("sqlite", tmp_path)
-    export_studies(url, ledger)
+def test_the_dashboard_shows_it(
+    exported: dict[str, tuple[str, dict[str, int]]], tmp_path: Path
+) -> None:
+    url, _ = exported["sqlite"]
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

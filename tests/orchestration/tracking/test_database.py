@@ -15,6 +15,8 @@ from orchestration.errors import UserError
 from orchestration.tracking.config import MlflowConfig
 from orchestration.tracking.tracker import Tracker
 
+pytestmark = pytest.mark.slow
+
 CONNECT = """
 import sys
 from pathlib import Path

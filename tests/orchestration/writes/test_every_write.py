@@ -28,6 +28,8 @@ from tests.orchestration.writes.disk import Cut, Disk, Files, Record
 from tests.orchestration.writes.driver import Driver, Work
 from tests.orchestration.writes.sources import calls, tells_store
 
+pytestmark = pytest.mark.slow
+
 NAME = "small"
 OFF: dict[str, Any] = dict.fromkeys(PARTS, False)
 BASE = {
@@ -111,7 +113,7 @@ class Undisturbed:
 
 @pytest.fixture(scope="module")
 def runs(
-    tmp_path_factory: pytest.TempPathFactory, small: Dataset, disk: Disk, pictures: None
+    tmp_path_factory: pytest.TempPathFactory, small: Dataset, disk: Disk, figures: None
 ) -> dict[str, Undisturbed]:
     train, test = small.train, small.test
     data = Dataset(
@@ -132,20 +134,12 @@ def runs(
 
 
 @pytest.fixture(scope="module")
-def pictures() -> Iterator[None]:
-    """Drawn in no time: what is on them is for others to check."""
-
-    def png(*drawn: object, **_: object) -> bytes:
-        return b"picture"
-
+def figures() -> Iterator[None]:
+    """Drawn in no time, as are the pictures of trials."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("cvae_core.evaluation.diagnostics.part.kl_bars_png", png)
-        patch.setattr("cvae_core.evaluation.probes.part.confusion_png", png)
-        patch.setattr("cvae_core.evaluation.pictures.part.curves_png", png)
-        patch.setattr("cvae_core.evaluation.pictures.part.png", png)
         patch.setattr(
             "orchestration.compare.figure_files.search_figures",
-            lambda _: {"a.png": png(), "b.png": png()},
+            lambda _: {"a.png": b"picture", "b.png": b"picture"},
         )
         yield
 

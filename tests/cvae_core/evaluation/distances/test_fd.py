@@ -23,6 +23,8 @@ from cvae_core.evaluation.parts import Findings, measure
 from cvae_core.evaluation.subject import Subject
 from cvae_core.training.fit import FitResult
 
+pytestmark = pytest.mark.slow
+
 IN_A_PROCESS = """
 import sys
 from pathlib import Path

@@ -17,6 +17,8 @@ from cvae_core.evaluation.distances.declaration import INCEPTION_SHA256, FidConf
 from cvae_core.evaluation.distances.inception import Inception, load_inception
 from cvae_core.evaluation.distances.inception_weights import pytorch_fid_inception
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def settings(inception_weights: Any) -> FidConfig:

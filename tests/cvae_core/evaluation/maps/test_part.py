@@ -34,6 +34,8 @@ from cvae_core.evaluation.parts import Findings, measure
 from cvae_core.evaluation.subject import Subject
 from cvae_core.training.fit import FitResult
 
+pytestmark = pytest.mark.slow
+
 Make = Callable[..., Subject]
 
 
