@@ -46,7 +46,7 @@ NAMES, COLOURS = get_args(_HINTS["name"]), get_args(_HINTS["colour"])
     help="folder: channels; auto: grey where every image is.",
 )
 @json_option
-def command(
+def command(  # a parameter for each option
     name: str,
     data_root: Path | None,
     path: str | None,

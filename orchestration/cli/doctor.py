@@ -32,7 +32,7 @@ from orchestration.terminal.console import Console
 @click.option("--max-concurrent", type=click.IntRange(min=1), help="Most trials that run at once.")
 @storage_option
 @json_option
-def command(
+def command(  # a parameter for each option
     file: Path | None,
     overrides: tuple[str, ...],
     data_root: Path | None,

@@ -40,7 +40,7 @@ def _parts(context: click.Context, option: click.Parameter, value: str | None) -
     help="On validation, for every checkpoint that was kept: convergence over epochs.",
 )
 @run_options
-def command(
+def command(  # a parameter for each option
     name: str,
     trials: tuple[str, ...],
     only: tuple[str, ...],
@@ -54,7 +54,6 @@ def command(
     What failed, or could not be had, is tried again. What is there is not done again.
     """
     from orchestration.cli.running import carry_out
-    from orchestration.commands import own_command
     from orchestration.plan.evaluation_tasks import Wish
     from orchestration.run.request import Flags
     from orchestration.run.resume import stored_request
@@ -63,7 +62,6 @@ def command(
         name,
         storage_folder(storage),
         Flags(**flags),
-        command=own_command(),
         wish=Wish(only, trials, every_checkpoint),
     )
     return carry_out(request, quiet=quiet)

@@ -20,9 +20,8 @@ def command(name: str, storage: Path | None, quiet: bool, **flags: Any) -> int:
     A flag that is given here wins over the stored one. Failed trials stay failed; see retry.
     """
     from orchestration.cli.running import carry_out
-    from orchestration.commands import own_command
     from orchestration.run.request import Flags
     from orchestration.run.resume import stored_request
 
-    request = stored_request(name, storage_folder(storage), Flags(**flags), command=own_command())
+    request = stored_request(name, storage_folder(storage), Flags(**flags))
     return carry_out(request, quiet=quiet)

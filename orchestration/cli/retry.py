@@ -31,7 +31,6 @@ def command(
     Failed evaluations are done again as well.
     """
     from orchestration.cli.running import carry_out
-    from orchestration.commands import own_command
     from orchestration.run.request import Flags
     from orchestration.run.resume import stored_request
 
@@ -39,7 +38,6 @@ def command(
         name,
         storage_folder(storage),
         Flags(**flags),
-        command=own_command(),
         retry=() if failed else trials,
     )
     return carry_out(request, quiet=quiet)

@@ -31,6 +31,7 @@ class Queue:
         clock: what waiting retries go by.
     """
 
+    # One more than five: what waiting goes by is the time's own, but in tests.
     def __init__(
         self,
         spec: SweepSpec,

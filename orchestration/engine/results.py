@@ -38,26 +38,33 @@ from orchestration.ledger.documents import (
 )
 from orchestration.ledger.ledger import Ledger
 from orchestration.ledger.paths import CHECKPOINT_NOW
-from orchestration.spec.sweep import Checkpoints
+from orchestration.spec.sweep import SweepSpec
 
 
 class Results:
-    """Writes each report down, then says whether its job is to stop."""
+    """Writes each report down, then says whether its job is to stop.
+
+    Args:
+        spec: of the sweep: which checkpoints stay, and whether a scheduler stops trials.
+        ledger: where it is written down.
+        queue: told how jobs end.
+        listener: told of everything.
+        retention: makes room for further checkpoints.
+    """
 
     def __init__(
         self,
+        spec: SweepSpec,
         ledger: Ledger,
         queue: Queue,
-        checkpoints: Checkpoints,
         listener: Listener,
-        early_stopping: EarlyStopping | None = None,
-        retention: Retention | None = None,
+        retention: Retention,
     ) -> None:
         self._ledger = ledger
         self._queue = queue
-        self._checkpoints = checkpoints
+        self._checkpoints = spec.checkpoints
         self._listener = listener
-        self._early_stopping = early_stopping
+        self._early_stopping = EarlyStopping(spec.scheduler, ledger) if spec.scheduler else None
         self._retention = retention
         self.stopping = False
         """Whether every job ends after its next report."""
@@ -250,7 +257,7 @@ class Results:
                 end_attempt(trial, "interrupted", "pending")
 
         self._ledger.change(job.key, enter)
-        if report.checkpoint is not None and self._retention is not None:
+        if report.checkpoint is not None:
             self._retention.make_room(self._ledger)
 
     def _decides_to_stop(self, job: TrainJob, trial: Trial, report: EpochReport) -> bool:

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from cvae_core.config import NUMERICS
 from cvae_core.errors import ConfigError
 from orchestration import __version__
-from orchestration.commands import sweep_command
+from orchestration.commands import own_command, sweep_command
 from orchestration.errors import UserError
 from orchestration.ledger.documents import Sweep
 from orchestration.ledger.folders import sweep_folder
@@ -32,7 +32,6 @@ def stored_request(
     storage: Path,
     flags: Flags,
     *,
-    command: str,
     retry: tuple[str, ...] | None = None,
     wish: Wish | None = None,
 ) -> Request:
@@ -42,7 +41,6 @@ def stored_request(
         name: of the sweep.
         storage: folder of all sweeps.
         flags: from the command line; each that is given wins over the stored one.
-        command: the command line that continues.
         retry: keys of failed trials to be trained again; empty: all of them; None: none.
         wish: evaluations to be added, without training; None: the sweep itself.
 
@@ -50,6 +48,26 @@ def stored_request(
         UserError: there is no such sweep or trial, or it was begun by another version.
     """
     ledger = Ledger.open(sweep_folder(name, storage))
+    spec = _stored_spec(ledger)
+    _check_numerics(ledger.sweep)
+    if retry is not None and not deaths():  # they may have been trained meanwhile
+        _check_failed(ledger, retry)
+    if wish is not None:
+        check_wish(wish, ledger)
+    return Request(
+        spec=spec,
+        storage=storage,
+        command=own_command(),
+        flags=flags.over(stored_flags(ledger.sweep)),
+        stored_plan=True,
+        # Begun anew after Ray's death, it has put them back already.
+        retry=retry if ledger.has_failures and not deaths() else None,
+        wish=wish,
+    )
+
+
+def _stored_spec(ledger: Ledger) -> SweepSpec:
+    """The sweep file that the ledger keeps, as this version reads it."""
     sweep = ledger.sweep
     if not sweep.plan and not sweep.studies:
         raise UserError(
@@ -71,26 +89,18 @@ def stored_request(
             f"{ledger.folder}: holds the sweep {spec.name!r}; a sweep's folder has its name. "
             "Rename the folder"
         )
-    _check_numerics(sweep)
-    for key in (retry or ()) if not deaths() else ():  # it may have been trained meanwhile
+    return spec
+
+
+def _check_failed(ledger: Ledger, keys: tuple[str, ...]) -> None:
+    name = ledger.sweep.name
+    for key in keys:
         if key not in ledger.planned_keys():
             status = sweep_command("status", ledger.folder)
             raise UserError(f"there is no trial {key!r} in {name}; see {status}")
         trial = ledger.trials.get(key)
         if trial is not None and not trial.has_failures and trial.is_trained:
             raise UserError(f"trial {key} of {name} has not failed: it is {trial.state}")
-    if wish is not None:
-        check_wish(wish, ledger)
-    return Request(
-        spec=spec,
-        storage=storage,
-        command=command,
-        flags=flags.over(stored_flags(sweep)),
-        stored_plan=True,
-        # Begun anew after Ray's death, it has put them back already.
-        retry=retry if ledger.has_failures and not deaths() else None,
-        wish=wish,
-    )
 
 
 def stored_flags(sweep: Sweep) -> Flags:

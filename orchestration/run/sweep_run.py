@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from orchestration import store
 from orchestration.compare.figure_files import note_search
 from orchestration.engine.checkpoints import Retention
-from orchestration.engine.early_stopping import EarlyStopping
 from orchestration.engine.engine import Engine
 from orchestration.engine.queue import Queue
 from orchestration.engine.results import Results
@@ -116,8 +115,7 @@ class SweepRun:
         queue = Queue(spec, self.plan, ledger, wish, slots=engine.slots)
         board = Board(ledger, engine.slots, spec.evaluation, wish)
         view = TableView(console, board, spec.name) if console.live else PlainView(console, board)
-        early = EarlyStopping(spec.scheduler, ledger) if spec.scheduler else None
-        results = self.results = Results(ledger, queue, spec.checkpoints, view, early, retention)
+        results = self.results = Results(spec, ledger, queue, view, retention)
         if queue.done:
             return False
 

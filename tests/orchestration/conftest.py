@@ -13,7 +13,6 @@ from cvae_core.data import Dataset, Images, load_dataset
 from cvae_core.evaluation.parts import PARTS
 from orchestration.cli.main import carry_out
 from orchestration.engine.checkpoints import Retention
-from orchestration.engine.early_stopping import EarlyStopping
 from orchestration.engine.in_process import InProcessEngine
 from orchestration.engine.listener import Listener
 from orchestration.engine.queue import Queue
@@ -102,11 +101,9 @@ class LocalSweep:
         return Worker({"digits": self._data}, self.folder, threads=1, gpu=False)
 
     def results(self, ledger: Ledger, queue: Queue, listener: Listener | None = None) -> Results:
-        scheduler = self.spec.scheduler
-        early = EarlyStopping(scheduler, ledger) if scheduler else None
         retention = Retention(self.spec, self.warnings.append)
         listener = listener or Listener()
-        return Results(ledger, queue, self.spec.checkpoints, listener, early, retention)
+        return Results(self.spec, ledger, queue, listener, retention)
 
     def run(self, *, stop_after: int | None = None) -> dict[str, Trial]:
         """Run or continue; at the end of so many epochs in all, everything is told to stop."""

@@ -92,7 +92,7 @@ def _parameter(
         return None
     if given == ["choice"]:
         return _choice(errors, path, place, parameter, value["choice"])
-    return _ends(errors, path, place, given[0], parameter, value)
+    return parameter if _ends(errors, path, place, given[0], value) else None
 
 
 def _choice(
@@ -121,21 +121,21 @@ def _ends(
     path: tuple[str, ...],
     place: Location,
     kind: str,
-    parameter: Parameter,
     written: Mapping[str, Any],
-) -> Parameter | None:
+) -> bool:
+    """Whether the ends of a ``range`` or ``log``, and its step, are as they should be."""
     name, ends, inside = ".".join(path), written[kind], (*place, kind)
     if number_type(path) is None:
         errors.add(inside, f"{name} is no number: write choice: [one value, another]")
-        return None
+        return False
     if len(ends) != 2:
         errors.add(inside, f"must be [lowest, highest], not {short(ends)}")
-        return None
+        return False
     low, high = ends
     if low >= high:
         better = f"write [{high}, {low}]" if low > high else "a single value belongs under base:"
         errors.add(inside, f"the lowest value must be below the highest: {better}")
-        return None
+        return False
     if kind == "log" and low <= 0:
         lowest = 1 if number_type(path) is int else "1.0e-8"
         errors.add(
@@ -143,12 +143,12 @@ def _ends(
             f"a logarithmic scale has no {low:g}: write the smallest value that matters, such as "
             f"log: [{lowest}, {high}], or range: [{low}, {high}]",
         )
-        return None
+        return False
     annotation = field_annotation(path)
     valid = [errors.is_valid((*inside, i), annotation, end) for i, end in enumerate(ends)]
     if not all(valid):
-        return None
-    return parameter if _step_fits(errors, path, place, written) else None
+        return False
+    return _step_fits(errors, path, place, written)
 
 
 def _step_fits(

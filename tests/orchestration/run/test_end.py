@@ -137,7 +137,7 @@ def test_an_evaluation_does_not_finish_a_search_that_was_stopped(
     assert run(Request(spec, tmp_path, command, flags), StoppedAfterOneTrial) == 130
     assert said() == ("interrupted", "interrupted", "KILLED")
     wish = Wish(only=("diagnostics",))
-    request = stored_request("search", tmp_path, flags, command=command, wish=wish)
+    request = stored_request("search", tmp_path, flags, wish=wish)
     assert run(request, InProcessEngine) == 0
     (trial,) = Ledger.open(tmp_path / "search").trials.values()
     assert trial.evaluations["diagnostics"].state == "finished"

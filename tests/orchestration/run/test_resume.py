@@ -48,7 +48,6 @@ def again(ledger: Ledger, retry: tuple[str, ...] | None = None, **flags: object)
         "small",
         ledger.folder.parent,
         Flags(**flags),  # type: ignore[arg-type]
-        command="",
         retry=retry,
     )
 
