@@ -11,7 +11,7 @@ from cvae_core.config import TrialConfig
 from orchestration.doctor.datafiles import image_shape
 from orchestration.doctor.finding import Finding, ok, warning
 from orchestration.doctor.subject import Wanted
-from orchestration.engine.checkpoints import GB, rounded_up
+from orchestration.engine.retention import GB, rounded_up
 from orchestration.ledger.checkpoints import (
     LAST_AND_BEST,
     number_kept,

@@ -6,7 +6,6 @@ from contextlib import suppress
 from typing import Any
 
 from orchestration import store
-from orchestration.engine.checkpoints import Retention
 from orchestration.engine.early_stopping import EarlyStopping
 from orchestration.engine.job_records import (
     fail_attempt,
@@ -25,6 +24,7 @@ from orchestration.engine.reports import (
     ProgressReport,
     Report,
 )
+from orchestration.engine.retention import Retention
 from orchestration.engine.retries import RETRIED, STORAGE
 from orchestration.errors import StorageError
 from orchestration.ledger.checkpoints import kept, usable

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 
 from orchestration import store
 from orchestration.compare.figure_files import note_search
-from orchestration.engine.checkpoints import Retention
 from orchestration.engine.engine import Engine
 from orchestration.engine.queue import Queue
 from orchestration.engine.results import Results
+from orchestration.engine.retention import Retention
 from orchestration.errors import StorageError
 from orchestration.ledger.ledger import Ledger
 from orchestration.ledger.paths import CHECKPOINT_NOW, RAY_LOG

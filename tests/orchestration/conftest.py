@@ -12,12 +12,12 @@ import torch
 from cvae_core.data import Dataset, Images, load_dataset
 from cvae_core.evaluation.parts import PARTS
 from orchestration.cli.main import carry_out
-from orchestration.engine.checkpoints import Retention
 from orchestration.engine.in_process import InProcessEngine
 from orchestration.engine.listener import Listener
 from orchestration.engine.queue import Queue
 from orchestration.engine.reports import EpochReport, Report
 from orchestration.engine.results import Results
+from orchestration.engine.retention import Retention
 from orchestration.engine.worker import Worker
 from orchestration.ledger.documents import Sweep, Trial
 from orchestration.ledger.ledger import Ledger

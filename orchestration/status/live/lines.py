@@ -1,4 +1,4 @@
-"""PlainView as plain lines."""
+"""A sweep at work as plain lines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""PlainView as a table that is redrawn in place, for terminals."""
+"""A sweep at work as a table that is redrawn in place, for terminals."""
 
 from __future__ import annotations
 

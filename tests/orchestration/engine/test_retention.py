@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from orchestration import store
-from orchestration.engine.checkpoints import Retention, rounded_up
+from orchestration.engine.retention import Retention, rounded_up
 from orchestration.ledger.checkpoints import total_bytes
 from orchestration.ledger.ledger import Ledger
 from orchestration.spec.sweep import SweepSpec
