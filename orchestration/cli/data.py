@@ -22,7 +22,14 @@ _HINTS = get_type_hints(DataConfig)
 NAMES, COLOURS = get_args(_HINTS["name"]), get_args(_HINTS["colour"])
 
 
-@click.command(name="data")
+HELP = f"""Fetch the data set NAME where it is missing, check it, and say what is in it.
+
+NAME is {", ".join(name for name in NAMES if name != "folder")}, or folder: images of your own in
+train/CLASS/… and test/CLASS/… below --path.
+"""
+
+
+@click.command(name="data", help=HELP)
 @click.argument("name", type=click.Choice(NAMES), metavar="NAME")
 @click.option(
     "--data-root",
@@ -54,11 +61,7 @@ def command(  # a parameter for each option
     colour: str,
     as_json: bool,
 ) -> None:
-    """Fetch the data set NAME where it is missing, check it, and say what is in it.
-
-    NAME is digits, mnist, fashion_mnist, kmnist, cifar10, svhn, or folder: images of your own in
-    train/CLASS/… and test/CLASS/… below --path.
-    """
+    """See ``HELP``."""
     try:
         config = DataConfig(name=name, path=path, image_size=image_size, colour=colour)  # type: ignore[arg-type]
     except ConfigError as error:

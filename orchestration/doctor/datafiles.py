@@ -9,16 +9,6 @@ from typing import get_args, get_type_hints
 from cvae_core.config import DataConfig
 from orchestration.plan.datasets import root_of
 
-SHAPES = {
-    "digits": (1_797, 1, 28, 28),
-    "mnist": (70_000, 1, 28, 28),
-    "fashion_mnist": (70_000, 1, 28, 28),
-    "kmnist": (70_000, 1, 28, 28),
-    "cifar10": (60_000, 3, 32, 32),
-    "svhn": (99_289, 3, 32, 32),
-}
-"""(N, C, H, W) of training and test images together."""
-
 
 def data_names() -> list[str]:
     """Names of the data sets that can be found by their name alone."""
@@ -30,7 +20,7 @@ def image_shape(config: DataConfig) -> tuple[int, int, int]:
     """(C, H, W); of images whose colour is not known beforehand, as if they had it."""
     if config.name == "folder":
         return 1 if config.colour == "grey" else 3, config.image_size, config.image_size
-    _, channels, height, width = SHAPES[config.name]
+    _, channels, height, width = _shape(config.name)
     return channels, height, width
 
 
@@ -40,5 +30,12 @@ def data_bytes(config: DataConfig, root: Path | None) -> int:
         place = root_of(config, root) / (config.path or "")
         count = sum(1 for path in place.glob("t*/**/*") if path.is_file())
     else:
-        count = SHAPES[config.name][0]
+        count = _shape(config.name)[0]
     return count * math.prod(image_shape(config))
+
+
+def _shape(name: str) -> tuple[int, int, int, int]:
+    from cvae_core.data.sources.digits import DIGITS_SHAPE
+    from cvae_core.data.sources.vision_sets import VISION_SETS
+
+    return DIGITS_SHAPE if name == "digits" else VISION_SETS[name].shape

@@ -69,6 +69,11 @@ class Search(BaseModel):
         0, description="train each study's best again with so many new seeds, when it is known"
     )
 
+    @property
+    def learns(self) -> bool:
+        """Whether its sampler learns from what was tried, so that ``startup`` means something."""
+        return self.sampler != "random"
+
 
 class Scheduler(BaseModel):
     """Stops trials early that do worse than the others of their study, or of the grid."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -47,6 +47,18 @@ NAME = "study"
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 warnings.filterwarnings("ignore", category=ExperimentalWarning)
+
+
+def _tpe(seed: int, startup: int) -> BaseSampler:
+    return TPESampler(
+        seed=seed, n_startup_trials=startup, multivariate=True, group=True, constant_liar=True
+    )
+
+
+MODELS: dict[str, Callable[[int, int], BaseSampler]] = {"tpe": _tpe}
+"""Samplers that learn, by their names in sweep files: of a seed, and of how many trials are random
+before. A fresh one is made for each ask, so only those whose suggestions are a function of seed and
+history are of use."""
 
 
 class Advisor:
@@ -126,10 +138,10 @@ class Advisor:
         study = self._study()
         trial = create_trial(state=TrialState.RUNNING)
         trial.number = self._asked
-        if random or self._sampler == "random" or self._judged < self._startup:
-            relative, sampler = {}, None
-        else:
-            sampler = self._model()
+        relative, sampler = {}, None
+        make_model = MODELS.get(self._sampler)
+        if make_model is not None and not random and self._judged >= self._startup:
+            sampler = make_model(_seed(self._seed, self._asked, ""), self._startup)
             space = sampler.infer_relative_search_space(study, trial)
             relative = sampler.sample_relative(study, trial, space)
 
@@ -185,15 +197,6 @@ class Advisor:
             study, evaluator=evaluator, target=lambda trial: trial.values[place]
         )
         return {name: float(share) for name, share in shares.items()}
-
-    def _model(self) -> BaseSampler:
-        return TPESampler(
-            seed=_seed(self._seed, self._asked, ""),
-            n_startup_trials=self._startup,
-            multivariate=True,
-            group=True,
-            constant_liar=True,
-        )
 
     def _study(self) -> optuna.Study:
         # A study object holds on to trials that it has read.

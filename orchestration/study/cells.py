@@ -71,8 +71,7 @@ def plan_studies(search: Search, cells: Iterable[TrialConfig]) -> dict[str, Stud
             "fixed": _without(flat(relevant(cell)), always),
             "space": [[name, dimension.to_json()] for name, dimension in by_name.items()],
             "objectives": [[o.metric, o.direction] for o in search.objectives],
-            "sampler": [search.sampler, search.seed]
-            + ([search.startup] if search.sampler == "tpe" else []),
+            "sampler": [search.sampler, search.seed] + ([search.startup] if search.learns else []),
         }
         key = short_hash(identity)
         studies.setdefault(

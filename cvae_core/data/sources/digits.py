@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from cvae_core.data.dataset import Dataset, Images
 
 DIGITS_TEST = 360
+DIGITS_SHAPE = (1_797, 1, 28, 28)
 
 
 def load_digits() -> Dataset:

@@ -56,6 +56,7 @@ class VisionSet:
         archives: the class to the files that are fetched.
         read: class, root and whether training to pixels (N, C, H, W) and labels (N,).
         classes: names in the order of the labels.
+        shape: (N, C, H, W) of training and test images together.
     """
 
     source: str
@@ -63,10 +64,11 @@ class VisionSet:
     archives: Callable[[Any], list[Archive]]
     read: Callable[[Any, Path, bool], tuple[Any, Any]]
     classes: tuple[str, ...]
+    shape: tuple[int, int, int, int]
 
 
 VISION_SETS = {
-    "mnist": VisionSet("MNIST", "MNIST/raw", idx_archives, _read_idx, DIGITS),
+    "mnist": VisionSet("MNIST", "MNIST/raw", idx_archives, _read_idx, DIGITS, (70_000, 1, 28, 28)),
     "fashion_mnist": VisionSet(
         "FashionMNIST",
         "FashionMNIST/raw",
@@ -76,6 +78,7 @@ VISION_SETS = {
             *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),
             *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
         ),
+        (70_000, 1, 28, 28),
     ),
     "kmnist": VisionSet(
         "KMNIST",
@@ -83,6 +86,7 @@ VISION_SETS = {
         idx_archives,
         _read_idx,
         ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"),
+        (70_000, 1, 28, 28),
     ),
     "cifar10": VisionSet(
         "CIFAR10",
@@ -93,8 +97,9 @@ VISION_SETS = {
             *("airplane", "automobile", "bird", "cat", "deer"),
             *("dog", "frog", "horse", "ship", "truck"),
         ),
+        (60_000, 3, 32, 32),
     ),
-    "svhn": VisionSet("SVHN", "", svhn_archives, _read_svhn, DIGITS),
+    "svhn": VisionSet("SVHN", "", svhn_archives, _read_svhn, DIGITS, (99_289, 3, 32, 32)),
 }
 
 

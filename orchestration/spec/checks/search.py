@@ -47,7 +47,7 @@ def read_search(errors: SpecErrors, section: Any) -> Written | None:
     search: Search | None = errors.check(("search",), Search, {**section, "space": {}})
     if search is None:
         return None
-    if search.sampler != "tpe" and "startup" in section:
+    if not search.learns and "startup" in section:
         errors.add(("search", "startup"), f"means nothing to {search.sampler}; leave it out")
     objectives = _objectives(errors, search)
     points = read_points(errors, space, search.enqueue, search.trials)
