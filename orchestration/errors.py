@@ -1,6 +1,9 @@
-"""The error that is a person's to mend."""
+"""Errors that are a person's to mend, and what a command ends with."""
 
 from __future__ import annotations
+
+INTERRUPTED = 130
+"""Exit code of a command that ended before its work was done; 128 + SIGINT, as shells have it."""
 
 
 class UserError(Exception):

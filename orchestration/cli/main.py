@@ -13,7 +13,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from orchestration import __version__
-from orchestration.errors import UserError
+from orchestration.errors import INTERRUPTED, UserError
 from orchestration.redact import without_secrets
 from orchestration.terminal import streams
 from orchestration.terminal.printable import printable_lines
@@ -106,7 +106,7 @@ def carry_out() -> None:
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort):
         click.echo("interrupted; run the same command again to continue", err=True)
-        sys.exit(130)
+        sys.exit(INTERRUPTED)
     except Exception:  # an error of this program: its traceback, without anybody's password
         click.echo(printable_lines(without_secrets(traceback.format_exc())), err=True)
         sys.exit(1)

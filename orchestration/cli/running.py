@@ -7,6 +7,7 @@ import sys
 
 import click
 
+from orchestration.errors import INTERRUPTED
 from orchestration.run.request import Request
 from orchestration.run.runner import run_sweep
 from orchestration.signals import ended_by_signals
@@ -26,5 +27,5 @@ def carry_out(request: Request, *, quiet: bool) -> int:
         if "ray" in sys.modules:
             # Cut off in its start, it may abort the interpreter when that ends.
             streams.flush()
-            os._exit(130)
-        return 130
+            os._exit(INTERRUPTED)
+        return INTERRUPTED

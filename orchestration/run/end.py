@@ -8,7 +8,7 @@ from contextlib import suppress
 from orchestration import store
 from orchestration.commands import sweep_command
 from orchestration.compare.figure_files import note_search
-from orchestration.errors import StorageError
+from orchestration.errors import INTERRUPTED, StorageError
 from orchestration.ledger.documents import end_attempt
 from orchestration.ledger.ledger import Ledger
 from orchestration.ledger.paths import ERROR_LOG
@@ -46,7 +46,7 @@ def ended_early(error: Exception, request: Request, ledger: Ledger, console: Con
     console.quiet = False
     if isinstance(error, StorageError):
         # What is written down is whole; what could not be is done again.
-        lines, code = error.lines, 130
+        lines, code = error.lines, INTERRUPTED
     else:
         log = request.folder / ERROR_LOG
         reason = (str(error).strip() or type(error).__name__).splitlines()[-1]

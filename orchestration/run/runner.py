@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import replace
 
-from orchestration.errors import UserError
+from orchestration.errors import INTERRUPTED, UserError
 from orchestration.ledger.ledger import Ledger
 from orchestration.ledger.lock import made_and_locked
 from orchestration.ledger.processes import end_left_behind
@@ -52,13 +52,13 @@ def run_sweep(
     request, place = _in_force(request)
     with made_and_locked(request.folder, keep_request=deaths() > 0):
         if deaths() and not begin_anew(request, place, console):
-            return 130
+            return INTERRUPTED
         with stoppable(request.folder):
             prepared = _prepare(request, console, signals, place)
             if isinstance(prepared, int):
                 return prepared
             code = prepared.carry_out(start_engine)
-            if code == 130 and prepared.ledger.is_begun:
+            if code == INTERRUPTED and prepared.ledger.is_begun:
                 with suppress(UserError):  # what workers were still writing; else the next command
                     recover(Ledger.open(request.folder))
             return code

@@ -12,7 +12,7 @@ from orchestration.engine.engine import Engine
 from orchestration.engine.queue import Queue
 from orchestration.engine.results import Results
 from orchestration.engine.retention import Retention
-from orchestration.errors import StorageError
+from orchestration.errors import INTERRUPTED, StorageError
 from orchestration.ledger.ledger import Ledger
 from orchestration.ledger.paths import CHECKPOINT_NOW, RAY_LOG
 from orchestration.ledger.processes import ProcessRecord, recorded
@@ -26,8 +26,8 @@ from orchestration.run.start import enter_plan, new_ledger, note_tracking
 from orchestration.run.summary import say_summary
 from orchestration.signals import InterruptHandler, ReceivedSignals, uninterrupted
 from orchestration.status.live.board import Board
-from orchestration.status.live.lines import PlainView
-from orchestration.status.live.table import TableView
+from orchestration.status.live.plain_view import PlainView
+from orchestration.status.live.table_view import TableView
 from orchestration.terminal.console import Console
 from orchestration.tracking.place import Place
 from orchestration.tracking.syncer import Bringer
@@ -154,4 +154,4 @@ class SweepRun:
             return code
         self.console.line("interrupted; nothing is lost. To continue:")
         self.console.line(self.request.command)
-        return 130
+        return INTERRUPTED

@@ -114,7 +114,3 @@ def _dimension(name: str, parameter: Parameter, space: Mapping[str, Parameter]) 
         step=None if step is None else kind(step),
         when=when,
     )
-
-
-def _without(settings: Mapping[str, Any], names: set[str]) -> dict[str, Any]:
-    return {name: value for name, value in settings.items() if name not in names}

@@ -8,7 +8,7 @@ from typing import Any
 
 from cvae_core.config import NUMERICS, TrialConfig
 from cvae_core.settings import merge
-from orchestration.spec.dimensions import Dimension, _without, dimensions_of
+from orchestration.spec.dimensions import Dimension, dimensions_of
 from orchestration.spec.flat_names import flat, nested_of
 from orchestration.spec.search import Objective, Search
 from orchestration.spec.trial_key import relevant, short_hash
@@ -88,3 +88,7 @@ def plan_studies(search: Search, cells: Iterable[TrialConfig]) -> dict[str, Stud
             ),
         )
     return studies
+
+
+def _without(settings: Mapping[str, Any], names: set[str]) -> dict[str, Any]:
+    return {name: value for name, value in settings.items() if name not in names}

@@ -1,114 +1,152 @@
-"""A sweep at work as a table that is redrawn in place, for terminals."""
+"""One frame of the live table: lines that fit a terminal, from what is known at a moment."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-from orchestration.engine.jobs import EvaluateJob, TrainJob, TrialJob
-from orchestration.engine.reports import (
-    AbsentReport,
-    EpochReport,
-    EvaluationReport,
-    ProgressReport,
-)
-from orchestration.ledger.documents import Failure, Trial
-from orchestration.ledger.stops import stop_of, stop_text
-from orchestration.status.live.board import Board, Row
-from orchestration.status.live.frame import Moment, frame
-from orchestration.status.live.view import View, new_notes, start_text
-from orchestration.terminal.console import Console
+from rich.text import Text
+
+from orchestration.status.live.board import Row
+from orchestration.terminal.tables import Column, cut, fitted, lines
 from orchestration.words import duration
 
-FIGURES = {
-    "probe/accuracy": "test probe",
-    "test/reconstruction_mse": "test MSE",
+JUST_ENDED_S = 20.0
+BAR = 12
+UNDER_WAY = ("starting", "training", "trained", "evaluating")
+STYLES = {
+    **dict.fromkeys(("training", "evaluating"), "cyan"),
+    "finished": "green",
+    "stopped": "yellow",
+    "failed": "red",
 }
-"""What is said of a finished trial."""
+KINDS = {
+    **dict.fromkeys(("starting", "training", "evaluating"), "under way"),
+    **dict.fromkeys(("waiting", "trained"), "waiting"),
+    "failed": "failed",
+    "finished": "finished",
+    "stopped": "stopped early",
+}
+AROUND = 4
+"""Lines of a frame besides its rows: head, others, sweep, what is going on."""
 
 
-class TableView(View):
-    """Shows a board as a table; what a reader wants to keep is printed above it.
+@dataclass(frozen=True)
+class Moment:
+    """What a frame shows."""
 
-    Args:
-        console: a live one.
-        board: told of everything.
-        sweep: its name.
-    """
+    sweep: str
+    rows: Sequence[Row]
+    left: Mapping[str, float | None]
+    """Seconds of training left of trials under way, by key."""
+    sweep_left: float | None
+    now: float
+    elapsed: float
+    stopping: bool
+    to_come: int = 0
+    """Trials that a search will still ask for."""
 
-    def __init__(self, console: Console, board: Board, sweep: str) -> None:
-        super().__init__(console, board)
-        self._sweep = sweep
-        self._began = time.monotonic()
-        self._stopping = False
 
-    def started(self, job: TrialJob, trial: Trial) -> None:
-        row = self._board.started(job, trial)
-        if isinstance(job, TrainJob) and job.attempt > 1:
-            self._say(row, start_text(job))
+def frame(moment: Moment, width: int, height: int) -> list[Text]:
+    """The table and the lines below it: at most ``height - 1`` lines of ``width`` characters."""
+    room = height - 1 - AROUND
+    rows = _chosen(moment, room, max(height * 2 // 3 - AROUND, 1)) if room > 0 else []
+    table = lines(fitted(_columns(rows, moment, width), width), width) if rows else []
+    below = [_others(moment, rows), _sweep(moment, width), _doing(moment, width)]
+    found = [*table, *(cut(line, width) for line in below if line.cell_len)]
+    return found[-max(height - 1, 1) :]
 
-    def progressed(self, job: TrialJob, report: ProgressReport, trial: Trial) -> None:
-        self._board.progressed(job, report, trial)
 
-    def epoch_ended(self, job: TrainJob, report: EpochReport, trial: Trial) -> None:
-        row = self._board.epoch_ended(report, trial)
-        for note in new_notes(report, trial):
-            self._say(row, note, "yellow")
-        stop = stop_of(trial)
-        if stop is not None:
-            self._say(row, stop_text(trial, stop), "yellow")
-        else:
-            self._say_figures(row, trial)
+def _chosen(moment: Moment, room: int, usual: int) -> list[Row]:
+    """Trials under way, failed and just ended ones, then the next; those first that matter most."""
+    rows = moment.rows
+    under_way = [row for row in rows if row.state in UNDER_WAY and row.at]
+    failed = [row for row in rows if row.state == "failed"]
+    recent = [
+        row
+        for row in rows
+        if row.state in ("finished", "stopped") and row.at and moment.now - row.at < JUST_ENDED_S
+    ]
+    shown = under_way[:room]
+    shown += failed[::-1][: max(usual - len(shown), 0)]
+    shown += sorted(recent, key=lambda row: -row.at)[: max(usual - len(shown), 0)]
+    seen = {row.key for row in shown}
+    waiting = [r for r in rows if r.state in ("waiting", "trained") and r.key not in seen]
+    shown += waiting[: max(usual - len(shown), 0)]
+    order = {"failed": 0, "stopped": 1, "finished": 1, "waiting": 3}
+    return sorted(shown, key=lambda row: order.get(row.state, 2))
 
-    def evaluated(self, job: EvaluateJob, report: EvaluationReport, trial: Trial) -> None:
-        row = self._board.evaluated(job, report, trial)
-        self._warn(job, report)
-        self._say_figures(row, trial)
 
-    def absent(self, job: EvaluateJob, report: AbsentReport, trial: Trial) -> None:
-        row = self._board.absent(trial)
-        self._warn(job, report)
-        self._say_figures(row, trial)
+def _columns(rows: Sequence[Row], moment: Moment, width: int) -> list[Column]:
+    styles = [STYLES.get(row.state, "dim" if row.state == "waiting" else "") for row in rows]
+    plain = ["dim" if row.state == "waiting" else "" for row in rows]
 
-    def failed(self, job: TrialJob, failure: Failure, trial: Trial) -> None:
-        row = self._board.failed(job, failure, trial)
-        first, *others = self._board.failure(job, failure, trial)
-        self._say(row, first, "red")
-        for line in others:
-            self._console.line(line)
+    def numbers(title: str, cells: list[str], rank: int, room: int) -> Column:
+        return Column(title, cells, rank=rank, right=True, styles=plain, room=room)
 
-    @contextmanager
-    def shown(self) -> Iterator[None]:
-        """Draw the table meanwhile."""
-        with self._console.painting(lambda width, height: frame(self._moment(), width, height)):
-            yield
+    epochs = [f"{row.epoch}/{row.epochs}" for row in rows]
+    widest = max(2 * len(str(row.epochs)) + 1 for row in rows)
+    return [
+        Column("trial", [row.key for row in rows], styles=plain),
+        Column("settings", [row.name for row in rows], least=max(14, width * 2 // 5), styles=plain),
+        Column("state", [row.state for row in rows], styles=styles, room=len("evaluating")),
+        numbers("epoch", epochs, 0, widest),
+        Column("", [_bar(row) for row in rows], rank=6, styles=styles, room=BAR),
+        numbers("loss", [_number(row.loss, ".5f") for row in rows], 2, 7),
+        numbers("val probe", [_number(row.probe, ".3f") for row in rows], 3, 5),
+        numbers("images/s", [_number(row.images_per_s, ",.0f") for row in rows], 5, 8),
+        numbers("left", [_left(row, moment) for row in rows], 1, 5),
+    ]
 
-    def stopping(self) -> None:
-        """Say, from the next frame on, that the sweep is being stopped."""
-        self._stopping = True
 
-    def _moment(self) -> Moment:
-        now = time.monotonic()
-        rows = list(self._board.rows.values())
-        left = {row.key: self._board.trial_left(row, now) for row in rows if row.at}
-        return Moment(
-            sweep=self._sweep,
-            rows=rows,
-            left=left,
-            sweep_left=self._board.sweep_left(now),
-            now=now,
-            elapsed=now - self._began,
-            stopping=self._stopping,
-            to_come=self._board.to_come,
-        )
+def _bar(row: Row) -> str:
+    done = int(BAR * (row.epoch + row.share) / row.epochs)
+    return "━" * done + "╌" * (BAR - done) if row.at and row.state in UNDER_WAY else ""
 
-    def _say_figures(self, row: Row, trial: Trial) -> None:
-        """What a trial has come to, once nothing of it is left to be done."""
-        if row.state in ("finished", "stopped"):
-            metrics = trial.metrics
-            figures = [f"{s} {metrics[n]:.4g}" for n, s in FIGURES.items() if n in metrics]
-            self._say(row, ", ".join([*figures, f"in {duration(trial.train_s)}"]), "green")
 
-    def _say(self, row: Row, text: str, style: str = "") -> None:
-        self._console.line(f"{row.key}  {row.name}  {text}", style)
+def _number(value: float | None, form: str) -> str:
+    return "-" if value is None else f"{value:{form}}"
+
+
+def _left(row: Row, moment: Moment) -> str:
+    left = moment.left.get(row.key)
+    return duration(left) if left and row.state in ("starting", "training") else "-"
+
+
+def _others(moment: Moment, shown: Sequence[Row]) -> Text:
+    seen = {row.key for row in shown}
+    counts = Counter(KINDS[row.state] for row in moment.rows if row.key not in seen)
+    parts = [f"{count} {kind}" for kind, count in counts.items()]
+    return Text(f"others: {', '.join(parts)}" if parts else "", style="dim")
+
+
+def _sweep(moment: Moment, width: int) -> Text:
+    states = [row.state for row in moment.rows]
+    elapsed, left = duration(moment.elapsed), moment.sweep_left
+    counts = f"{states.count('finished')}/{len(states) + moment.to_come} finished"
+    for state, words in (("stopped", "stopped early"), ("failed", "failed")):
+        counts += f", {states.count(state)} {words}" if state in states else ""
+    times = f"{elapsed} so far" + ("" if left is None else f", about {duration(left)} left")
+    short = f"{elapsed}+{'?' if left is None else duration(left)}"
+    return _first_fitting(
+        [f"{moment.sweep}: {counts}, {times}", f"{counts}, {times}", f"{counts}, {short}"], width
+    )
+
+
+def _doing(moment: Moment, width: int) -> Text:
+    if moment.stopping:
+        again = "Ctrl-C again ends at once"
+        texts = [f"stopping after the epochs under way; {again}", f"stopping; {again}"]
+        return Text.assemble((_first_fitting(texts, width).plain, "bold yellow"))
+    states: list[str] = [row.state for row in moment.rows if row.at]
+    counts = {state: states.count(state) for state in ("training", "evaluating")}
+    doing = ", ".join(f"{state} {count}" for state, count in counts.items() if count)
+    doing = doing or "starting workers"
+    texts = [f"{doing}; Ctrl-C stops, and the same command continues", f"{doing}; Ctrl-C stops"]
+    return Text.assemble((_first_fitting(texts, width).plain, "dim"))
+
+
+def _first_fitting(texts: Sequence[str], width: int) -> Text:
+    """The first that is no longer than ``width``, else the last."""
+    return Text(next((text for text in texts if len(text) <= width), texts[-1]))

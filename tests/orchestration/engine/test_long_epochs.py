@@ -16,7 +16,7 @@ from orchestration.engine.reports import EpochReport, ProgressReport
 from orchestration.engine.worker import Worker
 from orchestration.ledger.documents import Trial
 from orchestration.status.live.board import Board, Row
-from orchestration.status.live.lines import PlainView
+from orchestration.status.live.plain_view import PlainView
 from orchestration.terminal.console import Console
 
 LocalSweep = Callable[..., Any]

@@ -18,7 +18,7 @@ from orchestration.engine.worker import Worker
 from orchestration.ledger.documents import Attempt, CheckpointRef, Failure, Trial
 from orchestration.ledger.ledger import Ledger
 from orchestration.status.live.board import Board
-from orchestration.status.live.lines import PlainView
+from orchestration.status.live.plain_view import PlainView
 from orchestration.terminal.console import Console
 
 LocalSweep = Callable[..., Any]

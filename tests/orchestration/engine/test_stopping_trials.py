@@ -26,8 +26,8 @@ from orchestration.plan.evaluation_tasks import Wish
 from orchestration.plan.shared_map_tasks import shared_tasks
 from orchestration.run.summary import say_summary
 from orchestration.status.live.board import Board
-from orchestration.status.live.lines import PlainView
-from orchestration.status.live.table import TableView
+from orchestration.status.live.plain_view import PlainView
+from orchestration.status.live.table_view import TableView
 from orchestration.status.status import status_document
 from orchestration.terminal.console import Console
 

@@ -16,7 +16,7 @@ from orchestration.ledger.documents import Attempt, CheckpointRef, Trial
 from orchestration.ledger.ledger import Ledger
 from orchestration.status.failures import innermost, next_try, what_to_do
 from orchestration.status.live.board import Board
-from orchestration.status.live.lines import PlainView
+from orchestration.status.live.plain_view import PlainView
 from orchestration.status.status import load_sweep
 from orchestration.status.view import failure_lines
 from orchestration.terminal.console import Console

@@ -1,150 +1,116 @@
-"""A small real sweep under the live table, on real pseudo-terminals."""
+"""Frames at every size, from made-up moments."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-from typing import Any
+from dataclasses import replace
 
 import pytest
 
-from orchestration.engine.in_process import InProcessEngine
-from orchestration.engine.reports import Report
-from orchestration.engine.worker import Worker
-from orchestration.signals import Interrupted
-from orchestration.spec.evaluation import Evaluation
-from orchestration.status.live.board import Board
-from orchestration.status.live.table import TableView
-from orchestration.terminal.console import Console
+from orchestration.status.live.board import Row
+from orchestration.status.live.table import Moment, frame
+
+NOW = 1000.0
 
 
-def work(
-    sweep: Any, small: Any, screen: Any, on_step: Callable[[int], None] = lambda _: None
-) -> list[list[str]]:
-    """Run a sweep under the live table; the screens that were seen before a worker's steps."""
-    console = Console(screen.stream())
-    assert console.live
-    ledger = sweep.open()
-    queue = sweep.queue(ledger)
-    view = TableView(console, Board(ledger, 1, sweep.spec.evaluation), "small")
-    screens: list[list[str]] = []
-
-    class Slow(Worker):
-        """Slow enough that frames of every state are drawn."""
-
-        def step(self) -> Report:
-            time.sleep(0.3)
-            screens.append(screen.lines)
-            on_step(len(screens))
-            return super().step()
-
-    worker = Slow({"digits": small}, sweep.folder, threads=1, gpu=False)
-    try:
-        with view.shown():
-            InProcessEngine(worker).work(queue, sweep.results(ledger, queue, view))
-            time.sleep(0.3)
-            screens.append(screen.lines)
-    finally:
-        console.line("after it")
-        screen.close()
-    return screens
+def row(key: str, state: str, **fields: object) -> Row:
+    known = Row(f"{key:0>10}", f"cvae β=1e-0{key} λ=0.1 τ=0.5 latent_dim=16", "cvae", 40, state)  # type: ignore[arg-type]
+    return replace(known, **fields)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("width", [40, 80, 120])
-def test_a_sweep_with_a_failure(
-    local_sweep: Callable[..., Any], small: Any, make_screen: Callable[..., Any], width: int
-) -> None:
-    grid = [{"model": ["vae", "cvae"]}, {"learning_rate": [1e30]}]
-    sweep = local_sweep(
-        grid=grid, base={"epochs": 2, "clip_norm": None}, evaluation={"diagnostics": True}
-    )
-    screen = make_screen(width)
-    screens = work(sweep, small, screen)
-    first, second, third = sweep.keys
-    table = next(lines for lines in screens if any("training" in line for line in lines))
-    assert any(line.startswith(first) and "1/2" in line for line in table)
-    assert any(line.startswith(second) and "waiting" in line for line in table)
-    assert any("0/3 finished" in line for line in table)
-    assert any("Ctrl-C stops" in line for line in table)
-    assert max(len(line) for lines in screens for line in lines) <= width
-    assert any("2/3 finished, 1 failed" in line for line in screens[-1])
-    told = screen.everything
-    text = "".join(told)
-    assert "waiting" not in text, "no frame is left behind"
-    for part in (f"{first}  vae", f"{second}  cvae", f"{third}  vae learning_rate=1e+30"):
-        assert part in text
-    assert text.count("test MSE") == 2
-    assert "failed: the loss is not finite" in text
-    assert f"logs/{third}-a1.txt" in text
-    assert "set clip_norm: 1.0" in text
-    assert "the other trials go on" in text
-    assert told[-1] == "after it"
-    assert screen.cursor_shown
-    assert screen.cursor_column == 0
+def training(key: str) -> Row:
+    return row(key, "training", epoch=10, loss=0.1234567, probe=0.9, images_per_s=12345.0,
+               epoch_s=2.0, at=NOW - 1)  # fmt: skip
 
 
-def test_an_error_with_its_traceback(
-    local_sweep: Callable[..., Any],
-    small: Any,
-    make_screen: Callable[..., Any],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def broken(*_: object) -> dict[str, float]:
-        raise ValueError("[bold]no\x1b[2J")
-
-    monkeypatch.setattr("cvae_core.evaluation.probes.part.evaluate", broken)
-    sweep = local_sweep(base={"epochs": 1})
-    screen = make_screen(120)
-    work(sweep, small, screen)
-    text = "\n".join(screen.everything)
-    assert r"vae  evaluation (probe) failed: ValueError: [bold]no\x1b[2J" in text
-    assert ", in broken" in text
-    assert r'raise ValueError("[bold]no\x1b[2J")' in text
-    assert f"whole traceback: {sweep.folder}"[:100] in text
-    assert "cvae-sweep evaluate sweep --only probe" in " ".join(text.split())
-    assert b"\x1b[2J" not in screen.raw
+def moment(*rows: Row, stopping: bool = False) -> Moment:
+    left = {each.key: 59.0 for each in rows if each.state == "training"}
+    return Moment("digits_beta", rows, left, 125.0, NOW, 61.0, stopping)
 
 
-def test_stopping_is_shown(
-    local_sweep: Callable[..., Any], make_screen: Callable[..., Any]
-) -> None:
-    screen = make_screen(80)
-    ledger = local_sweep().open()
-    view = TableView(Console(screen.stream()), Board(ledger, 1, Evaluation()), "small")
-    with view.shown():
-        time.sleep(0.1)
-        assert "Ctrl-C stops" in screen.lines[-1]
-        view.stopping()
-        time.sleep(0.5)
-        assert screen.lines[-1].startswith("stopping after the epochs under way; Ctrl-C again")
+def text(of: Moment, width: int, height: int = 24) -> list[str]:
+    return [line.plain for line in frame(of, width, height)]
 
 
-def test_continuing_and_notes_are_said(
-    local_sweep: Callable[..., Any], small: Any, make_screen: Callable[..., Any]
-) -> None:
-    sweep = local_sweep(base={"epochs": 4})
-    (trial,) = sweep.run(stop_after=1).values()
-    (sweep.folder / trial.checkpoints[0].path).write_bytes(b"torn")
-    screen = make_screen(120)
-    work(sweep, small, screen)
-    told = screen.everything
-    assert f"{trial.key}  vae  continues after epoch 1 (attempt 2)" in told
-    assert sum("checkpoint of epoch 1 was not used" in line for line in told) == 1
+MANY = moment(
+    *(row(f"{n}", "finished", epoch=40, at=0.0) for n in range(30)),
+    row("31", "failed", epoch=3, at=NOW - 500),
+    row("32", "finished", epoch=40, at=NOW - 5),
+    *(training(f"{n}") for n in range(40, 44)),
+    row("44", "evaluating", epoch=40, at=NOW - 1),
+    *(row(f"{n}", "waiting") for n in range(50, 100)),
+)
 
 
-@pytest.mark.parametrize("error", [Interrupted, KeyboardInterrupt, SystemExit, RuntimeError])
-def test_whatever_ends_it_the_terminal_is_left_clean(
-    local_sweep: Callable[..., Any],
-    small: Any,
-    make_screen: Callable[..., Any],
-    error: type[BaseException],
-) -> None:
-    def fail(count: int) -> None:
-        if count == 3:
-            raise error
+@pytest.mark.parametrize("height", [1, 3, 5, 6, 10, 24, 50, 200])
+@pytest.mark.parametrize("width", [10, 20, 40, 59, 60, 80, 120, 200])
+def test_no_frame_is_larger_than_the_terminal(width: int, height: int) -> None:
+    lines = frame(MANY, width, height)
+    assert 1 <= len(lines) <= max(height - 1, 1)
+    assert max(line.cell_len for line in lines) <= width
 
-    screen = make_screen(60)
-    with pytest.raises(error):
-        work(local_sweep(), small, screen, fail)
-    assert screen.everything == ["after it"]
-    assert screen.cursor_shown
+
+def test_columns_by_width() -> None:
+    heads = {width: text(MANY, width)[0].split() for width in (40, 60, 80, 120)}
+    wide = ["trial", "settings", "state", "epoch", "loss", "val", "probe", "images/s", "left"]
+    assert heads[120] == wide
+    assert heads[80] == ["trial", "settings", "state", "epoch", "loss", "left"]
+    assert heads[60] == ["trial", "settings", "state", "epoch"]
+    assert heads[40] == ["trial", "settings", "state", "epoch"]
+    assert any("━━━╌╌╌╌╌╌╌╌╌" in line for line in text(MANY, 130)), "10 of 40 epochs"
+
+
+def test_what_is_shown_of_many_trials() -> None:
+    lines = text(MANY, 120)
+    states = [line.split("latent_dim=16")[1].split()[0] for line in lines[1:-3]]
+    assert states == ["failed", "finished", *["training"] * 4, "evaluating", *["waiting"] * 5]
+    assert lines[-3] == "others: 30 finished, 45 waiting"
+    assert lines[-2] == "digits_beta: 31/87 finished, 1 failed, 1:01 so far, about 2:05 left"
+    assert lines[-1] == "training 4, evaluating 1; Ctrl-C stops, and the same command continues"
+
+
+def test_a_row() -> None:
+    (line,) = [x for x in text(moment(training("7")), 120) if x.startswith("0000000007")]
+    assert line.split() == [
+        *("0000000007", "cvae", "β=1e-07", "λ=0.1", "τ=0.5", "latent_dim=16", "training"),
+        *("10/40", "━━━╌╌╌╌╌╌╌╌╌", "0.12346", "0.900", "12,345", "0:59"),
+    ]
+
+
+def test_trials_under_way_come_before_all_others_where_there_is_little_room() -> None:
+    lines = text(MANY, 80, 9)
+    assert sum("training" in line for line in lines[1:-3]) == 4
+    assert not any("waiting" in line for line in lines[:-3])
+    assert lines[-3].startswith("others: 31 finished, 1 failed, 1 under way, 50 waiting")
+
+
+def test_one_that_ended_long_ago_is_only_counted() -> None:
+    lines = text(moment(row("1", "finished", at=NOW - 60), training("2")), 80)
+    assert not any(line.startswith("0000000001") for line in lines)
+    assert "others: 1 finished" in lines
+
+
+def test_stopped_trials_are_no_failures_and_are_counted_apart() -> None:
+    rows = [
+        row("1", "stopped", epoch=5, at=NOW - 5),
+        row("2", "stopped", epoch=5, at=NOW - 500),
+        row("3", "failed", epoch=5, at=NOW - 5),
+        training("4"),
+    ]
+    lines = text(moment(*rows), 120)
+    assert [line.split()[6] for line in lines[1:4]] == ["failed", "stopped", "training"]
+    assert lines[-3] == "others: 1 stopped early"
+    assert lines[-2].startswith("digits_beta: 0/4 finished, 2 stopped early, 1 failed, ")
+
+
+def test_how_to_stop_is_said_at_every_width() -> None:
+    for width in (40, 60, 80, 120):
+        last = text(moment(training("1"), stopping=True), width)[-1]
+        assert last.startswith("stopping")
+        assert last.endswith("Ctrl-C again ends at once")
+        assert "Ctrl-C stops" in text(moment(training("1")), width)[-1]
+
+
+def test_settings_are_cut_only_where_nothing_else_can_go() -> None:
+    for width in (100, 120):
+        assert "latent_dim=16 " in text(moment(training("7")), width)[1]
+    assert "… training" in text(moment(training("7")), 40)[1]

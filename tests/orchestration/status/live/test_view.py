@@ -12,8 +12,8 @@ from orchestration.engine.jobs import SharedMapJob
 from orchestration.engine.reports import AbsentReport, EvaluationReport
 from orchestration.ledger.documents import Failure
 from orchestration.status.live.board import Board
-from orchestration.status.live.lines import PlainView
-from orchestration.status.live.table import TableView
+from orchestration.status.live.plain_view import PlainView
+from orchestration.status.live.table_view import TableView
 from orchestration.status.live.view import View
 from orchestration.terminal.console import Console
 

@@ -10,9 +10,9 @@ import pytest
 
 from orchestration.engine.in_process import InProcessEngine
 from orchestration.engine.worker import Worker
-from orchestration.status.live import lines as progress
+from orchestration.status.live import plain_view as progress
 from orchestration.status.live.board import Board
-from orchestration.status.live.lines import PlainView
+from orchestration.status.live.plain_view import PlainView
 from orchestration.terminal.console import Console
 from orchestration.words import duration
 
