@@ -19,6 +19,7 @@ from cvae_core.errors import AbsentError, NonFiniteLossError
 from cvae_core.losses import Terms
 from cvae_core.models import VAE, build_model
 from cvae_core.streams import TRAINING, VALIDATION, Streams
+from cvae_core.training.adam import Adam
 from cvae_core.training.checkpoint import Checkpoint
 from cvae_core.training.clip import clip_grad_norm
 from cvae_core.training.selection import Selection
@@ -124,7 +125,7 @@ class Training:
         )
         self.model = build_model(config, data.image_shape).to(self._device)
         self._parameters = list(self.model.parameters())
-        self._optimizer = torch.optim.Adam(
+        self._optimizer = Adam(
             self._parameters, lr=config.learning_rate, fused=self._device.type in ("cpu", "cuda")
         )
         self._columns = COLUMNS if config.model == "cvae" else COLUMNS[:-1]

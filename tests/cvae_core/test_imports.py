@@ -62,6 +62,7 @@ train, test = (
 )
 data = Dataset("digits", train, test, digits.classes)
 result = fit(config, data, probe_every=1)
+assert "torch._dynamo" not in sys.modules, "it takes as long as torch"
 metrics = dict(result.history[0]["metrics"])
 weights = result.checkpoint.selected_weights
 subject = Subject(config, data, weights, epochs=result.history, cache=Path(sys.argv[1]))
