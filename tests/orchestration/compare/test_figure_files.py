@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from orchestration import store
-from orchestration.compare import figures
+from orchestration.compare import figure_style
 from orchestration.compare.comparison import comparison_view
 from orchestration.compare.figure_files import note_search
 from orchestration.compare.searches import search_comparison
@@ -96,7 +96,7 @@ def test_a_failure_to_draw_is_noted_and_can_be_tried_again(
     note_search(made.ledger)
     made.trial(made.ledger.planned_studies()[0], 0.9)
     with monkeypatch.context() as patch:
-        patch.setattr(figures, "new_figure", lambda *_: 1 / 0)
+        patch.setattr(figure_style, "new_figure", lambda *_: 1 / 0)
         note_search(made.ledger)
     ledger = made.read()
     noted = ledger.sweep.evaluations["search"]
