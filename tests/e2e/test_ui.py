@@ -30,7 +30,7 @@ from orchestration.tracking.addresses import check_can_listen
 from orchestration.tracking.config import MlflowConfig
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Browser, Page
 
 COMMAND = Path(sys.executable).with_name("cvae-sweep")
 CHROMIUM = Path("/usr/bin/chromium")
@@ -194,18 +194,24 @@ def test_a_taken_port(served: tuple[Ui, int, str], start: Callable[..., Ui], fol
         probe.bind(("127.0.0.1", int(offered[1])))
 
 
-@pytest.fixture
-def page(served: tuple[Ui, int, str]) -> Iterator[Page]:
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
     if not CHROMIUM.exists():
         pytest.skip(f"needs Debian's chromium as {CHROMIUM}: apt-get install chromium")
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        page = browser.new_page(viewport={"width": 1400, "height": 900})
-        page.add_init_script(SETTINGS)
-        yield page
+        yield browser
         browser.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    context = browser.new_context(viewport={"width": 1400, "height": 900})
+    context.add_init_script(SETTINGS)
+    yield context.new_page()
+    context.close()
 
 
 def test_the_printed_page_shows_the_runs(served: tuple[Ui, int, str], page: Page) -> None:

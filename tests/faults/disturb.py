@@ -19,7 +19,7 @@ from .plan import Kill, plan_of
 from .record import SHOWN, differences, record
 
 PATIENCE_S = 240.0
-"""So long for the next moment that counts, or for the end: Ray takes a minute to miss its GCS."""
+"""So long for the next moment that counts, or for the end, also where Ray has to miss its GCS."""
 WRITE_S = 1.0
 """So long for a write of the victim to be seen open; after that any moment of training will do."""
 RESTARTS = 3

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -18,6 +19,8 @@ from orchestration.errors import UserError
 from .kinds import Kind
 
 COMMAND = Path(sys.executable).with_name("cvae-sweep")
+MISSED_S = "20"
+"""Seconds that Ray's processes wait for a GCS that was killed; of itself it waits a minute."""
 GONE_S = 10.0
 """What a command leaves has so long to go by itself."""
 
@@ -41,6 +44,8 @@ class Place:
         self._kind = kind
         self._cache = cache
         self._seen: set[psutil.Process] = set()
+        self._pids: set[int] = set()
+        """Of every driver and of every process that was seen below one."""
         self._shared_memory = _shared_memory()
         self.started = 0
         self.driver: subprocess.Popen[bytes] | None = None
@@ -71,6 +76,7 @@ class Place:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+        self._pids.add(self.driver.pid)
         return self.driver
 
     def status(self) -> dict[str, Any]:
@@ -104,6 +110,7 @@ class Place:
         except psutil.Error:
             return []
         self._seen.update(found)
+        self._pids.update(process.pid for process in found)
         return found
 
     def left(self) -> list[str]:
@@ -118,11 +125,17 @@ class Place:
         record = self.sweep / "processes.json"
         return [
             *(f"process {_described(process)}" for process in self._living()),
-            *(f"/dev/shm/{name}" for name in sorted(_shared_memory() - self._shared_memory)),
+            *(f"/dev/shm/{name}" for name in self._new_shared_memory()),
             *(f"temporary: {path.name}" for path in self.temporary.iterdir()),
             *(f"unfinished write {part}" for part in parts),
             *(["processes.json"] if record.exists() else []),
         ]
+
+    def _new_shared_memory(self) -> list[str]:
+        """What is new there, but for what joblib says is of a process that is none of ours."""
+        new = sorted(_shared_memory() - self._shared_memory)
+        owners = {name: re.match(r"joblib_memmapping_folder_(\d+)_", name) for name in new}
+        return [n for n, owner in owners.items() if not owner or int(owner[1]) in self._pids]
 
     def end(self) -> None:
         """End all that was started here."""
@@ -148,7 +161,11 @@ class Place:
 
     def _environment(self) -> dict[str, str]:
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("MLFLOW", "RAY", "CVAE"))}
-        return kept | {"TMPDIR": str(self.temporary), "CVAE_SWEEP_CACHE": str(self._cache)}
+        return kept | {
+            "TMPDIR": str(self.temporary),
+            "CVAE_SWEEP_CACHE": str(self._cache),
+            "RAY_gcs_rpc_server_reconnect_timeout_s": MISSED_S,
+        }
 
 
 def _lives(process: psutil.Process) -> bool:

@@ -12,6 +12,7 @@ import pytest
 from .disturb import Hit, Outcome
 from .kinds import KINDS, kind_of
 from .moment import open_writes, what_is_written, written_by_worker
+from .place import Place
 from .plan import LAST_SHARE, plan_of
 from .record import differences
 from .report import say_outcome, say_summary
@@ -78,6 +79,17 @@ def test_open_writes_are_told_apart(tmp_path: Path) -> None:
         )
         for part in found
     } == names
+
+
+def test_shared_memory_of_other_programs_is_not_left_by_a_sweep(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = Place(tmp_path, KINDS[0], tmp_path / "cache")
+    before = place._shared_memory
+    place._pids.add(11)
+    new = ["joblib_memmapping_folder_11_a", "joblib_memmapping_folder_12_b", "plasma"]
+    monkeypatch.setattr("tests.faults.place._shared_memory", lambda: before | set(new))
+    assert place._new_shared_memory() == [new[0], new[2]]
 
 
 def test_the_summary_counts_what_was_survived(capsys: pytest.CaptureFixture[str]) -> None:
