@@ -1,15 +1,20 @@
-"""What torchvision knows of the files of its data sets."""
+"""The files of a data set that can be fetched, and what is unpacked from them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 
 @dataclass(frozen=True)
 class Member:
-    """A file that is unpacked from an archive; its path is below the archive's folder."""
+    """A file that is unpacked from an archive.
+
+    Attributes:
+        path: below the archive's folder.
+        md5: hexadecimal; None where it is not published: the archive is then this one file with
+            gzip, and the file in MNIST's format.
+    """
 
     path: str
     md5: str | None
@@ -35,32 +40,3 @@ class Archive:
         """The files that are read in the end."""
         packed = root / self.path
         return [packed.parent / member.path for member in self.members] or [packed]
-
-
-def idx_archives(source: Any) -> list[Archive]:
-    """The four files of a data set in MNIST's format; the unpacked ones have no MD5."""
-    folder = f"{source.__name__}/raw"
-    return [
-        Archive(
-            f"{folder}/{name}",
-            md5,
-            tuple(mirror + name for mirror in source.mirrors),
-            (Member(name.removesuffix(".gz"), None),),
-        )
-        for name, md5 in source.resources
-    ]
-
-
-def cifar_archives(source: Any) -> list[Archive]:
-    """CIFAR's archive."""
-    files = [*source.train_list, *source.test_list, (source.meta["filename"], source.meta["md5"])]
-    members = tuple(Member(f"{source.base_folder}/{name}", md5) for name, md5 in files)
-    return [Archive(source.filename, source.tgz_md5, (source.url,), members)]
-
-
-def svhn_archives(source: Any) -> list[Archive]:
-    """SVHN's training and test file, which are read as they are."""
-    return [
-        Archive(name, md5, (url,))
-        for url, name, md5 in (source.split_list[split] for split in ("train", "test"))
-    ]

@@ -11,12 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvae_core.data.dataset import Dataset, Images
-from cvae_core.data.sources.archives import (
-    Archive,
-    cifar_archives,
-    idx_archives,
-    svhn_archives,
-)
+from cvae_core.data.sources.archives import Archive, Member
 from cvae_core.data.sources.download import fetch_missing
 from cvae_core.data.sources.integrity import refuse_wrong_files
 from cvae_core.data.sources.problems import last_line
@@ -24,6 +19,20 @@ from cvae_core.data.sources.progress import OnProgress
 from cvae_core.errors import DataError
 
 DIGITS = tuple(str(digit) for digit in range(10))
+
+
+def _idx_archives(source: Any) -> list[Archive]:
+    """The four files of a data set in MNIST's format; the unpacked ones have no MD5."""
+    folder = f"{source.__name__}/raw"
+    return [
+        Archive(
+            f"{folder}/{name}",
+            md5,
+            tuple(mirror + name for mirror in source.mirrors),
+            (Member(name.removesuffix(".gz"), None),),
+        )
+        for name, md5 in source.resources
+    ]
 
 
 def _read_idx(source: Any, root: Path, train: bool) -> tuple[Any, Any]:
@@ -36,9 +45,24 @@ def _read_idx(source: Any, root: Path, train: bool) -> tuple[Any, Any]:
     return images[:, None], idx.read_label_file(f"{start}-labels-idx1-ubyte").numpy()
 
 
+def _cifar_archives(source: Any) -> list[Archive]:
+    """CIFAR's archive."""
+    files = [*source.train_list, *source.test_list, (source.meta["filename"], source.meta["md5"])]
+    members = tuple(Member(f"{source.base_folder}/{name}", md5) for name, md5 in files)
+    return [Archive(source.filename, source.tgz_md5, (source.url,), members)]
+
+
 def _read_cifar(source: Any, root: Path, train: bool) -> tuple[Any, Any]:
     split = source(str(root), train=train)
     return split.data.transpose(0, 3, 1, 2), split.targets
+
+
+def _svhn_archives(source: Any) -> list[Archive]:
+    """SVHN's training and test file, which are read as they are."""
+    return [
+        Archive(name, md5, (url,))
+        for url, name, md5 in (source.split_list[split] for split in ("train", "test"))
+    ]
 
 
 def _read_svhn(source: Any, root: Path, train: bool) -> tuple[Any, Any]:
@@ -68,11 +92,11 @@ class VisionSet:
 
 
 VISION_SETS = {
-    "mnist": VisionSet("MNIST", "MNIST/raw", idx_archives, _read_idx, DIGITS, (70_000, 1, 28, 28)),
+    "mnist": VisionSet("MNIST", "MNIST/raw", _idx_archives, _read_idx, DIGITS, (70_000, 1, 28, 28)),
     "fashion_mnist": VisionSet(
         "FashionMNIST",
         "FashionMNIST/raw",
-        idx_archives,
+        _idx_archives,
         _read_idx,
         (
             *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),
@@ -83,7 +107,7 @@ VISION_SETS = {
     "kmnist": VisionSet(
         "KMNIST",
         "KMNIST/raw",
-        idx_archives,
+        _idx_archives,
         _read_idx,
         ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"),
         (70_000, 1, 28, 28),
@@ -91,7 +115,7 @@ VISION_SETS = {
     "cifar10": VisionSet(
         "CIFAR10",
         "cifar-10-batches-py",
-        cifar_archives,
+        _cifar_archives,
         _read_cifar,
         (
             *("airplane", "automobile", "bird", "cat", "deer"),
@@ -99,7 +123,7 @@ VISION_SETS = {
         ),
         (60_000, 3, 32, 32),
     ),
-    "svhn": VisionSet("SVHN", "", svhn_archives, _read_svhn, DIGITS, (99_289, 3, 32, 32)),
+    "svhn": VisionSet("SVHN", "", _svhn_archives, _read_svhn, DIGITS, (99_289, 3, 32, 32)),
 }
 
 
