@@ -17,8 +17,3 @@ def storage_flags(storage: Path) -> list[str]:
     """What a command line needs to find a folder of all sweeps; empty where it is the usual one."""
     usual = storage.resolve() == storage_folder().resolve()
     return [] if usual else ["--storage", str(storage)]
-
-
-def sweep_names(storage: Path) -> list[str]:
-    """Names of the sweeps in a storage folder."""
-    return sorted(path.parent.name for path in storage.glob("*/sweep.json"))

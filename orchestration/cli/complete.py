@@ -9,8 +9,9 @@ from pathlib import Path
 import click
 from click.shell_completion import CompletionItem
 
+from orchestration.ledger.paths import sweep_names
 from orchestration.spec.packaged import packaged_files
-from orchestration.storage import storage_folder, sweep_names
+from orchestration.storage import storage_folder
 
 
 def complete_sweep_name(

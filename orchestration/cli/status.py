@@ -10,7 +10,8 @@ import click
 from orchestration.cli.options import json_option, storage_option, sweep_name_argument
 from orchestration.commands import EXAMPLE, command_line
 from orchestration.errors import UserError
-from orchestration.storage import storage_folder, sweep_names
+from orchestration.ledger.paths import sweep_names
+from orchestration.storage import storage_folder
 
 
 @click.command(name="status")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from orchestration.commands import sweep_command
 from orchestration.doctor.finding import Finding, ok, warning
 from orchestration.doctor.subject import Wanted
+from orchestration.ledger.paths import sweep_names
 from orchestration.ledger.processes import left_behind
-from orchestration.storage import sweep_names
 
 
 def check_leftovers(wanted: Wanted) -> list[Finding]:

@@ -10,8 +10,7 @@ from orchestration.errors import UserError
 from orchestration.ledger.documents import Sweep, checked
 from orchestration.ledger.ledger import Ledger
 from orchestration.ledger.lock import holder
-from orchestration.ledger.paths import SWEEP, TRIALS
-from orchestration.storage import sweep_names
+from orchestration.ledger.paths import SWEEP, TRIALS, sweep_names
 
 
 def read_sweep(folder: Path) -> Sweep:

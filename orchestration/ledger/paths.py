@@ -35,6 +35,11 @@ ERROR_LOG = f"{LOGS}/error.txt"
 """The traceback of an error of cvae-sweep itself."""
 
 
+def sweep_names(storage: Path) -> list[str]:
+    """Names of the sweeps in a storage folder."""
+    return sorted(path.parent.name for path in storage.glob(f"*/{SWEEP}"))
+
+
 def trial_path(key: str) -> str:
     """Place of a trial's document."""
     return f"{TRIALS}/{key}.json"

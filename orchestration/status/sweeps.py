@@ -16,11 +16,10 @@ from orchestration import store
 from orchestration.errors import UserError
 from orchestration.ledger.folders import last_change, read_sweep
 from orchestration.ledger.ledger import planned_keys, read_studies
-from orchestration.ledger.paths import trial_path
+from orchestration.ledger.paths import sweep_names, trial_path
 from orchestration.ledger.processes import driver_alive
 from orchestration.status.state import state_of
 from orchestration.status.status import STATES
-from orchestration.storage import sweep_names
 from orchestration.study.progress import to_come
 
 # Validation figures first: a best trial is not to be chosen by its test figures.

@@ -9,8 +9,8 @@ from orchestration.commands import command_line
 from orchestration.errors import UserError
 from orchestration.ledger.documents import Sweep
 from orchestration.ledger.folders import last_change, read_sweep
+from orchestration.ledger.paths import sweep_names
 from orchestration.redact import without_credentials
-from orchestration.storage import sweep_names
 from orchestration.tracking.addresses import base_url
 from orchestration.tracking.config import MlflowConfig, is_server, load_mlflow_config, resolved_uri
 

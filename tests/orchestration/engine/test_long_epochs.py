@@ -15,6 +15,7 @@ from orchestration.engine.listener import Listener
 from orchestration.engine.reports import EpochReport, ProgressReport
 from orchestration.engine.worker import Worker
 from orchestration.ledger.documents import Trial
+from orchestration.status.live import plain_view
 from orchestration.status.live.board import Board, Row
 from orchestration.status.live.plain_view import PlainView
 from orchestration.terminal.console import Console
@@ -101,7 +102,7 @@ def test_plain_lines_are_few(
     local_sweep: LocalSweep, small: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def lines(long_epoch_s: float) -> list[str]:
-        monkeypatch.setattr(lines, "LONG_EPOCH_S", long_epoch_s)
+        monkeypatch.setattr(plain_view, "LONG_EPOCH_S", long_epoch_s)
         sweep = local_sweep(str(long_epoch_s), base={"epochs": 1})
         ledger = sweep.open()
         queue = sweep.queue(ledger)

@@ -14,9 +14,10 @@ import orchestration
 from orchestration.cli.main import cli
 from orchestration.errors import UserError
 from orchestration.ledger.ledger import Ledger
+from orchestration.ledger.paths import sweep_names
 from orchestration.ledger.processes import ProcessRecord
 from orchestration.status.status import load_sweep
-from orchestration.storage import storage_folder, sweep_names
+from orchestration.storage import storage_folder
 
 SWEEP = {"name", "state", "tracking_uri", "experiment", "parent_run_id", "counts", "trials"}
 TRIAL = {
