@@ -384,7 +384,7 @@ def test_an_objective_that_compares_nothing(
     ("rest", "path", "expected"),
     [
         ("trials: 0", "search.trials", "greater than or equal to 1"),
-        ("sampler: nsgaii", "search.sampler", "'tpe' or 'random'"),
+        ("sampler: nsgaii", "search.sampler", "must be 'tpe'"),
         ("smapler: tpe", "search.smapler", 'did you mean "sampler"'),
         ("sampler: random\n  startup: 3", "search.startup", "means nothing to random"),
         ("objectives: []", "search.objectives", "at least one metric"),

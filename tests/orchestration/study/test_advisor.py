@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import optuna
 import pytest
@@ -22,8 +22,10 @@ from optuna.distributions import (
 from optuna.trial import TrialState
 
 from orchestration.spec.dimensions import Dimension
+from orchestration.spec.search import Sampler
 from orchestration.study.advisor import (
     MIN_IMPORTANCE_TRIALS,
+    MODELS,
     Advisor,
     Direction,
     _seed,
@@ -40,6 +42,7 @@ LAMBDA = Dimension("lambda", "float", 1e-3, 10.0, log=True, when={"model": ("cva
 TAU = Dimension("tau", "float", 0.05, 1.0, when={"model": ("cvae",)})
 PLAIN = (BETA,)
 CONDITIONAL = (CHANNELS, LATENT, BETA, MODEL, LAMBDA, TAU)
+SAMPLERS: tuple[str, ...] = get_args(Sampler)
 SPACES = {"plain": PLAIN, "conditional": CONDITIONAL}
 DIRECTIONS: dict[int, tuple[Direction, ...]] = {1: ("maximize",), 2: ("minimize", "maximize")}
 
@@ -105,9 +108,13 @@ def refill(found: Advisor, text: str) -> Advisor:
     return found
 
 
+def test_every_sampler_of_sweep_files_is_a_model_but_random() -> None:
+    assert sorted(SAMPLERS) == sorted([*MODELS, "random"])
+
+
 @pytest.mark.parametrize("objectives", [1, 2])
 @pytest.mark.parametrize("space", SPACES)
-@pytest.mark.parametrize("sampler", ["tpe", "random"])
+@pytest.mark.parametrize("sampler", SAMPLERS)
 def test_a_refilled_study_asks_what_the_live_one_asked(
     space: str, objectives: int, sampler: str
 ) -> None:
@@ -233,7 +240,7 @@ def test_the_model_finds_better_ones_than_chance() -> None:
 TAU_ALWAYS = Dimension("tau", "float", 0.05, 1.0)
 
 
-@pytest.mark.parametrize("sampler", ["tpe", "random"])
+@pytest.mark.parametrize("sampler", SAMPLERS)
 def test_two_families_begin_with_the_same_values_in_what_they_share(sampler: str) -> None:
     width = Dimension("width", "float", 0.0, 1.0)
     vae = advisor((BETA, width), fixed={"model": "vae"}, sampler=sampler)
