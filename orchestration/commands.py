@@ -14,14 +14,20 @@ EXAMPLE = "sweeps/digits_beta.yaml"
 """A sweep that comes with the package and needs nothing."""
 
 
-def program(name: str) -> str:
-    """The name where the PATH leads to this environment's program, else its path."""
+def program(name: str, *, from_here: bool = True) -> str:
+    """The name where the PATH leads to this environment's program, else its path.
+
+    Args:
+        name: of the program.
+        from_here: whether the path may be relative to the working directory.
+    """
     own = Path(sys.executable).with_name(name)
     found = shutil.which(name)
     if not own.exists() or (found is not None and Path(found).resolve() == own.resolve()):
         return name
     here = Path.cwd()
-    return str(own.relative_to(here)) if own.is_relative_to(here) else str(own)
+    relative = from_here and own.is_relative_to(here)
+    return str(own.relative_to(here)) if relative else str(own)
 
 
 def command_line(*arguments: str, storage: Path | None = None) -> str:
@@ -46,6 +52,11 @@ def sweep_command(command: str, folder: Path, *arguments: str) -> str:
     return command_line(command, folder.name, *arguments, storage=folder.parent)
 
 
-def own_command() -> str:
-    """The command line of this process as a person would type it again, but without passwords."""
-    return command_line(*(without_credentials(a) if "://" in a else a for a in sys.argv[1:]))
+def own_command(*, from_here: bool = True) -> str:
+    """The command line of this process as a person would type it again, but without passwords.
+
+    Args:
+        from_here: in this working directory; else it is shown to somebody who may be elsewhere.
+    """
+    arguments = (without_credentials(a) if "://" in a else a for a in sys.argv[1:])
+    return shlex.join([program("cvae-sweep", from_here=from_here), *arguments])

@@ -8,6 +8,9 @@ from torch import Tensor
 from cvae_core.errors import DataError
 from cvae_core.streams import stream
 
+VALIDATION_FIT = 10_000
+"""Training images that classifiers are fitted on where validation is what they are scored on."""
+
 
 def split_indices(count: int, validation_fraction: float, split_seed: int) -> tuple[Tensor, Tensor]:
     """Random split into training and validation.
@@ -30,7 +33,3 @@ def split_indices(count: int, validation_fraction: float, split_seed: int) -> tu
         )
     order = torch.randperm(count, generator=stream(split_seed, "split"))
     return order[held_out:], order[:held_out]
-
-
-VALIDATION_FIT = 10_000
-"""Training images that classifiers are fitted on where validation is what they are scored on."""

@@ -15,7 +15,7 @@ from orchestration.cli.options import (
     tracking_uri_option,
 )
 from orchestration.doctor.report import document, examine
-from orchestration.doctor.subject import Wanted
+from orchestration.doctor.subject import Subject
 from orchestration.doctor.view import findings_table, summary
 from orchestration.errors import UserError
 from orchestration.spec.packaged import find_sweep_file
@@ -47,14 +47,14 @@ def command(  # a parameter for each option
     """
     if file is None and overrides:
         raise UserError("--set changes a sweep file; name the file as well")
-    wanted = Wanted(
+    subject = Subject(
         storage=storage_folder(storage),
         data_root=data_root,
         tracking_uri=tracking_uri,
         max_concurrent=max_concurrent,
         spec=None if file is None else load_spec(find_sweep_file(file), overrides),
     )
-    findings = examine(wanted)
+    findings = examine(subject)
     report = document(findings)
     if as_json:
         click.echo(json.dumps(report, indent=2, ensure_ascii=False))

@@ -10,7 +10,7 @@ from rich.filesize import decimal
 from cvae_core.config import TrialConfig
 from orchestration.doctor.datafiles import image_shape
 from orchestration.doctor.finding import Finding, ok, warning
-from orchestration.doctor.subject import Wanted
+from orchestration.doctor.subject import Subject
 from orchestration.engine.retention import GB, rounded_up
 from orchestration.ledger.checkpoints import (
     LAST_AND_BEST,
@@ -27,34 +27,34 @@ from orchestration.study.cells import StudyPlan
 IMAGES = 4
 
 
-def checkpoints_bytes(wanted: Wanted) -> int:
+def checkpoints_bytes(subject: Subject) -> int:
     """Bytes that the sweep's checkpoints still need, at most: early stopping needs less.
 
     Trials that have ended are left out. What a study has not asked for yet is taken to be as large
     as it can get.
     """
-    if wanted.spec is None:
+    if subject.spec is None:
         return 0
-    checkpoints = wanted.spec.checkpoints
-    ledger = Ledger.open_or_empty(wanted.storage / wanted.spec.name)
-    coming = _coming(wanted, wanted.spec, ledger)
+    checkpoints = subject.spec.checkpoints
+    ledger = Ledger.open_or_empty(subject.storage / subject.spec.name)
+    coming = _coming(subject, subject.spec, ledger)
     total = sum(size * number for size, number in coming)
     if checkpoints.max_gb is not None:
         free = int(checkpoints.max_gb * GB) - total_bytes(ledger.trials)
         total = min(total, max(_least(coming), free))
     # A new one is written before the one that it replaces is removed.
-    return total + max((size for size, _ in coming), default=0) * wanted.slots
+    return total + max((size for size, _ in coming), default=0) * subject.slots
 
 
-def check_budget(wanted: Wanted) -> list[Finding]:
+def check_budget(subject: Subject) -> list[Finding]:
     """Whether the last and the best checkpoints of a sweep fit its disk budget; [] without one."""
-    if wanted.spec is None or wanted.spec.checkpoints.max_gb is None:
+    if subject.spec is None or subject.spec.checkpoints.max_gb is None:
         return []
-    allowed = int(wanted.spec.checkpoints.max_gb * GB)
-    ledger = Ledger.open_or_empty(wanted.storage / wanted.spec.name)
+    allowed = int(subject.spec.checkpoints.max_gb * GB)
+    ledger = Ledger.open_or_empty(subject.storage / subject.spec.name)
     ended = [trial for trial in ledger.trials.values() if trial.is_trained]
     sizes = [sorted(ref.bytes for ref in trial.checkpoints)[-LAST_AND_BEST:] for trial in ended]
-    least = _least(_coming(wanted, wanted.spec, ledger)) + sum(map(sum, sizes))
+    least = _least(_coming(subject, subject.spec, ledger)) + sum(map(sum, sizes))
     found = f"the last and the best of each trial take {decimal(least)} of {decimal(allowed)}"
     if least <= allowed:
         return [ok("checkpoints", found)]
@@ -64,13 +64,13 @@ def check_budget(wanted: Wanted) -> list[Finding]:
     return [warning("checkpoints", found, advice)]
 
 
-def _coming(wanted: Wanted, spec: SweepSpec, ledger: Ledger) -> list[tuple[int, int]]:
+def _coming(subject: Subject, spec: SweepSpec, ledger: Ledger) -> list[tuple[int, int]]:
     """Of each trial that has not ended: bytes of a checkpoint, and how many are kept."""
-    if wanted.plan is None:
+    if subject.plan is None:
         return []
     ended = _ended(ledger)
     sizes = _Sizes()
-    expected = expected_trials(wanted.plan, ledger, sizes.largest)
+    expected = expected_trials(subject.plan, ledger, sizes.largest)
     return [
         (sizes.of(config), number_kept(config.epochs, spec.checkpoints))
         for key, config in expected.items()

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 
 from cvae_core.config import DataConfig
 from cvae_core.data.sources import Inspection, inspect_dataset
 from orchestration.caches import default_data_root
+from orchestration.commands import command_line
 from orchestration.doctor.datafiles import data_names
 from orchestration.doctor.finding import Finding, ok, problem, warning
-from orchestration.doctor.subject import Wanted
+from orchestration.doctor.subject import Subject
 from orchestration.plan.datasets import root_of
 
 
-def check_data(wanted: Wanted) -> list[Finding]:
+def check_data(subject: Subject) -> list[Finding]:
     """Those that the sweep uses, without a sweep all that have a name."""
-    configs = wanted.data or [DataConfig(name=name) for name in data_names()]  # type: ignore[arg-type]
+    configs = subject.data or [DataConfig(name=name) for name in data_names()]  # type: ignore[arg-type]
     looks = [
-        (config, inspect_dataset(config, root_of(config, wanted.data_root))) for config in configs
+        (config, inspect_dataset(config, root_of(config, subject.data_root))) for config in configs
     ]
     findings = [
-        _present(config, seen, wanted.data_root)
+        _present(config, seen, subject.data_root)
         for config, seen in looks
         if seen.state != "missing"
     ]
@@ -34,7 +34,7 @@ def check_data(wanted: Wanted) -> list[Finding]:
         config.name for config, seen in looks if seen.state == "missing" and config.name != "folder"
     ]
     if absent:
-        findings.append(_to_be_downloaded(absent, wanted.data_root))
+        findings.append(_to_be_downloaded(absent, subject.data_root))
     return findings
 
 
@@ -44,13 +44,13 @@ def _present(config: DataConfig, seen: Inspection, root: Path | None) -> Finding
         place = "comes with scikit-learn" if seen.place is None else str(seen.place)
         return ok(name, place + (f" ({seen.detail})" if seen.detail else ""))
     if config.name == "folder":
-        advice = "`cvae-sweep data folder --path PATH` names every file that cannot be used."
+        check = command_line("data", "folder", "--path", "PATH")
+        advice = f"`{check}` names every file that cannot be used."
         return problem(name, seen.detail, advice)
     return problem(
         name,
         seen.detail,
-        "Delete what is not whole, and fetch it again with "
-        f"`cvae-sweep data {config.name}{_root_option(root)}`.",
+        f"Delete what is not whole, and fetch it again with `{_fetch(config.name, root)}`.",
     )
 
 
@@ -67,10 +67,9 @@ def _to_be_downloaded(names: list[str], root: Path | None) -> Finding:
     return warning(
         f"data {', '.join(names)}",
         f"not in {root or default_data_root()}, or not all of it",
-        "A sweep downloads what it needs when it starts; "
-        f"`cvae-sweep data {names[0]}{_root_option(root)}` does it now.",
+        f"A sweep downloads what it needs when it starts; `{_fetch(names[0], root)}` does it now.",
     )
 
 
-def _root_option(root: Path | None) -> str:
-    return "" if root is None else f" --data-root {shlex.quote(str(root))}"
+def _fetch(name: str, root: Path | None) -> str:
+    return command_line("data", name, *([] if root is None else ["--data-root", str(root)]))

@@ -10,7 +10,7 @@ from filelock import FileLock, Timeout
 
 from orchestration import store
 from orchestration.doctor.finding import Finding, ok, problem, reason, warning
-from orchestration.doctor.subject import Wanted, nearest_existing
+from orchestration.doctor.subject import Subject, nearest_existing
 from orchestration.errors import StorageError
 from orchestration.ledger.paths import LOCK
 
@@ -19,9 +19,9 @@ ANOTHER = "Choose another place with --storage."
 NETWORK = ("nfs", "cifs", "smb", "afs", "ceph", "lustre", "gluster", "9p", "fuse.sshfs", "beegfs")
 
 
-def check_storage(wanted: Wanted) -> list[Finding]:
+def check_storage(subject: Subject) -> list[Finding]:
     """Try it in the storage folder or, where that is not there yet, in the one above it."""
-    storage = wanted.storage.absolute()
+    storage = subject.storage.absolute()
     place = nearest_existing(storage)
     where = f"{storage}" if place == storage else f"{place} (where {storage} will be made)"
     if not place.is_dir():

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from orchestration.commands import sweep_command
 from orchestration.doctor.finding import Finding, ok, warning
-from orchestration.doctor.subject import Wanted
+from orchestration.doctor.subject import Subject
 from orchestration.ledger.paths import sweep_names
 from orchestration.ledger.processes import left_behind
 
 
-def check_leftovers(wanted: Wanted) -> list[Finding]:
+def check_leftovers(subject: Subject) -> list[Finding]:
     """Every sweep in the storage folder whose driver is gone and whose processes are not."""
     findings = []
-    for name in sweep_names(wanted.storage):
-        folder = wanted.storage / name
+    for name in sweep_names(subject.storage):
+        folder = subject.storage / name
         processes, temporary = left_behind(folder)
         left = [f"processes {', '.join(str(p.pid) for p in processes)}"] if processes else []
         left += [f"folder {temporary}"] if temporary else []

@@ -13,7 +13,7 @@ from rich.filesize import decimal
 
 from orchestration.doctor.datafiles import data_bytes
 from orchestration.doctor.finding import Finding, ok, problem, warning
-from orchestration.doctor.subject import Wanted
+from orchestration.doctor.subject import Subject
 from orchestration.engine.object_store import object_store_bytes
 
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - where Linux has it
@@ -24,11 +24,11 @@ RAY_REFUSES_ABOVE = 10**10
 """Beyond this size Ray does not make do with the temporary folder."""
 
 
-def check_shared_memory(wanted: Wanted, folder: Path = SHARED_MEMORY) -> list[Finding]:
+def check_shared_memory(subject: Subject, folder: Path = SHARED_MEMORY) -> list[Finding]:
     """Free shared memory against the size of Ray's object store."""
     if sys.platform != "linux":
         return [ok("shared memory", "not used by Ray on this system")]
-    need = object_store_bytes(_data_bytes(wanted))
+    need = object_store_bytes(_data_bytes(subject))
     advice = (
         f"Ray would use the temporary folder, which is slower; empty {folder}, or in a container "
         f"give more with `docker run --shm-size={math.ceil(need * 1.2 / 2**30)}g …`."
@@ -44,14 +44,14 @@ def check_shared_memory(wanted: Wanted, folder: Path = SHARED_MEMORY) -> list[Fi
     return [judge("shared memory", found, advice)]
 
 
-def check_memory(wanted: Wanted) -> list[Finding]:
+def check_memory(subject: Subject) -> list[Finding]:
     """Available memory against what the trials that run at once need."""
     memory = psutil.virtual_memory()
     limits = list(memory_limits())
     total = min([memory.total, *(limit for limit, _ in limits)])
     available = min([memory.available, *(limit - used for limit, used in limits)])
-    slots = max(1, wanted.slots)
-    images = _data_bytes(wanted)
+    slots = max(1, subject.slots)
+    images = _data_bytes(subject)
     # The driver holds the images as well as the object store.
     need = DRIVER_BYTES + slots * WORKER_BYTES + images + object_store_bytes(images)
     found = (
@@ -103,5 +103,5 @@ def _limit(folder: Path, limit: str, used: str, cached: str) -> Iterator[tuple[i
     yield most, max(0, use - int(stat.get(cached, 0)))
 
 
-def _data_bytes(wanted: Wanted) -> int:
-    return sum(data_bytes(config, wanted.data_root) for config in wanted.data)
+def _data_bytes(subject: Subject) -> int:
+    return sum(data_bytes(config, subject.data_root) for config in subject.data)

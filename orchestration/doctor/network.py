@@ -9,7 +9,7 @@ import tempfile
 import psutil
 
 from orchestration.doctor.finding import Finding, ok, problem, reason, warning
-from orchestration.doctor.subject import Wanted
+from orchestration.doctor.subject import Subject
 from orchestration.errors import UserError
 from orchestration.ledger.processes import PREFIX
 from orchestration.tracking.config import load_mlflow_config
@@ -21,7 +21,7 @@ LONGEST_SOCKET = 107
 BELOW = f"/{PREFIX}12345678/session_2026-01-31_12-00-00_123456_1234567/sockets/plasma_store"
 
 
-def check_loopback(wanted: Wanted) -> list[Finding]:
+def check_loopback(subject: Subject) -> list[Finding]:
     """Whether processes of this machine can talk to each other."""
     name = "local network"
     try:
@@ -51,10 +51,10 @@ def check_loopback(wanted: Wanted) -> list[Finding]:
     return [ok(name, f"sockets open on {LOOPBACK}, which is localhost")]
 
 
-def check_port(wanted: Wanted) -> list[Finding]:
+def check_port(subject: Subject) -> list[Finding]:
     """Whether MLflow's pages can be served, or are being served."""
     try:
-        ui = load_mlflow_config(wanted.tracking_uri).ui
+        ui = load_mlflow_config(subject.tracking_uri).ui
     except UserError:
         return []  # the tracking check tells of it
     name, where = "port of MLflow's pages", f"{ui.host}:{ui.port}"
@@ -89,7 +89,7 @@ def _by(port: int) -> str:
     return " by another program"
 
 
-def check_temporary(wanted: Wanted) -> list[Finding]:
+def check_temporary(subject: Subject) -> list[Finding]:
     """Whether the paths of Ray's sockets are short enough for the system."""
     folder = tempfile.gettempdir()
     length = len(f"{folder}{BELOW}".encode())

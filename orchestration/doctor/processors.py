@@ -6,14 +6,15 @@ import os
 from pathlib import Path
 
 from orchestration.doctor.finding import Finding, ok, problem, warning
-from orchestration.doctor.subject import Wanted
+from orchestration.doctor.subject import Subject
+from orchestration.words import count
 
 BUSY = 0.7
 
 
-def check_cpus(wanted: Wanted) -> list[Finding]:
+def check_cpus(subject: Subject) -> list[Finding]:
     """As many as a trial asks for, and how many trials that makes at a time."""
-    asked, there = wanted.resources.cpu, wanted.cpus
+    asked, there = subject.resources.cpu, subject.cpus
     of_all = "" if there == os.cpu_count() else f" of this machine's {os.cpu_count()}"
     found = f"{there} may be used{of_all}"
     if asked > there:
@@ -25,12 +26,14 @@ def check_cpus(wanted: Wanted) -> list[Finding]:
             )
         ]
     each = "" if asked == 1 else f", {asked} each"
-    if wanted.max_concurrent is not None and wanted.max_concurrent > wanted.fitting:
-        found += f", fewer than --max-concurrent {wanted.max_concurrent} asks for"
-    return [ok("CPUs", f"{found}: {wanted.slots} trial{'s' * (wanted.slots > 1)} at a time{each}")]
+    if subject.max_concurrent is not None and subject.max_concurrent > subject.fitting:
+        found += f", fewer than --max-concurrent {subject.max_concurrent} asks for"
+    if subject.slots == 0:  # the finding on GPUs says what to do
+        return [ok("CPUs", f"{found}; no trial, as there are GPUs for none")]
+    return [ok("CPUs", f"{found}: {count(subject.slots, 'trial')} at a time{each}")]
 
 
-def check_load(wanted: Wanted) -> list[Finding]:
+def check_load(subject: Subject) -> list[Finding]:
     """Whether other programs take the CPUs' time."""
     load, there = os.getloadavg()[0], os.cpu_count() or 1
     found = f"{load:.1f} processes wanted a CPU in the last minute; there are {there}"
@@ -38,28 +41,28 @@ def check_load(wanted: Wanted) -> list[Finding]:
         return [ok("load", found)]
     advice = (
         "Trials will be slower than they could be: see what else runs with `top`, or use "
-        f"fewer CPUs: `--max-concurrent {max(1, min(there, wanted.cpus) - round(load))}`."
+        f"fewer CPUs: `--max-concurrent {max(1, min(there, subject.cpus) - round(load))}`."
     )
     return [warning("load", found, advice)]
 
 
-def check_gpus(wanted: Wanted) -> list[Finding]:
+def check_gpus(subject: Subject) -> list[Finding]:
     """The GPUs that PyTorch finds."""
     import torch
 
-    count, asked = torch.cuda.device_count(), wanted.resources.gpu
-    names = [torch.cuda.get_device_name(index) for index in range(count)]
-    found = f"{count}: {', '.join(names)}" if count else "none"
-    if not count and torch.version.cuda is not None:
+    gpus, asked = torch.cuda.device_count(), subject.resources.gpu
+    names = [torch.cuda.get_device_name(index) for index in range(gpus)]
+    found = f"{gpus}: {', '.join(names)}" if gpus else "none"
+    if not gpus and torch.version.cuda is not None:
         driver = "a driver, but no GPU" if _driver() else "no driver"
         found += f" (PyTorch is built for CUDA {torch.version.cuda} and finds {driver})"
-    if asked > count:
+    if asked > gpus:
         advice = "Lower resources.gpu: `--set resources.gpu=0` trains on CPUs"
-        if not count and torch.version.cuda is None:
+        if not gpus and torch.version.cuda is None:
             advice += "; for a GPU install PyTorch's CUDA build"
         return [problem("GPUs", f"{found}; a trial asks for {asked:g}", f"{advice}.")]
     if not asked:
-        found += "; trials run on CPUs" + (" unless resources.gpu says otherwise" if count else "")
+        found += "; trials run on CPUs" + (" unless resources.gpu says otherwise" if gpus else "")
     return [ok("GPUs", found)]
 
 

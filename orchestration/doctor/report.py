@@ -17,12 +17,12 @@ from orchestration.doctor.leftovers import check_leftovers
 from orchestration.doctor.memory import check_memory, check_shared_memory
 from orchestration.doctor.network import check_loopback, check_port, check_temporary
 from orchestration.doctor.processors import check_cpus, check_gpus, check_load
-from orchestration.doctor.subject import Wanted
+from orchestration.doctor.subject import Subject
 from orchestration.doctor.threads import check_thread_variables, check_threads
 from orchestration.doctor.tracking import check_tracking
 from orchestration.doctor.versions import check_versions
 
-Check = Callable[[Wanted], list[Finding]]
+Check = Callable[[Subject], list[Finding]]
 
 # The load comes first: the checks themselves are work.
 CHECKS: tuple[Check, ...] = (
@@ -48,12 +48,12 @@ WAITING = frozenset({check_port, check_threads, check_tracking})
 """These wait for other processes, and do so beside the others."""
 
 
-def examine(wanted: Wanted, checks: Sequence[Check] = CHECKS) -> list[Finding]:
+def examine(subject: Subject, checks: Sequence[Check] = CHECKS) -> list[Finding]:
     """Findings of all checks, in their order. A check that fails itself is a problem."""
     with ThreadPoolExecutor(len(WAITING)) as pool:
-        beside = {check: pool.submit(_run, check, wanted) for check in checks if check in WAITING}
+        beside = {check: pool.submit(_run, check, subject) for check in checks if check in WAITING}
         found = [
-            beside[check].result() if check in beside else _run(check, wanted) for check in checks
+            beside[check].result() if check in beside else _run(check, subject) for check in checks
         ]
     return [finding for findings in found for finding in findings]
 
@@ -68,9 +68,9 @@ def document(findings: list[Finding]) -> dict[str, Any]:
     }
 
 
-def _run(check: Check, wanted: Wanted) -> list[Finding]:
+def _run(check: Check, subject: Subject) -> list[Finding]:
     try:
-        return check(wanted)
+        return check(subject)
     except Exception as error:  # the other checks are still worth reading
         name = check.__name__.removeprefix("check_").replace("_", " ")
         found = f"could not be checked: {type(error).__name__}: {reason(error)}"

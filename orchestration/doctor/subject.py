@@ -13,7 +13,7 @@ from orchestration.spec.sweep import Resources, SweepSpec
 
 
 @dataclass(frozen=True)
-class Wanted:
+class Subject:
     """The options of the command, and the sweep if there is one."""
 
     storage: Path

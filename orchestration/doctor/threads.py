@@ -9,7 +9,7 @@ import sys
 from typing import Any
 
 from orchestration.doctor.finding import Finding, ok, problem, warning
-from orchestration.doctor.subject import Wanted
+from orchestration.doctor.subject import Subject
 from orchestration.threads import VARIABLES
 
 TIMEOUT_S = 60.0
@@ -24,9 +24,9 @@ print(json.dumps({"in_force": in_force, "before": len(before), "after": len(afte
 """
 
 
-def check_thread_variables(wanted: Wanted) -> list[Finding]:
+def check_thread_variables(subject: Subject) -> list[Finding]:
     """Variables that say something else than the sweep: harmless, and good to know."""
-    count = str(wanted.resources.cpu)
+    count = str(subject.resources.cpu)
     other = [f"{name}={os.environ[name]}" for name in VARIABLES if os.environ.get(name, "") != ""]
     other = [setting for setting in other if setting.partition("=")[2] != count]
     if not other:
@@ -39,9 +39,9 @@ def check_thread_variables(wanted: Wanted) -> list[Finding]:
     ]
 
 
-def check_threads(wanted: Wanted) -> list[Finding]:
+def check_threads(subject: Subject) -> list[Finding]:
     """In a process like a worker's: do the libraries obey, and does it keep all its CPUs?"""
-    count = min(wanted.resources.cpu, wanted.cpus)
+    count = min(subject.resources.cpu, subject.cpus)
     # -P: a file of the working directory must not pass for a library.
     done = subprocess.run(  # noqa: S603 - this very Python
         [sys.executable, "-P", "-c", SCRIPT, str(count)],

@@ -7,8 +7,9 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+from orchestration.commands import command_line
 from orchestration.doctor.finding import Finding, ok, problem, reason, warning
-from orchestration.doctor.subject import Wanted
+from orchestration.doctor.subject import Subject
 from orchestration.errors import UserError
 from orchestration.redact import without_secrets
 from orchestration.tracking.config import is_server, load_mlflow_config, resolved_uri, sqlite_path
@@ -19,11 +20,11 @@ NAME = "tracking"
 CHOOSE = "choose another with --tracking-uri or in mlflow.yaml"
 
 
-def check_tracking(wanted: Wanted) -> list[Finding]:
+def check_tracking(subject: Subject) -> list[Finding]:
     """Whether MLflow's server answers, or its database can be written."""
     try:
-        config = load_mlflow_config(wanted.tracking_uri)
-        uri = resolved_uri(config, wanted.storage)
+        config = load_mlflow_config(subject.tracking_uri)
+        uri = resolved_uri(config, subject.storage)
         if is_server(uri):
             return [_server(uri)]
         check_reachable(uri)
@@ -68,6 +69,7 @@ def _database(path: Path, shown: str) -> Finding:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as database:
             database.execute("SELECT name FROM sqlite_master").fetchall()
     except sqlite3.Error as error:
-        advice = f"Move the file away (cvae-sweep sync NAME fills a new one), or {CHOOSE}."
+        fill = command_line("sync", "NAME")
+        advice = f"Move the file away ({fill} fills a new one), or {CHOOSE}."
         return problem(NAME, f"{shown} cannot be read: {error}", advice)
     return ok(NAME, shown)

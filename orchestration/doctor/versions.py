@@ -9,14 +9,14 @@ from packaging.requirements import Requirement
 from packaging.version import Version
 
 from orchestration.doctor.finding import Finding, ok, problem, warning
-from orchestration.doctor.subject import Wanted
+from orchestration.doctor.subject import Subject
 from orchestration.spec.packaged import constrained_versions
 
 NAME = "versions"
 DISTRIBUTION = "cvae-sweep"
 
 
-def check_versions(wanted: Wanted) -> list[Finding]:
+def check_versions(subject: Subject) -> list[Finding]:
     """Against the declared ranges, and against the versions that were tested."""
     try:
         declared = [Requirement(line) for line in requires(DISTRIBUTION) or []]

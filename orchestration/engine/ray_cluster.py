@@ -21,12 +21,6 @@ from orchestration.signals import reset_handlers
 from orchestration.spec.sweep import Resources
 from orchestration.threads import thread_environment
 
-# Read by Ray when it is imported or started: no telemetry, no habits of its own.
-os.environ.update(
-    RAY_USAGE_STATS_ENABLED="0",
-    RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO="0",
-)
-
 CONNECT_TIMEOUT_S = 5.0
 HEAD = ("gcs_server", "raylet")
 """Names of the processes without which a local Ray is none; nothing is ended by its name."""

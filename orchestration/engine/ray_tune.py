@@ -21,23 +21,13 @@ from orchestration.engine.jobs import Job, job_from_json, job_to_json
 from orchestration.engine.lost_worker import crash_in, lost_worker
 from orchestration.engine.oom_kills import OomWatch
 from orchestration.engine.queue import Queue
-from orchestration.engine.ray_cluster import Cluster  # before Ray is imported here: it sets Ray up
+from orchestration.engine.ray_cluster import Cluster
 from orchestration.engine.reports import report_from_json, report_to_json
 from orchestration.engine.results import Results
 from orchestration.errors import StorageError
 from orchestration.ledger.documents import Failure
 from orchestration.ledger.processes import ProcessRecord
 from orchestration.spec.sweep import Resources
-
-# Read by Tune when it is imported or started: quiet, and no habits of its own.
-os.environ.update(
-    RAY_AIR_NEW_OUTPUT="0",
-    TUNE_DISABLE_AUTO_CALLBACK_LOGGERS="1",
-    TUNE_DISABLE_SIGINT_HANDLER="1",
-    TUNE_GLOBAL_CHECKPOINT_S="1000000000",
-    TUNE_PRINT_ALL_TRIAL_ERRORS="0",
-    TUNE_WARN_INSUFFICENT_RESOURCE_THRESHOLD_S="1000000000",
-)
 
 
 class TrialActor(Trainable):
@@ -200,13 +190,12 @@ class RayEngine:
         self._cluster = cluster
         self._resources = resources
         self._processes = processes
-        self._trainable = tune.with_parameters(
-            TrialActor,
-            datasets=dict(datasets),
-            folder=str(folder),
-            threads=resources.cpu,
-            gpu=resources.gpu > 0,
-        )
+        self._given = {
+            "datasets": dict(datasets),
+            "folder": str(folder),
+            "threads": resources.cpu,
+            "gpu": resources.gpu > 0,
+        }
 
     def work(self, queue: Queue, results: Results) -> None:
         """Work a queue off. Call in the main thread."""
@@ -216,8 +205,9 @@ class RayEngine:
         searcher = _JobSearcher(queue, results, self._cluster, temporary)
         gpus = {"GPU": self._resources.gpu} if self._resources.gpu else {}
         bundle = {"CPU": self._resources.cpu} | gpus
+        trainable = tune.with_parameters(TrialActor, **self._given)
         tune.Tuner(
-            tune.with_resources(self._trainable, tune.PlacementGroupFactory([bundle])),
+            tune.with_resources(trainable, tune.PlacementGroupFactory([bundle])),
             tune_config=tune.TuneConfig(
                 search_alg=searcher,
                 num_samples=-1,

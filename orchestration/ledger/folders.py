@@ -6,6 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from orchestration import store
+from orchestration.commands import command_line
 from orchestration.errors import UserError
 from orchestration.ledger.documents import Sweep, checked
 from orchestration.ledger.ledger import Ledger
@@ -57,6 +58,7 @@ def sweep_folder(name: str, storage: Path, *, begun: bool = True) -> Path:
         known = sweep_names(storage)
         there = f"; there are: {', '.join(known)}" if known else ""
         if Path(name).suffix in (".yaml", ".yml"):
-            there += "; a sweep's name is wanted here, not its file, which `cvae-sweep run` takes"
+            there += "; a sweep's name is wanted here, not its file, which "
+            there += f"`{command_line('run')}` takes"
         raise UserError(f"there is no sweep {name!r} in {storage}{there}")
     return storage / name

@@ -18,7 +18,7 @@ from orchestration.errors import UserError
 from orchestration.ledger.ledger import Ledger
 from orchestration.ledger.links import refuse_links_out
 from orchestration.ledger.paths import BEFORE_LEDGER, HOLDER, LOCK, LOGS, STOP
-from orchestration.ledger.processes import find, identity, is_here, place
+from orchestration.ledger.processes import find_living, is_here, pid_scope, process_record
 
 
 @dataclass(frozen=True)
@@ -59,8 +59,12 @@ def locked(folder: Path, *, keep_request: bool = False) -> Iterator[None]:
     try:
         if not keep_request:
             store.remove(folder / STOP)
-        process = {"process": identity(os.getpid()), "command": own_command(), "since": time.time()}
-        store.write_document(folder / HOLDER, {**place(folder), **process})
+        holds = {
+            "process": process_record(os.getpid()),
+            "command": own_command(from_here=False),
+            "since": time.time(),
+        }
+        store.write_document(folder / HOLDER, {**pid_scope(folder), **holds})
         yield
     finally:
         store.remove(folder / HOLDER)
@@ -100,7 +104,7 @@ def holder(folder: Path) -> Holder | None:
         holds = Holder(process["pid"], host, noted["command"], noted["since"])
     except (FileNotFoundError, UserError, KeyError, TypeError):
         return None
-    if host == socket.gethostname() and not (is_here(noted, folder) and find(process)):
+    if host == socket.gethostname() and not (is_here(noted, folder) and find_living(process)):
         return None
     return holds
 

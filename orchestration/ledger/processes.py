@@ -47,12 +47,12 @@ class ProcessRecord:
         """Note those that live now; writes only where that changes something."""
         with self._guard:
             pids = [os.getpid(), *(child.pid for child in psutil.Process().children(True))]
-            found = [noted for pid in pids if (noted := identity(pid)) is not None]
+            found = [noted for pid in pids if (noted := process_record(pid)) is not None]
             # Whoever's parent has ended is nobody's descendant any more.
-            found += [noted for noted in self._noted if noted not in found and find(noted)]
+            found += [noted for noted in self._noted if noted not in found and find_living(noted)]
             if found != self._noted:
                 self._noted = found
-                document = place(self._folder) | {"temporary": str(self.temporary)}
+                document = pid_scope(self._folder) | {"temporary": str(self.temporary)}
                 store.write_document(self._folder / PROCESSES, document | {"processes": found})
 
     @contextmanager
@@ -114,7 +114,7 @@ def end_left_behind(folder: Path) -> int:
 
 def _living(noted: list[dict[str, int]], temporary: str) -> set[psutil.Process]:
     """Those of a driver's processes that live: the noted ones, and those with its mark."""
-    living = {process for process in map(find, noted) if process is not None}
+    living = {process for process in map(find_living, noted) if process is not None}
     for process in psutil.process_iter():
         try:
             if process.environ().get(MARK) == temporary:
@@ -153,7 +153,7 @@ def left_behind(folder: Path) -> tuple[list[psutil.Process], Path | None]:
     return list(_living(noted["processes"], noted.get("temporary", ""))), _temporary(noted)
 
 
-def place(folder: Path) -> dict[str, Any]:
+def pid_scope(folder: Path) -> dict[str, Any]:
     """Where process ids mean something: this machine since its start, and this very folder.
 
     A copy of the folder knows of the original's processes, but they are none of its own.
@@ -168,17 +168,17 @@ def place(folder: Path) -> dict[str, Any]:
 
 def is_here(noted: dict[str, Any], folder: Path) -> bool:
     """Whether something was noted on this machine, of this very folder."""
-    here = place(folder)
+    here = pid_scope(folder)
     return all(noted.get(name) == here[name] for name in ("boot", "folder"))
 
 
-def identity(pid: int) -> dict[str, int] | None:
+def process_record(pid: int) -> dict[str, int] | None:
     """A living process for the record; None: there is none."""
     started = _started(pid)
     return None if started is None else {"pid": pid, "started": started}
 
 
-def find(noted: dict[str, int]) -> psutil.Process | None:
+def find_living(noted: dict[str, int]) -> psutil.Process | None:
     """The process that was noted, if it still lives."""
     if noted.get("started") is None or _started(noted["pid"]) != noted["started"]:
         return None
@@ -192,7 +192,7 @@ def driver_alive(folder: Path) -> bool:
     """Whether the driver on record lives, on this machine."""
     noted = _noted(folder)
     processes = noted["processes"] if noted else []
-    return bool(processes) and find(processes[0]) is not None
+    return bool(processes) and find_living(processes[0]) is not None
 
 
 def _noted(folder: Path) -> dict[str, Any] | None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cvae_core.data import Dataset
+
 SHOWN = 10
 
 

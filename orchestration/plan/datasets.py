@@ -15,6 +15,7 @@ from orchestration.terminal.console import Console
 
 if TYPE_CHECKING:
     from cvae_core.data import Dataset
+
 from orchestration.caches import cache_folder, default_data_root
 
 

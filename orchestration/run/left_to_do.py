@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from orchestration.commands import sweep_command
+from orchestration.ledger.checkpoints import without_spares
 from orchestration.ledger.ledger import Ledger
 from orchestration.plan.evaluation_tasks import open_tasks
 from orchestration.plan.plan import Plan
@@ -64,9 +65,7 @@ def in_words(request: Request, plan: Plan, ledger: Ledger) -> str:
         return count(plan.size, "trial") + studies
     keys = [key for key, _ in missing(ledger, request.spec.evaluation, request.wish)]
     adding = f"{count(len(keys), 'evaluation')} of {count(len(set(keys) - {''}), 'trial')}"
-    kept = max(
-        (sum(not ref.spare for ref in trial.checkpoints) for trial in ledger.planned()), default=0
-    )
+    kept = max((len(without_spares(trial.checkpoints)) for trial in ledger.planned()), default=0)
     if request.wish.every_checkpoint and kept <= 1:
         adding += (
             "; one checkpoint of each trial was kept, so there is no convergence to be seen "

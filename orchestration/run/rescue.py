@@ -20,7 +20,7 @@ from orchestration.run.sweep_run import SweepRun
 from orchestration.signals import asked_before, drop_blocked, unblock
 from orchestration.terminal.console import Console
 from orchestration.tracking.place import Place
-from orchestration.tracking.syncer import Bringer
+from orchestration.tracking.syncer import Syncer
 from orchestration.tracking.thread import TrackingThread
 
 TRACKING_END_S = 30.0
@@ -84,7 +84,7 @@ def _bring_to_rest(folder: Path, place: Place, console: Console) -> None:
         for line in error.lines:
             console.warning(line)
         return
-    thread = TrackingThread(Bringer(place, ledger), lambda _: None)
+    thread = TrackingThread(Syncer(place, ledger), lambda _: None)
     thread.start()
     if not thread.finish(TRACKING_END_S):
         say_behind(ledger, console)

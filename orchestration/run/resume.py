@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from cvae_core.config import NUMERICS
 from cvae_core.errors import ConfigError
 from orchestration import __version__
-from orchestration.commands import own_command, sweep_command
+from orchestration.commands import command_line, own_command, sweep_command
 from orchestration.errors import UserError
 from orchestration.ledger.documents import Sweep
 from orchestration.ledger.folders import sweep_folder
@@ -120,7 +120,7 @@ def _check_numerics(sweep: Sweep) -> None:
             f"{sweep.name}: this version of cvae-sweep computes differently (numerics {NUMERICS}) "
             f"than the one that trained it ({sweep.code.get('version')}, numerics {noted}), so the "
             "trials would not be comparable. Continue with that version, or train everything "
-            "again with this one: cvae-sweep run and its sweep file"
+            f"again with this one: {command_line('run')} and its sweep file"
         )
 
 
@@ -143,7 +143,7 @@ def check_stored_plan(ledger: Ledger, plan: Plan) -> None:
             if any(config.name == "folder" for config in plan.datasets.values())
             else "This version has other defaults. Use the version that began it, or accept them: "
         )
-        + "cvae-sweep run and its sweep file"
+        + f"{command_line('run')} and its sweep file"
     )
 
 

@@ -89,7 +89,7 @@ def _prepare(
     if request.stored_plan:
         check_stored_plan(ledger, plan)
         say_what_changed(ledger, console)
-    if is_complete(request, plan, ledger):
+    if ledger.is_begun and is_complete(request, plan, ledger):
         enter_plan(ledger, request, plan, {}, console)
         if not was_told(request, ledger, place.uri):
             catch_up(place, ledger, console)

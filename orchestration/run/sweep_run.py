@@ -30,7 +30,7 @@ from orchestration.status.live.plain_view import PlainView
 from orchestration.status.live.table_view import TableView
 from orchestration.terminal.console import Console
 from orchestration.tracking.place import Place
-from orchestration.tracking.syncer import Bringer
+from orchestration.tracking.syncer import Syncer
 from orchestration.tracking.thread import TrackingThread
 from orchestration.words import count
 
@@ -96,8 +96,8 @@ class SweepRun:
             console.line(f"{len(lost)} trials were cut off and {then}")
         ledger.sweep.outcome = "running"
         note_tracking(ledger, self.place.uri)
-        bringer = Bringer(self.place, ledger, opened)
-        tracking = TrackingThread(bringer, console.warning, console.line)
+        syncer = Syncer(self.place, ledger, opened)
+        tracking = TrackingThread(syncer, console.warning, console.line)
         tracking.start()
         return tracking
 

@@ -21,7 +21,7 @@ from orchestration.tracking.config import load_mlflow_config, resolved_uri
 from orchestration.tracking.pages import how_to_look
 from orchestration.tracking.place import Place
 from orchestration.tracking.reachable import check_reachable
-from orchestration.tracking.syncer import Bringer, forget_signatures
+from orchestration.tracking.syncer import Syncer, forget_signatures
 from orchestration.tracking.thread import reason_of
 from orchestration.words import count
 
@@ -57,10 +57,10 @@ def sync_sweep(name: str, storage: Path, tracking_uri: str | None, console: Cons
         if tracking_uri is not None:  # the command that continues goes there as well
             ledger.sweep.flags["tracking_uri"] = without_credentials(place.uri)
         note_tracking(ledger, place.uri)
-        bringer = Bringer(place, ledger, opened)
+        syncer = Syncer(place, ledger, opened)
         with console.busy("telling MLflow"):
-            _bring(bringer)
-    console.line(f"{name}: MLflow has been told of {count(bringer.brought, 'run')}")
+            _bring(syncer)
+    console.line(f"{name}: MLflow has been told of {count(syncer.told, 'run')}")
     if tracking_uri is not None and before and before != ledger.sweep.tracking_uri:
         console.line(f"from now on {name} is tracked in {ledger.sweep.tracking_uri}; to go back:")
         console.line(sweep_command("sync", folder, "--tracking-uri", before))
@@ -69,12 +69,12 @@ def sync_sweep(name: str, storage: Path, tracking_uri: str | None, console: Cons
     return 0
 
 
-def _bring(bringer: Bringer) -> None:
+def _bring(syncer: Syncer) -> None:
     try:
-        bringer.bring()
+        syncer.sync()
     except Exception as error:  # MLflow raises its own, SQLAlchemy's and requests' errors
         raise UserError(
-            f"MLflow took {count(bringer.brought, 'run')}, and then no more "
+            f"MLflow took {count(syncer.told, 'run')}, and then no more "
             f"({reason_of(error)}); run the same command again when it answers"
         ) from error
 
@@ -91,7 +91,7 @@ def catch_up(place: Place, ledger: Ledger, console: Console) -> None:
     note_tracking(ledger, place.uri)
     try:
         with console.busy("MLflow is catching up"):
-            Bringer(place, ledger).bring()
+            Syncer(place, ledger).sync()
     except Exception as error:  # the sweep has ended well all the same
         console.warning(f"MLflow is behind: {reason_of(error)}")
         say_behind(ledger, console)

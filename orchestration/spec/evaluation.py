@@ -80,6 +80,7 @@ class _Evaluation(BaseModel):
 
 if TYPE_CHECKING:
     Evaluation = _Evaluation
+
 else:
     Evaluation = create_model(
         "Evaluation",

@@ -38,6 +38,7 @@ def state_of(counts: Mapping[str, int], *, alive: bool = False) -> SweepState:
     """
     if alive:
         return "running"
-    if counts.get("pending") or counts.get("running"):
+    planned = any(counts.values())  # else it was cut off before its plan was noted
+    if not planned or counts.get("pending") or counts.get("running"):
         return "interrupted"
     return "failed" if counts.get("failed") else "finished"

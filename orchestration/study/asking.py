@@ -29,6 +29,7 @@ from orchestration.study.progress import (
 
 if TYPE_CHECKING:
     from orchestration.study.advisor import Advisor
+
 RANDOM_AFTER = 20
 """So many duplicates in a row, and suggestions are random: what is left is found sooner."""
 FIRST_REPLICATE_SEED = 1000

@@ -18,10 +18,11 @@ from orchestration.tracking.run_fields import PARENT
 
 if TYPE_CHECKING:
     from orchestration.tracking.tracker import Tracker
+
 from orchestration.tracking.place import Opened, Place
 
 
-class Bringer:
+class Syncer:
     """Tells MLflow what it has not been told yet.
 
     Args:
@@ -36,12 +37,12 @@ class Bringer:
         self._tracker: Tracker | None = None
         self._shaken = False
         self._done = read_signatures(ledger.folder)
-        self.brought = 0
+        self.told = 0
         """Runs that were told something, the sweep's own among them; several times each."""
         if opened is not None:
             self._enter(opened)
 
-    def bring(self, stop: Callable[[], bool] = lambda: False) -> None:
+    def sync(self, stop: Callable[[], bool] = lambda: False) -> None:
         """Bring everything up to date; where there is nothing to tell, nobody is asked.
 
         Args:
@@ -54,7 +55,7 @@ class Bringer:
         if self._tracker is not None and not self._behind():
             return
         try:
-            self._bring(stop)
+            self._sync(stop)
         except BaseException:
             # The experiment, too: it may be another MLflow that answers the next time.
             self._tracker, self._shaken = None, True
@@ -63,7 +64,7 @@ class Bringer:
             # Look once more, later: what was asked for before MLflow went may be done after all.
             self._tracker, self._shaken = None, False
 
-    def _bring(self, stop: Callable[[], bool]) -> None:
+    def _sync(self, stop: Callable[[], bool]) -> None:
         if self._tracker is None:
             self._enter(self._place.open(self._ledger.sweep.name))
         else:
@@ -77,12 +78,12 @@ class Bringer:
                     return
                 if key == PARENT:
                     signature = sweep_signature(self._ledger.sweep)
-                    tracker.bring_parent(self._ledger)
+                    tracker.sync_parent(self._ledger)
                 else:
                     signature = trial_signature(self._ledger.trials[key])
-                    tracker.bring_trial(self._ledger, key)
+                    tracker.sync_trial(self._ledger, key)
                 self._done[key] = signature
-                self.brought += 1
+                self.told += 1
         finally:
             if self._done != before:
                 store.write_document(self._ledger.folder / TRACKING, {"brought": self._done})

@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from orchestration.errors import UserError
 from orchestration.redact import without_secrets
-from orchestration.tracking.syncer import Bringer
+from orchestration.tracking.syncer import Syncer
 
 EVERY_S = 2.0
 MOST_S = 30.0
@@ -24,18 +24,18 @@ class TrackingThread:
     MLflow may be down from the start, go and come back: what it missed is brought then.
 
     Args:
-        bringer: of the sweep.
+        syncer: of the sweep.
         warn: told, once, when MLflow stops answering.
         say: told when it answers again.
     """
 
     def __init__(
         self,
-        bringer: Bringer,
+        syncer: Syncer,
         warn: Callable[[str], None],
         say: Callable[[str], None] = lambda text: None,
     ) -> None:
-        self._bringer = bringer
+        self._syncer = syncer
         self._warn = warn
         self._say = say
         self._wake = threading.Event()
@@ -61,12 +61,12 @@ class TrackingThread:
         self._ending = True
         self._wake.set()
         until = time.monotonic() + timeout_s
-        brought, moved = self._bringer.brought, time.monotonic()
+        brought, moved = self._syncer.told, time.monotonic()
         try:
             while self._thread.is_alive() and time.monotonic() < min(until, moved + STUCK_S):
                 self._thread.join(0.1)
-                if self._bringer.brought != brought:
-                    brought, moved = self._bringer.brought, time.monotonic()
+                if self._syncer.told != brought:
+                    brought, moved = self._syncer.told, time.monotonic()
         finally:
             self._given_up = True
         return not self._thread.is_alive() and not self._failures
@@ -81,7 +81,7 @@ class TrackingThread:
 
     def _bring(self) -> None:
         try:
-            self._bringer.bring(lambda: self._given_up)
+            self._syncer.sync(lambda: self._given_up)
         except Exception as error:  # whatever MLflow raises: training goes on without it
             self._failures += 1
             # A connection that broke is no news, if the next try works.

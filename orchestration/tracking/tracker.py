@@ -1,6 +1,6 @@
 """MLflow, boxed: it displays what the ledger says, and can be rebuilt from it at any time.
 
-``bring_trial`` takes an MLflow run to what the ledger says of a trial, from whatever state it is
+``sync_trial`` takes an MLflow run to what the ledger says of a trial, from whatever state it is
 in: it creates what is missing, logs only the steps that are not stored, and never repeats.
 """
 
@@ -15,6 +15,7 @@ from urllib.parse import unquote, urlsplit
 from mlflow import MlflowClient
 
 from cvae_core.config import TrialConfig
+from orchestration.commands import command_line
 from orchestration.errors import UserError
 from orchestration.ledger.ledger import Ledger
 from orchestration.redact import without_secrets
@@ -32,14 +33,6 @@ from orchestration.tracking.run_fields import (
 )
 from orchestration.tracking.run_index import RunIndex
 from orchestration.tracking.run_writer import RunWriter
-
-# Read by MLflow. Its client would call home, wait for minutes, and ask again for what may have been
-# done already, such as a new run: whoever brings things here tries again, and looks first.
-os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = "0"
-os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
-os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
 
 DAMAGED = ("not a database", "malformed", "already exists", "no such table", "no such column")
 """What SQLite says of a file that it cannot read, or that MLflow did not make to its end."""
@@ -100,10 +93,8 @@ class Tracker:
         reason = _first_line(error)
         said = f"MLflow cannot be used: {reason}"
         if self._database is not None and any(sign in reason for sign in DAMAGED):
-            said += (
-                f"; {self._database} is damaged: move it away, and `cvae-sweep sync NAME` fills a "
-                "new one"
-            )
+            fill = command_line("sync", "NAME")
+            said += f"; {self._database} is damaged: move it away, and {fill} fills a new one"
         return UserError(said)
 
     def forget(self) -> None:
@@ -120,7 +111,7 @@ class Tracker:
         wanted |= {t.key: status_of(t) for t in list(ledger.trials.values()) if t.attempts}
         return {k for k, status in wanted.items() if k not in runs or runs[k].status != status}
 
-    def bring_parent(self, ledger: Ledger) -> None:
+    def sync_parent(self, ledger: Ledger) -> None:
         """The run of the sweep itself, of which the trials' runs are children."""
         sweep = ledger.sweep
         run = self._index.runs(ledger).get(PARENT)
@@ -141,7 +132,7 @@ class Tracker:
             writer.log_evaluation(entry, part)
         writer.set_status(sweep_status(sweep), None)
 
-    def bring_trial(self, ledger: Ledger, key: str) -> None:
+    def sync_trial(self, ledger: Ledger, key: str) -> None:
         """The run of a trial; one that has not begun has none."""
         trial, sweep = ledger.snapshot(key), ledger.sweep
         if not trial.attempts:

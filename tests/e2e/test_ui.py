@@ -125,7 +125,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     sweep.experiment, sweep.experiment_id = tracker.connect("two")
     points = np.random.default_rng(0).normal(size=(50, 2)).astype(np.float32)
     picture = one_map(points, np.arange(50) % 10, [str(n) for n in range(10)], "a map")
-    tracker.bring_parent(ledger)
+    tracker.sync_parent(ledger)
     for key, model in (("a", "vae"), ("b", "cvae")):
         config = TrialConfig.from_settings({"model": model, "beta": 1e-3, "epochs": 1})
         trial = Trial(key=key, config=config.to_settings(), state="finished")
@@ -139,7 +139,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             ref = ArtifactRef(path=path, sha256=sha256(picture), bytes=len(picture))
             trial.evaluations[entry] = Evaluated(state="finished", artifacts=[ref])
         ledger.save(trial)
-        tracker.bring_trial(ledger, key)
+        tracker.sync_trial(ledger, key)
     ledger.save_sweep()
     return folder
 

@@ -20,6 +20,7 @@ from cvae_core.evaluation.subject import Subject
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
 MARGIN = 16
 NARROWEST = 900
 LABELS = 124

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
 WRITTEN = 20
 """Up to so many classes the shares are written into the cells."""
 NAMED = 100

@@ -130,7 +130,7 @@ def test_the_parent_run_has_the_files(made: Searches, tmp_path: Path) -> None:
     sweep = made.ledger.sweep
     sweep.experiment, sweep.experiment_id = tracker.connect(sweep.name)
     note_search(made.ledger)
-    tracker.bring_parent(made.ledger)
+    tracker.sync_parent(made.ledger)
     client = tracker._client
     listed = client.list_artifacts(sweep.parent_run_id, "search")
     assert sorted(item.path for item in listed) == [f"search/{name}" for name in FILES]
@@ -139,7 +139,7 @@ def test_the_parent_run_has_the_files(made: Searches, tmp_path: Path) -> None:
 
     made.trial(made.ledger.planned_studies()[0], 0.9)
     note_search(made.ledger)
-    tracker.bring_parent(made.ledger)
+    tracker.sync_parent(made.ledger)
     for name in FILES:
         found = client.download_artifacts(sweep.parent_run_id, f"search/{name}", str(tmp_path))
         stored = made.ledger.folder / "artifacts" / "search" / name

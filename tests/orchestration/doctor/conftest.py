@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.doctor.subject import Wanted
+from orchestration.doctor.subject import Subject
 from orchestration.spec.sweep import SweepSpec
 
 
@@ -23,13 +23,13 @@ def no_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def wanted(tmp_path: Path, load: Callable[..., SweepSpec]) -> Callable[..., Wanted]:
-    """``wanted("epochs=3", data_root=…)``: a sweep on digits, or with ``sweep=False`` none."""
+def subject(tmp_path: Path, load: Callable[..., SweepSpec]) -> Callable[..., Subject]:
+    """``subject("epochs=3", data_root=…)``: a sweep on digits, or with ``sweep=False`` none."""
 
-    def make(*overrides: str, sweep: bool = True, **options: object) -> Wanted:
+    def make(*overrides: str, sweep: bool = True, **options: object) -> Subject:
         spec = load("name: small\nbase: {data: {name: digits}}\n", *overrides) if sweep else None
         given: dict[str, object] = {"storage": tmp_path / "runs", "spec": spec, **options}
-        return Wanted(**given)  # type: ignore[arg-type]
+        return Subject(**given)  # type: ignore[arg-type]
 
     return make
 

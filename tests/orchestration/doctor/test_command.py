@@ -16,7 +16,7 @@ import pytest
 
 from orchestration.doctor.finding import Finding, ok
 from orchestration.doctor.report import document, examine
-from orchestration.doctor.subject import Wanted
+from orchestration.doctor.subject import Subject
 
 pytestmark = pytest.mark.slow
 
@@ -109,13 +109,13 @@ def test_a_wrong_request(
 
 
 def test_a_check_that_fails_itself_is_a_problem() -> None:
-    def check_the_moon(wanted: Wanted) -> list[Finding]:
+    def check_the_moon(subject: Subject) -> list[Finding]:
         raise KeyError("no moon at http://bob:secret@moon")
 
-    def check_the_sun(wanted: Wanted) -> list[Finding]:
+    def check_the_sun(subject: Subject) -> list[Finding]:
         return [ok("the sun", "shines")]
 
-    findings = examine(Wanted(storage=Path("runs")), [check_the_moon, check_the_sun])
+    findings = examine(Subject(storage=Path("runs")), [check_the_moon, check_the_sun])
     assert [f.status for f in findings] == ["problem", "ok"]
     assert findings[0].name == "the moon"
     assert "KeyError" in findings[0].found

@@ -16,9 +16,9 @@ from cvae_core.data.vision import torchvision
 from orchestration.doctor.data import check_data
 from orchestration.doctor.datafiles import data_bytes
 from orchestration.doctor.finding import Finding
-from orchestration.doctor.subject import Wanted
+from orchestration.doctor.subject import Subject
 
-Make = Callable[..., Wanted]
+Make = Callable[..., Subject]
 COUNTS = {"train": 60, "t10k": 10}
 
 
@@ -41,22 +41,22 @@ def write_mnist(root: Path, source: str = "MNIST") -> Path:
     return folder
 
 
-def only(wanted: Wanted) -> Finding:
-    (finding,) = check_data(wanted)
+def only(subject: Subject) -> Finding:
+    (finding,) = check_data(subject)
     return finding
 
 
-def test_digits_come_with_scikit_learn(wanted: Make) -> None:
-    assert only(wanted()).status == "ok"
+def test_digits_come_with_scikit_learn(subject: Make) -> None:
+    assert only(subject()).status == "ok"
 
 
 @pytest.mark.parametrize(
     ("name", "source"),
     [("mnist", "MNIST"), ("fashion_mnist", "FashionMNIST"), ("kmnist", "KMNIST")],
 )
-def test_whole_and_cut_off(wanted: Make, tmp_path: Path, name: str, source: str) -> None:
+def test_whole_and_cut_off(subject: Make, tmp_path: Path, name: str, source: str) -> None:
     folder = write_mnist(tmp_path, source)
-    asked = wanted(f"data.name={name}", data_root=tmp_path)
+    asked = subject(f"data.name={name}", data_root=tmp_path)
     # torchvision itself takes these files.
     assert len(getattr(torchvision.datasets, source)(str(tmp_path), train=True)) == 60
     finding = only(asked)
@@ -72,25 +72,25 @@ def test_whole_and_cut_off(wanted: Make, tmp_path: Path, name: str, source: str)
 
 
 @pytest.mark.parametrize("content", [b"", b"\x00\x00\x08\x03", b"<html>not found</html>"])
-def test_a_file_that_is_something_else(wanted: Make, tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_something_else(subject: Make, tmp_path: Path, content: bytes) -> None:
     (write_mnist(tmp_path) / "train-labels-idx1-ubyte").write_bytes(content)
-    assert only(wanted("data.name=mnist", data_root=tmp_path)).status == "problem"
+    assert only(subject("data.name=mnist", data_root=tmp_path)).status == "problem"
 
 
-def test_missing_and_incomplete_ones_are_downloaded(wanted: Make, tmp_path: Path) -> None:
-    asked = wanted("data.name=mnist", data_root=tmp_path / "my data")
+def test_missing_and_incomplete_ones_are_downloaded(subject: Make, tmp_path: Path) -> None:
+    asked = subject("data.name=mnist", data_root=tmp_path / "my data")
     assert only(asked).status == "warning"
     assert "`cvae-sweep data mnist --data-root '" in str(only(asked).advice)
     (write_mnist(tmp_path / "my data") / "train-labels-idx1-ubyte").unlink()
     assert only(asked).status == "warning"
 
 
-def test_packed_files_are_held_against_their_published_sums(wanted: Make, tmp_path: Path) -> None:
+def test_packed_files_are_held_against_their_published_sums(subject: Make, tmp_path: Path) -> None:
     folder = write_mnist(tmp_path)
     for file in list(folder.iterdir()):
         file.with_name(f"{file.name}.gz").write_bytes(gzip.compress(file.read_bytes()))
         file.unlink()
-    assert only(wanted("data.name=mnist", data_root=tmp_path)).status == "problem"
+    assert only(subject("data.name=mnist", data_root=tmp_path)).status == "problem"
 
 
 def write_with_sums(folder: Path, names: list[str]) -> dict[str, str]:
@@ -102,9 +102,9 @@ def write_with_sums(folder: Path, names: list[str]) -> dict[str, str]:
     return {line.split()[1]: line.split()[0] for line in done.stdout.splitlines()}
 
 
-def test_cifar10(wanted: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cifar10(subject: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = torchvision.datasets.CIFAR10
-    asked = wanted("data.name=cifar10", data_root=tmp_path)
+    asked = subject("data.name=cifar10", data_root=tmp_path)
     assert only(asked).status == "warning"
     folder = tmp_path / "cifar-10-batches-py"
     sums = write_with_sums(folder, ["a", "b", "meta"])
@@ -120,8 +120,8 @@ def test_cifar10(wanted: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert str(folder / "a") not in finding.found
 
 
-def test_svhn(wanted: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = wanted("data.name=svhn", data_root=tmp_path)
+def test_svhn(subject: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = subject("data.name=svhn", data_root=tmp_path)
     names = ["train_32x32.mat", "test_32x32.mat"]
     sums = write_with_sums(tmp_path, names)
     assert only(asked).status == "problem"
@@ -134,8 +134,8 @@ def test_svhn(wanted: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert only(asked).status == "warning"
 
 
-def test_images_of_ones_own(wanted: Make, tmp_path: Path) -> None:
-    asked = wanted("data.name=folder", "data.path=mine", data_root=tmp_path)
+def test_images_of_ones_own(subject: Make, tmp_path: Path) -> None:
+    asked = subject("data.name=folder", "data.path=mine", data_root=tmp_path)
     (tmp_path / "mine" / "train" / "cat").mkdir(parents=True)
     finding = only(asked)
     assert finding.status == "problem"
@@ -148,18 +148,18 @@ def test_images_of_ones_own(wanted: Make, tmp_path: Path) -> None:
     assert data_bytes(asked.data[0], tmp_path) == 4 * 3 * 32 * 32
 
 
-def test_without_a_sweep_all_that_have_a_name(wanted: Make, tmp_path: Path) -> None:
+def test_without_a_sweep_all_that_have_a_name(subject: Make, tmp_path: Path) -> None:
     write_mnist(tmp_path)
-    findings = check_data(wanted(sweep=False, data_root=tmp_path))
+    findings = check_data(subject(sweep=False, data_root=tmp_path))
     assert [f.status for f in findings] == ["ok", "ok", "warning"]
     missing = findings[-1].name.removeprefix("data ").split(", ")
     assert sorted(missing) == sorted(VISION_SETS.keys() - {"mnist"})
 
 
-def test_bytes_are_those_of_the_data(wanted: Make, small: object) -> None:
+def test_bytes_are_those_of_the_data(subject: Make, small: object) -> None:
     from cvae_core.data import load_dataset
 
     digits = load_dataset("digits")
-    config = wanted().data[0]
+    config = subject().data[0]
     assert data_bytes(config, None) == digits.train.pixels.nbytes + digits.test.pixels.nbytes
     assert inspect_dataset(config, None).state == "found"

@@ -21,46 +21,46 @@ from packaging.requirements import Requirement
 from orchestration.doctor.filesystem import check_storage, file_system
 from orchestration.doctor.leftovers import check_leftovers
 from orchestration.doctor.network import BELOW, check_loopback, check_port, check_temporary
-from orchestration.doctor.subject import Wanted
+from orchestration.doctor.subject import Subject
 from orchestration.doctor.tracking import check_tracking
 from orchestration.doctor.versions import check_versions, compare
 from orchestration.redact import without_secrets
 from orchestration.spec.packaged import constrained_versions
 
-Make = Callable[..., Wanted]
+Make = Callable[..., Subject]
 
 
-def test_storage_that_works_is_left_as_it_was(wanted: Make, tmp_path: Path) -> None:
+def test_storage_that_works_is_left_as_it_was(subject: Make, tmp_path: Path) -> None:
     before = sorted(tmp_path.rglob("*"))
-    asked = wanted(sweep=False, storage=tmp_path / "new" / "runs")
+    asked = subject(sweep=False, storage=tmp_path / "new" / "runs")
     assert check_storage(asked)[0].status == "ok"
     assert str(tmp_path / "new" / "runs") in check_storage(asked)[0].found
     assert sorted(tmp_path.rglob("*")) == before
-    assert check_storage(wanted(sweep=False, storage=Path("runs")))[0].status == "ok"
+    assert check_storage(subject(sweep=False, storage=Path("runs")))[0].status == "ok"
 
 
-def test_storage_that_cannot_be_written(wanted: Make, mount: Callable[[str], Path]) -> None:
-    finding = check_storage(wanted(storage=mount("ro") / "runs"))[0]
+def test_storage_that_cannot_be_written(subject: Make, mount: Callable[[str], Path]) -> None:
+    finding = check_storage(subject(storage=mount("ro") / "runs"))[0]
     assert finding.status == "problem"
     assert "Read-only file system" in finding.found
     assert "--storage" in str(finding.advice)
 
 
-def test_storage_on_a_full_disk(wanted: Make, mount: Callable[[str], Path]) -> None:
+def test_storage_on_a_full_disk(subject: Make, mount: Callable[[str], Path]) -> None:
     folder = mount("size=64k")
     with (folder / "fill").open("wb") as file, pytest.raises(OSError, match="space"):
         while True:
             os.write(file.fileno(), bytes(4096))
-    finding = check_storage(wanted(storage=folder))[0]
+    finding = check_storage(subject(storage=folder))[0]
     assert finding.status == "problem"
     assert "No space left" in finding.found
     assert [path.name for path in folder.iterdir()] == ["fill"]
 
 
-def test_storage_below_a_file(wanted: Make, tmp_path: Path) -> None:
+def test_storage_below_a_file(subject: Make, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     for storage in (tmp_path / "file", tmp_path / "file" / "runs"):
-        finding = check_storage(wanted(storage=storage))[0]
+        finding = check_storage(subject(storage=storage))[0]
         assert (finding.status, "is a file" in finding.found) == ("problem", True)
 
 
@@ -80,16 +80,16 @@ class NoLock:
 
 @pytest.mark.parametrize(("refuses", "expected"), [(False, "two processes"), (True, "flock")])
 def test_a_file_system_without_locks(
-    wanted: Make, monkeypatch: pytest.MonkeyPatch, refuses: bool, expected: str
+    subject: Make, monkeypatch: pytest.MonkeyPatch, refuses: bool, expected: str
 ) -> None:
     monkeypatch.setattr(NoLock, "refuses", refuses)
     monkeypatch.setattr("orchestration.doctor.filesystem.FileLock", NoLock)
-    finding = check_storage(wanted())[0]
+    finding = check_storage(subject())[0]
     assert finding.status == "problem"
     assert expected in finding.found
 
 
-def test_file_systems(wanted: Make, mount: Callable[[str], Path], tmp_path: Path) -> None:
+def test_file_systems(subject: Make, mount: Callable[[str], Path], tmp_path: Path) -> None:
     if shutil.which("findmnt") is None:
         pytest.skip("findmnt is not installed")
     for folder in (tmp_path, Path("/proc"), Path("/dev/shm"), mount("size=64k")):
@@ -98,47 +98,47 @@ def test_file_systems(wanted: Make, mount: Callable[[str], Path], tmp_path: Path
         assert file_system(folder) == done.stdout.splitlines()[-1]
 
 
-def test_a_network_file_system(wanted: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_network_file_system(subject: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("orchestration.doctor.filesystem.file_system", lambda _: "nfs4")
-    finding = check_storage(wanted())[0]
+    finding = check_storage(subject())[0]
     assert finding.status == "warning"
     assert "nfs4" in finding.found
 
 
-def test_loopback(wanted: Make) -> None:
-    assert check_loopback(wanted())[0].status == "ok"
+def test_loopback(subject: Make) -> None:
+    assert check_loopback(subject())[0].status == "ok"
 
 
-def test_a_port_that_somebody_has(wanted: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_port_that_somebody_has(subject: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         monkeypatch.setenv("MLFLOW_PORT", str(port))
-        finding = check_port(wanted())[0]
+        finding = check_port(subject())[0]
     assert finding.status == "warning"
     assert f"127.0.0.1:{port}" in finding.found
     assert f"(process {os.getpid()})" in finding.found
     assert f"`export MLFLOW_PORT={port + 1}`" in str(finding.advice)
-    assert check_port(wanted())[0].status == "ok"
+    assert check_port(subject())[0].status == "ok"
 
 
 def test_a_port_where_mlflow_is(
-    wanted: Make, serve: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+    subject: Make, serve: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     address = serve(200, "OK")
     monkeypatch.setenv("MLFLOW_PORT", address.rpartition(":")[2])
-    finding = check_port(wanted())[0]
+    finding = check_port(subject())[0]
     assert finding.status == "ok"
     assert address in finding.found
 
 
-def test_a_host_that_is_not_here(wanted: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_host_that_is_not_here(subject: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_HOST", "192.0.2.1")
-    assert check_port(wanted())[0].status == "warning"
+    assert check_port(subject())[0].status == "warning"
 
 
 @pytest.mark.parametrize(("room", "status"), [(0, "ok"), (1, "problem")])
 def test_the_length_of_sockets_paths(
-    wanted: Make, monkeypatch: pytest.MonkeyPatch, room: int, status: str
+    subject: Make, monkeypatch: pytest.MonkeyPatch, room: int, status: str
 ) -> None:
     """Held against the system itself: it takes the longest path, and one more byte is refused."""
     parent = tempfile.mkdtemp(dir="/tmp")
@@ -153,14 +153,14 @@ def test_the_length_of_sockets_paths(
                 with pytest.raises(OSError, match="too long"):
                     unix.bind(str(path))
         monkeypatch.setattr(tempfile, "tempdir", str(folder))
-        assert check_temporary(wanted())[0].status == status
+        assert check_temporary(subject())[0].status == status
     finally:
         shutil.rmtree(parent)
 
 
-def test_a_tracking_server(wanted: Make, serve: Callable[..., str]) -> None:
+def test_a_tracking_server(subject: Make, serve: Callable[..., str]) -> None:
     def check(uri: str) -> tuple[str, str]:
-        finding = check_tracking(wanted(tracking_uri=uri))[0]
+        finding = check_tracking(subject(tracking_uri=uri))[0]
         return finding.status, finding.found
 
     good = serve(200, "OK")
@@ -186,8 +186,8 @@ def test_a_tracking_server(wanted: Make, serve: Callable[..., str]) -> None:
         "http://bob:secret@no-such-host.invalid",
     ],
 )
-def test_no_finding_has_a_password(wanted: Make, uri: str) -> None:
-    finding = check_tracking(wanted(tracking_uri=uri))[0]
+def test_no_finding_has_a_password(subject: Make, uri: str) -> None:
+    finding = check_tracking(subject(tracking_uri=uri))[0]
     shown = f"{finding.found} {finding.advice}"
     assert "secret" not in shown
     assert "bob" not in shown
@@ -200,38 +200,38 @@ def test_what_is_no_address_stays() -> None:
         assert without_secrets(text) == text
 
 
-def test_a_tracking_database(wanted: Make, tmp_path: Path) -> None:
+def test_a_tracking_database(subject: Make, tmp_path: Path) -> None:
     file = tmp_path / "runs" / "mlflow.db"
-    assert check_tracking(wanted())[0].status == "ok"
+    assert check_tracking(subject())[0].status == "ok"
     file.parent.mkdir()
     with sqlite3.connect(file) as database:
         database.execute("CREATE TABLE runs (a)")
     database.close()
-    assert check_tracking(wanted())[0].status == "ok"
+    assert check_tracking(subject())[0].status == "ok"
     file.write_bytes(b"nonsense" * 1000)
-    finding = check_tracking(wanted())[0]
+    finding = check_tracking(subject())[0]
     assert (finding.status, str(file) in finding.found) == ("problem", True)
-    elsewhere = check_tracking(wanted(tracking_uri="sqlite:////proc/none/mlflow.db"))[0]
+    elsewhere = check_tracking(subject(tracking_uri="sqlite:////proc/none/mlflow.db"))[0]
     assert elsewhere.status == ("ok" if os.access("/proc", os.W_OK) else "problem")
 
 
-def test_a_database_with_options_in_its_address(wanted: Make, tmp_path: Path) -> None:
+def test_a_database_with_options_in_its_address(subject: Make, tmp_path: Path) -> None:
     file = tmp_path / "own.db"
     file.write_bytes(b"nonsense" * 1000)
-    finding = check_tracking(wanted(tracking_uri=f"sqlite:///{file}?timeout=5"))[0]
+    finding = check_tracking(subject(tracking_uri=f"sqlite:///{file}?timeout=5"))[0]
     assert (finding.status, str(file) in finding.found) == ("problem", True)
 
 
-def test_a_broken_mlflow_yaml(wanted: Make) -> None:
+def test_a_broken_mlflow_yaml(subject: Make) -> None:
     Path("mlflow.yaml").write_text("ui: {port: many}\n")
-    finding = check_tracking(wanted())[0]
+    finding = check_tracking(subject())[0]
     assert finding.status == "problem"
     assert "mlflow.yaml:1: ui.port" in finding.found
-    assert check_port(wanted()) == []
+    assert check_port(subject()) == []
 
 
-def test_plain_folders_are_refused_with_what_to_do(wanted: Make) -> None:
-    finding = check_tracking(wanted(tracking_uri="mlruns"))[0]
+def test_plain_folders_are_refused_with_what_to_do(subject: Make) -> None:
+    finding = check_tracking(subject(tracking_uri="mlruns"))[0]
     assert finding.status == "problem"
     assert finding.advice == "Use sqlite:///PATH/mlflow.db or http://HOST:PORT."
 
@@ -261,7 +261,7 @@ def test_the_constrained_versions_are_those_of_the_repository(repository: Path) 
     tested = constrained_versions()
     lines = (repository / "constraints.txt").read_text().splitlines()
     assert [f"{k}=={v}" for k, v in tested.items()] == [line for line in lines if "==" in line]
-    assert check_versions(Wanted(storage=Path("runs")))[0].name == "versions"
+    assert check_versions(Subject(storage=Path("runs")))[0].name == "versions"
 
 
 DRIVER = """
@@ -276,7 +276,7 @@ print(record.temporary, flush=True); time.sleep(60)
 
 
 def test_leftovers(
-    wanted: Make,
+    subject: Make,
     tmp_path: Path,
     local_sweep: Callable[..., object],
     monkeypatch: pytest.MonkeyPatch,
@@ -288,21 +288,21 @@ def test_leftovers(
     temporary = Path(driver.stdout.readline().strip())
     (child,) = psutil.Process(driver.pid).children()
     try:
-        assert [f.status for f in check_leftovers(wanted())] == ["ok"]  # its driver lives
+        assert [f.status for f in check_leftovers(subject())] == ["ok"]  # its driver lives
         driver.kill()
         driver.wait()
-        (finding,) = check_leftovers(wanted())
+        (finding,) = check_leftovers(subject())
         assert finding.status == "warning"
         assert f"processes {child.pid}" in finding.found
         assert str(temporary) in finding.found
         assert f"resume small --storage {tmp_path / 'runs'}` ends" in str(finding.advice)
         monkeypatch.setenv("CVAE_SWEEP_STORAGE", str(tmp_path / "runs"))
-        assert "resume small` ends" in str(check_leftovers(wanted())[0].advice)
+        assert "resume small` ends" in str(check_leftovers(subject())[0].advice)
         assert child.is_running()
     finally:
         child.send_signal(signal.SIGKILL)
         driver.stdout.close()
     psutil.wait_procs([child], timeout=5)
-    assert "processes" not in check_leftovers(wanted())[0].found
+    assert "processes" not in check_leftovers(subject())[0].found
     temporary.rmdir()
-    assert [f.status for f in check_leftovers(wanted())] == ["ok"]
+    assert [f.status for f in check_leftovers(subject())] == ["ok"]

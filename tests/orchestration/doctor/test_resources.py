@@ -18,7 +18,7 @@ from orchestration.doctor.checkpoints import (
 from orchestration.doctor.disk import check_disk
 from orchestration.doctor.memory import check_memory, check_shared_memory, memory_limits
 from orchestration.doctor.processors import check_cpus, check_gpus, check_load
-from orchestration.doctor.subject import Wanted
+from orchestration.doctor.subject import Subject
 from orchestration.doctor.threads import check_thread_variables, check_threads
 from orchestration.ledger.checkpoints import number_kept
 from orchestration.ledger.documents import Sweep, Trial
@@ -28,7 +28,7 @@ from orchestration.spec.sweep import SweepSpec
 
 pytestmark = pytest.mark.slow
 
-Make = Callable[..., Wanted]
+Make = Callable[..., Subject]
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ Make = Callable[..., Wanted]
     [{}, {"every_epochs": 2}, {"every_epochs": 1, "keep": 2}, {"every_epochs": 3, "keep": 1}],
 )
 def test_the_estimate_is_what_a_real_sweep_leaves(
-    local_sweep: Callable[..., object], wanted: Make, checkpoints: dict[str, object]
+    local_sweep: Callable[..., object], subject: Make, checkpoints: dict[str, object]
 ) -> None:
     base = {"epochs": 5, "selection": {"epoch": "best"}}
     sweep = local_sweep(
@@ -46,11 +46,11 @@ def test_the_estimate_is_what_a_real_sweep_leaves(
     written = [path.stat().st_size for path in sweep.folder.rglob("*.pt")]  # type: ignore[attr-defined]
     spec = sweep.spec  # type: ignore[attr-defined]
     assert len(written) == 2 * number_kept(5, spec.checkpoints)
-    asked = Wanted(storage=Path("elsewhere"), spec=spec, max_concurrent=1)
+    asked = Subject(storage=Path("elsewhere"), spec=spec, max_concurrent=1)
     config = list(sweep.plan.trials.values())[1]  # type: ignore[attr-defined]
     on_the_way = checkpoint_bytes(config, (1, 28, 28))
     assert checkpoints_bytes(asked) - on_the_way == pytest.approx(sum(written), rel=0.02)
-    done = Wanted(storage=sweep.folder.parent, spec=spec)  # type: ignore[attr-defined]
+    done = Subject(storage=sweep.folder.parent, spec=spec)  # type: ignore[attr-defined]
     assert sweep.folder.name != spec.name  # type: ignore[attr-defined]
     sweep.folder.rename(sweep.folder.parent / spec.name)  # type: ignore[attr-defined]
     assert checkpoints_bytes(done) == 0
@@ -59,7 +59,7 @@ def test_the_estimate_is_what_a_real_sweep_leaves(
 FOLDER = ("data.name=folder", "data.path=album", "data.image_size=28", "seeds=[0,1,2]")
 
 
-def write_ledger(asked: Wanted, content: str, ended: int) -> None:
+def write_ledger(asked: Subject, content: str, ended: int) -> None:
     """As ``run`` would, of a folder whose images have this hash."""
     assert asked.spec is not None
     plan = make_plan(asked.spec, lambda _: content)
@@ -76,22 +76,22 @@ def write_ledger(asked: Wanted, content: str, ended: int) -> None:
         ledger.save(Trial(key=key, config=config.to_settings(), state=state))
 
 
-def test_a_disk_budget_is_all_that_is_needed(load: Callable[..., SweepSpec], wanted: Make) -> None:
+def test_a_disk_budget_is_all_that_is_needed(load: Callable[..., SweepSpec], subject: Make) -> None:
     text = "name: a\nbase: {epochs: 10}\ngrid: {beta: [1, 2, 3]}\ncheckpoints: {every_epochs: 1%s}"
-    free = checkpoints_bytes(wanted(spec=load(text % ""), max_concurrent=1))
+    free = checkpoints_bytes(subject(spec=load(text % ""), max_concurrent=1))
     size = free / 31  # of each of three trials ten, and one on the way
     for budget, kept_at_all in ((40, 30), (20, 20), (3, 6)):  # the last and the best stay anyway
-        asked = wanted(spec=load(text % f", max_gb: {budget * size / 1e9}"), max_concurrent=1)
+        asked = subject(spec=load(text % f", max_gb: {budget * size / 1e9}"), max_concurrent=1)
         assert checkpoints_bytes(asked) == pytest.approx((kept_at_all + 1) * size, rel=0.01)
         [finding] = check_budget(asked)
         assert finding.status == ("ok" if budget > 6 else "warning")
     assert "checkpoints.max_gb" in finding.advice
-    assert check_budget(wanted(spec=load("name: a"))) == []
-    assert check_budget(wanted()) == []
+    assert check_budget(subject(spec=load("name: a"))) == []
+    assert check_budget(subject()) == []
 
 
-def test_finished_trials_of_a_folder_need_no_more(wanted: Make) -> None:
-    asked = wanted(*FOLDER, max_concurrent=1)
+def test_finished_trials_of_a_folder_need_no_more(subject: Make) -> None:
+    asked = subject(*FOLDER, max_concurrent=1)
     all_three = checkpoints_bytes(asked)  # three trials, and one checkpoint on the way
     write_ledger(asked, "a" * 64, ended=2)
     assert checkpoints_bytes(asked) * 2 == all_three
@@ -99,33 +99,33 @@ def test_finished_trials_of_a_folder_need_no_more(wanted: Make) -> None:
     assert checkpoints_bytes(asked) == 0
 
 
-def test_finished_trials_of_other_images_do_not_count(wanted: Make) -> None:
-    asked = wanted(*FOLDER, max_concurrent=1)
+def test_finished_trials_of_other_images_do_not_count(subject: Make) -> None:
+    asked = subject(*FOLDER, max_concurrent=1)
     all_three = checkpoints_bytes(asked)
     write_ledger(asked, "a" * 64, ended=3)
     write_ledger(asked, "b" * 64, ended=0)
     assert checkpoints_bytes(asked) == all_three
-    pinned = wanted(*FOLDER, f"data.content={'a' * 64}", max_concurrent=1)
+    pinned = subject(*FOLDER, f"data.content={'a' * 64}", max_concurrent=1)
     assert checkpoints_bytes(pinned) == 0
 
 
 def test_gpus_bound_how_many_trials_run_at_a_time(
-    wanted: Make, monkeypatch: pytest.MonkeyPatch
+    subject: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(joblib, "cpu_count", lambda: 8)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda _: "made up")
-    asked = wanted("seeds=[0,1,2,3,4,5,6,7,8]", "resources.gpu=0.5")
+    asked = subject("seeds=[0,1,2,3,4,5,6,7,8]", "resources.gpu=0.5")
     assert asked.slots == 4
     assert ": 4 trials at a time" in check_cpus(asked)[0].found
-    assert wanted("seeds=[0,1]", "resources.gpu=0.5").slots == 2
-    many = wanted("seeds=[0,1,2,3,4,5,6,7,8]", "resources.gpu=0.5", max_concurrent=5)
+    assert subject("seeds=[0,1]", "resources.gpu=0.5").slots == 2
+    many = subject("seeds=[0,1,2,3,4,5,6,7,8]", "resources.gpu=0.5", max_concurrent=5)
     assert "fewer than --max-concurrent 5" in check_cpus(many)[0].found
 
 
-def test_a_small_disk_is_a_problem(wanted: Make, mount: Callable[[str], Path]) -> None:
+def test_a_small_disk_is_a_problem(subject: Make, mount: Callable[[str], Path]) -> None:
     folder = mount("size=20m")
-    findings = check_disk(wanted(storage=folder / "runs"))
+    findings = check_disk(subject(storage=folder / "runs"))
     statuses = [(f.status, f"sweeps ({folder / 'runs'})" in f.found) for f in findings]
     assert ("problem", True) in statuses
     assert len(findings) >= 2
@@ -133,32 +133,32 @@ def test_a_small_disk_is_a_problem(wanted: Make, mount: Callable[[str], Path]) -
     assert "--storage" in str(bad.advice)
 
 
-def test_more_checkpoints_than_the_disk_holds(wanted: Make) -> None:
-    asked = wanted("epochs=1000000000", "checkpoints.every_epochs=1")
+def test_more_checkpoints_than_the_disk_holds(subject: Make) -> None:
+    asked = subject("epochs=1000000000", "checkpoints.every_epochs=1")
     assert any(f.status == "problem" for f in check_disk(asked))
-    few = check_disk(wanted("epochs=1000000000"))
+    few = check_disk(subject("epochs=1000000000"))
     assert next(f.found.partition(" needs up to ")[2] for f in few).endswith(("kB", "MB"))
 
 
-def test_copies_for_mlflow_are_counted(wanted: Make) -> None:
+def test_copies_for_mlflow_are_counted(subject: Make) -> None:
     many = ("epochs=1000", "checkpoints.every_epochs=1")  # some hundred MB
 
     def needed(uri: str | None) -> float:
-        found = check_disk(wanted(*many, tracking_uri=uri))[0].found
+        found = check_disk(subject(*many, tracking_uri=uri))[0].found
         number, unit = found.partition(" needs up to ")[2].split()
         return float(number) * {"MB": 1, "GB": 1000}[unit]
 
     assert needed(None) == pytest.approx(2 * needed("http://127.0.0.1:5000"), rel=0.1)
 
 
-def test_shared_memory(wanted: Make, mount: Callable[[str], Path], tmp_path: Path) -> None:
-    assert check_shared_memory(wanted(), tmp_path / "none")[0].status == "warning"
-    small = check_shared_memory(wanted(), mount("size=64m"))[0]
+def test_shared_memory(subject: Make, mount: Callable[[str], Path], tmp_path: Path) -> None:
+    assert check_shared_memory(subject(), tmp_path / "none")[0].status == "warning"
+    small = check_shared_memory(subject(), mount("size=64m"))[0]
     assert small.status == "warning"
     assert "67.1 MB free of 67.1 MB" in small.found
     assert "--shm-size=1g" in str(small.advice)
-    assert check_shared_memory(wanted(), mount("size=101m"))[0].status == "ok"
-    mnist = wanted("data.name=mnist")  # 1.25 × 54.9 MB + 64 MiB
+    assert check_shared_memory(subject(), mount("size=101m"))[0].status == "ok"
+    mnist = subject("data.name=mnist")  # 1.25 × 54.9 MB + 64 MiB
     assert check_shared_memory(mnist, mount("size=120m"))[0].status == "warning"
     assert "135.7 MB" in check_shared_memory(mnist)[0].found
 
@@ -192,66 +192,66 @@ def test_limits_of_a_container(tmp_path: Path) -> None:
     assert list(memory_limits(tmp_path / "none", tmp_path / "none")) == []
 
 
-def test_memory(wanted: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "trial" in check_memory(wanted())[0].found
+def test_memory(subject: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "trial" in check_memory(subject())[0].found
     limits = "orchestration.doctor.memory.memory_limits"
     monkeypatch.setattr(limits, lambda: iter([(2**30, 2**20)]))
-    small = check_memory(wanted())[0]
+    small = check_memory(subject())[0]
     assert small.status == "problem"
     assert "this container's limit" in small.found
     monkeypatch.setattr(limits, lambda: iter([(2**33, 2**33 - 2**30)]))
-    assert check_memory(wanted())[0].status == "warning"
+    assert check_memory(subject())[0].status == "warning"
 
 
-def test_more_cpus_than_there_are(wanted: Make) -> None:
+def test_more_cpus_than_there_are(subject: Make) -> None:
     there = len(os.sched_getaffinity(0))
-    bad = check_cpus(wanted("resources.cpu=10000"))[0]
+    bad = check_cpus(subject("resources.cpu=10000"))[0]
     assert bad.status == "problem"
     assert "10,000" in bad.found
     assert int(str(bad.advice).rpartition("=")[2].rstrip("`.")) <= there
-    good = check_cpus(wanted())[0]
+    good = check_cpus(subject())[0]
     assert good.status == "ok"
     assert "1 trial at a time" in good.found  # the plan has one
-    many = check_cpus(wanted("seeds=[0,1,2,3]", "resources.cpu=1", max_concurrent=1))[0]
+    many = check_cpus(subject("seeds=[0,1,2,3]", "resources.cpu=1", max_concurrent=1))[0]
     assert "1 trial at a time" in many.found
 
 
-def test_load(wanted: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_load(subject: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.getloadavg", lambda: (0.0, 0.0, 0.0))
-    assert check_load(wanted())[0].status == "ok"
+    assert check_load(subject())[0].status == "ok"
     monkeypatch.setattr("os.getloadavg", lambda: (1000.0, 0.0, 0.0))
-    busy = check_load(wanted())[0]
+    busy = check_load(subject())[0]
     assert busy.status == "warning"
     assert "`--max-concurrent 1`" in str(busy.advice)
 
 
-def test_gpus(wanted: Make) -> None:
-    assert check_gpus(wanted())[0].status == "ok"
-    asked = check_gpus(wanted("resources.gpu=1"))[0]
+def test_gpus(subject: Make) -> None:
+    assert check_gpus(subject())[0].status == "ok"
+    asked = check_gpus(subject("resources.gpu=1"))[0]
     assert asked.status == ("ok" if torch.cuda.is_available() else "problem")
 
 
-def test_thread_variables(wanted: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_thread_variables(subject: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "7")
     monkeypatch.setenv("NUMBA_NUM_THREADS", "1")
-    finding = check_thread_variables(wanted())[0]
+    finding = check_thread_variables(subject())[0]
     assert finding.status == "ok"
     assert "OMP_NUM_THREADS=7; harmless" in finding.found
     assert "NUMBA" not in finding.found
 
 
-def test_threads_in_force(wanted: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_threads_in_force(subject: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "7")
     Path("torch.py").write_text("raise SystemExit('not a library')")  # in the working directory
-    finding = check_threads(wanted())[0]
+    finding = check_threads(subject())[0]
     assert finding.status == "ok"
     assert finding.found == "1 per trial, in force in blas, numba, openmp, torch"
 
 
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="needs two CPUs")
-def test_trials_that_would_share_a_cpu(wanted: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_trials_that_would_share_a_cpu(subject: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMP_PROC_BIND", "true")
-    finding = check_threads(wanted())[0]
+    finding = check_threads(subject())[0]
     assert finding.status == "warning"
     assert "`unset OMP_PROC_BIND`" in str(finding.advice)
 
@@ -265,11 +265,11 @@ numba.config = types.SimpleNamespace(reload_config=lambda: None, NUMBA_NUM_THREA
 
 
 def test_libraries_that_do_not_obey(
-    wanted: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    subject: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / "sitecustomize.py").write_text(DEAF)
     path = os.environ.get("PYTHONPATH", "")
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{path}")
-    finding = check_threads(wanted())[0]
+    finding = check_threads(subject())[0]
     assert finding.status == "problem"
     assert "'numba': 7" in finding.found

@@ -68,7 +68,7 @@ def test_a_sweep_that_is_being_prepared(tmp_path: Path, monkeypatch: pytest.Monk
         with pytest.raises(UserError) as raised:
             sweep_folder("small", tmp_path)
         assert told in str(raised.value)
-        assert f"`{program('cvae-sweep')} run small.yaml`" in told
+        assert f"`{program('cvae-sweep', from_here=False)} run small.yaml`" in told
         assert sweep_folder("small", tmp_path, begun=False) == tmp_path / "small"
         with pytest.raises(UserError, match="there is no sweep 'other'"):
             sweep_folder("other", tmp_path, begun=False)

@@ -20,9 +20,9 @@ from orchestration.ledger.processes import (
     ProcessRecord,
     driver_alive,
     end_left_behind,
-    find,
-    identity,
+    find_living,
     left_behind,
+    process_record,
 )
 
 pytestmark = pytest.mark.slow
@@ -130,7 +130,7 @@ def test_a_process_that_only_has_the_same_number_survives(
     tmp_path: Path, started: Callable[..., subprocess.Popen[str]]
 ) -> None:
     stranger, own = (started("import time; time.sleep(60)") for _ in range(2))
-    noted = [identity(p.pid) or {} for p in (stranger, own)]
+    noted = [process_record(p.pid) or {} for p in (stranger, own)]
     noted[0]["started"] -= 1
     ProcessRecord(tmp_path).update()
     document = store.read_document(tmp_path / PROCESSES)
@@ -144,11 +144,11 @@ def test_a_start_is_told_whatever_the_clock_says(
     monkeypatch: pytest.MonkeyPatch, started: Callable[..., subprocess.Popen[str]]
 ) -> None:
     """Setting the clock moves the time at which the machine began, by which psutil counts."""
-    noted = identity(started("import time; time.sleep(60)").pid)
+    noted = process_record(started("import time; time.sleep(60)").pid)
     assert noted is not None
     monkeypatch.setattr("psutil._pslinux.boot_time", lambda: 0.0, raising=False)
     monkeypatch.setattr("time.time", lambda: 86400.0)
-    found = find(noted)
+    found = find_living(noted)
     assert found is not None
     assert found.pid == noted["pid"]
 
@@ -161,7 +161,9 @@ def test_processes_of_another_machine_or_folder_are_left_alone(
     folder = tmp_path / "sweep"
     folder.mkdir()
     ProcessRecord(folder).update()
-    document = store.read_document(folder / PROCESSES) | {"processes": [identity(stranger.pid)]}
+    document = store.read_document(folder / PROCESSES) | {
+        "processes": [process_record(stranger.pid)]
+    }
     store.write_document(
         folder / PROCESSES, document | ({"boot": "another"} if what == "boot" else {})
     )
@@ -183,7 +185,7 @@ def test_a_moved_folder_is_still_the_same(
     ProcessRecord(tmp_path / "sweep").update()
     document = store.read_document(tmp_path / "sweep" / PROCESSES)
     store.write_document(
-        tmp_path / "sweep" / PROCESSES, document | {"processes": [identity(own.pid)]}
+        tmp_path / "sweep" / PROCESSES, document | {"processes": [process_record(own.pid)]}
     )
     moved = (tmp_path / "sweep").rename(tmp_path / "moved")
     assert end_left_behind(moved) == 1

@@ -157,14 +157,14 @@ def test_a_server_that_goes_meanwhile(
     from orchestration.tracking.tracker import Tracker
 
     ledger = make(a="finished", b="finished")
-    real = Tracker.bring_trial
+    real = Tracker.sync_trial
 
     def bring(self: Any, ledger: Ledger, key: str) -> None:
         if key == "b":
             raise ConnectionError("http://bob:secret@host/x is gone")
         real(self, ledger, key)
 
-    monkeypatch.setattr(Tracker, "bring_trial", bring)
+    monkeypatch.setattr(Tracker, "sync_trial", bring)
     with pytest.raises(UserError, match=r"took 2 runs.*host/x is gone") as raised:
         synced(ledger, uri)
     assert "secret" not in str(raised.value)

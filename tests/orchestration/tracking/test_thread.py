@@ -15,11 +15,11 @@ from cvae_core.config import TrialConfig
 from orchestration.errors import UserError
 from orchestration.ledger.documents import Attempt, Epoch, Sweep, Trial
 from orchestration.ledger.ledger import Ledger
-from orchestration.tracking import syncer as bringing
-from orchestration.tracking import thread as tracking_thread
+from orchestration.tracking import syncer as syncer_module
+from orchestration.tracking import thread as thread_module
 from orchestration.tracking.config import MlflowConfig
 from orchestration.tracking.place import Place
-from orchestration.tracking.syncer import Bringer, up_to_date
+from orchestration.tracking.syncer import Syncer, up_to_date
 from orchestration.tracking.thread import TrackingThread
 from orchestration.tracking.tracker import Tracker
 
@@ -32,8 +32,8 @@ def storage(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("storage")
 
 
-def make(storage: Path) -> tuple[Ledger, Bringer, MlflowClient]:
-    """A ledger with one finished trial, and a bringer that has connected."""
+def make(storage: Path) -> tuple[Ledger, Syncer, MlflowClient]:
+    """A ledger with one finished trial, and a syncer that has connected."""
     name = next(NAMES)
     place = Place(f"sqlite:///{storage / 'mlflow.db'}", MlflowConfig(), storage)
     opened = place.open(name)
@@ -51,23 +51,23 @@ def make(storage: Path) -> tuple[Ledger, Bringer, MlflowClient]:
         ],
     )
     ledger.save(trial)
-    return ledger, Bringer(place, ledger, opened), MlflowClient(place.uri)
+    return ledger, Syncer(place, ledger, opened), MlflowClient(place.uri)
 
 
-def follow(bringer: Bringer) -> bool:
-    thread = TrackingThread(bringer, lambda text: None)
+def follow(syncer: Syncer) -> bool:
+    thread = TrackingThread(syncer, lambda text: None)
     thread.start()
     return thread.finish(60)
 
 
 def test_up_to_date_only_when_the_end_of_the_sweep_was_told(storage: Path) -> None:
     """A driver may die after the last trial was told and before the sweep's own run was."""
-    ledger, bringer, client = make(storage)
-    assert follow(bringer)
+    ledger, syncer, client = make(storage)
+    assert follow(syncer)
     ledger.sweep.outcome = "finished"
     ledger.save_sweep()
     assert not up_to_date(Ledger.open(ledger.folder))
-    assert follow(bringer)
+    assert follow(syncer)
     assert up_to_date(Ledger.open(ledger.folder))
     assert client.get_run(str(ledger.sweep.parent_run_id)).info.status == "FINISHED"
 
@@ -76,7 +76,7 @@ def test_an_answer_that_is_lost_doubles_no_step(
     storage: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """MLflow takes the metrics, but the connection breaks before it says so."""
-    ledger, bringer, client = make(storage)
+    ledger, syncer, client = make(storage)
     real = MlflowClient.log_batch
 
     def break_off(*args: Any, **named: Any) -> None:
@@ -85,7 +85,7 @@ def test_an_answer_that_is_lost_doubles_no_step(
             raise ConnectionError("gone")
 
     monkeypatch.setattr(MlflowClient, "log_batch", break_off)
-    assert follow(bringer), "the second try did not ask what had arrived"
+    assert follow(syncer), "the second try did not ask what had arrived"
     history = client.get_metric_history(str(ledger.trials["a1"].run_id), "val/loss")
     assert [metric.step for metric in history] == [1, 2, 3]
 
@@ -94,7 +94,7 @@ def test_a_warning_that_fails_is_not_the_end(
     storage: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Neither of the thread, nor of the truth: MLflow is not up to date."""
-    ledger, bringer, _ = make(storage)
+    ledger, syncer, _ = make(storage)
 
     def refuse(*args: Any) -> None:
         raise ConnectionError("gone")
@@ -104,13 +104,13 @@ def test_a_warning_that_fails_is_not_the_end(
         raise BrokenPipeError("nobody listens")
 
     warnings: list[str] = []
-    monkeypatch.setattr(Tracker, "bring_parent", refuse)
-    thread = TrackingThread(bringer, warn)
+    monkeypatch.setattr(Tracker, "sync_parent", refuse)
+    thread = TrackingThread(syncer, warn)
     thread.start()
     assert not thread.finish(60)
     assert len(warnings) == 1
     monkeypatch.undo()
-    bringer.bring()
+    syncer.sync()
     assert up_to_date(Ledger.open(ledger.folder)), "it goes on where MLflow answers again"
 
 
@@ -118,7 +118,7 @@ def test_a_run_of_which_nobody_was_told_is_not_there_twice(
     storage: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The answer to ``create_run`` came too late, and so did the run itself."""
-    ledger, bringer, client = make(storage)
+    ledger, syncer, client = make(storage)
     real, late = MlflowClient.create_run, []
 
     def break_off(self: Any, *args: Any, **named: Any) -> Any:
@@ -128,7 +128,7 @@ def test_a_run_of_which_nobody_was_told_is_not_there_twice(
         return real(self, *args, **named)
 
     monkeypatch.setattr(MlflowClient, "create_run", break_off)
-    thread = TrackingThread(bringer, lambda text: None)
+    thread = TrackingThread(syncer, lambda text: None)
     thread._bring()
     thread._bring()
     ((args, named),) = late
@@ -143,8 +143,8 @@ def test_a_run_of_which_nobody_was_told_is_not_there_twice(
 
 @pytest.mark.parametrize("what", ["emptied", "deleted", "running"])
 def test_mlflow_is_looked_at_before_what_was_noted_is_believed(storage: Path, what: str) -> None:
-    ledger, bringer, client = make(storage)
-    assert follow(bringer)
+    ledger, syncer, client = make(storage)
+    assert follow(syncer)
     run_id = str(ledger.trials["a1"].run_id)
     if what == "running":
         client.update_run(run_id, "RUNNING")
@@ -153,7 +153,7 @@ def test_mlflow_is_looked_at_before_what_was_noted_is_believed(storage: Path, wh
     ):
         client.delete_run(str(gone))
     assert up_to_date(ledger), "without asking it looks so"
-    assert follow(Bringer(bringer._place, ledger))
+    assert follow(Syncer(syncer._place, ledger))
     (run,) = client.search_runs([str(ledger.sweep.experiment_id)], "tags.trial_key = 'a1'")
     assert (run.info.status, run.data.metrics["val/loss"]) == ("FINISHED", 1 / 3)
     assert run.data.tags["mlflow.parentRunId"] == ledger.sweep.parent_run_id
@@ -174,10 +174,10 @@ class Down:
 
 
 def test_down_from_the_start_and_back_later(storage: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    ledger, bringer, client = make(storage)
-    place, said = Down(bringer._place, storage), []
-    monkeypatch.setattr(tracking_thread, "EVERY_S", 0.05)
-    thread = TrackingThread(Bringer(place, ledger), said.append, said.append)  # type: ignore[arg-type]
+    ledger, syncer, client = make(storage)
+    place, said = Down(syncer._place, storage), []
+    monkeypatch.setattr(thread_module, "EVERY_S", 0.05)
+    thread = TrackingThread(Syncer(place, ledger), said.append, said.append)  # type: ignore[arg-type]
     thread.start()
     until = time.monotonic() + 30
     while place.asked < 4 and time.monotonic() < until:
@@ -194,9 +194,9 @@ def test_down_from_the_start_and_back_later(storage: Path, monkeypatch: pytest.M
 
 
 def test_the_end_of_a_sweep_is_one_short_try_where_mlflow_is_down(storage: Path) -> None:
-    ledger, bringer, _ = make(storage)
-    place = Down(bringer._place, storage)
-    thread = TrackingThread(Bringer(place, ledger), lambda text: None)  # type: ignore[arg-type]
+    ledger, syncer, _ = make(storage)
+    place = Down(syncer._place, storage)
+    thread = TrackingThread(Syncer(place, ledger), lambda text: None)  # type: ignore[arg-type]
     thread.start()
     while not place.asked:
         time.sleep(0.01)
@@ -210,11 +210,11 @@ def test_an_mlflow_that_never_returns_is_not_waited_for(
     storage: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Such as a database that accepts a connection and was halted."""
-    _, bringer, _ = make(storage)
+    _, syncer, _ = make(storage)
     forever = threading.Event()
-    monkeypatch.setattr(Tracker, "bring_parent", lambda *_: forever.wait(60))
-    monkeypatch.setattr(tracking_thread, "STUCK_S", 0.3)
-    thread = TrackingThread(bringer, lambda text: None)
+    monkeypatch.setattr(Tracker, "sync_parent", lambda *_: forever.wait(60))
+    monkeypatch.setattr(thread_module, "STUCK_S", 0.3)
+    thread = TrackingThread(syncer, lambda text: None)
     thread.start()
     began = time.monotonic()
     assert not thread.finish(120)
@@ -225,13 +225,13 @@ def test_an_mlflow_that_never_returns_is_not_waited_for(
 def test_nobody_is_asked_where_there_is_nothing_to_tell(
     storage: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ledger, bringer, _ = make(storage)
+    ledger, syncer, _ = make(storage)
     asked = []
-    monkeypatch.setattr(bringing, "check_reachable", asked.append)
+    monkeypatch.setattr(syncer_module, "check_reachable", asked.append)
     for _ in range(5):
-        bringer.bring()
+        syncer.sync()
     assert len(asked) == 1
     ledger.change("a1", lambda trial: setattr(trial, "state", "failed"))
     for _ in range(5):
-        bringer.bring()
+        syncer.sync()
     assert len(asked) == 2

@@ -45,7 +45,7 @@ class Place:
         self.ledger = Ledger.create(storage / name, sweep)
         tracker = self.tracker()
         sweep.experiment, sweep.experiment_id = tracker.connect(name)
-        tracker.bring_parent(self.ledger)
+        tracker.sync_parent(self.ledger)
         self.client = tracker._client
 
     def tracker(self) -> Tracker:
@@ -99,7 +99,7 @@ def whole(trial: Trial) -> list[tuple[int, float]]:
 def test_a_finished_trial(place: Place) -> None:
     trial = place.add(model="cvae", tau=0.25)
     place.end(trial)
-    place.tracker().bring_trial(place.ledger, "a1")
+    place.tracker().sync_trial(place.ledger, "a1")
     (run,) = place.runs()
     assert run.info.status == "FINISHED"
     assert Ledger.open(place.ledger.folder).trials["a1"].run_id == run.info.run_id
@@ -133,7 +133,7 @@ def test_a_finished_trial(place: Place) -> None:
 
 def test_a_vae_has_no_lambda_and_no_tau(place: Place) -> None:
     place.add(model="vae")
-    place.tracker().bring_trial(place.ledger, "a1")
+    place.tracker().sync_trial(place.ledger, "a1")
     (run,) = place.runs()
     assert not {"lambda", "tau"} & (set(run.data.tags) | set(run.data.params))
     assert not any(name.startswith("views.") for name in run.data.params)
@@ -145,7 +145,7 @@ def test_twice_is_as_good_as_once(place: Place, same_driver: bool) -> None:
     place.end(trial)
     tracker = place.tracker()
     for _ in range(3):
-        tracker.bring_trial(place.ledger, "a1")
+        tracker.sync_trial(place.ledger, "a1")
         tracker = tracker if same_driver else place.tracker()
     assert place.steps() == whole(trial)
     assert place.steps("time/epoch_s") == [(n, 0.5) for n in range(1, 7)]
@@ -156,7 +156,7 @@ def test_a_half_told_story_is_told_to_its_end(place: Place) -> None:
     trial = place.add()
     epochs = trial.epochs
     trial.epochs = epochs[:3]
-    place.tracker().bring_trial(place.ledger, "a1")
+    place.tracker().sync_trial(place.ledger, "a1")
     assert [step for step, _ in place.steps()] == [1, 2, 3]
     (run,) = place.runs()
     assert run.info.status == "RUNNING"
@@ -164,20 +164,20 @@ def test_a_half_told_story_is_told_to_its_end(place: Place) -> None:
     place.client.log_metric(run.info.run_id, "val/loss", epochs[3].metrics["val/loss"], step=4)
     trial.epochs = epochs
     place.end(trial)
-    place.tracker().bring_trial(place.ledger, "a1")
+    place.tracker().sync_trial(place.ledger, "a1")
     assert place.steps() == whole(trial)
     assert [step for step, _ in place.steps("time/epoch_s")] == [1, 2, 3, 4, 5, 6]
 
 
 def test_a_run_whose_id_was_never_noted_is_adopted(place: Place) -> None:
     trial = place.add()
-    place.tracker().bring_trial(place.ledger, "a1")
+    place.tracker().sync_trial(place.ledger, "a1")
     (before,) = place.runs()
     place.ledger.change("a1", lambda t: setattr(t, "run_id", None))
     place.ledger.sweep.parent_run_id, parent = None, place.ledger.sweep.parent_run_id
     tracker = place.tracker()
-    tracker.bring_parent(place.ledger)
-    tracker.bring_trial(place.ledger, "a1")
+    tracker.sync_parent(place.ledger)
+    tracker.sync_trial(place.ledger, "a1")
     (after,) = place.runs()
     assert after.info.run_id == before.info.run_id == place.ledger.trials["a1"].run_id
     assert place.ledger.sweep.parent_run_id == parent
@@ -186,10 +186,10 @@ def test_a_run_whose_id_was_never_noted_is_adopted(place: Place) -> None:
 
 def test_a_run_of_another_sweep_is_not_adopted(place: Place) -> None:
     place.add()
-    place.tracker().bring_trial(place.ledger, "a1")
+    place.tracker().sync_trial(place.ledger, "a1")
     place.ledger.change("a1", lambda t: setattr(t, "run_id", None))
     place.ledger.sweep.sweep_id = "begun anew"
-    place.tracker().bring_trial(place.ledger, "a1")
+    place.tracker().sync_trial(place.ledger, "a1")
     assert len(place.runs()) == 2
 
 
@@ -197,13 +197,13 @@ def test_a_run_of_another_sweep_is_not_adopted(place: Place) -> None:
 def test_a_run_that_is_gone_is_made_again(place: Place, told: str) -> None:
     trial = place.add()
     if told == "deleted":
-        place.tracker().bring_trial(place.ledger, "a1")
+        place.tracker().sync_trial(place.ledger, "a1")
         (run,) = place.runs()
         place.client.delete_run(run.info.run_id)
     else:
         trial.run_id = "0" * 32
     place.end(trial)
-    place.tracker().bring_trial(place.ledger, "a1")
+    place.tracker().sync_trial(place.ledger, "a1")
     (made,) = place.runs()
     assert place.ledger.trials["a1"].run_id == made.info.run_id
     assert place.steps() == whole(trial)
@@ -222,10 +222,10 @@ def test_a_run_that_is_gone_is_made_again(place: Place, told: str) -> None:
 def test_statuses(place: Place, state: str, status: str) -> None:
     trial = place.add()
     tracker = place.tracker()
-    tracker.bring_trial(place.ledger, "a1")
+    tracker.sync_trial(place.ledger, "a1")
     trial.state = state  # type: ignore[assignment]
     place.ledger.save(trial)
-    tracker.bring_trial(place.ledger, "a1")
+    tracker.sync_trial(place.ledger, "a1")
     assert place.runs()[0].info.status == status
 
 
@@ -236,11 +236,11 @@ def test_a_stopped_trial_says_where_and_why(place: Place) -> None:
     )
     trial.config["epochs"] = 20
     trial.decisions = [stop.model_copy(update={"epoch": 2, "rung": 2, "stop": False}), stop]
-    place.tracker().bring_trial(place.ledger, "a1")
+    place.tracker().sync_trial(place.ledger, "a1")
     assert not any(tag.startswith("stopped.") for tag in place.runs()[0].data.tags)
     place.end(trial, "stopped")
     for _ in range(2):
-        place.tracker().bring_trial(place.ledger, "a1")
+        place.tracker().sync_trial(place.ledger, "a1")
     (run,) = place.runs()
     assert run.info.status == "FINISHED"
     assert {k: v for k, v in run.data.tags.items() if k.startswith(("state", "stopped"))} == {
@@ -255,10 +255,10 @@ def test_a_stopped_trial_says_where_and_why(place: Place) -> None:
 def test_an_interrupted_trial_runs_again(place: Place) -> None:
     trial = place.add()
     place.end(trial, "pending")
-    place.tracker().bring_trial(place.ledger, "a1")
+    place.tracker().sync_trial(place.ledger, "a1")
     trial.attempts.append(Attempt(number=2, from_epoch=6, began=1e9 + 20))
     trial.state = "running"
-    place.tracker().bring_trial(place.ledger, "a1")
+    place.tracker().sync_trial(place.ledger, "a1")
     (run,) = place.runs()
     assert (run.info.status, run.data.tags["attempts"]) == ("RUNNING", "2")
 
@@ -267,11 +267,11 @@ def test_a_failure_is_shown_and_goes_when_it_is_overcome(place: Place) -> None:
     trial = place.add()
     trial.error = Failure(kind="worker lost", message="killed")
     tracker = place.tracker()
-    tracker.bring_trial(place.ledger, "a1")
+    tracker.sync_trial(place.ledger, "a1")
     assert place.runs()[0].data.tags["error"] == "killed"
     trial.error = None
     place.end(trial)
-    tracker.bring_trial(place.ledger, "a1")
+    tracker.sync_trial(place.ledger, "a1")
     assert "error" not in place.runs()[0].data.tags
 
 
@@ -279,7 +279,7 @@ def test_a_failed_trial_has_its_traceback(place: Place) -> None:
     trial = place.add()
     trial.error = Failure(kind="error", message="KeyError: 'x'", traceback="in broken")
     place.end(trial, "failed")
-    place.tracker().bring_trial(place.ledger, "a1")
+    place.tracker().sync_trial(place.ledger, "a1")
     (run,) = place.runs()
     text = Path(place.client.download_artifacts(run.info.run_id, "error.txt")).read_text()
     assert "KeyError" in text
@@ -299,20 +299,20 @@ def test_the_traceback_is_that_of_the_latest_failure(
     # A lost worker is shown while the trial is tried again, before that attempt fails as well.
     trial.error = Failure(kind="worker lost", message="killed")
     tracker = place.tracker()
-    tracker.bring_trial(place.ledger, "a1")
+    tracker.sync_trial(place.ledger, "a1")
     for number, whole in ((2, "line\n" * 3000 + "KeyError: 2"), (3, "ValueError: 3")):
         tracker = tracker if same_driver else place.tracker()
         trial.attempts.append(Attempt(number=number, from_epoch=0, began=1e9))
         trial.error = Failure(kind="error", message=f"the {number}", traceback=whole)
         place.end(trial, "failed")
         for _ in range(2):
-            tracker.bring_trial(place.ledger, "a1")
+            tracker.sync_trial(place.ledger, "a1")
         assert error_text(place) == f"the {number}\n\n{whole}"
         (run,) = place.runs()
         assert (run.info.status, run.data.tags["error"]) == ("FAILED", f"the {number}")
     trial.error = None
     place.end(trial)
-    tracker.bring_trial(place.ledger, "a1")
+    tracker.sync_trial(place.ledger, "a1")
     (run,) = place.runs()
     assert run.info.status == "FINISHED"
     assert not any("error" in tag for tag in run.data.tags)
@@ -324,7 +324,7 @@ def test_a_trial_that_has_two_runs_keeps_one(place: Place, noted: int | None) ->
     trial = place.add()
     place.end(trial)
     tracker = place.tracker()
-    tracker.bring_trial(place.ledger, "a1")
+    tracker.sync_trial(place.ledger, "a1")
     (first,) = place.runs()
     tags = {k: v for k, v in first.data.tags.items() if not k.startswith("artifacts.")}
     start = first.info.start_time
@@ -333,7 +333,7 @@ def test_a_trial_that_has_two_runs_keeps_one(place: Place, noted: int | None) ->
     kept = None if noted is None else place.runs()[noted].info.run_id
     place.ledger.change("a1", lambda t: setattr(t, "run_id", kept))
     for _ in range(2):
-        place.tracker().bring_trial(place.ledger, "a1")
+        place.tracker().sync_trial(place.ledger, "a1")
     (run,) = place.runs()
     assert kept in (None, run.info.run_id)
     assert run.info.run_id == place.ledger.trials["a1"].run_id
@@ -346,8 +346,8 @@ def test_a_run_of_somebodys_own_is_left_alone(place: Place) -> None:
     made = place.client.create_run(place.ledger.sweep.experiment_id, tags=own)
     place.add()
     tracker = place.tracker()
-    tracker.bring_parent(place.ledger)
-    tracker.bring_trial(place.ledger, "a1")
+    tracker.sync_parent(place.ledger)
+    tracker.sync_trial(place.ledger, "a1")
     assert place.client.get_run(made.info.run_id).info.lifecycle_stage == "active"
 
 
@@ -355,14 +355,14 @@ def test_a_copy_that_was_cut_off_is_made_again(place: Place, uploads: list[str])
     """A driver may die within the copying of a file into a local folder of artifacts."""
     trial = place.add()
     place.end(trial)
-    place.tracker().bring_trial(place.ledger, "a1")
+    place.tracker().sync_trial(place.ledger, "a1")
     (run,) = place.runs()
     kept = Path(urlsplit(run.info.artifact_uri).path) / "checkpoints/a001-e00006.pt"
     kept.write_bytes(b"weig")
-    place.tracker().bring_trial(place.ledger, "a1")
+    place.tracker().sync_trial(place.ledger, "a1")
     assert kept.read_bytes() == b"weights"
     assert uploads.count("checkpoints/a001-e00006.pt") == 2
-    place.tracker().bring_trial(place.ledger, "a1")
+    place.tracker().sync_trial(place.ledger, "a1")
     assert uploads.count("checkpoints/a001-e00006.pt") == 2
 
 
@@ -376,15 +376,15 @@ def test_a_driver_that_died_before_the_configuration_was_sent(
 
     with monkeypatch.context() as patch, pytest.raises(ConnectionError):
         patch.setattr(MlflowClient, "log_text", refuse)
-        place.tracker().bring_trial(place.ledger, "a1")
-    place.tracker().bring_trial(place.ledger, "a1")
+        place.tracker().sync_trial(place.ledger, "a1")
+    place.tracker().sync_trial(place.ledger, "a1")
     (run,) = place.runs()
     assert paths(place, run.info.run_id) == {"config.yaml"}
 
 
 def test_a_trial_that_has_not_begun_has_no_run(place: Place) -> None:
     place.ledger.save(Trial(key="a1", config=TrialConfig().to_settings()))
-    place.tracker().bring_trial(place.ledger, "a1")
+    place.tracker().sync_trial(place.ledger, "a1")
     assert place.runs() == []
 
 
@@ -398,10 +398,10 @@ def test_the_parent_ends_as_the_sweep(place: Place, outcome: Any, status: str) -
 
     assert parent().info.status == "RUNNING"
     place.ledger.sweep.outcome = outcome
-    place.tracker().bring_parent(place.ledger)
+    place.tracker().sync_parent(place.ledger)
     assert parent().info.status == status
     place.ledger.sweep.outcome = "running"
-    place.tracker().bring_parent(place.ledger)
+    place.tracker().sync_parent(place.ledger)
     assert parent().info.status == "RUNNING"
     assert len(place.client.search_runs([place.ledger.sweep.experiment_id])) == 1
 
@@ -445,7 +445,7 @@ def test_pictures_and_tables_of_every_part(place: Place, uploads: list[str]) -> 
         trial.evaluations[entry] = measured(place, entry)
     place.ledger.save(trial)
     for _ in range(3):
-        place.tracker().bring_trial(place.ledger, "a1")
+        place.tracker().sync_trial(place.ledger, "a1")
     (run,) = place.runs()
     names = ("picture.png", "table.csv")
     folders = ("probe", "umap", "epoch_00002/probe", "epoch_00004/umap")
@@ -458,7 +458,7 @@ def test_pictures_and_tables_of_every_part(place: Place, uploads: list[str]) -> 
     assert sorted(uploads) == sorted(expected | others), "nothing is sent twice"
     trial.evaluations["umap"] = measured(place, "umap", "2")
     place.ledger.save(trial)
-    place.tracker().bring_trial(place.ledger, "a1")
+    place.tracker().sync_trial(place.ledger, "a1")
     assert uploads[-2:] == ["umap/picture.png", "umap/table.csv"]
     assert len(uploads) == len(expected | others) + 2
     file = Path(place.client.download_artifacts(run.info.run_id, "umap/picture.png"))
@@ -476,7 +476,7 @@ def test_metrics_of_every_checkpoint_at_their_epochs(place: Place, same_driver: 
     place.ledger.save(trial)
     tracker = place.tracker()
     for _ in range(3):
-        tracker.bring_trial(place.ledger, "a1")
+        tracker.sync_trial(place.ledger, "a1")
         tracker = tracker if same_driver else place.tracker()
     assert place.steps("val/knn_accuracy") == [(2, 0.2), (4, 0.4)]
     assert place.steps("probe/accuracy") == [(6, 0.9)]
@@ -486,12 +486,12 @@ def test_a_part_that_was_measured_again_shows_its_newer_value(place: Place) -> N
     """MLflow keeps both values; the newer is the one it shows, and no third is ever added."""
     trial = place.add()
     place.end(trial)
-    place.tracker().bring_trial(place.ledger, "a1")
+    place.tracker().sync_trial(place.ledger, "a1")
     for value, ended in ((0.8, 2e9), (0.85, 3e9)):
         again = Evaluated(state="finished", metrics={"probe/accuracy": value}, ended=ended)
         place.ledger.note_evaluation("a1", "probe", again)
         for _ in range(3):
-            place.tracker().bring_trial(place.ledger, "a1")
+            place.tracker().sync_trial(place.ledger, "a1")
     assert place.steps("probe/accuracy") == [(6, 0.8), (6, 0.85), (6, 0.9)]
     (run,) = place.runs()
     assert run.data.metrics["probe/accuracy"] == 0.85
@@ -512,7 +512,7 @@ def test_facts_warnings_and_reasons_are_tags(place: Place) -> None:
     trial.evaluations["fid"] = Evaluated(state="absent", error=reason, ended=1e9)
     place.ledger.save(trial)
     tracker = place.tracker()
-    tracker.bring_trial(place.ledger, "a1")
+    tracker.sync_trial(place.ledger, "a1")
     assert notes_of(place) == {
         "fd.n": "50",
         "fd.extractor": "cnn",
@@ -523,12 +523,12 @@ def test_facts_warnings_and_reasons_are_tags(place: Place) -> None:
     failure = Failure(kind="error", message="broken")
     failed = Evaluated(state="failed", error=failure, ended=2e9)
     place.ledger.note_evaluation("a1", "fid", failed)
-    tracker.bring_trial(place.ledger, "a1")
+    tracker.sync_trial(place.ledger, "a1")
     assert {n: t for n, t in notes_of(place).items() if n[:4] == "fid."} == {"fid.failed": "broken"}
     for entry in ("fid", "fd"):
         done = Evaluated(state="finished", facts={"n": 60}, ended=3e9)
         place.ledger.note_evaluation("a1", entry, done)
-    place.tracker().bring_trial(place.ledger, "a1")
+    place.tracker().sync_trial(place.ledger, "a1")
     assert notes_of(place) == {"fid.n": "60", "fd.n": "60", "fd.extractor": "cnn"}
 
 
@@ -538,7 +538,7 @@ def test_the_sweeps_run_holds_the_map_of_all_trials(place: Place, uploads: list[
     made = measured(place, "shared_umap", facts={"trials": 2})
     place.ledger.note_evaluation("", "shared_umap", made)
     for _ in range(2):
-        place.tracker().bring_parent(place.ledger)
+        place.tracker().sync_parent(place.ledger)
     names = {"shared_umap/picture.png", "shared_umap/table.csv"}
     assert paths(place, parent) == {"sweep.yaml", *names}
     assert sorted(uploads) == sorted(names)

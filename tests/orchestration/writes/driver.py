@@ -37,12 +37,12 @@ class Mlflow:
     def astray(self, ledger: Ledger) -> list[str]:
         return []
 
-    def bring_parent(self, ledger: Ledger) -> None:
+    def sync_parent(self, ledger: Ledger) -> None:
         if ledger.sweep.parent_run_id is None:
             ledger.sweep.parent_run_id = "parent"
             ledger.save_sweep()
 
-    def bring_trial(self, ledger: Ledger, key: str) -> None:
+    def sync_trial(self, ledger: Ledger, key: str) -> None:
         if ledger.trials[key].run_id is None:
             ledger.change(key, lambda trial: setattr(trial, "run_id", f"run of {key}"))
 
