@@ -94,7 +94,7 @@ class Tracker:
         said = f"MLflow cannot be used: {reason}"
         if self._database is not None and any(sign in reason for sign in DAMAGED):
             fill = command_line("sync", "NAME")
-            said += f"; {self._database} is damaged: move it away, and {fill} fills a new one"
+            said += f"; {self._database} is damaged: move it away, and `{fill}` fills a new one"
         return UserError(said)
 
     def forget(self) -> None:

@@ -33,7 +33,7 @@ def test_ray_dies_then_stopped_from_another_terminal_then_continued_in_a_copy(
     second = place.start("run", "sweep.yaml")
     _, err = second.communicate()
     assert second.returncode == 2
-    assert f"`cvae-sweep run sweep.yaml` (process {driver.pid} on " in err
+    assert f"cvae-sweep run sweep.yaml` (process {driver.pid} on " in err
     assert "Traceback" not in err
     code, said = place.run("stop", "digits")
     assert code == 0

@@ -68,7 +68,7 @@ def test_whole_and_cut_off(subject: Make, tmp_path: Path, name: str, source: str
     assert finding.status == "problem"
     assert "t10k-images-idx3-ubyte" in finding.found
     assert "train" not in finding.found.rpartition("raw")[2]
-    assert f"`cvae-sweep data {name} --data-root {tmp_path}`" in str(finding.advice)
+    assert f"cvae-sweep data {name} --data-root {tmp_path}`" in str(finding.advice)
 
 
 @pytest.mark.parametrize("content", [b"", b"\x00\x00\x08\x03", b"<html>not found</html>"])
@@ -80,7 +80,7 @@ def test_a_file_that_is_something_else(subject: Make, tmp_path: Path, content: b
 def test_missing_and_incomplete_ones_are_downloaded(subject: Make, tmp_path: Path) -> None:
     asked = subject("data.name=mnist", data_root=tmp_path / "my data")
     assert only(asked).status == "warning"
-    assert "`cvae-sweep data mnist --data-root '" in str(only(asked).advice)
+    assert "cvae-sweep data mnist --data-root '" in str(only(asked).advice)
     (write_mnist(tmp_path / "my data") / "train-labels-idx1-ubyte").unlink()
     assert only(asked).status == "warning"
 
