@@ -26,7 +26,7 @@ pytestmark = pytest.mark.slow
 LocalSweep = Callable[..., Any]
 ON = [name for name, part in PARTS.items() if part.on]
 CHEAP = {"diagnostics": True, "pictures": {"samples": 4, "reconstructions": 4}}
-ALL = {"umap": {"n": 60, "shared": True}, "fd": True, **CHEAP}
+ALL = {**dict.fromkeys(ON, True), "umap": {"n": 60, "shared": True}, **CHEAP}
 GRID = {"model": ["vae", "cvae"]}
 EVERY = {"every_epochs": 1, "min_interval_s": 0}
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from orchestration.engine import retries
 from orchestration.engine.in_process import InProcessEngine
 from orchestration.engine.jobs import EvaluateJob, TrainJob, TrialJob
 from orchestration.engine.listener import Listener
@@ -25,6 +26,13 @@ LocalSweep = Callable[..., Any]
 GRID = {"beta": [0.1, 0.2, 0.3]}
 LOST = Failure(kind="worker lost", message="killed")
 MEMORY = Failure(kind="out of memory", message="MemoryError: ")
+
+
+@pytest.fixture(autouse=True)
+def waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The seconds that these tests speak of, whatever they are at work."""
+    monkeypatch.setattr(retries, "FIRST_WAIT_S", 1.0)
+    monkeypatch.setattr(retries, "MOST_WAIT_S", 30.0)
 
 
 def take(queue: Queue, clock: Any = None) -> Any:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from cvae_core.data import Dataset, Images
+from cvae_core.evaluation.parts import PARTS
 from orchestration.ledger.ledger import Ledger
 from orchestration.plan import calibrate as calibrate_module
 from orchestration.plan import estimate as module
@@ -23,7 +24,7 @@ pytestmark = pytest.mark.slow
 
 Load = Callable[..., SweepSpec]
 SMALL = "architecture: {channels: [4, 8], latent_dim: 4}, batch_size: 64"
-OFF = "diagnostics: false, pictures: false, umap: false, fd: false"
+OFF = ", ".join(f"{part}: false" for part in PARTS if part != "probe")
 NOTHING = Ledger.open_or_empty(Path("not begun"))
 COST = Cost(epoch_s=2.0, images_per_s=100.0, validation_probe_s=0.5, part_s={"probe": 3.0})
 

@@ -14,6 +14,7 @@ import pytest
 
 from cvae_core.config import TrialConfig
 from cvae_core.data import Dataset
+from cvae_core.evaluation.parts import PARTS
 from orchestration.engine.engine import Engine
 from orchestration.engine.in_process import InProcessEngine
 from orchestration.engine.queue import Queue
@@ -103,7 +104,6 @@ def test_an_evaluation_does_not_finish_a_search_that_was_stopped(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("orchestration.plan.datasets.load", lambda *_: small)
     uri = f"sqlite:///{tmp_path}/mlflow.db"
-    off = dict.fromkeys(("probe", "diagnostics", "pictures", "umap", "fd"), False)
     objective = {"metric": "val/reconstruction", "direction": "minimize"}
     sections = {
         "name": "search",
@@ -113,7 +113,7 @@ def test_an_evaluation_does_not_finish_a_search_that_was_stopped(
             "space": {"beta": {"log": [1e-8, 1e-1]}},
             "objectives": [objective],
         },
-        "evaluation": {**off, "probe_every": 0},
+        "evaluation": {**dict.fromkeys(PARTS, False), "probe_every": 0},
     }
     spec = parse_spec(Layers(Path("search.yaml"), sections, {}))
     flags = Flags(tracking_uri=uri)

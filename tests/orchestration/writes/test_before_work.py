@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from cvae_core.data import Dataset
+from cvae_core.evaluation.parts import PARTS
 from orchestration.ledger.documents import Failure
 from orchestration.ledger.ledger import Ledger
 from orchestration.run.request import Flags, Request
@@ -26,8 +27,7 @@ SECTIONS: dict[str, Any] = {
         "architecture": {"latent_dim": 4},
     },
     "checkpoints": {"min_interval_s": 0, "every_epochs": 1},
-    "evaluation": {"probe": False, "diagnostics": False, "pictures": False, "umap": False}
-    | {"fd": False},
+    "evaluation": dict.fromkeys(PARTS, False),
 }
 PROBE = SECTIONS["evaluation"] | {"probe": True}
 
