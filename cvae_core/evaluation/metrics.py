@@ -99,9 +99,9 @@ METRICS = [*TRAINING, *(metric for part in PARTS.values() for metric in part.met
 
 def describe(name: str) -> Metric | None:
     """What a metric is, also one measured on validation; None where it is not known."""
-    found = next((metric for metric in METRICS if metric.matches(name)), None)
-    if found is None and name.startswith("val/"):
+    metric = next((metric for metric in METRICS if metric.matches(name)), None)
+    if metric is None and name.startswith("val/"):
         measured = name.removeprefix("val/")
         candidates = [measured.replace("_", "/", 1), f"test/{measured}"]
-        found = next((m for m in METRICS for c in candidates if m.matches(c)), None)
-    return found
+        metric = next((m for m in METRICS for c in candidates if m.matches(c)), None)
+    return metric

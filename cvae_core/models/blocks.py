@@ -34,12 +34,12 @@ def stages(image_channels: int, size: int, channels: tuple[int, ...]) -> list[St
         size: height and width of an image, in pixels.
         channels: output channels of each convolution.
     """
-    result = []
+    convolutions = []
     for out in channels:
         size_out = size // 2 if size % 2 == 0 else size
-        result.append(Stage(image_channels, out, size, size_out))
+        convolutions.append(Stage(image_channels, out, size, size_out))
         image_channels, size = out, size_out
-    return result
+    return convolutions
 
 
 def norm_layers(norm: Norm, channels: int) -> list[nn.Module]:

@@ -38,10 +38,10 @@ def complete_yaml_file(
 
 
 def _items(incomplete: str, files: set[str]) -> list[CompletionItem[str]]:
-    found = sorted(file for file in files if file.startswith(incomplete))
-    if not found:  # deeper folders are the shell's own business
+    matching = sorted(file for file in files if file.startswith(incomplete))
+    if not matching:  # deeper folders are the shell's own business
         return [CompletionItem(incomplete, type="file")]
-    return [CompletionItem(file) for file in found]
+    return [CompletionItem(file) for file in matching]
 
 
 def _yaml_files(incomplete: str) -> Iterator[str]:

@@ -96,7 +96,7 @@ def main() -> None:
 def carry_out() -> None:
     """Run the command line; it ends with ``SystemExit`` whatever happens."""
     try:
-        result: Any = cli(standalone_mode=False)
+        returned: Any = cli(standalone_mode=False)
     except UserError as error:
         for line in error.lines:
             click.echo(printable_lines(f"error: {line}"), err=True)
@@ -110,4 +110,4 @@ def carry_out() -> None:
     except Exception:  # an error of this program: its traceback, without anybody's password
         click.echo(printable_lines(without_secrets(traceback.format_exc())), err=True)
         sys.exit(1)
-    sys.exit(result if isinstance(result, int) else 0)
+    sys.exit(returned if isinstance(returned, int) else 0)

@@ -35,9 +35,9 @@ def command(name: str | None, storage: Path | None, as_json: bool) -> None:
     if name is None:
         names = sweep_names(storage_folder(storage))
         if len(names) != 1:
-            there = ", ".join(names)
+            listed = ", ".join(names)
             raise UserError(
-                f"which sweep? In {storage_folder(storage)} there are: {there}"
+                f"which sweep? In {storage_folder(storage)} there are: {listed}"
                 if names
                 else f"there is no sweep in {storage_folder(storage)} yet; run one, such as "
                 f"{command_line('run', EXAMPLE)}"

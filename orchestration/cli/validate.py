@@ -25,17 +25,17 @@ from orchestration.terminal.printable import printable, printable_lines
 @json_option
 def command(files: tuple[Path, ...], as_json: bool) -> int:
     """Check FILES: every error of every file, with its line and what to write instead."""
-    results = {str(file): _check(file) for file in files}
+    reports = {str(file): _check(file) for file in files}
     if as_json:
-        document = [{"file": file, **result} for file, result in results.items()]
+        document = [{"file": file, **report} for file, report in reports.items()]
         click.echo(json.dumps({"files": document}, indent=2, ensure_ascii=False))
     else:
-        for file, result in results.items():
-            for line in result["errors"]:
+        for file, report in reports.items():
+            for line in report["errors"]:
                 click.echo(printable_lines(f"error: {line}"), err=True)
-            if not result["errors"]:
-                click.echo(f"{printable(file)}: fine, {result['plan']}")
-    return 2 if any(result["errors"] for result in results.values()) else 0
+            if not report["errors"]:
+                click.echo(f"{printable(file)}: fine, {report['plan']}")
+    return 2 if any(report["errors"] for report in reports.values()) else 0
 
 
 def _check(file: Path) -> dict[str, Any]:

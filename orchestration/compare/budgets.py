@@ -59,11 +59,11 @@ def common(budgets: Iterable[Spent]) -> float:
 
 def best_of(trials: Iterable[Searched], sign: int) -> Searched | None:
     """The best finished trial by the first objective; of equals the one that was asked first."""
-    found: Searched | None = None
+    best: Searched | None = None
     for trial in trials:
-        if trial.rated and (found is None or _gain(trial, sign) > _gain(found, sign)):
-            found = trial
-    return found
+        if trial.rated and (best is None or _gain(trial, sign) > _gain(best, sign)):
+            best = trial
+    return best
 
 
 def best_so_far(spent: Spent, sign: int) -> Curve:
@@ -86,11 +86,11 @@ def value_at(curve: Curve, budget: float) -> float | None:
 def reached(curves: Sequence[Curve], budget: float) -> Reached | None:
     """What the studies of a family had reached on average; None where none had anything."""
     values = [value_at(curve, budget) for curve in curves]
-    known = [value for value in values if value is not None]
-    if not known:
+    reached_values = [value for value in values if value is not None]
+    if not reached_values:
         return None
-    spread = statistics.stdev(known) if len(known) > 1 else None
-    return Reached(statistics.fmean(known), spread, len(known))
+    spread = statistics.stdev(reached_values) if len(reached_values) > 1 else None
+    return Reached(statistics.fmean(reached_values), spread, len(reached_values))
 
 
 def mean_curve(curves: Sequence[Curve], end: float) -> Curve:
@@ -105,11 +105,11 @@ def mean_curve(curves: Sequence[Curve], end: float) -> Curve:
         return []
     start = max(curve[0][0] for curve in curves)
     places = sorted({at for curve in curves for at, _ in curve if start <= at <= end})
-    found: Curve = []
+    means: Curve = []
     for at in places:
         values = [value for curve in curves if (value := value_at(curve, at)) is not None]
-        found.append((at, statistics.fmean(values)))
-    return found
+        means.append((at, statistics.fmean(values)))
+    return means
 
 
 def _gain(trial: Searched, sign: int) -> float:

@@ -30,13 +30,13 @@ def families_of(studies: Sequence[Study], by: str | None) -> tuple[str | None, d
         if not all("model" in settings for settings in fixed.values()):
             return None, dict.fromkeys(fixed, ALL)
         by = "model"
-    known = _varied(list(fixed.values()))
+    varied = _varied(list(fixed.values()))
     if any(by in study.space for study in studies):
-        choices = f"use one of: {', '.join(known)}" if known else "the grid fixes nothing else"
+        choices = f"use one of: {', '.join(varied)}" if varied else "the grid fixes nothing else"
         raise UserError(
             f"--by {by}: it is searched, and families are made by what the grid fixes; {choices}"
         )
-    check_by(by, known)
+    check_by(by, varied)
     return by, {key: _label(by, settings) for key, settings in fixed.items()}
 
 

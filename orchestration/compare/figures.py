@@ -94,11 +94,11 @@ def importances_figure(document: Mapping[str, Any]) -> Figure | None:
     thick = 0.8 / len(able)
     for number, ax in enumerate(axes):
         for place_, family in enumerate(able):
-            known = shares[family][number]
-            rows = [row for row, name in enumerate(names) if name in known]
+            share_of = shares[family][number]
+            rows = [row for row, name in enumerate(names) if name in share_of]
             bars = ax.barh(
                 [row + (place_ - (len(able) - 1) / 2) * thick for row in rows],
-                [known[names[row]] for row in rows],
+                [share_of[names[row]] for row in rows],
                 thick * 0.9,
                 color=look_of(document, family)[0],
             )
@@ -165,10 +165,10 @@ def pareto_figure(document: Mapping[str, Any]) -> Figure | None:
 def _mean_shares(document: Mapping[str, Any], family: str) -> list[dict[str, float]]:
     """Per objective: each parameter's mean share over the studies that have one."""
     own = [s.get("importances") for s in document["studies"] if s["family"] == family]
-    known = [shares for shares in own if shares]
-    found = []
+    computed = [shares for shares in own if shares]
+    means = []
     for number in range(len(document["objectives"])):
-        each = [shares[number] for shares in known]
+        each = [shares[number] for shares in computed]
         names = dict.fromkeys(name for shares in each for name in shares)
-        found.append({n: sum(s.get(n, 0.0) for s in each) / len(each) for n in names})
-    return found
+        means.append({n: sum(s.get(n, 0.0) for s in each) / len(each) for n in names})
+    return means

@@ -139,8 +139,8 @@ def _winners(records: Sequence[_Record]) -> dict[str, Any]:
         kept = front([trial.values or () for _, trial in rated], signs)
         return {"best": None, "front": [_entry(*rated[index]) for index in kept]}
     best = budgets.best_of((trial for _, trial in rated), signs[0])
-    found = [_entry(record, trial) for record, trial in rated if trial is best]
-    return {"best": found[0] if found else None, "front": []}
+    winners = [_entry(record, trial) for record, trial in rated if trial is best]
+    return {"best": winners[0] if winners else None, "front": []}
 
 
 def _entry(record: _Record, trial: Searched) -> dict[str, Any]:
@@ -162,7 +162,7 @@ def _curves(records: Sequence[_Record]) -> dict[str, Any]:
     sign, *others = records[0].signs
     if others:
         return {"trials": [], "cpu_s": []}
-    found = {}
+    by_budget = {}
     able = [record for record in records if record.in_trials]
     for name, spent in (
         ("trials", [record.in_trials for record in able]),
@@ -173,8 +173,8 @@ def _curves(records: Sequence[_Record]) -> dict[str, Any]:
         curve = budgets.mean_curve(curves, end)
         # The last point says how far it was followed.
         tail = [(end, curve[-1][1])] if curve and curve[-1][0] < end else []
-        found[name] = [list(point) for point in [*curve, *tail]]
-    return found
+        by_budget[name] = [list(point) for point in [*curve, *tail]]
+    return by_budget
 
 
 def _at_equal(records: Sequence[_Record], equal: Mapping[str, float]) -> dict[str, Any]:
@@ -232,7 +232,7 @@ def _replicates(record: _Record, cpu: int) -> dict[str, Any] | None:
         for name, value in found_by_evaluation(trial).items():
             if name not in {objective.metric for objective in objectives}:
                 measured.setdefault(name, []).append(value)
-    found = next((trial for trial in record.trials if trial.key == study.winner), None)
+    winner = next((trial for trial in record.trials if trial.key == study.winner), None)
     return {
         "winner": study.winner,
         "wanted": len(study.replicates),
@@ -240,7 +240,7 @@ def _replicates(record: _Record, cpu: int) -> dict[str, Any] | None:
         "keys": list(study.replicates),
         "cpu_s": sum(trial.train_s for trial in trials) * cpu,
         "metrics": {name: _spread(values) for name, values in measured.items() if values},
-        "found_in_search": None if found is None else _entry(record, found),
+        "found_in_search": None if winner is None else _entry(record, winner),
     }
 
 

@@ -22,15 +22,15 @@ def search_view(document: Mapping[str, Any]) -> list[Sheet | str]:
     Args:
         document: as ``search_comparison`` makes it, with importances or without.
     """
-    found: list[Sheet | str] = [_families(document), *_budget_lines(document)]
+    parts: list[Sheet | str] = [_families(document), *_budget_lines(document)]
     if any(_winners(study) for study in document["studies"]):
-        found += ["", _winners_table(document), *_more_lines(document)]
+        parts += ["", _winners_table(document), *_more_lines(document)]
     if any(study.get("importances") for study in document["studies"]):
-        found += ["", _importances_table(document)]
-    found += document.get("importances_missing", [])
+        parts += ["", _importances_table(document)]
+    parts += document.get("importances_missing", [])
     if any(study["replicates"] for study in document["studies"]):
-        found += ["", _replicates_table(document)]
-    return found
+        parts += ["", _replicates_table(document)]
+    return parts
 
 
 def _families(document: Mapping[str, Any]) -> Sheet:

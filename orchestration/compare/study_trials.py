@@ -52,11 +52,11 @@ def searched(study: Study, trials: Mapping[str, Trial], cpu: int) -> list[Search
         cpu: CPUs of each trial.
     """
     objectives = objectives_of(study)
-    found = []
+    searched_trials = []
     for ask in distinct(study):
         # An ask is written down before its trial is.
         trial = trials.get(ask.key, Trial(key=ask.key, config={}))
-        found.append(
+        searched_trials.append(
             Searched(
                 number=ask.number,
                 key=ask.key,
@@ -69,7 +69,7 @@ def searched(study: Study, trials: Mapping[str, Trial], cpu: int) -> list[Search
                 test=found_by_evaluation(trial),
             )
         )
-    return found
+    return searched_trials
 
 
 def finite_values(trial: Trial, objectives: Sequence[Objective]) -> tuple[float, ...] | None:
@@ -80,11 +80,11 @@ def finite_values(trial: Trial, objectives: Sequence[Objective]) -> tuple[float,
 
 def found_by_evaluation(trial: Trial) -> dict[str, float]:
     """The metrics of a trial's evaluation, without those of training and of earlier epochs."""
-    found: dict[str, float] = {}
+    metrics: dict[str, float] = {}
     for entry, part in trial.evaluations.items():
         if "@" not in entry:
-            found |= part.metrics
-    return found
+            metrics |= part.metrics
+    return metrics
 
 
 def _ended(trial: Trial) -> float:

@@ -46,8 +46,8 @@ def lost_worker(text: str, crash: str = "", *, oom_kill: bool = False) -> Failur
             kind=OUT_OF_MEMORY, message="the kernel ended its process for want of memory"
         )
     detail = DETAIL.search(text)
-    known = detail["detail"] if detail else next(reversed(text.splitlines()), "")
-    told = f" ({known.strip().removesuffix('.')})" if known else ""
+    cause = detail["detail"] if detail else next(reversed(text.splitlines()), "")
+    told = f" ({cause.strip().removesuffix('.')})" if cause else ""
     return Failure(kind=LOST, message=f"its process was killed, or ended by itself{told}")
 
 
@@ -61,9 +61,9 @@ def crash_in(logs: Path, text: str) -> str:
     process = PID.search(text)
     for path in logs.glob(f"worker-*-{process['pid']}.err") if process else ():
         try:
-            _, found, rest = path.read_text(errors="replace").rpartition(FATAL)
+            _, marker, rest = path.read_text(errors="replace").rpartition(FATAL)
         except OSError:
             continue
-        if found:
-            return found + rest.partition("\nExtension modules:")[0].strip()
+        if marker:
+            return marker + rest.partition("\nExtension modules:")[0].strip()
     return ""

@@ -47,13 +47,13 @@ class ProcessRecord:
         """Note those that live now; writes only where that changes something."""
         with self._guard:
             pids = [os.getpid(), *(child.pid for child in psutil.Process().children(True))]
-            found = [noted for pid in pids if (noted := process_record(pid)) is not None]
+            living = [noted for pid in pids if (noted := process_record(pid)) is not None]
             # Whoever's parent has ended is nobody's descendant any more.
-            found += [noted for noted in self._noted if noted not in found and find_living(noted)]
-            if found != self._noted:
-                self._noted = found
+            living += [noted for noted in self._noted if noted not in living and find_living(noted)]
+            if living != self._noted:
+                self._noted = living
                 document = pid_scope(self._folder) | {"temporary": str(self.temporary)}
-                store.write_document(self._folder / PROCESSES, document | {"processes": found})
+                store.write_document(self._folder / PROCESSES, document | {"processes": living})
 
     @contextmanager
     def following(self) -> Iterator[None]:

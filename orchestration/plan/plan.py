@@ -60,13 +60,13 @@ def make_plan(spec: SweepSpec, content: Callable[[DataConfig], str] | None = Non
 def _with_content(config: TrialConfig, content: Callable[[DataConfig], str] | None) -> TrialConfig:
     if config.data.name != "folder" or content is None:
         return config
-    found, asked = content(config.data), config.data.content
-    if asked not in (None, found):
+    actual, asked = content(config.data), config.data.content
+    if asked not in (None, actual):
         raise UserError(
             f"data.content: the images of {config.data.path or 'the folder'} have the content "
-            f"{found}, and {asked} was asked for; restore the files, or leave data.content out"
+            f"{actual}, and {asked} was asked for; restore the files, or leave data.content out"
         )
-    data = dataclasses.replace(config.data, content=found)
+    data = dataclasses.replace(config.data, content=actual)
     return dataclasses.replace(config, data=data)
 
 
@@ -74,7 +74,7 @@ def _by_key(configs: Iterable[TrialConfig]) -> dict[str, TrialConfig]:
     trials: dict[str, TrialConfig] = {}
     for config in configs:
         key = trial_key(config)
-        known = trials.setdefault(key, config)
-        if canonical(known) != canonical(config):
+        earlier = trials.setdefault(key, config)
+        if canonical(earlier) != canonical(config):
             raise UserError(f"two trials have the same key {key}; change either of them a little")
     return trials

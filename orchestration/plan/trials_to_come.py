@@ -27,11 +27,11 @@ def expected_trials(
     trials = dict(plan.trials)
     for study in plan.studies.values():
         stored = ledger.studies.get(study.key)
-        known = asked_keys(stored) + ([] if stored is None else stored.replicates)
+        stored_keys = asked_keys(stored) + ([] if stored is None else stored.replicates)
         coming = to_ask(study, ledger) + study.replicates
         coming -= 0 if stored is None else len(stored.replicates)
         made_up = [f"{study.key}.{number}" for number in range(coming)]
-        trials |= dict.fromkeys([*known, *made_up], stand_in(study))
+        trials |= dict.fromkeys([*stored_keys, *made_up], stand_in(study))
     return trials
 
 

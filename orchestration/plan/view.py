@@ -50,8 +50,8 @@ def plan_document(name: str, plan: Plan, storage: Path) -> dict[str, Any]:
 
 
 def _trial(key: str, config: TrialConfig, ledger: Ledger) -> dict[str, Any]:
-    known = ledger.trials.get(key)
-    state = "pending" if known is None else known.state
+    trial = ledger.trials.get(key)
+    state = "pending" if trial is None else trial.state
     return {"key": key, "state": state, **trial_fields(config)}
 
 
@@ -64,10 +64,10 @@ def _trials_of(study: StudyPlan, ledger: Ledger) -> list[dict[str, Any]]:
     params = {ask.key: ask.params for ask in stored.asks}
     trials = []
     for key in [*asked_keys(stored), *stored.replicates]:
-        known = ledger.trials.get(key)
-        if known is None and key not in params:
+        trial = ledger.trials.get(key)
+        if trial is None and key not in params:
             continue
-        config = TrialConfig.from_settings(known.config) if known else study.config(params[key])
+        config = TrialConfig.from_settings(trial.config) if trial else study.config(params[key])
         about = {"study": study.key, "number": numbers.get(key)}
         trials.append(_trial(key, config, ledger) | about)
     return trials
@@ -149,7 +149,7 @@ def setting_columns(trials: list[dict[str, Any]], names: Names) -> list[Column]:
     return [
         Column(
             LABELS.get(name) or names.labels.get(name, name),
-            [setting_text(known.get(name)) for known in values],
+            [setting_text(settings.get(name)) for settings in values],
             rank=0 if varies else 9,
             setting=varies,
         )

@@ -62,8 +62,8 @@ def suggested(
     """
     params: dict[str, Any] = {}
     for dimension in dimensions:
-        known = {**fixed, **params}
-        if all(known.get(name) in values for name, values in dimension.when.items()):
+        settled = {**fixed, **params}
+        if all(settled.get(name) in values for name, values in dimension.when.items()):
             params[dimension.name] = suggest(dimension)
     return params
 
@@ -73,7 +73,7 @@ def dimensions_of(space: Mapping[str, Parameter], cell: TrialConfig) -> tuple[Di
 
     What means nothing to the cell's model, or whose ``when`` never holds there, is left out.
     """
-    found: dict[str, Dimension] = {}
+    dimensions: dict[str, Dimension] = {}
     fixed = flat(cell.to_settings())
     left = {name: _dimension(name, parameter, space) for name, parameter in sorted(space.items())}
     while left:
@@ -86,9 +86,9 @@ def dimensions_of(space: Mapping[str, Parameter], cell: TrialConfig) -> tuple[Di
         open_ = {other: v for other, v in dimension.when.items() if other in space}
         settled = dimension.when.keys() - open_.keys()
         possible = all(fixed.get(other) in dimension.when[other] for other in settled)
-        if possible and open_.keys() <= found.keys():
-            found[name] = Dimension(**{**vars(dimension), "when": open_})
-    return tuple(found.values())
+        if possible and open_.keys() <= dimensions.keys():
+            dimensions[name] = Dimension(**{**vars(dimension), "when": open_})
+    return tuple(dimensions.values())
 
 
 def _dimension(name: str, parameter: Parameter, space: Mapping[str, Parameter]) -> Dimension:

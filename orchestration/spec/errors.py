@@ -36,9 +36,9 @@ class SpecErrors:
         label, order = self._layers.origin(location)
         path = dotted(location)
         entry = f"{label}: {path}: {message}" if path else f"{label}: {message}"
-        found = (str(location[0]) if location else "", order, entry)
-        if found not in self._found:
-            self._found.append(found)
+        error = (str(location[0]) if location else "", order, entry)
+        if error not in self._found:
+            self._found.append(error)
 
     def unknown(self, location: Location, known: list[str], *, in_base: bool = False) -> None:
         """Note a name that nothing has, with the one that was probably meant."""
@@ -97,7 +97,7 @@ class SpecErrors:
     def raise_any(self) -> None:
         """Raise a UserError with all that was noted, if anything was."""
         if self._found:
-            self._found.sort(key=lambda found: found[1])
+            self._found.sort(key=lambda error: error[1])
             raise UserError(*(entry for _, _, entry in self._found))
 
 
@@ -140,8 +140,8 @@ def _is_number(text: str) -> bool:
 
 def _has(value: Any, path: Location) -> bool:
     for step in path:
-        known: Any = range(len(value)) if isinstance(value, list) else value
-        if not isinstance(value, list | dict) or step not in known:
+        keys: Any = range(len(value)) if isinstance(value, list) else value
+        if not isinstance(value, list | dict) or step not in keys:
             return False
         value = value[step]  # type: ignore[index]
     return True

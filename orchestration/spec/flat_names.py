@@ -10,25 +10,25 @@ from orchestration.spec.yaml_file import Location
 
 def flat(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """``{"data": {"name": "mnist"}}`` to ``{"data.name": "mnist"}``."""
-    result: dict[str, Any] = {}
+    flattened: dict[str, Any] = {}
     for name, value in nested.items():
         if isinstance(value, Mapping):
-            result |= flat(value, f"{prefix}{name}.")
+            flattened |= flat(value, f"{prefix}{name}.")
         else:
-            result[f"{prefix}{name}"] = value
-    return result
+            flattened[f"{prefix}{name}"] = value
+    return flattened
 
 
 def nested_of(flat_settings: Mapping[str, Any]) -> dict[str, Any]:
     """``{"data.name": "mnist"}`` to ``{"data": {"name": "mnist"}}``."""
-    result: dict[str, Any] = {}
+    nested: dict[str, Any] = {}
     for name, value in flat_settings.items():
         *groups, last = name.split(".")
-        place = result
+        place = nested
         for group in groups:
             place = place.setdefault(group, {})
         place[last] = value
-    return result
+    return nested
 
 
 def entries(
@@ -57,11 +57,11 @@ def without(written: Any, path: Sequence[str]) -> Any:
     """Settings without one of them, however it is written there: nested or with dots."""
     if not isinstance(written, Mapping):
         return written
-    path, result = list(path), {}
+    path, kept = list(path), {}
     for key, value in written.items():
         parts = str(key).split(".")
         if parts == path:
             continue
         inside = path[: len(parts)] == parts
-        result[key] = without(value, path[len(parts) :]) if inside else value
-    return result
+        kept[key] = without(value, path[len(parts) :]) if inside else value
+    return kept

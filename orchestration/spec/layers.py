@@ -84,7 +84,7 @@ def _with_extended(path: Path, above: tuple[Path, ...]) -> Layers:
     below = _with_extended(_extended(own, (*above, path)), (*above, path))
     # A sweep's name is its folder: two files must not fall into one by leaving it out.
     inherited = {key: value for key, value in below.content.items() if key != "name"}
-    origins = {place: found for place, found in below.origins.items() if place != ("name",)}
+    origins = {place: origin for place, origin in below.origins.items() if place != ("name",)}
     return Layers(path, _over(inherited, content), {**origins, **own.origins})
 
 
@@ -150,8 +150,8 @@ def _override(
         return _over(content, nested(path, value)), _locations(value, tuple(path))
     annotation = field_annotation(tuple(path))
     if annotation is None:
-        known = [*setting_names(), *sections]
-        close = difflib.get_close_matches(path[0], known, n=1)
+        names = [*setting_names(), *sections]
+        close = difflib.get_close_matches(path[0], names, n=1)
         hint = f'; did you mean "{close[0]}"?' if close else ""
         raise UserError(f"--set {override!r}: unknown setting {key!r}{hint}")
     grid = content.get("grid", {})
@@ -181,8 +181,8 @@ def nested(path: list[str], value: Any) -> dict[str, Any]:
     """``["a", "b"], 1`` to ``{"a": {"b": 1}}``."""
     for name in reversed(path):
         value = {name: value}
-    result: dict[str, Any] = value
-    return result
+    mapping: dict[str, Any] = value
+    return mapping
 
 
 def _without_everywhere(grid: Any, path: Sequence[str]) -> Any:

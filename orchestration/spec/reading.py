@@ -69,11 +69,11 @@ def parse_spec(layers: Layers) -> SweepSpec:
     ):
         sections[name] = errors.check((name,), model, content.get(name, {}))
     _check_parts(errors, content.get("evaluation"))
-    found = errors.found_in()
+    has_errors = errors.found_in()
     asked = content.get("search"), content.get("scheduler")
     search = None if asked[0] is None else read_search(errors, asked[0])
     scheduler = None if asked[1] is None else read_scheduler(errors, asked[1])
-    if found:
+    if has_errors:
         errors.raise_any()
     spec = SweepSpec(**sections)
     _check_size(spec, errors, 1 if search is None else search.search.trials)

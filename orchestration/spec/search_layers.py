@@ -22,18 +22,18 @@ def with_fixed(content: dict[str, Any], path: Sequence[str]) -> dict[str, Any]:
     search = content.get("search")
     if not isinstance(search, dict):
         return content
-    result = {**search}
+    remaining = {**search}
     if "space" in search:
-        result["space"] = without(search["space"], path)
+        remaining["space"] = without(search["space"], path)
     points = search.get("enqueue")
     if isinstance(points, list):
         left = [without(point, path) for point in points]
-        result["enqueue"] = [
+        remaining["enqueue"] = [
             point
             for index, point in enumerate(left)
             if point == points[index] or (flat(point) and point not in left[:index])
         ]
-    return {**content, "search": result}
+    return {**content, "search": remaining}
 
 
 def searched(content: dict[str, Any]) -> Iterator[tuple[tuple[str, ...], bool]]:
@@ -47,20 +47,20 @@ def searched(content: dict[str, Any]) -> Iterator[tuple[tuple[str, ...], bool]]:
 
 def under(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
     """A file's content without what a search or scheduler above it takes the place of."""
-    result = dict(below)
+    kept = dict(below)
     if _space(below) and _space(above):
-        result["search"] = {**below["search"], "space": _space_under(_space(below), _space(above))}
+        kept["search"] = {**below["search"], "space": _space_under(_space(below), _space(above))}
     scheduler, name = below.get("scheduler"), _name(above.get("scheduler"))
     if isinstance(scheduler, dict) and name is not None:
-        result["scheduler"] = {k: v for k, v in scheduler.items() if OWNERS.get(k, name) == name}
-    return result
+        kept["scheduler"] = {k: v for k, v in scheduler.items() if OWNERS.get(k, name) == name}
+    return kept
 
 
 def _space_under(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
     """A space without the values that the one above has for the same settings."""
-    known = {path: parameter for path, _, parameter in _parameters(below)}
+    parameters = {path: parameter for path, _, parameter in _parameters(below)}
     for path, place, parameter in _parameters(above):
-        old = known.get(path)
+        old = parameters.get(path)
         if not isinstance(old, dict) or not isinstance(parameter, dict):
             continue
         if any(kind in parameter for kind in KINDS[:3]):

@@ -47,12 +47,12 @@ def field_annotation(path: tuple[str, ...]) -> Any:
     """Annotation of one setting of a trial, None where there is no such setting."""
     model = settings_model(TrialConfig)
     for depth, name in enumerate(path):
-        found = next((f for f in model.model_fields.values() if f.alias == name), None)
-        if found is None:
+        field = next((f for f in model.model_fields.values() if f.alias == name), None)
+        if field is None:
             return None
-        annotation: Any = found.annotation
-        if found.metadata:
-            annotation = Annotated[(annotation, *found.metadata)]
+        annotation: Any = field.annotation
+        if field.metadata:
+            annotation = Annotated[(annotation, *field.metadata)]
         if depth == len(path) - 1:
             return annotation
         if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):

@@ -45,7 +45,7 @@ def relevant(config: TrialConfig, *, identity: bool = True, places: bool = True)
 
 
 def _relevant(group: Any, model: str, identity: bool, places: bool) -> dict[str, Any]:
-    result: dict[str, Any] = {}
+    settings: dict[str, Any] = {}
     for declared in dataclasses.fields(group):
         value = getattr(group, declared.name)
         if declared.metadata["only"] not in (None, model):
@@ -56,5 +56,5 @@ def _relevant(group: Any, model: str, identity: bool, places: bool) -> dict[str,
             continue
         if dataclasses.is_dataclass(value):
             value = _relevant(value, model, identity, places)
-        result[setting_name(declared)] = list(value) if isinstance(value, tuple) else value
-    return result
+        settings[setting_name(declared)] = list(value) if isinstance(value, tuple) else value
+    return settings

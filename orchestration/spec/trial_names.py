@@ -26,13 +26,13 @@ class Names:
     """
 
     def __init__(self, configs: Iterable[TrialConfig], searched: Iterable[str] = ()) -> None:
-        found: dict[str, set[str]] = {"beta": set(), "lambda": set(), "tau": set()}
+        occurring: dict[str, set[str]] = {"beta": set(), "lambda": set(), "tau": set()}
         for config in configs:
             for name, value in settings_of(config).items():
-                found.setdefault(name, set()).add(repr(value))
+                occurring.setdefault(name, set()).add(repr(value))
         always = set(searched)
-        found |= {name: set() for name in always - found.keys()}
-        several = [name for name, values in found.items() if len(values) > 1 or name in always]
+        occurring |= {name: set() for name in always - occurring.keys()}
+        several = [name for name, values in occurring.items() if len(values) > 1 or name in always]
         self.varied = [name for name in several if name not in APART]
         """Names as in sweep files, nested ones with dots; β, λ, τ come first."""
         self.seeds = "seed" in several

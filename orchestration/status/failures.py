@@ -38,27 +38,27 @@ def failure_details(failure: Mapping[str, Any], folder: Path, then: str) -> list
         folder: the sweep's.
         then: what happens next, or what to do.
     """
-    known = failure["kind"] == DIVERGED
-    found = [] if known else innermost(failure.get("traceback") or "")
+    diverged = failure["kind"] == DIVERGED
+    lines = [] if diverged else innermost(failure.get("traceback") or "")
     if failure.get("log"):
-        found.append(f"whole traceback: {folder / failure['log']}")
-    return [f"    {line}" for line in (*found, then)]
+        lines.append(f"whole traceback: {folder / failure['log']}")
+    return [f"    {line}" for line in (*lines, then)]
 
 
 def innermost(traceback: str, count: int = FRAMES) -> list[str]:
     """The last frames of a traceback without Ray's: place, and the code below it."""
     text = traceback.rpartition(BEGINNING)[2].splitlines()
-    found: list[list[str]] = []
+    frames: list[list[str]] = []
     for number, line in enumerate(text):
         frame = FRAME.match(line)
         if frame is None or FOREIGN.search(frame["file"]):
             continue
         place = f"{ROOT.sub('', frame['file'], count=1)}:{frame['line']}"
-        found.append([f"{place}, in {frame['function']}" if frame["function"] else place])
+        frames.append([f"{place}, in {frame['function']}" if frame["function"] else place])
         code = text[number + 1] if number + 1 < len(text) else ""
         if code.startswith("    "):
-            found[-1].append(f"    {code.strip()}")
-    return [line for frame in found[-count:] for line in frame]
+            frames[-1].append(f"    {code.strip()}")
+    return [line for frame in frames[-count:] for line in frame]
 
 
 def next_try(failure: Mapping[str, Any], trial: Trial | None = None, retries: int = 0) -> str:

@@ -32,20 +32,20 @@ def headlines(names: Iterable[str]) -> dict[str, tuple[str, int]]:
     Args:
         names: of all metrics that there are.
     """
-    there = sorted(set(names))
-    found = {}
+    measured = sorted(set(names))
+    columns = {}
     for family, rank in HEADLINES.items():
         metric = next(metric for metric in METRICS if metric.name == family)
-        own = [name for name in there if describe(name) is metric]
+        own = [name for name in measured if describe(name) is metric]
         # Figures of validation stand in for those of test where there are none.
         test = [name for name in own if not name.startswith("val/")]
         for name in test or own:
-            found[name] = (head(name), rank)
-    heads = [title for title, _ in found.values()]
+            columns[name] = (head(name), rank)
+    heads = [title for title, _ in columns.values()]
     return {
         # Two extractors, or two data sets: the whole name tells them apart.
         name: (title if heads.count(title) == 1 else f"{title} {name}", rank)
-        for name, (title, rank) in found.items()
+        for name, (title, rank) in columns.items()
     }
 
 

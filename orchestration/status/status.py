@@ -172,12 +172,12 @@ def _stopped(trial: Trial) -> dict[str, Any] | None:
 
 def checkpoint_metrics(trial: Trial) -> dict[str, dict[str, float]]:
     """What ``evaluate --every-checkpoint`` has found, by epoch and name."""
-    found: dict[int, dict[str, float]] = {}
+    by_epoch: dict[int, dict[str, float]] = {}
     for entry, part in trial.evaluations.items():
         _, epoch = split_entry(entry)
         if epoch is not None and part.metrics:
-            found.setdefault(epoch, {}).update(part.metrics)
-    return {str(epoch): found[epoch] for epoch in sorted(found)}
+            by_epoch.setdefault(epoch, {}).update(part.metrics)
+    return {str(epoch): by_epoch[epoch] for epoch in sorted(by_epoch)}
 
 
 def _evaluations(evaluations: Mapping[str, Evaluated]) -> dict[str, Any]:

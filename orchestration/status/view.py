@@ -107,13 +107,13 @@ def left_lines(left: int) -> list[str]:
 
 def absent_lines(document: dict[str, Any]) -> list[str]:
     """What could not be measured, and why; a reason that several trials share is said once."""
-    found: dict[tuple[str, str], int] = {}
+    counts: dict[tuple[str, str], int] = {}
     for trial in document["trials"]:
         for part, reason in trial["evaluations_absent"].items():
-            found[part, reason] = found.get((part, reason), 0) + 1
+            counts[part, reason] = counts.get((part, reason), 0) + 1
     return [
         f"{part} is missing for {count(trials, 'trial')}: {reason}"
-        for (part, reason), trials in found.items()
+        for (part, reason), trials in counts.items()
     ] + [f"{entry} is missing: {why}" for entry, why in document["evaluations_absent"].items()]
 
 

@@ -47,25 +47,25 @@ def export_studies(url: str, ledger: Ledger) -> dict[str, int]:
     """
     sweep = ledger.sweep
     cpus = float(sweep.spec.get("resources", {}).get("cpu", 1))
-    found = {f"{sweep.name}/{study.name}": study for study in ledger.planned_studies()}
-    trials = {name: _trials(study, ledger.trials, cpus) for name, study in found.items()}
+    studies = {f"{sweep.name}/{study.name}": study for study in ledger.planned_studies()}
+    trials = {name: _trials(study, ledger.trials, cpus) for name, study in studies.items()}
     with _errors(url):
         storage = _open(url)
-        for there in storage.get_all_studies():
-            owner = str(there.user_attrs.get(OWNER, ""))
-            if there.study_name in found and not owner.startswith(f"{sweep.sweep_id}/"):
+        for existing in storage.get_all_studies():
+            owner = str(existing.user_attrs.get(OWNER, ""))
+            if existing.study_name in studies and not owner.startswith(f"{sweep.sweep_id}/"):
                 raise UserError(
-                    f"{without_secrets(url)}: has a study {there.study_name!r} that is not of this "
-                    "sweep, and is left alone; export to another storage, or delete it there"
+                    f"{without_secrets(url)}: has a study {existing.study_name!r} that is not of "
+                    "this sweep, and is left alone; export to another storage, or delete it there"
                 )
-        known = {there.study_name for there in storage.get_all_studies()}
-        for name in known & found.keys():
+        existing_names = {existing.study_name for existing in storage.get_all_studies()}
+        for name in existing_names & studies.keys():
             optuna.delete_study(study_name=name, storage=storage)
         try:
-            for name, study in found.items():
+            for name, study in studies.items():
                 _write(storage, name, f"{sweep.sweep_id}/{study.key}", study, trials[name])
         except BaseException:
-            for name in found:
+            for name in studies:
                 with suppress(Exception):
                     optuna.delete_study(study_name=name, storage=storage)
             raise
@@ -89,7 +89,7 @@ def _trials(study: Study, trials: dict[str, Trial], cpus: float) -> list[FrozenT
     """One per ask, under the same numbers."""
     dimensions = [Dimension.from_json(name, each) for name, each in study.space.items()]
     distributions = {dimension.name: distribution_of(dimension) for dimension in dimensions}
-    found = []
+    frozen = []
     for ask in study.asks:
         trial = trials.get(ask.key) or Trial(key=ask.key, config={})
         outcome = outcome_of(trial, _objectives(study))
@@ -108,12 +108,12 @@ def _trials(study: Study, trials: dict[str, Trial], cpus: float) -> list[FrozenT
             ended = trial.attempts[-1].ended if trial.attempts else None
             last = trial.epochs[-1].at if trial.epochs else None
             exported.datetime_complete = _time(ended or last) or exported.datetime_start
-        found.append(exported)
-    return found
+        frozen.append(exported)
+    return frozen
 
 
 def _attributes(ask: Ask, trial: Trial, cpus: float) -> dict[str, Any]:
-    found: dict[str, Any] = {
+    attributes: dict[str, Any] = {
         "key": trial.key,
         "origin": ask.origin,
         "duplicate_of": ask.duplicate_of,
@@ -124,7 +124,7 @@ def _attributes(ask: Ask, trial: Trial, cpus: float) -> dict[str, Any]:
         "error": trial.error.message if trial.error and trial.state == "failed" else None,
         "rung": trial.decisions[-1].rung if trial.state == "stopped" else None,
     }
-    return {name: value for name, value in found.items() if value is not None}
+    return {name: value for name, value in attributes.items() if value is not None}
 
 
 def _objectives(study: Study) -> list[Objective]:

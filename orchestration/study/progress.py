@@ -116,15 +116,15 @@ def best_of(study: Study, trials: Mapping[str, Trial]) -> Ask | None:
     Only of a study with one objective: several have no single best.
     """
     objectives = objectives_of(study)
-    found: list[tuple[float, Ask]] = []
+    rated: list[tuple[float, Ask]] = []
     for ask in distinct(study):
         trial = trials.get(ask.key)
         if trial is None or trial.state != "finished":
             continue
         values = values_of(trial, objectives)
         if values is not None and len(values) == 1:
-            found.append((objectives[0].sign * values[0], ask))
-    return max(found, key=lambda pair: pair[0])[1] if found else None
+            rated.append((objectives[0].sign * values[0], ask))
+    return max(rated, key=lambda pair: pair[0])[1] if rated else None
 
 
 def to_come(studies: Iterable[Study], trials: Mapping[str, HasState], replicates: int) -> int:

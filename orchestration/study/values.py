@@ -12,8 +12,8 @@ from orchestration.spec.search import Objective
 def values_of(trial: Trial, objectives: Sequence[Objective]) -> tuple[float, ...] | None:
     """One value per objective; None where one of them was not measured."""
     values = [value_of(trial, objective.metric) for objective in objectives]
-    known = [value for value in values if value is not None]
-    return tuple(known) if len(known) == len(values) else None
+    measured = [value for value in values if value is not None]
+    return tuple(measured) if len(measured) == len(values) else None
 
 
 def value_of(trial: Trial, metric: str) -> float | None:
@@ -31,8 +31,8 @@ def value_of(trial: Trial, metric: str) -> float | None:
 
 
 def _best_epoch(trial: Trial, metric: str, min_delta: float) -> int:
-    best, found = math.inf, 0
+    best, best_epoch = math.inf, 0
     for record in trial.epochs:
         if record.metrics[metric] < best - min_delta:
-            best, found = record.metrics[metric], record.epoch
-    return found
+            best, best_epoch = record.metrics[metric], record.epoch
+    return best_epoch

@@ -93,10 +93,10 @@ def _classes(folder: Path, split: str, problems: Problems) -> dict[str, list[str
     """Class names, sorted, each with its files, sorted."""
     top = folder / split
     if not top.is_dir():
-        there = sorted(e.name for e in os.scandir(folder) if e.is_dir() and e.name[0] != ".")
+        folders = sorted(e.name for e in os.scandir(folder) if e.is_dir() and e.name[0] != ".")
         raise DataError(
             f"{shown(folder)}: there is no folder {split}/ in it"
-            f"{f', only {_some(there)}' if there else ''}. {_layout(folder)}"
+            f"{f', only {_some(folders)}' if folders else ''}. {_layout(folder)}"
         )
     if not Path(os.path.realpath(top)).is_relative_to(folder):
         problems.add(split, Reason("link"))

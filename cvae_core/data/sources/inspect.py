@@ -61,8 +61,8 @@ def _inspect_vision_set(name: str, root: Path) -> Inspection:
     wrong = wrong_files(name, root, archives)
     if wrong:
         return Inspection("damaged", place, "; ".join(wrong))
-    there = all(_is_there(archive, root) for archive in archives)
-    return Inspection("found" if there else "missing", place)
+    present = all(_is_there(archive, root) for archive in archives)
+    return Inspection("found" if present else "missing", place)
 
 
 def _is_there(archive: Archive, root: Path) -> bool:

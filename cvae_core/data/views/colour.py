@@ -50,20 +50,20 @@ def jitter(images: Tensor, parameters: Jitter) -> Tensor:
     """
     # Images that are due for the same operation are brought to lie side by side, so that each is
     # moved once a step and worked on in place. Fresh memory for each step costs a third more time.
-    here, there = torch.empty_like(images), torch.empty_like(images)
+    target, other = torch.empty_like(images), torch.empty_like(images)
     rows = torch.arange(len(images))
     for operation, amount in zip(parameters.operation.T, parameters.amount.T, strict=True):
         move = operation[rows].argsort(stable=True)
         rows = rows[move]
-        images = torch.index_select(images, 0, move.to(images.device), out=here)
-        here, there = there, here
+        images = torch.index_select(images, 0, move.to(images.device), out=target)
+        target, other = other, target
         sizes = operation.bincount(minlength=len(OPERATIONS)).tolist()
         amounts = amount[rows].to(images)[:, None, None, None]
         parts = zip(OPERATIONS, images.split(sizes), amounts.split(sizes), strict=True)
         for change, some, by in parts:
             if len(some) > 0:
                 change(some, by)
-    return torch.index_select(images, 0, rows.argsort().to(images.device), out=here)
+    return torch.index_select(images, 0, rows.argsort().to(images.device), out=target)
 
 
 def _brightness(images: Tensor, factor: Tensor) -> None:

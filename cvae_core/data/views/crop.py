@@ -99,7 +99,7 @@ def _weights(
     above = (below + 1).minimum(last)
     fraction = (position - below)[..., None]
     offset = start[:, None]
-    result = torch.zeros(len(start), size, size)
-    result.scatter_add_(2, (offset + below)[..., None], 1 - fraction)
-    result.scatter_add_(2, (offset + above)[..., None], fraction)
-    return result
+    weights = torch.zeros(len(start), size, size)
+    weights.scatter_add_(2, (offset + below)[..., None], 1 - fraction)
+    weights.scatter_add_(2, (offset + above)[..., None], fraction)
+    return weights

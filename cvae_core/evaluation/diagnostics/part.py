@@ -81,9 +81,9 @@ def _elbo(subject: Subject, pixels: Tensor, kl: float) -> Generator[float, None,
     """
     yield from within(0.4, 0.6, subject.encoded("fit"))
     fitted = torch.from_numpy(subject.representation("sample", "fit")[:FIT_IMAGES])
-    known = subject.pixels("fit", FIT_IMAGES)
+    fit_pixels = subject.pixels("fit", FIT_IMAGES)
     scale = unit_scale(subject.config.data)
-    variance = scale * (yield from _mean_error(subject, fitted, known, 0.6))
+    variance = scale * (yield from _mean_error(subject, fitted, fit_pixels, 0.6))
     sampled = torch.from_numpy(subject.representation("sample", "judged"))
     error = scale * (yield from _mean_error(subject, sampled, pixels, 0.7))
     if variance == 0:
@@ -119,10 +119,10 @@ def _projected_views(
     """Projections (N, P) of the means of one augmented view of each image."""
     generator = stream(SHARED_SEED, "evaluation/views")
     config = subject.config
-    found = []
+    projections = []
     for batch in pixels.split(BATCH):
         views = make_views(to_unit(batch, config.data), config.views, generator)
         images = to_model_range(views, config.data).to(subject.device)
-        found.append(model.project(model.encode_view(images)[0]).cpu())
-        yield 0.8 + 0.15 * len(found) * BATCH / (len(pixels) + BATCH)
-    return torch.cat(found)
+        projections.append(model.project(model.encode_view(images)[0]).cpu())
+        yield 0.8 + 0.15 * len(projections) * BATCH / (len(pixels) + BATCH)
+    return torch.cat(projections)

@@ -69,8 +69,8 @@ class Classifier:
     def features(self, pixels: Tensor) -> NDArray[np.float32]:
         """Features (B, 128) of images, uint8 (B, C, H, W)."""
         with _one_thread():
-            result: NDArray[np.float32] = self.network[:-1](prepared(pixels)).numpy()
-        return result
+            features: NDArray[np.float32] = self.network[:-1](prepared(pixels)).numpy()
+        return features
 
     def to_bytes(self) -> bytes:
         """A file's content, readable by ``torch.load(weights_only=True)``."""
@@ -107,9 +107,9 @@ def obtain(
         raise AbsentError("the training images are all of one class: there is nothing to classify")
     file = file_name(name, data)
     for folder in (kept, cache):
-        found = _read(folder / file, name, data) if folder is not None else None
-        if found is not None:
-            yield found
+        stored = _read(folder / file, name, data) if folder is not None else None
+        if stored is not None:
+            yield stored
             return
     network = _network(data)
     yield from _train(network, data.train)
@@ -180,12 +180,12 @@ def _train(network: nn.Sequential, images: Images) -> Iterator[float]:
 
 @torch.no_grad()
 def _accuracy(network: nn.Sequential, images: Images) -> Generator[float, None, float]:
-    found: list[Tensor] = []
+    predictions: list[Tensor] = []
     for chunk in shared(images.pixels).split(READ):
         with _one_thread():
-            found.append(network(prepared(chunk)).argmax(dim=1))
-        yield TRAINED + (1 - TRAINED) * len(found) * READ / (len(images) + READ)
-    return float((torch.cat(found).numpy() == images.labels).mean())
+            predictions.append(network(prepared(chunk)).argmax(dim=1))
+        yield TRAINED + (1 - TRAINED) * len(predictions) * READ / (len(images) + READ)
+    return float((torch.cat(predictions).numpy() == images.labels).mean())
 
 
 def _read(path: Path, name: str, data: Dataset) -> Classifier | None:

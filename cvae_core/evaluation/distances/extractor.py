@@ -48,15 +48,15 @@ def extract(extractor: Extractor, pixels: Tensor) -> Iterator[float | NDArray[np
     Raises:
         EvaluationError: some are not finite.
     """
-    result = np.empty((len(pixels), extractor.dims), np.float32)
+    features = np.empty((len(pixels), extractor.dims), np.float32)
     for start in range(0, len(pixels), extractor.batch):
         chunk = pixels[start : start + extractor.batch]
-        result[start : start + len(chunk)] = extractor.features(chunk)
+        features[start : start + len(chunk)] = extractor.features(chunk)
         if start + len(chunk) < len(pixels):
             yield (start + len(chunk)) / len(pixels)
-    bad = int((~np.isfinite(result)).any(axis=1).sum())
+    bad = int((~np.isfinite(features)).any(axis=1).sum())
     if bad:
         raise EvaluationError(
             f"the {extractor.name} features of {bad} of {len(pixels)} images are not finite"
         )
-    yield result
+    yield features

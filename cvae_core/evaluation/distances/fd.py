@@ -62,9 +62,9 @@ def validation_judge(
         AbsentError, EvaluationError: as ``evaluate``; the last also when a model is judged.
     """
     name = f"{config.data.dataset}-cnn"
-    for found in obtain(data, name, cache, kept):
-        if not isinstance(found, float):
-            classifier = found
+    for share_or_classifier in obtain(data, name, cache, kept):
+        if not isinstance(share_or_classifier, float):
+            classifier = share_or_classifier
 
     def measure(model: VAE) -> dict[str, float]:
         subject = Subject(

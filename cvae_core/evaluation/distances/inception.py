@@ -99,14 +99,14 @@ def load_inception(settings: FidConfig) -> Iterator[float | Inception]:
         AbsentError: the weights, or pytorch-fid, cannot be had here.
         EvaluationError: the weights are not those that are expected.
     """
-    for found in weights_file(settings):
-        if isinstance(found, float):
-            yield found
+    for share_or_path in weights_file(settings):
+        if isinstance(share_or_path, float):
+            yield share_or_path
             continue
-        file = _identity(found, settings.sha256)
+        file = _identity(share_or_path, settings.sha256)
         if not _held or _held[0].file != file:
             _held.clear()
-            inception = Inception(read_weights(found, settings.sha256), settings.sha256)
+            inception = Inception(read_weights(share_or_path, settings.sha256), settings.sha256)
             _held.append(_Held(file, inception))
         yield _held[0].inception
 

@@ -70,12 +70,12 @@ def real_side(subject: Subject, extractor: Extractor, count: int) -> Iterator[fl
         count,
     )
     path = subject.cache / f"real-{extractor.name}-n{count}-{key}.npz"
-    found = _read(path, count, extractor.dims)
-    if found is None:
-        found = yield from within(0, 1, _compute(subject, extractor, count))
-        problem = write_shared(path, _to_bytes(found))
-        found.warnings.extend([problem] if problem else [])
-    yield found
+    side = _read(path, count, extractor.dims)
+    if side is None:
+        side = yield from within(0, 1, _compute(subject, extractor, count))
+        problem = write_shared(path, _to_bytes(side))
+        side.warnings.extend([problem] if problem else [])
+    yield side
 
 
 def _compute(subject: Subject, extractor: Extractor, count: int) -> Iterator[float | RealSide]:

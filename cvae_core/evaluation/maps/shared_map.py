@@ -53,8 +53,8 @@ def shared_map(
     aligned = np.concatenate(each_aligned)
     yield 0.01
     warnings: list[str] = []
-    known = joint_neighbours(each_aligned, settings.neighbours)
-    reducing = reducer.reduce(aligned, settings.neighbours, settings.min_dist, warnings, known)
+    neighbours = joint_neighbours(each_aligned, settings.neighbours)
+    reducing = reducer.reduce(aligned, settings.neighbours, settings.min_dist, warnings, neighbours)
     embedded = yield from within(0.01, 0.71, reducing)
     panels = np.split(embedded, len(own))
     trust = trusted(aligned, embedded, warnings)
@@ -166,12 +166,12 @@ def joint_neighbours(aligned: Sequence[NDArray[np.float32]], k: int) -> reducer.
         near, at = nearest(own, own, k - abroad)
         others = np.flatnonzero(np.arange(trials * count) // count != number)
         # As many more as an image has points there.
-        far, there = nearest(everything[others], own, abroad + trials - 1)
-        there = others[there]
-        copies = image[there] == np.arange(count)[:, None]
+        far, far_at = nearest(everything[others], own, abroad + trials - 1)
+        far_at = others[far_at]
+        copies = image[far_at] == np.arange(count)[:, None]
         kept = np.argsort(copies, axis=1, kind="stable")[:, :abroad]
         distances.append(np.hstack([near, np.take_along_axis(far, kept, axis=1)]))
-        indices.append(np.hstack([at + number * count, np.take_along_axis(there, kept, axis=1)]))
+        indices.append(np.hstack([at + number * count, np.take_along_axis(far_at, kept, axis=1)]))
     far, at = np.concatenate(distances), np.concatenate(indices)
     # A point stays its own first neighbour, also beside others at no distance.
     far[np.arange(len(far)), np.argmax(at == np.arange(len(at))[:, None], axis=1)] = -1.0

@@ -86,14 +86,14 @@ def curves_csv(epochs: Sequence[Mapping[str, Any]]) -> bytes:
 def _lines(panel: Panel, epochs: Sequence[Mapping[str, Any]]) -> list[Line]:
     """Name, epochs and values of each metric of a panel that was measured at least once."""
     measured = sorted({name for record in epochs for name in record["metrics"]})
-    found = []
+    lines = []
     for wanted in panel.metrics:
         for name in measured:
             if name == wanted or (wanted.endswith("*") and name.startswith(wanted[:-1])):
                 records = [record for record in epochs if name in record["metrics"]]
                 values = [record["metrics"][name] for record in records]
-                found.append((name, [record["epoch"] for record in records], values))
-    return found
+                lines.append((name, [record["epoch"] for record in records], values))
+    return lines
 
 
 def _draw(ax: Axes, panel: Panel, lines: list[Line], subject: Subject) -> None:

@@ -74,11 +74,12 @@ def _representations(subject: Subject, settings: ProbeConfig) -> list[Representa
 
 def _check(fit_labels: Labels, labels: Labels, subject: Subject, settings: ProbeConfig) -> None:
     judged = f"{subject.split} images"
-    for found, what in ((fit_labels, "training images to fit on"), (labels, judged)):
-        if len(set(found.tolist())) == 1:
-            only = subject.classes[int(found[0])]
+    for checked_labels, what in ((fit_labels, "training images to fit on"), (labels, judged)):
+        if len(set(checked_labels.tolist())) == 1:
+            only = subject.classes[int(checked_labels[0])]
             raise AbsentError(
-                f"the {len(found)} {what} are all of class {only!r}: there is nothing to classify"
+                f"the {len(checked_labels)} {what} are all of class {only!r}: "
+                "there is nothing to classify"
             )
     if "paper" in settings.protocols:
         fit, score = paper_split(len(labels))

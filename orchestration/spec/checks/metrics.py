@@ -39,8 +39,8 @@ def sealed(name: str) -> str | None:
     metric = describe(name)
     if metric is None:
         close = difflib.get_close_matches(name, OPEN, n=1)
-        known = f"known here: {', '.join(OPEN)}, {IN_TRAINING}"
-        hint = f'did you mean "{close[0]}"?' if close else known
+        choices = f"known here: {', '.join(OPEN)}, {IN_TRAINING}"
+        hint = f'did you mean "{close[0]}"?' if close else choices
         return f"nobody computes {name}; {hint}"
     if name.startswith("val/"):
         return (
@@ -88,10 +88,10 @@ def not_computed(name: str, trials: Trials, *, needed_at_rungs: bool = False) ->
     if not measured_every(name, trials.evaluation) and not needed_at_rungs:
         every = interval(name)
         return f"is not computed with evaluation.{every}: 0; write evaluation: {{{every}: 5}}"
-    found = _FD.fullmatch(name)
-    if found is None:
+    fd = _FD.fullmatch(name)
+    if fd is None:
         return None
-    return _other_fd(name, found["count"], trials)
+    return _other_fd(name, fd["count"], trials)
 
 
 def _other_fd(name: str, count: str | None, trials: Trials) -> str | None:

@@ -119,4 +119,4 @@ def _varied(configs: Iterable[TrialConfig]) -> list[str]:
         data = dataclasses.replace(config.data, path=None)
         for name, value in flat(relevant(config, identity=False, places=False)).items():
             values.setdefault((data, name), set()).add(repr(value))
-    return sorted({name for (_, name), found in values.items() if len(found) > 1})
+    return sorted({name for (_, name), reprs in values.items() if len(reprs) > 1})

@@ -106,18 +106,18 @@ def _check_conditions(errors: SpecErrors, space: Space, configs: Sequence[TrialC
     occurring: dict[str, list[Any]] = {}
     for config in configs:
         for name, value in flat(config.to_settings()).items():
-            known = occurring.setdefault(name, [])
-            if value not in known:
-                known.append(value)
+            seen = occurring.setdefault(name, [])
+            if value not in seen:
+                seen.append(value)
     for name, parameter in space.parameters.items():
         for path, place, values in entries(parameter.when, (*space.places[name], "when")):
             other = ".".join(path)
             for value in values if isinstance(values, list) else [values]:
                 if other not in space.parameters and value not in occurring[other]:
-                    there = ", ".join(map(str, occurring[other]))
+                    listed = ", ".join(map(str, occurring[other]))
                     errors.add(
                         place,
-                        f"{other} is never {short(value)}: base and grid have {there}",
+                        f"{other} is never {short(value)}: base and grid have {listed}",
                     )
 
 

@@ -22,16 +22,16 @@ def read_points(
     """
     if len(points) > trials:
         errors.add(PLACE, f"has {len(points)} points for {trials} trials: raise search.trials")
-    known: list[dict[str, Any]] = []
+    flat_points: list[dict[str, Any]] = []
     for index, written in enumerate(points):
         place = (*PLACE, index)
         point = _point(errors, space, place, written)
         if not written:
             errors.add(place, "is empty: name settings of search.space and their values")
-        elif point and point in known:
+        elif point and point in flat_points:
             errors.add(place, "the same point is there twice")
-        known.append(point)
-    return known
+        flat_points.append(point)
+    return flat_points
 
 
 def _point(

@@ -144,7 +144,7 @@ class Board:
         left = [self.trial_left(row, now) for row in rows]
         if any(seconds is None for seconds in left):
             return None
-        known = [seconds for seconds in left if seconds is not None]
+        seconds_left = [seconds for seconds in left if seconds is not None]
         costs = {part: self._mean(spent) or 0.0 for part, spent in self._evaluations.items()}
         judging = sum(costs.get(part, 0.0) for parts in self._open.values() for part in parts)
         asked = self.to_come
@@ -152,9 +152,9 @@ class Board:
             whole = [row.epochs * (row.epoch_s or 0.0) for row in rows if row.epoch_s]
             each = sum(whole) / len(whole) if whole else 0.0
             parts = sum(costs.get(part, 0.0) for part in self._evaluation.wanted())
-            known.append(0.0)
+            seconds_left.append(0.0)
             judging += asked * (each + parts)
-        return max((sum(known) + judging) / self.slots, *known, 0.0)
+        return max((sum(seconds_left) + judging) / self.slots, *seconds_left, 0.0)
 
     def counts(self) -> tuple[int, int, int, int]:
         """Trials that are finished, stopped early, failed, and all."""
@@ -193,20 +193,20 @@ class Board:
             self.to_come = to_come_in(self._ledger) + len(unseen)
 
     def _row(self, trial: Trial, state: RowState, at: float) -> Row:
-        known = self.rows.get(trial.key)
-        if known is None:
+        previous = self.rows.get(trial.key)
+        if previous is None:
             config = TrialConfig.from_settings(trial.config)
             name = self.names.name(config)
-            known = Row(trial.key, name, config.model, config.epochs, state)
+            previous = Row(trial.key, name, config.model, config.epochs, state)
         self._open[trial.key] = self._parts_left(trial)
-        row = replace(known, state=state, epoch=trial.epoch, share=0.0, at=at)
+        row = replace(previous, state=state, epoch=trial.epoch, share=0.0, at=at)
         if not trial.epochs:
             return row
         last = trial.epochs[-1]
         return replace(
             row,
             loss=last.metrics["train/loss"],
-            probe=last.metrics.get("val/probe_accuracy", known.probe),
+            probe=last.metrics.get("val/probe_accuracy", previous.probe),
             images_per_s=last.images_per_s,
             epoch_s=trial.train_s / len(trial.epochs),
         )

@@ -54,8 +54,8 @@ def frame(moment: Moment, width: int, height: int) -> list[Text]:
     rows = _chosen(moment, room, max(height * 2 // 3 - AROUND, 1)) if room > 0 else []
     table = lines(fitted(_columns(rows, moment, width), width), width) if rows else []
     below = [_others(moment, rows), _sweep(moment, width), _doing(moment, width)]
-    found = [*table, *(cut(line, width) for line in below if line.cell_len)]
-    return found[-max(height - 1, 1) :]
+    all_lines = [*table, *(cut(line, width) for line in below if line.cell_len)]
+    return all_lines[-max(height - 1, 1) :]
 
 
 def _chosen(moment: Moment, room: int, usual: int) -> list[Row]:
