@@ -22,6 +22,8 @@ from orchestration.spec.dimensions import Dimension
 
 from .conftest import ACCURACY, BETA, RECONSTRUCTION, TAU, Searches
 
+pytestmark = pytest.mark.slow
+
 Make = Callable[..., Searches]
 VAE, CVAE = "#0072b2", "#d55e00"
 CHANNELS = Dimension("architecture.channels", "choice", choices=([8, 16], [16, 32]))

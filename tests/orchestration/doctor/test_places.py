@@ -109,6 +109,7 @@ def test_loopback(subject: Make) -> None:
     assert check_loopback(subject())[0].status == "ok"
 
 
+@pytest.mark.slow
 def test_a_port_that_somebody_has(subject: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]

@@ -97,6 +97,7 @@ class StoppedAfterOneTrial(InProcessEngine):
         os.kill(os.getpid(), signal.SIGTERM)
 
 
+@pytest.mark.slow
 def test_an_evaluation_does_not_finish_a_search_that_was_stopped(
     small: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -147,6 +147,7 @@ for objectives in (1, 2):
 """
 
 
+@pytest.mark.slow
 def test_another_process_with_other_hashes_asks_the_same() -> None:
     here = ""
     for objectives in (1, 2):

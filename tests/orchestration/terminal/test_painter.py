@@ -14,6 +14,8 @@ from rich.text import Text
 
 from orchestration.terminal.painter import Painter, Terminal
 
+pytestmark = pytest.mark.slow
+
 PERIOD_S = 0.25
 
 

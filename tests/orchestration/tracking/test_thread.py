@@ -23,6 +23,8 @@ from orchestration.tracking.syncer import Syncer, up_to_date
 from orchestration.tracking.thread import TrackingThread
 from orchestration.tracking.tracker import Tracker
 
+pytestmark = pytest.mark.slow
+
 NAMES = (f"s{number}" for number in itertools.count())
 
 

@@ -30,6 +30,8 @@ from orchestration.tracking.health import is_mlflow
 from orchestration.tracking.pages import how_to_look, sweep_pages
 from orchestration.tracking.ui import UiRequest, run_ui
 
+pytestmark = pytest.mark.slow
+
 SORTED = "?orderByKey=metrics.%60probe/accuracy%60&orderByAsc=false"
 
 

@@ -16,6 +16,8 @@ from cvae_core.evaluation.probes.confusion import (
     short,
 )
 
+pytestmark = pytest.mark.slow
+
 
 def test_counts_are_scikit_learns_also_of_classes_that_do_not_occur() -> None:
     rng = np.random.default_rng(0)

@@ -17,6 +17,8 @@ from orchestration.status.live.board import Board
 from orchestration.status.live.table_view import TableView
 from orchestration.terminal.console import Console
 
+pytestmark = pytest.mark.slow
+
 
 def work(
     sweep: Any, small: Any, screen: Any, on_step: Callable[[int], None] = lambda _: None
