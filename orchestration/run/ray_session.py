@@ -50,11 +50,11 @@ def start_ray(run: SweepRun, processes: ProcessRecord) -> Iterator[Engine]:
                 handlers_restored(),  # Ray sets its own
             ):
                 cluster = session.start()
-            with console.others_to(log):
-                from orchestration.engine.ray_tune import RayEngine
         run.signals.check()
         processes.update()
         with watching(cluster.died, Rescue(run)):
+            with console.others_to(log):  # it takes a second, in which Ray may die
+                from orchestration.engine.ray_tune import RayEngine
             folder = request.folder.resolve()
             yield RayEngine(cluster, run.data.sets, folder, resources, processes)
     finally:
