@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from cvae_core.errors import DataError
-from cvae_core.streams import stream
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 VALIDATION_FIT = 10_000
 """Training images that classifiers are fitted on where validation is what they are scored on."""
@@ -26,6 +27,10 @@ def split_indices(count: int, validation_fraction: float, split_seed: int) -> tu
     Raises:
         DataError: one of the two parts would be empty.
     """
+    import torch  # here, as a driver that trains nothing does without
+
+    from cvae_core.streams import stream
+
     held_out = round(count * validation_fraction)
     if not 0 < held_out < count:
         raise DataError(

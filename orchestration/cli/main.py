@@ -12,14 +12,11 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
-from orchestration import __version__
+from orchestration import __version__, garbage
 from orchestration.errors import INTERRUPTED, UserError
 from orchestration.redact import without_secrets
 from orchestration.terminal import streams
 from orchestration.terminal.printable import printable_lines
-
-GARBAGE_EVERY = 50_000
-"""New objects between two looks for garbage; Python's own 700 suits small programs."""
 
 COMMANDS = {
     "run": "Run or continue a sweep.",
@@ -83,9 +80,7 @@ def cli() -> None:
 def main() -> None:
     """Run the command line; errors of the request end with exit code 2."""
     streams.escape_unknown(sys.stdout, sys.stderr)
-    # Hundreds of thousands of objects come with what is imported, and stay: looking through them
-    # for garbage again and again takes 0.7 s of a start, and 2 s at the end.
-    gc.set_threshold(GARBAGE_EVERY, *gc.get_threshold()[1:])
+    garbage.look_rarely()  # else 0.7 s of a start, and 2 s at the end
     try:
         carry_out()
     finally:

@@ -83,6 +83,8 @@ class RaySession:
                 "object_store_memory": object_store_bytes(self._data_bytes),
             }
             options["runtime_env"]["env_vars"]["TMPDIR"] = str(self._temporary)
+            # Else Ray starts a worker a CPU, and ends them: they are without this environment.
+            os.environ.setdefault("RAY_prestart_worker_first_driver", "0")
         else:
             del options["include_dashboard"]
             options["address"] = self._address

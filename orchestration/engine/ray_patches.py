@@ -80,6 +80,21 @@ def _keep_handlers_at_its_end() -> None:
     _NODE.Node.kill_all_processes = kill_all_processes
 
 
+def _start_what_is_used() -> None:
+    """Three programs of a local Ray's are used by nobody here, and a start waits for one of them.
+
+    They ask for more machines, serve what is left of a dashboard that is turned off, and copy what
+    workers print to the driver.
+    """
+    heads, others = _NODE.Node.start_head_processes, _NODE.Node.start_ray_processes
+    starters = {"start_monitor": heads, "start_api_server": heads, "start_log_monitor": others}
+    for name, caller in starters.items():
+        getattr(_NODE.Node, name)
+        _check_use(caller, name)
+    for name in starters:
+        setattr(_NODE.Node, name, lambda self, **options: None)
+
+
 def _survive_memory_kills() -> None:
     """An actor that Ray's memory monitor has killed is a dead actor like any other.
 
@@ -102,6 +117,7 @@ PATCHES: dict[Callable[[], None], str] = {
     _check_switch: "a local Ray listens on all addresses",
     _start_processes_apart: "closing the terminal ends Ray before the sweep is brought to rest",
     _keep_handlers_at_its_end: "a SIGTERM ends this program at once while Ray is ending",
+    _start_what_is_used: "a start takes a second longer",
     _survive_memory_kills: "the run ends where Ray ends a process for want of memory",
 }
 """What each is for: what is lost without it."""

@@ -17,6 +17,7 @@ from ray.tune import Callback, Stopper, Trainable
 from ray.tune.search import Searcher
 
 from cvae_core.data import Dataset
+from orchestration import garbage
 from orchestration.engine.jobs import Job, job_from_json, job_to_json
 from orchestration.engine.lost_worker import crash_in, lost_worker
 from orchestration.engine.oom_kills import OomWatch
@@ -42,10 +43,11 @@ class TrialActor(Trainable):
         gpu: bool = False,
     ) -> None:
         """Called once an actor."""
-        from orchestration.engine.worker import Worker
-
         os.environ.pop("MLFLOW_RUN_ID", None)
-        self._worker = Worker(datasets or {}, Path(folder), threads=threads, gpu=gpu)
+        with garbage.importing():
+            from orchestration.engine.worker import Worker
+
+            self._worker = Worker(datasets or {}, Path(folder), threads=threads, gpu=gpu)
         self._worker.start(job_from_json(config["job"]))
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:

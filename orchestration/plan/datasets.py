@@ -64,12 +64,12 @@ def content(config: DataConfig, data_root: Path | None, console: Console) -> str
 def _told(config: DataConfig, console: Console) -> Iterator[Callable[[str, int, int], None]]:
     """Progress, warnings and errors, as a person is to see them."""
     try:
-        with console.busy(f"loading {config.name}", plain=False) as busy:
-            import cvae_core.data  # noqa: F401 - with PyTorch, which takes seconds
-
-            with warnings.catch_warnings(record=True) as caught:
-                warnings.simplefilter("always", UserWarning)
-                yield busy.progress
+        with (
+            console.busy(f"loading {config.name}", plain=False) as busy,
+            warnings.catch_warnings(record=True) as caught,
+        ):
+            warnings.simplefilter("always", UserWarning)
+            yield busy.progress
     except DataError as error:
         raise UserError(str(error)) from error
     for text in dict.fromkeys(str(warning.message) for warning in caught):

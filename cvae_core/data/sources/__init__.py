@@ -38,7 +38,8 @@ def load_dataset(
         data: a data set's name in sweep files, or all its settings.
         root: folder of the data sets, in torchvision's layout; ``digits`` needs none. A
             ``folder`` without an absolute path lies below it, or below the working directory.
-        cache: folder for decoded images of one's own; ``None``: they are decoded every time.
+        cache: folder for decoded images of one's own, and the digits; ``None``: they are decoded
+            every time.
         on_progress: called with what is being done, how much of it is done, and of how much.
 
     Raises:
@@ -46,7 +47,7 @@ def load_dataset(
     """
     config = DataConfig(name=data) if isinstance(data, str) else data  # type: ignore[arg-type]
     if config.name == "digits":
-        return load_digits()
+        return load_digits(cache)
     if config.name == "folder":
         return load_folder(config, root, cache=cache, on_progress=on_progress)
     if config.name in VISION_SETS:

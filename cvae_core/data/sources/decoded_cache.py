@@ -37,7 +37,7 @@ def read_decoded(cache: Path, config: DataConfig, classes: tuple[str, ...]) -> D
 
     Args:
         cache: the cache's folder.
-        config: with its content.
+        config: of a folder, with its content, or of the digits.
         classes: of the folder as it is.
     """
     # Whether "auto" means grey is known from either of the two.
@@ -71,7 +71,7 @@ def write_decoded(cache: Path, config: DataConfig, decoded: Decoded) -> None:
 
 def _place(cache: Path, config: DataConfig, channels: int) -> Path:
     colour = "grey" if channels == 1 else "rgb"
-    return cache / f"{config.content}-{config.image_size}-{colour}-v{DECODER}"
+    return cache / f"{config.content or config.name}-{config.image_size}-{colour}-v{DECODER}"
 
 
 def _write(folder: Path, decoded: Decoded) -> None:

@@ -1,9 +1,24 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
 import numpy as np
+import pytest
 from sklearn.datasets import load_digits
 
-from cvae_core.data import Dataset
+from cvae_core.data import Dataset, load_dataset
+
+KEPT = """
+import sys
+from pathlib import Path
+from cvae_core.data import load_dataset
+
+print(load_dataset("digits", cache=Path(sys.argv[1])).fingerprint())
+print({"torch", "sklearn"} & set(sys.modules))
+"""
 
 
 def test_shapes_and_types(digits: Dataset) -> None:
@@ -32,3 +47,32 @@ def test_pixels_use_the_full_range(digits: Dataset) -> None:
     assert digits.train.pixels.min() == 0
     assert digits.train.pixels.max() == 255
     assert len(np.unique(digits.train.pixels)) > 200
+
+
+@pytest.mark.slow
+def test_once_kept_they_are_read_without_pytorch_and_scikit_learn(
+    digits: Dataset, tmp_path: Path
+) -> None:
+    def said() -> list[str]:
+        arguments = [sys.executable, "-c", KEPT, str(tmp_path / "cache")]
+        done = subprocess.run(arguments, check=True, capture_output=True, text=True)
+        return done.stdout.splitlines()
+
+    assert said()[0] == digits.fingerprint()
+    assert said() == [digits.fingerprint(), "set()"]
+
+
+def test_what_was_kept_and_is_damaged_is_made_anew(digits: Dataset, tmp_path: Path) -> None:
+    load_dataset("digits", cache=tmp_path)
+    (kept,) = tmp_path.rglob("train-pixels.npy")
+    content = kept.read_bytes()
+    kept.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    assert load_dataset("digits", cache=tmp_path).fingerprint() == digits.fingerprint()
+    assert kept.read_bytes() == content
+
+
+def test_where_they_cannot_be_kept_nobody_is_told(digits: Dataset, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with warnings.catch_warnings(action="error"):
+        loaded = load_dataset("digits", cache=tmp_path / "file" / "cache")
+    assert loaded.fingerprint() == digits.fingerprint()

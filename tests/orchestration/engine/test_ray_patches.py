@@ -24,6 +24,7 @@ PATCHED: list[tuple[Any, str]] = [
     (ray_constants, "ENABLE_RAY_CLUSTER"),
     (services, "ConsolePopen"),
     (node.Node, "kill_all_processes"),
+    (node.Node, "start_log_monitor"),
     (RayActorManager, "_actor_task_failed"),
 ]
 
@@ -74,7 +75,9 @@ def test_what_is_gone_is_said_in_one_line_and_the_rest_is_patched(
         (services, "start_ray_process", other_code, LOSSES[1]),
         (services, "ConsolePopen", other_code, LOSSES[1]),
         (import_module("ray._private.worker"), "shutdown", other_code, LOSSES[2]),
-        (RayActorManager, "_actor_task_failed", other_parameters, LOSSES[3]),
+        (node.Node, "start_head_processes", other_code, LOSSES[3]),
+        (node.Node, "start_ray_processes", other_code, LOSSES[3]),
+        (RayActorManager, "_actor_task_failed", other_parameters, LOSSES[4]),
     ],
 )
 def test_what_has_changed_is_left_alone(

@@ -10,9 +10,11 @@ import time
 from pathlib import Path
 
 import pytest
+from sqlalchemy import create_engine, text
 
 from orchestration.errors import UserError
 from orchestration.tracking.config import MlflowConfig
+from orchestration.tracking.database import make_database
 from orchestration.tracking.tracker import Tracker
 
 pytestmark = pytest.mark.slow
@@ -84,3 +86,18 @@ def test_one_that_is_damaged(tmp_path: Path) -> None:
     told = r"mlflow\.db is damaged: move it away, and `.*cvae-sweep sync NAME` fills a new one"
     with pytest.raises(UserError, match=told):
         connect(tmp_path, "first")
+
+
+def test_the_disk_is_waited_for_only_where_what_is_written_stays(tmp_path: Path) -> None:
+    """SQLite knows the first of its ways by 0, off, and the one it begins with by 2, full."""
+    found = []
+
+    def create(uri: str) -> None:
+        engine = create_engine(uri)
+        with engine.connect() as connection:
+            found.append(connection.execute(text("PRAGMA synchronous")).scalar())
+        engine.dispose()
+
+    make_database(tmp_path / "mlflow.db", create)
+    create(f"sqlite:///{tmp_path / 'mlflow.db'}")
+    assert found == [0, 2]
