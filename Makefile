@@ -25,11 +25,11 @@ test: unit e2e
 unit: $(VENV)/installed-test
 	$(BIN)/python -m pytest -n 2 --dist worksteal --ignore tests/e2e --ignore tests/faults
 
-# Whole programs, with Ray and servers, have the machine for themselves; E2E=2 runs two files at a
-# time, which takes two thirds of the time on two cores.
-E2E ?= 0
+# Whole programs, with Ray, servers and a browser: two files at a time, the longest first. Tests ask
+# for no quiet machine; E2E=0 runs them one after another all the same.
+E2E ?= 2
 e2e: $(VENV)/installed-test
-	$(BIN)/python -m pytest -n $(E2E) --dist loadfile tests/e2e tests/faults
+	$(BIN)/python -m pytest -n $(E2E) --dist loadfile --no-loadscope-reorder tests/faults tests/e2e
 
 quick: $(VENV)/installed-test
 	$(BIN)/python -m pytest -n 2 --dist worksteal --ignore tests/e2e --ignore tests/faults -m "not slow"

@@ -14,7 +14,12 @@ from .conftest import PATIENCE_S, Place
 
 SPEC = """\
 name: digits
-base: {{data: {{name: digits}}, epochs: 10, batch_size: 64, learning_rate: 1e-3}}
+base:
+  data: {{name: digits}}
+  epochs: 10
+  batch_size: 128
+  learning_rate: 3e-3
+  architecture: {{channels: [4, 8], latent_dim: 4}}
 grid:
   model: [vae, cvae]
   beta: [1.0e-8, 1.0e-4, 1.0e-3, 1.0e-2, 1.0]

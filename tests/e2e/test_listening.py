@@ -1,4 +1,4 @@
-"""Nothing that a local Ray starts can be reached from another machine."""
+"""What a local Ray starts: no more than is used, and none of it reached from another machine."""
 
 from __future__ import annotations
 
@@ -22,19 +22,21 @@ session.start()
 try:
     ray.get(ray.remote(lambda: 1).options(num_cpus=1).remote())
     own = psutil.Process()
+    family = own.children(recursive=True)
+    commands = [" ".join(process.cmdline()) for process in family]
     listening = [
         (process.name(), connection.laddr.ip)
-        for process in (own, *own.children(recursive=True))
+        for process in (own, *family)
         for connection in process.net_connections(kind="inet")
         if connection.status == psutil.CONN_LISTEN
     ]
 finally:
     session.stop()
-print(json.dumps(listening))
+print(json.dumps([listening, commands]))
 """
 
 
-def test_a_local_ray_listens_on_the_loopback_address_alone() -> None:
+def test_a_local_ray_starts_what_is_used_and_listens_on_the_loopback_address_alone() -> None:
     environment = {k: v for k, v in os.environ.items() if not k.startswith("RAY")}
     with tempfile.TemporaryDirectory(prefix="e2e", dir="/tmp") as short:
         done = subprocess.run(
@@ -45,11 +47,13 @@ def test_a_local_ray_listens_on_the_loopback_address_alone() -> None:
             timeout=120,
         )
     assert done.returncode == 0, done.stderr
-    listening = json.loads(done.stdout.splitlines()[-1])
+    listening, commands = json.loads(done.stdout.splitlines()[-1])
     programs = {name for name, _ in listening}
     assert {"gcs_server", "raylet"} <= programs
-    # The dashboard would be one more: nobody has asked for it.
-    assert not any("dashboard" in name.lower() for name in programs)
+    for unused in ("dashboard/dashboard.py", "log_monitor.py", "/monitor.py"):
+        assert not any(unused in command for command in commands)
+    workers = [c for c in commands if "ray::IDLE" in c or "default_worker.py" in c]
+    assert len(workers) == 1, "one had something to do"
     for name, address in listening:
         found = ipaddress.ip_address(address.removeprefix("::ffff:"))
         assert found.is_loopback, f"{name} listens on {address}"

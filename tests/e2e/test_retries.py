@@ -12,7 +12,7 @@ from .conftest import Family, Place
 
 LONG = """\
 name: digits
-base: {{data: {{name: digits}}, epochs: {epochs}, batch_size: 64, learning_rate: 1e-3}}
+base: {{data: {{name: digits}}, epochs: {epochs}, batch_size: 128, learning_rate: 1e-3}}
 retries: {retries}
 checkpoints: {{min_interval_s: 0}}
 evaluation: {{probe: false, umap: false, fd: false, pictures: false, diagnostics: false}}
@@ -20,7 +20,7 @@ evaluation: {{probe: false, umap: false, fd: false, pictures: false, diagnostics
 
 
 def test_a_crash_and_a_kill_are_told_and_overcome(make_place: Callable[..., Place]) -> None:
-    place = make_place("r", LONG.format(epochs=60, retries=2))
+    place = make_place("r", LONG.format(epochs=30, retries=2))
     driver = place.start("run", "sweep.yaml")
     family = Family(driver.pid)
     for number, end in enumerate((signal.SIGSEGV, signal.SIGKILL), start=1):
@@ -56,7 +56,7 @@ def test_rays_memory_monitor_ends_a_trial_and_not_the_sweep(
     out, err = family.communicate(driver)
     assert driver.returncode == 1, err
     assert "failed: out of memory: Ray ended its process: the node ran low on memory (" in out
-    assert "lower batch_size (now 64)" in out
+    assert "lower batch_size (now 128)" in out
     (trial,) = place.documents()
     assert trial["state"] == "failed"
     assert [a["failure"]["kind"] for a in trial["attempts"]] == ["out of memory"]

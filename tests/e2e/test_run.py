@@ -20,7 +20,12 @@ from .conftest import EPOCHS, PATIENCE_S, SPEC, Family, Place, check_mlflow, num
 
 EVALUATED = """\
 name: digits
-base: {data: {name: digits}, epochs: 6, batch_size: 64, learning_rate: 1e-3}
+base:
+  data: {name: digits}
+  epochs: 4
+  batch_size: 128
+  learning_rate: 3e-3
+  architecture: {channels: [4, 8], latent_dim: 4}
 grid:
   model: [vae, cvae]
 checkpoints: {min_interval_s: 0, every_epochs: 1}
@@ -49,11 +54,10 @@ def test_a_sweep_from_beginning_to_end(whole: Place) -> None:
 
 def test_a_second_run_trains_nothing(whole: Place) -> None:
     before = whole.documents()
-    began = time.monotonic()
     code, out = whole.run("run", "sweep.yaml")
-    assert time.monotonic() - began < 15
     assert code == 0
     assert "nothing left to do" in out
+    assert "starting Ray" not in out
     assert whole.documents() == before
 
 
@@ -113,9 +117,8 @@ def test_interrupted_by_ctrl_c_and_resumed_without_its_file(
 
 @pytest.fixture(scope="module")
 def evaluated(make_place: Callable[..., Place]) -> Place:
-    """An undisturbed run with every part but FID, and six checkpoints a trial."""
-    place = make_place("e", SPEC)
-    (place.folder / "sweep.yaml").write_text(EVALUATED)
+    """An undisturbed run with every part but FID, and four checkpoints a trial."""
+    place = make_place("e", EVALUATED)
     place.finish()
     return place
 
@@ -161,12 +164,11 @@ def test_every_trials_run_holds_its_pictures_and_tables(evaluated: Place) -> Non
 
 def test_evaluating_what_is_there_does_nothing(evaluated: Place) -> None:
     before = evaluated.documents()
-    began = time.monotonic()
     for only in (["--only", "diagnostics,umap"], []):
         code, out = evaluated.run("evaluate", "digits", *only)
         assert code == 0
         assert "no evaluation is missing" in out
-    assert time.monotonic() - began < 30
+        assert "starting Ray" not in out
     assert evaluated.documents() == before
 
 
@@ -174,18 +176,18 @@ def test_a_killed_evaluation_is_completed(evaluated: Place) -> None:
     from mlflow import MlflowClient
 
     command = ["evaluate", "digits", "--every-checkpoint", "--only", "probe,diagnostics"]
-    expected = {f"{part}@{n}" for part in ("probe", "diagnostics") for n in range(1, 7)}
+    expected = {f"{part}@{n}" for part in ("probe", "diagnostics") for n in range(1, 5)}
     wanted = {(trial["key"], entry) for trial in evaluated.documents() for entry in expected}
     driver = evaluated.start(*command)
     until = time.monotonic() + PATIENCE_S
     while time.monotonic() < until and driver.poll() is None:
-        if len(wanted & entries(evaluated).keys()) >= 4:
+        if len(wanted & entries(evaluated).keys()) >= 2:
             break
         time.sleep(0.01)
     os.killpg(driver.pid, signal.SIGKILL)
     driver.communicate()
     before = entries(evaluated)
-    assert 4 <= len(wanted & before.keys()) < len(wanted), "it was to be killed half-way"
+    assert 2 <= len(wanted & before.keys()) < len(wanted), "it was to be killed half-way"
     code, out = evaluated.run(*command)
     assert code == 0, out
     after = entries(evaluated)
@@ -199,26 +201,6 @@ def test_a_killed_evaluation_is_completed(evaluated: Place) -> None:
         history = client.get_metric_history(trial["run_id"], "val/reconstruction_mse")
         assert sorted((metric.step, metric.value) for metric in history) == [
             (n, after[trial["key"], f"diagnostics@{n}"]["metrics"]["val/reconstruction_mse"])
-            for n in range(1, 7)
+            for n in range(1, 5)
         ]
         assert client.get_run(trial["run_id"]).info.status == "FINISHED"
-
-
-def test_files_of_weights_lie_below_the_working_directory(evaluated: Place) -> None:
-    """A worker works in another one."""
-    weights = evaluated.folder / "weights" / "inception.pth"
-    weights.parent.mkdir()
-    weights.write_bytes(b"not what is expected")
-    fid = "  fid: {n: 50, weights: weights/inception.pth}\n"
-    (evaluated.folder / "sweep.yaml").write_text(EVALUATED + fid)
-    before = entries(evaluated)
-    code, out = evaluated.run("run", "sweep.yaml")
-    assert code == 1
-    assert "evaluation (fid) failed: " in out
-    after = entries(evaluated)
-    assert {which: after[which] for which in before} == before
-    for trial in evaluated.documents():
-        part = trial["evaluations"]["fid"]
-        assert trial["state"] == "finished"
-        assert f"{weights} has SHA-256 " in part["error"]["message"]
-        assert part["settings"]["weights"] == str(weights)

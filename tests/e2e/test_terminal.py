@@ -22,7 +22,7 @@ SPEC = """\
 name: digits
 base: {data: {name: digits}, epochs: 300}
 grid: {model: [vae, cvae], beta: [0.1, 0.2]}
-evaluation: {umap: false, fd: false}
+evaluation: {umap: false, fd: false, pictures: false, diagnostics: false}
 """
 PATIENCE_S = 90.0
 
@@ -35,10 +35,11 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def environment() -> Iterator[dict[str, str]]:
-    """Ray's sockets need a short path."""
+    """Ray's sockets need a short path; nothing is kept yet, so that loading takes a while."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("MLFLOW", "RAY", "CVAE"))}
     with tempfile.TemporaryDirectory(prefix="e2e", dir="/tmp") as short:
-        yield {**kept, "TMPDIR": short, "TERM": "xterm-256color"}
+        cache = str(Path(short) / "cache")
+        yield {**kept, "TMPDIR": short, "TERM": "xterm-256color", "CVAE_SWEEP_CACHE": cache}
 
 
 @pytest.fixture

@@ -26,14 +26,14 @@ SPEC = """\
 name: digits
 base:
   data: {name: digits}
-  epochs: 20
+  epochs: 14
   batch_size: 128
-  learning_rate: 1e-3
+  learning_rate: 3e-3
   architecture: {channels: [4, 8], latent_dim: 4}
 grid:
   model: [vae, cvae]
 checkpoints: {min_interval_s: 0}
-evaluation: {probe_every: 10, umap: false, fd: false, pictures: false}
+evaluation: {probe_every: 7, umap: false, fd: false, pictures: false}
 """
 USER, PASSWORD = "bob-the-user", "s3cret-word"
 
@@ -51,7 +51,7 @@ def make(make_place: Callable[..., Place], server: TrackingServer) -> Callable[[
     """``make("b")``: a place whose sweep is the experiment ``b-digits`` of the server."""
 
     def place(name: str, uri: str = server.uri) -> Place:
-        place = make_place(name, SPEC)
+        place = make_place(name, SPEC, new=True)
         (place.folder / "mlflow.yaml").write_text(
             f"tracking_uri: {uri}\nexperiment_prefix: {name}-\n"
         )
@@ -107,8 +107,8 @@ def test_the_reference_is_whole(expected: dict[str, Any]) -> None:
     assert {run["status"] for run in expected.values()} == {"FINISHED"}
     for key, run in expected.items():
         if key != "parent":
-            assert [step for step, _ in run["metrics"]["train/loss"]] == list(range(1, 21))
-            assert {"config.yaml", "checkpoints/a001-e00020.pt"} <= run["artifacts"].keys()
+            assert [step for step, _ in run["metrics"]["train/loss"]] == list(range(1, 15))
+            assert {"config.yaml", "checkpoints/a001-e00014.pt"} <= run["artifacts"].keys()
 
 
 @pytest.fixture(scope="module")
@@ -165,8 +165,6 @@ def test_a_finished_sweep_catches_up_without_ray(
 ) -> None:
     """With a server that accepts connections and answers none, and when it answers again."""
     place = copied(without_server, tmp_path / "copy", "f")
-    log = place.sweep / "logs" / "ray.log"
-    before = log.stat().st_mtime_ns
     (place.sweep / "tracking.json").unlink()
     server.halt()
     code, out = place.run("run", "sweep.yaml")
@@ -179,7 +177,7 @@ def test_a_finished_sweep_catches_up_without_ray(
     code, out = place.run("run", "sweep.yaml")
     assert code == 0, out
     assert "nothing left to do" in out
-    assert log.stat().st_mtime_ns == before, "Ray was started"
+    assert "starting Ray" not in out
     assert differences(content(server.uri, "f-digits"), expected) == []
 
 
@@ -195,7 +193,7 @@ def test_killed_and_continued_while_the_server_is_halted(
     driver.communicate()
     driver = place.start("run", "sweep.yaml")
     family = Family(driver.pid)
-    place.training(driver)
+    place.training(driver, attempt=2)
     server.go_on()
     out, err = family.communicate(driver)
     assert driver.returncode == 0, out + err

@@ -1,0 +1,88 @@
+"""The installed command, told to end by signals: to all of it, early, late, and while Ray dies."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import time
+from collections.abc import Callable
+
+import psutil
+import pytest
+
+from .conftest import EPOCHS, ONE, Family, Place, check_mlflow
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_to_all_of_its_processes(
+    make_place: Callable[..., Place], number: signal.Signals
+) -> None:
+    """As a terminal sends it whose window is closed, or a service manager."""
+    place = make_place(f"all{number}", ONE)
+    driver = place.start("run", "sweep.yaml")
+    family = Family(driver.pid)
+    place.training(driver)
+    os.killpg(driver.pid, number)
+    out, err = family.communicate(driver)
+    assert driver.returncode == 130, out + err
+    assert "Traceback" not in out + err
+    assert shlex.split(out.rstrip().splitlines()[-1])[1:] == ["run", "sweep.yaml"]
+    assert family.alive() == []
+    assert place.left_behind() == []
+    assert {trial["state"] for trial in place.documents()} <= {"pending", "finished"}
+
+
+def test_sigterm_before_the_first_trial_and_after_the_last_one(
+    make_place: Callable[..., Place],
+) -> None:
+    """Ray has a handler of its own while it starts, and takes all handlers away when it ends."""
+    place = make_place("early", ONE.replace(f"epochs: {EPOCHS}", "epochs: 2"), new=True)
+    for line, seconds in (
+        ("starting Ray", 1.5),
+        ("connecting MLflow", 0.5),
+        ("(1 of 1 trials done)", 0.3),
+    ):
+        ended_by_sigterm(place, line, seconds)
+    place.finish()
+    check_mlflow(place, trials=1)
+
+
+def ended_by_sigterm(place: Place, line: str, seconds: float) -> None:
+    """Run, and send SIGTERM so many seconds after a line that holds this was printed."""
+    driver = place.start("run", "sweep.yaml")
+    family = Family(driver.pid)
+    assert driver.stdout is not None
+    while line not in (said := driver.stdout.readline()):
+        assert said, "it ended before"
+    time.sleep(seconds)
+    driver.send_signal(signal.SIGTERM)
+    out, err = family.communicate(driver)
+    assert err == ""
+    if driver.returncode != 0 or "trials done" not in line:  # else it was over already
+        assert driver.returncode == 130, out
+        assert shlex.split(out.rstrip().splitlines()[-1])[1:] == ["run", "sweep.yaml"]
+    assert family.alive() == []
+    assert place.left_behind() == []
+
+
+@pytest.mark.parametrize("order", ["asked first", "asked then"])
+def test_asked_to_end_while_ray_dies(make_place: Callable[..., Place], order: str) -> None:
+    """Whatever comes first, the request is not lost with the program that is replaced."""
+    place = make_place("both", ONE)
+    driver = place.start("run", "sweep.yaml")
+    family = Family(driver.pid)
+    place.training(driver)
+    (raylet,) = (p for p in psutil.Process(driver.pid).children() if p.name() == "raylet")
+    if order == "asked first":
+        driver.send_signal(signal.SIGTERM)
+    raylet.kill()
+    if order == "asked then":
+        driver.send_signal(signal.SIGTERM)
+    out, err = family.communicate(driver)
+    assert (driver.returncode, err) == (130, ""), out
+    assert shlex.split(out.rstrip().splitlines()[-1])[1:] == ["run", "sweep.yaml"]
+    assert family.alive() == []
+    assert place.left_behind() == []
+    assert {trial["state"] for trial in place.documents()} == {"pending"}
+    assert [t["attempts"][-1]["outcome"] for t in place.documents()] == ["lost"]
