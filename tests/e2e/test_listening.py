@@ -24,6 +24,8 @@ try:
     own = psutil.Process()
     family = own.children(recursive=True)
     commands = [" ".join(process.cmdline()) for process in family]
+    workers = [p.environ() for p in family if p.cmdline()[0].startswith("ray::IDLE")]
+    threads = [environment.get("OMP_NUM_THREADS") for environment in workers]
     listening = [
         (process.name(), connection.laddr.ip)
         for process in (own, *family)
@@ -32,7 +34,7 @@ try:
     ]
 finally:
     session.stop()
-print(json.dumps([listening, commands]))
+print(json.dumps([listening, commands, threads]))
 """
 
 
@@ -47,13 +49,12 @@ def test_a_local_ray_starts_what_is_used_and_listens_on_the_loopback_address_alo
             timeout=120,
         )
     assert done.returncode == 0, done.stderr
-    listening, commands = json.loads(done.stdout.splitlines()[-1])
+    listening, commands, threads = json.loads(done.stdout.splitlines()[-1])
     programs = {name for name, _ in listening}
     assert {"gcs_server", "raylet"} <= programs
     for unused in ("dashboard/dashboard.py", "log_monitor.py", "/monitor.py"):
         assert not any(unused in command for command in commands)
-    workers = [c for c in commands if "ray::IDLE" in c or "default_worker.py" in c]
-    assert len(workers) == 1, "one had something to do"
+    assert set(threads) == {"1"}, "a worker without a trial's environment is of no use"
     for name, address in listening:
         found = ipaddress.ip_address(address.removeprefix("::ffff:"))
         assert found.is_loopback, f"{name} listens on {address}"
