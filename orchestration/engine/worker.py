@@ -29,6 +29,7 @@ from orchestration.engine.reports import EpochReport, FailureReport, ProgressRep
 from orchestration.engine.retries import OUT_OF_MEMORY, STORAGE
 from orchestration.errors import StorageError
 from orchestration.ledger.checkpoints import is_asked_for
+from orchestration.ledger.documents import DIVERGED
 from orchestration.ledger.paths import CHECKPOINT_NOW, checkpoint_path
 from orchestration.spec.evaluation import part_settings
 from orchestration.store import FULL
@@ -237,7 +238,7 @@ def _decided_by(job: TrainJob, metrics: str) -> list[int]:
 KINDS: list[tuple[str, Callable[[Exception], bool]]] = [
     (OUT_OF_MEMORY, lambda error: memory_error(error) is not None),
     (STORAGE, lambda error: isinstance(error, StorageError) or getattr(error, "errno", 0) in FULL),
-    ("loss not finite", lambda error: type(error) is NonFiniteLossError),
+    (DIVERGED, lambda error: type(error) is NonFiniteLossError),
     ("evaluation", lambda error: type(error) is EvaluationError),
     ("checkpoint", lambda error: type(error) is CheckpointError),
 ]

@@ -9,13 +9,11 @@ from typing import Any
 
 from orchestration.commands import sweep_command
 from orchestration.engine.retries import OUT_OF_MEMORY, losses_in_a_row
-from orchestration.ledger.documents import Trial
+from orchestration.ledger.documents import DIVERGED, Trial
 from orchestration.ledger.entries import MAP, SEARCH, split_entry
 from orchestration.words import count
 
 FRAMES = 3
-DIVERGED = "loss not finite"
-"""The kind of failure of which the place in the code says nothing."""
 NAMED = ("error", "evaluation", "checkpoint", "absent", DIVERGED)
 """Kinds whose messages need no word before them."""
 BEGINNING = "Traceback (most recent call last):"
@@ -38,7 +36,7 @@ def failure_details(failure: Mapping[str, Any], folder: Path, then: str) -> list
         folder: the sweep's.
         then: what happens next, or what to do.
     """
-    diverged = failure["kind"] == DIVERGED
+    diverged = failure["kind"] == DIVERGED  # the place in the code says nothing then
     lines = [] if diverged else innermost(failure.get("traceback") or "")
     if failure.get("log"):
         lines.append(f"whole traceback: {folder / failure['log']}")

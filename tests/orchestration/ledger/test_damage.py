@@ -264,6 +264,7 @@ def test_a_search_of_the_version_before_is_continued(local_sweep: LocalSweep) ->
     assert set(after) == set(undisturbed)
     (asked,), (afresh,) = (Ledger.open(s.folder).planned_studies() for s in (sweep, whole))
     assert (asked.asks, asked.replicates) == (afresh.asks, afresh.replicates)
+    assert not asked.learns_from_diverged, "it was asked without so far"
     for key, trial in before.items():
         if trial.state == "finished":
             assert after[key] == trial, "what was finished is as it was"
