@@ -71,6 +71,8 @@ class Results:
         self._checkpointing = False
         self.broken: StorageError | None = None
         """Why nothing can be written down any more: what is under way is dropped."""
+        self.cut_off: list[Job] = []
+        """Evaluations that were dropped half-way, because everything was to stop."""
         self.taken = 0
         """How many epochs and evaluations were written down."""
 
@@ -154,6 +156,7 @@ class Results:
         # A part of an evaluation is begun anew another time; an epoch is awaited.
         if isinstance(job, TrainJob) or not self.stopping:
             return False
+        self.cut_off.append(job)
         self._queue.ended(job)
         return True
 
