@@ -29,6 +29,7 @@ from orchestration.engine.retries import RETRIED, STORAGE
 from orchestration.errors import StorageError
 from orchestration.ledger.checkpoints import kept, usable
 from orchestration.ledger.documents import (
+    DAMAGED,
     CheckpointRef,
     Epoch,
     Failure,
@@ -216,7 +217,7 @@ class Results:
             return
         if isinstance(job, TrainJob):
             fail_attempt(self._ledger, job, failure, worker or {})
-        elif failure.kind != "checkpoint" or not self._queue.train_again(job):
+        elif failure.kind != DAMAGED or not self._queue.train_again(job):
             note_not_measured(self._ledger, job, failure)
         self._tell_failed(job, failure)
         self._queue.ended(job)

@@ -29,7 +29,7 @@ from orchestration.engine.reports import EpochReport, FailureReport, ProgressRep
 from orchestration.engine.retries import OUT_OF_MEMORY, STORAGE
 from orchestration.errors import StorageError
 from orchestration.ledger.checkpoints import is_asked_for
-from orchestration.ledger.documents import DIVERGED
+from orchestration.ledger.documents import DAMAGED, DIVERGED
 from orchestration.ledger.paths import CHECKPOINT_NOW, checkpoint_path
 from orchestration.spec.evaluation import part_settings
 from orchestration.store import FULL
@@ -240,7 +240,7 @@ KINDS: list[tuple[str, Callable[[Exception], bool]]] = [
     (STORAGE, lambda error: isinstance(error, StorageError) or getattr(error, "errno", 0) in FULL),
     (DIVERGED, lambda error: type(error) is NonFiniteLossError),
     ("evaluation", lambda error: type(error) is EvaluationError),
-    ("checkpoint", lambda error: type(error) is CheckpointError),
+    (DAMAGED, lambda error: type(error) is CheckpointError),
 ]
 """What a failure is called: the first that fits, else ``error``; retries.py says what becomes of
 each."""
@@ -252,6 +252,6 @@ def _failed(error: Exception, worker: dict[str, Any]) -> FailureReport:
     said = memory_error(error) or error
     named = kind not in ("error", OUT_OF_MEMORY)
     message = str(said) if named else f"{type(said).__name__}: {said}"
-    speaks = kind in (STORAGE, "evaluation", "checkpoint")
+    speaks = kind in (STORAGE, "evaluation", DAMAGED)
     trace = "" if speaks else traceback.format_exc()
     return FailureReport(kind, message, traceback=trace, worker=worker)

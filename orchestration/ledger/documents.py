@@ -30,6 +30,9 @@ LogPath = Annotated[str, StringConstraints(pattern=f"^{LOGS}(/{_STEP})+$")]
 DIVERGED = "loss not finite"
 """The kind of failure of a trial whose settings cannot be trained: such near them fail as well."""
 
+DAMAGED = "checkpoint"
+"""The kind of failure of an evaluation whose weights are not there as they were written."""
+
 
 class Document(BaseModel):
     """Base of the ledger's documents; fields of other versions are kept as they are."""

@@ -61,7 +61,7 @@ def stored_request(
         flags=flags.over(stored_flags(ledger.sweep)),
         stored_plan=True,
         # Begun anew after Ray's death, it has put them back already.
-        retry=retry if ledger.has_failures and not deaths() else None,
+        retry=retry if _anything_to_retry(ledger, retry) and not deaths() else None,
         wish=wish,
     )
 
@@ -92,6 +92,11 @@ def _stored_spec(ledger: Ledger) -> SweepSpec:
     return spec
 
 
+def _anything_to_retry(ledger: Ledger, keys: tuple[str, ...] | None) -> bool:
+    named = (ledger.trials[key] for key in keys or () if key in ledger.trials)
+    return ledger.has_failures or any(map(ledger.is_damaged, named))
+
+
 def _check_failed(ledger: Ledger, keys: tuple[str, ...]) -> None:
     name = ledger.sweep.name
     for key in keys:
@@ -99,7 +104,9 @@ def _check_failed(ledger: Ledger, keys: tuple[str, ...]) -> None:
             status = sweep_command("status", ledger.folder)
             raise UserError(f"there is no trial {key!r} in {name}; see {status}")
         trial = ledger.trials.get(key)
-        if trial is not None and not trial.has_failures and trial.is_trained:
+        if trial is None or trial.has_failures or not trial.is_trained:
+            continue
+        if not ledger.is_damaged(trial):
             raise UserError(f"trial {key} of {name} has not failed: it is {trial.state}")
 
 

@@ -9,12 +9,12 @@ from typing import Any
 
 from orchestration.commands import sweep_command
 from orchestration.engine.retries import OUT_OF_MEMORY, losses_in_a_row
-from orchestration.ledger.documents import DIVERGED, Trial
+from orchestration.ledger.documents import DAMAGED, DIVERGED, Trial
 from orchestration.ledger.entries import MAP, SEARCH, split_entry
 from orchestration.words import count
 
 FRAMES = 3
-NAMED = ("error", "evaluation", "checkpoint", "absent", DIVERGED)
+NAMED = ("error", "evaluation", DAMAGED, "absent", DIVERGED)
 """Kinds whose messages need no word before them."""
 BEGINNING = "Traceback (most recent call last):"
 FRAME = re.compile(r'^  File "(?P<file>.+)", line (?P<line>\d+)(?:, in (?P<function>.+))?$')
@@ -105,6 +105,13 @@ def what_to_do(
         return (
             f"{stays}; {smaller}try it with fewer beside it, or on a machine with more memory: "
             f"{again} --max-concurrent 1"
+        )
+    if failure["kind"] == DAMAGED:
+        if split_entry(entry)[1] is not None:
+            return f"{stays}: the weights of that epoch are lost, and nothing else needs them"
+        return (
+            f"{stays}; {retry_command(folder)} trains the trial again from its newest good "
+            "checkpoint, or else from its beginning, and then evaluates it"
         )
     if failure["kind"] != DIVERGED:
         again = evaluate_command(folder, entry) if entry else retry_command(folder)
