@@ -140,6 +140,15 @@ class Board:
         pace = None if row is None else self._pace(row)
         return None if row is None or pace is None else _epoch_left(row, pace, now)
 
+    def evaluation_left(self, row: Row, now: float) -> float | None:
+        """Seconds of evaluation that a trained trial has left; None where that is not known."""
+        costs = [self._mean(self._evaluations.get(part)) for part in self._open[row.key]]
+        known = [cost for cost in costs if cost is not None]
+        if row.state not in ("trained", "evaluating") or len(known) < len(costs):
+            return None
+        gone = now - row.at if row.state == "evaluating" else 0.0
+        return max(sum(known) - gone, 0.0)
+
     def _pace(self, row: Row) -> float | None:
         """Seconds of a trial's epoch, or of those of its model, or of all; None: not known yet."""
         pace = row.epoch_s or self._mean(self._spent.get(row.model))

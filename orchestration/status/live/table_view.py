@@ -93,7 +93,12 @@ class TableView(View):
     def _moment(self) -> Moment:
         now = time.monotonic()
         rows = list(self._board.rows.values())
-        left = {row.key: self._board.trial_left(row, now) for row in rows if row.at}
+        board = self._board
+        left = {
+            row.key: board.trial_left(row, now) or board.evaluation_left(row, now)
+            for row in rows
+            if row.at
+        }
         return Moment(
             sweep=self._sweep,
             rows=rows,
