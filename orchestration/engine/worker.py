@@ -18,6 +18,7 @@ from numpy.linalg import LinAlgError
 from cvae_core.config import TrialConfig
 from cvae_core.data import Dataset
 from cvae_core.errors import AbsentError, CheckpointError, EvaluationError, NonFiniteLossError
+from cvae_core.evaluation.distances.declaration import FD
 from cvae_core.memory import memory_error
 from cvae_core.models import VAE
 from cvae_core.training.checkpoint import Checkpoint, sha256
@@ -191,7 +192,7 @@ class Worker:
         from cvae_core.evaluation.distances.fd import validation_judge
 
         data = self._datasets[config.data.dataset]
-        settings = part_settings("fd", job.fd_settings)
+        settings = part_settings(FD.name, job.fd_settings)
         try:
             shared = self._evaluator
             judge, keep = validation_judge(config, data, settings, shared.cache, shared.kept)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from cvae_core.evaluation.maps.declaration import UMAP
 from orchestration.commands import sweep_command
 from orchestration.engine.retries import OUT_OF_MEMORY, losses_in_a_row
 from orchestration.ledger.documents import DAMAGED, DIVERGED, Trial
@@ -134,6 +135,6 @@ def evaluate_command(folder: Path, entry: str) -> str:
     if entry == SEARCH:
         return retry_command(folder)
     part, epoch = split_entry(entry)
-    part = "umap" if part.startswith(MAP) else part
+    part = UMAP.name if part.startswith(MAP) else part
     earlier = [] if epoch is None else ["--every-checkpoint"]
     return sweep_command("evaluate", folder, "--only", part, *earlier)
