@@ -6,12 +6,15 @@ import os
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from types import FrameType, TracebackType
 
 GRACE_S = 30.0
+LOOK_S = 0.5
+"""Between two looks at whether there is anything to wait for."""
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -30,10 +33,19 @@ class InterruptHandler:
     The first one calls ``on_first``; the second, or the end of the grace period, raises
     ``Interrupted`` in the main thread, which ends the block that is entered, and no more. Compiled
     code may turn it into an exception of another kind on its way out: that ends there as well.
+
+    Args:
+        on_first: called in a thread of its own.
+        worthwhile: of the seconds of grace that are left: whether there is anything to wait for.
+            Where there is nothing, the grace period is at its end.
     """
 
-    def __init__(self, on_first: Callable[[], None]) -> None:
+    def __init__(
+        self, on_first: Callable[[], None], worthwhile: Callable[[float], bool] = lambda _: True
+    ) -> None:
         self._on_first = on_first
+        self._worthwhile = worthwhile
+        self._until = 0.0
         self._before: dict[int, object] = {}
         self._ending = False
         self.seen = False
@@ -56,12 +68,19 @@ class InterruptHandler:
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         if self.seen:
+            if number == signal.SIGALRM and self._waits():
+                return
             self._ending = True
             raise Interrupted
         self.seen = True
-        signal.setitimer(signal.ITIMER_REAL, GRACE_S)
+        self._until = time.monotonic() + GRACE_S
+        signal.setitimer(signal.ITIMER_REAL, LOOK_S, LOOK_S)
         # In a thread of its own: the main thread may hold a lock that is needed to say so.
         threading.Thread(target=self._on_first, daemon=True).start()
+
+    def _waits(self) -> bool:
+        left = self._until - time.monotonic()
+        return left > 0 and self._worthwhile(left)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from cvae_core.evaluation.parts import PARTS
-from orchestration.cli.options import run_options, sweep_name_argument
+from orchestration.cli.options import run_options, sweep_name_argument, trials_option
 from orchestration.errors import UserError
 from orchestration.storage import storage_folder
 
@@ -25,9 +25,7 @@ def _parts(context: click.Context, option: click.Parameter, value: str | None) -
 
 @click.command(name="evaluate")
 @sweep_name_argument()
-@click.option(
-    "--trial", "trials", metavar="KEY", multiple=True, help="Only this trial; repeatable."
-)
+@trials_option
 @click.option(
     "--only",
     metavar="PART,…",

@@ -29,6 +29,13 @@ set_option = click.option(
     help="Override a setting, such as --set epochs=3 or --set checkpoints.keep=2. A list becomes "
     "the setting's grid: --set beta=[1e-3,1e-5].",
 )
+trials_option = click.option(
+    "--trial",
+    "trials",
+    metavar="KEY",
+    multiple=True,
+    help="Only this trial, by its key or the beginning of it; repeatable.",
+)
 
 
 def sweep_file_argument(*, required: bool = True) -> Callable[..., Any]:

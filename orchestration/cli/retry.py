@@ -7,16 +7,14 @@ from typing import Any
 
 import click
 
-from orchestration.cli.options import run_options, sweep_name_argument
+from orchestration.cli.options import run_options, sweep_name_argument, trials_option
 from orchestration.storage import storage_folder
 
 
 @click.command(name="retry")
 @sweep_name_argument()
 @click.option("--failed", is_flag=True, help="All that have failed; also without this flag.")
-@click.option(
-    "--trial", "trials", metavar="KEY", multiple=True, help="Only this trial; repeatable."
-)
+@trials_option
 @run_options
 def command(
     name: str,

@@ -16,7 +16,7 @@ from orchestration.storage import storage_folder
 def command(name: str, storage: Path | None) -> None:
     """End the command that works on sweep NAME, from another terminal.
 
-    Epochs under way end and are kept, for at most 30 seconds, as after a first Ctrl-C.
+    Epochs under way end and are kept where that takes at most 30 seconds, as after a first Ctrl-C.
     """
     from orchestration.ledger.folders import sweep_folder
     from orchestration.run.stop import stop_sweep

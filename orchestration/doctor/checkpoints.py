@@ -1,4 +1,4 @@
-"""How much disk a sweep's checkpoints take."""
+"""How much disk a sweep's checkpoints take, and whether the last ones are whole."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import replace
 from rich.filesize import decimal
 
 from cvae_core.config import TrialConfig
+from orchestration.commands import sweep_command
 from orchestration.doctor.datafiles import image_shape
 from orchestration.doctor.finding import Finding, ok, warning
 from orchestration.doctor.subject import Subject
@@ -23,6 +24,7 @@ from orchestration.plan.trials_to_come import expected_trials
 from orchestration.spec.sweep import SweepSpec
 from orchestration.spec.trial_key import trial_key
 from orchestration.study.cells import StudyPlan
+from orchestration.words import count
 
 IMAGES = 4
 
@@ -62,6 +64,28 @@ def check_budget(subject: Subject) -> list[Finding]:
         f"They stay: set checkpoints.max_gb to {rounded_up(least / GB):g} or more, or leave it out."
     )
     return [warning("checkpoints", found, advice)]
+
+
+def check_weights(subject: Subject) -> list[Finding]:
+    """Whether the weights that trained trials ended with are there as they were written."""
+    if subject.spec is None:
+        return []
+    ledger = Ledger.open_or_empty(subject.storage / subject.spec.name)
+    trained = [trial for trial in ledger.planned() if trial.is_trained]
+    damaged = [trial.key for trial in trained if ledger.is_damaged(trial)]
+    if not trained:
+        return []
+    if not damaged:
+        return [ok("weights", f"of {count(len(trained), 'trained trial')} whole")]
+    named = [word for key in damaged for word in ("--trial", key)]
+    return [
+        warning(
+            "weights",
+            f"the last checkpoint of {count(len(damaged), 'trained trial')} is damaged or missing",
+            "Their figures stay; to evaluate them further they have to be trained again: "
+            f"`{sweep_command('retry', ledger.folder, *named)}`.",
+        )
+    ]
 
 
 def _coming(subject: Subject, spec: SweepSpec, ledger: Ledger) -> list[tuple[int, int]]:

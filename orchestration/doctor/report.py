@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from typing import Any
 
-from orchestration.doctor.checkpoints import check_budget
+from orchestration.doctor.checkpoints import check_budget, check_weights
 from orchestration.doctor.data import check_data
 from orchestration.doctor.disk import check_disk
 from orchestration.doctor.filesystem import check_storage
@@ -32,6 +32,7 @@ CHECKS: tuple[Check, ...] = (
     check_storage,
     check_disk,
     check_budget,
+    check_weights,
     check_memory,
     check_shared_memory,
     check_cpus,

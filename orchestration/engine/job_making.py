@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from cvae_core.config import TrialConfig
+from cvae_core.evaluation.distances.declaration import FD
 from cvae_core.evaluation.parts import PARTS
 from orchestration.engine.early_stopping import decision_epochs_of
 from orchestration.engine.jobs import EvaluateJob, SharedMapJob, TrainJob
+from orchestration.ledger.checkpoints import newest, newest_first
 from orchestration.ledger.documents import Trial
 from orchestration.ledger.ledger import Ledger
 from orchestration.ledger.names import names_in
 from orchestration.plan.evaluation_tasks import Task
-from orchestration.plan.shared_map_tasks import SharedTask, newest
+from orchestration.plan.shared_map_tasks import SharedTask
 from orchestration.spec.sweep import SweepSpec
 
 
@@ -37,10 +37,10 @@ class JobMaker:
             key=key,
             config=trial.config,
             attempt=len(trial.attempts) + 1,
-            checkpoints=_newest_first(trial),
+            checkpoints=[ref.model_dump(mode="json") for ref in newest_first(trial.checkpoints)],
             probe_every=spec.evaluation.probe_every,
             fd_every=spec.evaluation.fd_every,
-            fd_settings=spec.evaluation.wanted(("fd",))["fd"],
+            fd_settings=spec.evaluation.wanted((FD.name,))[FD.name],
             decision_epochs=decision_epochs_of(spec, self._ledger, trial),
             decision_metric=spec.scheduler.metric if spec.scheduler else "",
             every_epochs=spec.checkpoints.every_epochs,
@@ -50,16 +50,13 @@ class JobMaker:
     def evaluate(self, task: Task) -> EvaluateJob:
         """One part of one trial's evaluation."""
         trial = self._ledger.trials[task.key]
-        if task.checkpoint is None:
-            checkpoint = next(iter(_newest_first(trial)), None)
-        else:
-            checkpoint = task.checkpoint.model_dump(mode="json")
+        checkpoint = task.checkpoint or newest(trial.checkpoints)
         curves = PARTS[task.part].curves
         return EvaluateJob(
             key=task.key,
             config=trial.config,
             attempt=len(trial.attempts),
-            checkpoint=checkpoint,
+            checkpoint=None if checkpoint is None else checkpoint.model_dump(mode="json"),
             part=task.part,
             entry=task.entry,
             settings=task.settings,
@@ -74,7 +71,7 @@ class JobMaker:
                 "key": trial.key,
                 "label": self._label(trial),
                 "config": trial.config,
-                "checkpoint": newest(trial),
+                "checkpoint": newest_first(trial.checkpoints)[0].model_dump(mode="json"),
             }
             for trial in task.trials
         ]
@@ -82,8 +79,3 @@ class JobMaker:
 
     def _label(self, trial: Trial) -> str:
         return self._names.name(TrialConfig.from_settings(trial.config))
-
-
-def _newest_first(trial: Trial) -> list[dict[str, Any]]:
-    refs = sorted(trial.checkpoints, key=lambda ref: ref.epoch, reverse=True)
-    return [ref.model_dump(mode="json") for ref in refs]

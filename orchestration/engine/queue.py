@@ -55,6 +55,7 @@ class Queue:
         self._retries = Retries(spec.retries, ledger, clock)
         self._make = JobMaker(spec, ledger)
         self._out: list[Job] = []
+        self._begun: list[Job] = []
         self.closed = False
         """Set to hand out nothing more; jobs under way may end."""
         self.at_once = slots
@@ -84,6 +85,11 @@ class Queue:
     def under_way(self) -> list[Job]:
         """Jobs that were handed out and have not come to an end."""
         return list(self._out)
+
+    @property
+    def at_work(self) -> list[Job]:
+        """Those of them that a worker has taken up."""
+        return list(self._begun)
 
     def next(self) -> Job | None:
         """The next job; None where there is none at the moment."""
@@ -125,12 +131,15 @@ class Queue:
 
     def begun(self, job: Job) -> None:
         """A worker has taken a job up."""
+        self._begun.append(job)
         if isinstance(job, TrainJob):
             begin_attempt(self._ledger, job)
 
     def ended(self, job: Job) -> None:
         """A job has come to its end, well or not; what follows from it is put in line."""
         self._out.remove(job)
+        if job in self._begun:
+            self._begun.remove(job)
         if isinstance(job, EvaluateJob):
             self._evaluations.ended(job)
         elif isinstance(job, TrainJob):

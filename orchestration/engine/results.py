@@ -29,6 +29,7 @@ from orchestration.engine.retries import RETRIED, STORAGE
 from orchestration.errors import StorageError
 from orchestration.ledger.checkpoints import kept, usable
 from orchestration.ledger.documents import (
+    DAMAGED,
     CheckpointRef,
     Epoch,
     Failure,
@@ -71,6 +72,8 @@ class Results:
         self._checkpointing = False
         self.broken: StorageError | None = None
         """Why nothing can be written down any more: what is under way is dropped."""
+        self.cut_off: list[Job] = []
+        """Evaluations that were dropped half-way, because everything was to stop."""
         self.taken = 0
         """How many epochs and evaluations were written down."""
 
@@ -154,6 +157,7 @@ class Results:
         # A part of an evaluation is begun anew another time; an epoch is awaited.
         if isinstance(job, TrainJob) or not self.stopping:
             return False
+        self.cut_off.append(job)
         self._queue.ended(job)
         return True
 
@@ -213,7 +217,7 @@ class Results:
             return
         if isinstance(job, TrainJob):
             fail_attempt(self._ledger, job, failure, worker or {})
-        elif failure.kind != "checkpoint" or not self._queue.train_again(job):
+        elif failure.kind != DAMAGED or not self._queue.train_again(job):
             note_not_measured(self._ledger, job, failure)
         self._tell_failed(job, failure)
         self._queue.ended(job)

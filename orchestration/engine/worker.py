@@ -18,6 +18,7 @@ from numpy.linalg import LinAlgError
 from cvae_core.config import TrialConfig
 from cvae_core.data import Dataset
 from cvae_core.errors import AbsentError, CheckpointError, EvaluationError, NonFiniteLossError
+from cvae_core.evaluation.distances.declaration import FD
 from cvae_core.memory import memory_error
 from cvae_core.models import VAE
 from cvae_core.training.checkpoint import Checkpoint, sha256
@@ -29,6 +30,7 @@ from orchestration.engine.reports import EpochReport, FailureReport, ProgressRep
 from orchestration.engine.retries import OUT_OF_MEMORY, STORAGE
 from orchestration.errors import StorageError
 from orchestration.ledger.checkpoints import is_asked_for
+from orchestration.ledger.documents import DAMAGED, DIVERGED
 from orchestration.ledger.paths import CHECKPOINT_NOW, checkpoint_path
 from orchestration.spec.evaluation import part_settings
 from orchestration.store import FULL
@@ -190,7 +192,7 @@ class Worker:
         from cvae_core.evaluation.distances.fd import validation_judge
 
         data = self._datasets[config.data.dataset]
-        settings = part_settings("fd", job.fd_settings)
+        settings = part_settings(FD.name, job.fd_settings)
         try:
             shared = self._evaluator
             judge, keep = validation_judge(config, data, settings, shared.cache, shared.kept)
@@ -237,9 +239,9 @@ def _decided_by(job: TrainJob, metrics: str) -> list[int]:
 KINDS: list[tuple[str, Callable[[Exception], bool]]] = [
     (OUT_OF_MEMORY, lambda error: memory_error(error) is not None),
     (STORAGE, lambda error: isinstance(error, StorageError) or getattr(error, "errno", 0) in FULL),
-    ("loss not finite", lambda error: type(error) is NonFiniteLossError),
+    (DIVERGED, lambda error: type(error) is NonFiniteLossError),
     ("evaluation", lambda error: type(error) is EvaluationError),
-    ("checkpoint", lambda error: type(error) is CheckpointError),
+    (DAMAGED, lambda error: type(error) is CheckpointError),
 ]
 """What a failure is called: the first that fits, else ``error``; retries.py says what becomes of
 each."""
@@ -251,6 +253,6 @@ def _failed(error: Exception, worker: dict[str, Any]) -> FailureReport:
     said = memory_error(error) or error
     named = kind not in ("error", OUT_OF_MEMORY)
     message = str(said) if named else f"{type(said).__name__}: {said}"
-    speaks = kind in (STORAGE, "evaluation", "checkpoint")
+    speaks = kind in (STORAGE, "evaluation", DAMAGED)
     trace = "" if speaks else traceback.format_exc()
     return FailureReport(kind, message, traceback=trace, worker=worker)

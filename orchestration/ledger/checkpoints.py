@@ -25,7 +25,12 @@ LAST_AND_BEST = 2
 
 def newest(refs: Iterable[CheckpointRef]) -> CheckpointRef | None:
     """The checkpoint of the latest epoch; None where there is none."""
-    return max(refs, key=lambda ref: ref.epoch, default=None)
+    return next(iter(newest_first(refs)), None)
+
+
+def newest_first(refs: Iterable[CheckpointRef]) -> list[CheckpointRef]:
+    """Checkpoints from the latest epoch to the first."""
+    return sorted(refs, key=lambda ref: ref.epoch, reverse=True)
 
 
 def is_asked_for(epoch: int, every_epochs: int | None) -> bool:

@@ -27,6 +27,13 @@ ArtifactPath = Annotated[str, StringConstraints(pattern=f"^{ARTIFACTS}(/{_STEP})
 LogPath = Annotated[str, StringConstraints(pattern=f"^{LOGS}(/{_STEP})+$")]
 
 
+DIVERGED = "loss not finite"
+"""The kind of failure of a trial whose settings cannot be trained: such near them fail as well."""
+
+DAMAGED = "checkpoint"
+"""The kind of failure of an evaluation whose weights are not there as they were written."""
+
+
 class Document(BaseModel):
     """Base of the ledger's documents; fields of other versions are kept as they are."""
 
@@ -157,6 +164,11 @@ class Trial(Document):
         return self.state in TRAINED
 
     @property
+    def has_diverged(self) -> bool:
+        """Whether its training has failed because the loss became NaN or infinite."""
+        return self.state == "failed" and self.error is not None and self.error.kind == DIVERGED
+
+    @property
     def has_failures(self) -> bool:
         """Whether its training or a part of its evaluation has failed."""
         states = [self.state, *(part.state for part in self.evaluations.values())]
@@ -231,6 +243,8 @@ class Study(Document):
     startup: int
     trials: int
     """How many trials there are to be in the end."""
+    learns_from_diverged: bool = False
+    """Whether the sampler is told of them as the worst; studies of 0.2 and before go on without."""
     asks: list[Ask] = []
     end: Literal["complete", "exhausted", "failing"] | None = None
     """Why nothing more is asked for; None: something is, or its trials are under way."""

@@ -12,8 +12,9 @@ from typing import Any
 from orchestration import store
 from orchestration.errors import DamagedError, UserError
 from orchestration.ledger.checkpoint_files import CheckpointFiles
-from orchestration.ledger.checkpoints import without_spares
+from orchestration.ledger.checkpoints import newest, without_spares
 from orchestration.ledger.documents import (
+    DAMAGED,
     Evaluated,
     Study,
     Sweep,
@@ -165,13 +166,17 @@ class Ledger:
     def put_back_failed(self, keys: tuple[str, ...], parts: Iterable[str]) -> None:
         """Put failed trials and failed evaluations of the plan back in line.
 
+        A trained trial whose last checkpoint is damaged is trained on from its newest good one:
+        where an evaluation has found that, or the trial is named.
+
         Args:
             keys: of trials; empty: all that have failed.
             parts: that the sweep wants by itself: others would be forgotten and not come again.
         """
         for trial in self.planned():
-            if (not keys or trial.key in keys) and trial.has_failures:
-                self.change(trial.key, partial(_put_back, frozenset(parts)))
+            damaged = trial.key in keys and self.is_damaged(trial)
+            if damaged or ((not keys or trial.key in keys) and trial.has_failures):
+                self.change(trial.key, partial(_put_back, frozenset(parts), damaged))
         if not keys:
             self.forget_missing(
                 ("", entry)
@@ -196,6 +201,11 @@ class Ledger:
                 with self.guard:
                     del self.sweep.evaluations[entry]
                     self.save_sweep()
+
+    def is_damaged(self, trial: Trial) -> bool:
+        """Whether a trial is trained, and the weights that it ended with are not there any more."""
+        last = newest(trial.checkpoints)
+        return trial.is_trained and last is not None and not self.is_intact(last.model_dump())
 
     def is_intact(self, ref: Mapping[str, Any]) -> bool:
         """Whether a checkpoint is there as it was written."""
@@ -236,7 +246,7 @@ def planned_keys(sweep: Sweep, studies: Mapping[str, Study]) -> list[str]:
 
 
 def _is_damaged(part: Evaluated) -> bool:
-    return part.state == "failed" and part.error is not None and part.error.kind == "checkpoint"
+    return part.state == "failed" and part.error is not None and part.error.kind == DAMAGED
 
 
 def _enter_evaluation(entry: str, evaluated: Evaluated, trial: Trial) -> None:
@@ -251,19 +261,24 @@ def _forget(entry: str, trial: Trial) -> None:
     trial.evaluations[entry].error = None
 
 
-def _put_back(parts: frozenset[str], trial: Trial) -> None:
+def _put_back(parts: frozenset[str], damaged: bool, trial: Trial) -> None:
     if trial.state == "failed":
         trial.state = "pending"
         # Workers lost so far do not count against the retries of the new attempt.
         for attempt in trial.attempts:
             attempt.counted = attempt.counted and attempt.outcome != "lost"
-    damaged = [entry for entry, part in trial.evaluations.items() if _is_damaged(part)]
-    if trial.is_trained and any("@" not in entry for entry in damaged):
-        trial.state = "pending"  # it goes on from its newest good checkpoint
+    without_weights = [
+        entry for entry, part in trial.evaluations.items() if _is_damaged(part) and "@" not in entry
+    ]
     # Of a stopped trial the sweep wants none by itself.
     wanted = frozenset() if trial.state == "stopped" else parts
+    for entry in without_weights:  # also what was asked for by name follows on the training
+        if entry not in wanted:
+            _forget(entry, trial)
     trial.evaluations = {
         entry: part
         for entry, part in trial.evaluations.items()
         if part.state != "failed" or entry not in wanted
     }
+    if trial.is_trained and (damaged or without_weights):
+        trial.state = "pending"  # it goes on from its newest good checkpoint

@@ -54,9 +54,11 @@ def tasks_of(trial: Trial, evaluation: Evaluation, wish: Wish | None = None) -> 
     if wish.trials and trial.key not in wish.trials:
         return []
     wanted = evaluation.wanted(wish.only)
-    if adding and not wish.only:
-        # What was asked for by name, and could not be had then, is still wanted.
-        tried = {entry for entry, done in trial.evaluations.items() if done.state != "finished"}
+    if not wish.only:
+        # What was asked for by name, and could not be had then, is still wanted; without a wish
+        # only what waits, because it was cut off or the trial is trained again for it.
+        over = ("finished",) if adding else ("finished", "failed", "absent")
+        tried = {entry for entry, done in trial.evaluations.items() if done.state not in over}
         wanted |= evaluation.wanted(tuple(tried & set(PARTS))) if tried & set(PARTS) else {}
     if wish.every_checkpoint:
         tasks = [
@@ -69,7 +71,8 @@ def tasks_of(trial: Trial, evaluation: Evaluation, wish: Wish | None = None) -> 
     if trial.state == "stopped" and trial.key not in wish.trials:
         # It was stopped to save time: of its own accord nothing is measured, but what was
         # asked for once is kept up.
-        return [task for task in tasks if adding and task.entry in trial.evaluations]
+        begun = {e for e, done in trial.evaluations.items() if adding or done.state == "pending"}
+        return [task for task in tasks if task.entry in begun]
     return tasks
 
 

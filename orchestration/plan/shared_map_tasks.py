@@ -8,6 +8,7 @@ from typing import Any
 
 from cvae_core.config import TrialConfig
 from cvae_core.evaluation.maps.declaration import UMAP
+from orchestration.ledger.checkpoints import newest_first
 from orchestration.ledger.documents import Evaluated, Trial
 from orchestration.ledger.entries import MAP
 from orchestration.ledger.ledger import Ledger
@@ -56,7 +57,7 @@ def shared_tasks(
             groups.setdefault(group, []).append(trial)
     tasks = []
     for dataset, trials in groups.items():
-        shown = "".join(newest(trial)["sha256"] for trial in trials)
+        shown = "".join(newest_first(trial.checkpoints)[0].sha256 for trial in trials)
         digest = hashlib.sha256(shown.encode()).hexdigest()
         entry = MAP if len(groups) == 1 else f"{MAP}_{dataset}"
         task = SharedTask(entry, {**settings, "checkpoints": digest}, trials)
@@ -66,11 +67,6 @@ def shared_tasks(
         if len(trials) > 1 and (done.state == "pending" or again or not same):
             tasks.append(task)
     return tasks
-
-
-def newest(trial: Trial) -> dict[str, Any]:
-    """Reference to a trial's last checkpoint."""
-    return max(trial.checkpoints, key=lambda ref: ref.epoch).model_dump(mode="json")
 
 
 def missing(ledger: Ledger, evaluation: Evaluation, wish: Wish) -> list[tuple[str, str]]:

@@ -9,7 +9,7 @@ from orchestration.ledger.documents import Study
 from orchestration.ledger.ledger import Ledger
 from orchestration.plan.plan import Plan
 from orchestration.study.cells import StudyPlan
-from orchestration.study.progress import distinct, missing
+from orchestration.study.progress import best_of, distinct, missing
 
 
 def expected_trials(
@@ -28,8 +28,9 @@ def expected_trials(
     for study in plan.studies.values():
         stored = ledger.studies.get(study.key)
         stored_keys = asked_keys(stored) + ([] if stored is None else stored.replicates)
-        coming = to_ask(study, ledger) + study.replicates
-        coming -= 0 if stored is None else len(stored.replicates)
+        coming = to_ask(study, ledger)
+        if stored is None or coming or not _without_best(stored, ledger):
+            coming += study.replicates - (0 if stored is None else len(stored.replicates))
         made_up = [f"{study.key}.{number}" for number in range(coming)]
         trials |= dict.fromkeys([*stored_keys, *made_up], stand_in(study))
     return trials
@@ -38,6 +39,11 @@ def expected_trials(
 def asked_keys(study: Study | None) -> list[str]:
     """Keys of the trials that a study has asked for, each once."""
     return [] if study is None else [ask.key for ask in distinct(study)]
+
+
+def _without_best(study: Study, ledger: Ledger) -> bool:
+    """Whether a study has come to its end with nothing that could be trained again."""
+    return study.end is not None and best_of(study, ledger.trials) is None
 
 
 def to_ask(study: StudyPlan, ledger: Ledger) -> int:

@@ -8,6 +8,7 @@ from orchestration.ledger.ledger import Ledger
 from orchestration.plan.evaluation_tasks import open_tasks
 from orchestration.plan.plan import Plan
 from orchestration.plan.shared_map_tasks import missing, shared_tasks
+from orchestration.plan.trials_to_come import expected_trials
 from orchestration.redact import without_credentials
 from orchestration.run.request import Request
 from orchestration.tracking.syncer import up_to_date
@@ -61,8 +62,12 @@ def in_words(request: Request, plan: Plan, ledger: Ledger) -> str:
         ledger: of the sweep.
     """
     if request.wish is None:
-        studies = f" in {count(len(plan.studies), 'study')}" if plan.studies else ""
-        return count(plan.size, "trial") + studies
+        trials = count(len(expected_trials(plan, ledger)), "trial")
+        if not plan.studies:
+            return trials
+        repeated = any(study.replicates for study in plan.studies.values())
+        with_them = ", replicates included" if repeated else ""
+        return f"{trials} in {count(len(plan.studies), 'study')}{with_them}"
     keys = [key for key, _ in missing(ledger, request.spec.evaluation, request.wish)]
     adding = f"{count(len(keys), 'evaluation')} of {count(len(set(keys) - {''}), 'trial')}"
     kept = max((len(without_spares(trial.checkpoints)) for trial in ledger.planned()), default=0)

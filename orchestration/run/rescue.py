@@ -12,6 +12,7 @@ from orchestration.ledger.paths import CHECKPOINT_NOW, RAY_LOG
 from orchestration.ledger.processes import end_left_behind
 from orchestration.ledger.recovery import recover
 from orchestration.run.end import end, say_behind
+from orchestration.run.interruption import done_again
 from orchestration.run.request import Request
 from orchestration.run.restart import MOST, deaths, signals_fd
 from orchestration.run.start import mend
@@ -64,27 +65,30 @@ def begin_anew(request: Request, place: Place, console: Console) -> bool:
         console.line("Ray is started anew, and the sweep continues")
         return True
     drop_blocked()
+    lost = "interrupted; nothing is lost. To continue:"
     if Ledger.exists(folder):
-        _bring_to_rest(folder, place, console)
+        lost = _bring_to_rest(folder, place, console)
     console.quiet = False
     if not asked:
         console.line(f"Ray died {deaths()} times in a row before anything got done")
-    console.line("interrupted; nothing is lost. To continue:")
+    console.line(lost)
     console.line(request.command)
     return False
 
 
-def _bring_to_rest(folder: Path, place: Place, console: Console) -> None:
+def _bring_to_rest(folder: Path, place: Place, console: Console) -> str:
+    """Note how the sweep stands, here and in MLflow; what of it is done again."""
     try:
         ledger = Ledger.open(folder)
         mend(ledger, console)
-        recover(ledger)
+        epochs = len(recover(ledger))
         end(ledger)
     except StorageError as error:
         for line in error.lines:
             console.warning(line)
-        return
+        return "interrupted. To continue:"
     thread = TrackingThread(Syncer(place, ledger), lambda _: None)
     thread.start()
     if not thread.finish(TRACKING_END_S):
         say_behind(ledger, console)
+    return done_again(ledger, epochs)

@@ -10,8 +10,9 @@ from pydantic import ValidationError
 from cvae_core.config import NUMERICS
 from cvae_core.errors import ConfigError
 from orchestration import __version__
-from orchestration.commands import command_line, own_command, sweep_command
+from orchestration.commands import command_line, own_command
 from orchestration.errors import UserError
+from orchestration.ledger.chosen import chosen
 from orchestration.ledger.documents import Sweep
 from orchestration.ledger.folders import sweep_folder
 from orchestration.ledger.ledger import Ledger
@@ -41,7 +42,8 @@ def stored_request(
         name: of the sweep.
         storage: folder of all sweeps.
         flags: from the command line; each that is given wins over the stored one.
-        retry: keys of failed trials to be trained again; empty: all of them; None: none.
+        retry: failed trials to be trained again, by the beginnings of their keys; empty: all of
+            them; None: none.
         wish: evaluations to be added, without training; None: the sweep itself.
 
     Raises:
@@ -51,8 +53,10 @@ def stored_request(
     spec = _stored_spec(ledger)
     _check_numerics(ledger.sweep)
     if retry is not None and not deaths():  # they may have been trained meanwhile
+        retry = chosen(ledger, retry)
         _check_failed(ledger, retry)
     if wish is not None:
+        wish = replace(wish, trials=chosen(ledger, wish.trials))
         check_wish(wish, ledger)
     return Request(
         spec=spec,
@@ -61,7 +65,7 @@ def stored_request(
         flags=flags.over(stored_flags(ledger.sweep)),
         stored_plan=True,
         # Begun anew after Ray's death, it has put them back already.
-        retry=retry if ledger.has_failures and not deaths() else None,
+        retry=retry if _anything_to_retry(ledger, retry) and not deaths() else None,
         wish=wish,
     )
 
@@ -92,14 +96,18 @@ def _stored_spec(ledger: Ledger) -> SweepSpec:
     return spec
 
 
+def _anything_to_retry(ledger: Ledger, keys: tuple[str, ...] | None) -> bool:
+    named = (ledger.trials[key] for key in keys or () if key in ledger.trials)
+    return ledger.has_failures or any(map(ledger.is_damaged, named))
+
+
 def _check_failed(ledger: Ledger, keys: tuple[str, ...]) -> None:
     name = ledger.sweep.name
     for key in keys:
-        if key not in ledger.planned_keys():
-            status = sweep_command("status", ledger.folder)
-            raise UserError(f"there is no trial {key!r} in {name}; see {status}")
         trial = ledger.trials.get(key)
-        if trial is not None and not trial.has_failures and trial.is_trained:
+        if trial is None or trial.has_failures or not trial.is_trained:
+            continue
+        if not ledger.is_damaged(trial):
             raise UserError(f"trial {key} of {name} has not failed: it is {trial.state}")
 
 

@@ -94,6 +94,7 @@ def enter_study(ledger: Ledger, spec: SweepSpec, plan: StudyPlan) -> None:
             seed=plan.seed,
             startup=search.startup,
             trials=plan.trials,
+            learns_from_diverged=True,
         )
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from orchestration.commands import sweep_command
 from orchestration.compare.comparison import summary_view
 from orchestration.ledger.ledger import Ledger
 from orchestration.status.status import status_document
@@ -26,9 +27,13 @@ def say_summary(ledger: Ledger, console: Console, nothing: str = "") -> int:
         console.show(part)
     stands = f"{ledger.sweep.name}: {states_text(document['counts'])}"
     console.line(f"{stands}; {nothing}" if nothing else stands)
-    failures = failure_lines(document, ledger.folder)
-    for line in [*failures, *absent_lines(document), *study_lines(document)]:
+    brief = not nothing  # what has just happened was told then
+    failures = failure_lines(document, ledger.folder, brief=brief)
+    absent = absent_lines(document, brief=brief)
+    for line in [*failures, *absent, *study_lines(document)]:
         console.line(line)
+    if brief and (failures or absent):
+        console.line(f"more of that: {sweep_command('status', ledger.folder)}")
     console.line(f"results: {ledger.folder}")
     for line in how_to_look(ledger.sweep, ledger.folder.parent):
         console.line(line)

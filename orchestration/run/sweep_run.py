@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from orchestration import store
 from orchestration.compare.figure_files import note_search
 from orchestration.engine.engine import Engine
+from orchestration.engine.jobs import Job
 from orchestration.engine.queue import Queue
 from orchestration.engine.results import Results
 from orchestration.engine.retention import Retention
@@ -20,11 +21,12 @@ from orchestration.ledger.recovery import recover, remove_unfinished
 from orchestration.plan.plan import Plan
 from orchestration.plan.shared_map_tasks import missing
 from orchestration.run.end import end, ended_early, say_behind
+from orchestration.run.interruption import interrupted_text, may_end_within
 from orchestration.run.preparation import SweepData
 from orchestration.run.request import Request
 from orchestration.run.start import enter_plan, new_ledger, note_tracking
 from orchestration.run.summary import say_summary
-from orchestration.signals import InterruptHandler, ReceivedSignals, uninterrupted
+from orchestration.signals import GRACE_S, InterruptHandler, ReceivedSignals, uninterrupted
 from orchestration.status.live.board import Board
 from orchestration.status.live.plain_view import PlainView
 from orchestration.status.live.table_view import TableView
@@ -56,6 +58,8 @@ class SweepRun:
     ledger: Ledger
     results: Results | None = field(default=None, init=False)
     """Once there is an engine."""
+    unended: list[Job] = field(default_factory=list, init=False)
+    """Jobs that came to no end."""
 
     def carry_out(self, start_engine: StartEngine) -> int:
         """Work off what is left to do; the exit code."""
@@ -119,9 +123,12 @@ class SweepRun:
         if queue.done:
             return False
 
+        def worthwhile(seconds: float) -> bool:
+            return may_end_within(seconds, queue, board)
+
         def stop() -> None:
             results.stop()
-            view.stopping()
+            view.stopping(at_once=not worthwhile(GRACE_S))
 
         console.line(
             f"{count(engine.slots, 'trial')} at a time, {count(spec.resources.cpu, 'thread')} each"
@@ -129,9 +136,10 @@ class SweepRun:
         folder = ledger.folder
         store.remove(folder / CHECKPOINT_NOW)  # of a run that was killed when it was to stop
         self.signals.check()
-        log = folder / RAY_LOG
-        with console.others_to(log), view.shown(), InterruptHandler(stop) as interrupt:
+        log, handler = folder / RAY_LOG, InterruptHandler(stop, worthwhile)
+        with console.others_to(log), view.shown(), handler as interrupt:
             engine.work(queue, results)
+        self.unended = [*results.cut_off, *queue.at_work]
         store.remove(folder / CHECKPOINT_NOW)
         remove_unfinished(ledger)
         if results.broken is not None:
@@ -152,6 +160,6 @@ class SweepRun:
         code = say_summary(self.ledger, self.console)
         if not interrupted:
             return code
-        self.console.line("interrupted; nothing is lost. To continue:")
+        self.console.line(interrupted_text(self.ledger, self.unended))
         self.console.line(self.request.command)
         return INTERRUPTED

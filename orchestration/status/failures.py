@@ -7,16 +7,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from cvae_core.evaluation.maps.declaration import UMAP
 from orchestration.commands import sweep_command
 from orchestration.engine.retries import OUT_OF_MEMORY, losses_in_a_row
-from orchestration.ledger.documents import Trial
+from orchestration.ledger.documents import DAMAGED, DIVERGED, Trial
 from orchestration.ledger.entries import MAP, SEARCH, split_entry
 from orchestration.words import count
 
 FRAMES = 3
-DIVERGED = "loss not finite"
-"""The kind of failure of which the place in the code says nothing."""
-NAMED = ("error", "evaluation", "checkpoint", "absent", DIVERGED)
+NAMED = ("error", "evaluation", DAMAGED, "absent", DIVERGED)
 """Kinds whose messages need no word before them."""
 BEGINNING = "Traceback (most recent call last):"
 FRAME = re.compile(r'^  File "(?P<file>.+)", line (?P<line>\d+)(?:, in (?P<function>.+))?$')
@@ -38,7 +37,7 @@ def failure_details(failure: Mapping[str, Any], folder: Path, then: str) -> list
         folder: the sweep's.
         then: what happens next, or what to do.
     """
-    diverged = failure["kind"] == DIVERGED
+    diverged = failure["kind"] == DIVERGED  # the place in the code says nothing then
     lines = [] if diverged else innermost(failure.get("traceback") or "")
     if failure.get("log"):
         lines.append(f"whole traceback: {folder / failure['log']}")
@@ -108,6 +107,13 @@ def what_to_do(
             f"{stays}; {smaller}try it with fewer beside it, or on a machine with more memory: "
             f"{again} --max-concurrent 1"
         )
+    if failure["kind"] == DAMAGED:
+        if split_entry(entry)[1] is not None:
+            return f"{stays}: the weights of that epoch are lost, and nothing else needs them"
+        return (
+            f"{stays}; {retry_command(folder)} trains the trial again from its newest good "
+            "checkpoint, or else from its beginning, and then evaluates it"
+        )
     if failure["kind"] != DIVERGED:
         again = evaluate_command(folder, entry) if entry else retry_command(folder)
         return f"{stays}; when the cause is mended: {again}"
@@ -129,6 +135,6 @@ def evaluate_command(folder: Path, entry: str) -> str:
     if entry == SEARCH:
         return retry_command(folder)
     part, epoch = split_entry(entry)
-    part = "umap" if part.startswith(MAP) else part
+    part = UMAP.name if part.startswith(MAP) else part
     earlier = [] if epoch is None else ["--every-checkpoint"]
     return sweep_command("evaluate", folder, "--only", part, *earlier)

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 from orchestration.commands import sweep_command
+from orchestration.ledger.chosen import some
 from orchestration.plan.view import setting_columns, trial_names
 from orchestration.spec.trial_names import names_of
-from orchestration.status.failures import failure_details, failure_text, what_to_do
+from orchestration.status.failures import failure_details, failure_text, innermost, what_to_do
 from orchestration.status.metric_columns import head, headlines
 from orchestration.terminal.tables import Column, Sheet
 from orchestration.words import count, states_text
 
-STYLES = {"running": "cyan", "finished": "green", "stopped": "yellow", "failed": "red"}
+STYLES = {
+    **dict.fromkeys(("running", "trained"), "cyan"),
+    "finished": "green",
+    "stopped": "yellow",
+    "failed": "red",
+}
+SENTENCE = re.compile(r"\.? \(|[:;,] |\. ")
+"""Where what is said first of a reason ends."""
 TRAINING = {"val/loss": 8, "val/probe_accuracy": 7}
 """Metrics of training that have a column beside those of the evaluation, and its rank."""
 
@@ -23,7 +32,7 @@ def status_table(document: dict[str, Any]) -> Sheet:
     counts = states_text(document["counts"])
     trials = document["trials"]
     names = names_of(trials)
-    states = [trial["state"] for trial in trials]
+    states = [_state(trial) for trial in trials]
     epochs = [f"{trial['epoch']}/{trial['config']['epochs']}" for trial in trials]
     shown = {name: (head(name), rank) for name, rank in TRAINING.items()}
     shown |= headlines(name for trial in trials for name in trial["metrics"])
@@ -41,6 +50,12 @@ def status_table(document: dict[str, Any]) -> Sheet:
     return Sheet(title, columns, trial_names(trials, names))
 
 
+def _state(trial: dict[str, Any]) -> str:
+    """As people see it: a trial is not finished before it is evaluated."""
+    waits = trial["state"] == "finished" and trial["evaluations_open"]
+    return "trained" if waits else str(trial["state"])
+
+
 def rename_lines(document: dict[str, Any], folder: Path) -> list[str]:
     """What has to be done first where the folder was moved or copied to another name."""
     name = document["name"]
@@ -55,39 +70,59 @@ def rename_lines(document: dict[str, Any], folder: Path) -> list[str]:
 def next_lines(document: dict[str, Any], folder: Path) -> list[str]:
     """What is left to be done, and the command that does it."""
     missing = sum(len(each["evaluations_open"]) for each in (*document["trials"], document))
+    if document["state"] == "running":
+        return [f"{count(missing, 'evaluation')} of trained trials to come"] if missing else []
     if document["state"] != "interrupted":
-        if not missing or document["state"] == "running":
+        if not missing:
             return []
         add = sweep_command("evaluate", folder)
         return [f"{count(missing, 'evaluation')} missing; add with: {add}"]
     return [f"continue with: {sweep_command('resume', folder)}"]
 
 
-def failure_lines(document: dict[str, Any], folder: Path) -> list[str]:
-    """What went wrong, a trial at a time: where, and what to do.
+def failure_lines(document: dict[str, Any], folder: Path, *, brief: bool = False) -> list[str]:
+    """What went wrong, where, and what to do; what befell several trials is said once.
 
     Args:
         document: as ``status --json`` prints it.
         folder: the sweep's.
+        brief: without the places in the code, which were said when it happened.
     """
     trials = document["trials"]
     names = trial_names(trials, names_of(trials))
     running = document["state"] == "running"
-    lines = []
+    alike: dict[tuple[str, ...], list[str]] = {}
+    """By what is said of them behind their names: the first one's name, then the others' keys."""
+    details: dict[tuple[str, ...], list[str]] = {}
+
+    def enter(who: str, key: str, what: str, failure: dict[str, Any], then: str) -> None:
+        said = (
+            f"{what}: {failure_text(failure)}",
+            then,
+            *innermost(failure.get("traceback") or ""),
+        )
+        if said in alike:
+            alike[said].append(key)
+            return
+        alike[said] = [who]
+        details[said] = [f"    {then}"] if brief else failure_details(failure, folder, then)
+
     for trial, name in zip(trials, names, strict=True):
         failures = dict(trial["evaluation_errors"])
         if trial["state"] == "failed" and trial["error"]:
             failures[""] = trial["error"]
         for part, failure in failures.items():
             what = f"evaluation ({part}) failed" if part else "failed"
-            lines.append(f"{trial['key']}  {name}  {what}: {failure_text(failure)}")
-            config = trial["config"]
-            then = what_to_do(failure, config, folder, running=running, entry=part)
-            lines += failure_details(failure, folder, then)
+            then = what_to_do(failure, trial["config"], folder, running=running, entry=part)
+            enter(f"{trial['key']}  {name}  ", trial["key"], what, failure, then)
     for entry, failure in document["evaluation_errors"].items():
-        lines.append(f"evaluation of all trials ({entry}) failed: {failure_text(failure)}")
         then = what_to_do(failure, {}, folder, running=running, entry=entry)
-        lines += failure_details(failure, folder, then)
+        enter("", "", f"evaluation of all trials ({entry}) failed", failure, then)
+    lines = []
+    for said, (first, *others) in alike.items():
+        lines += [first + said[0], *details[said]]
+        if others:
+            lines.append(f"    the same in {count(len(others), 'other trial')}: {some(others)}")
     return lines
 
 
@@ -105,16 +140,28 @@ def left_lines(left: int) -> list[str]:
     ]
 
 
-def absent_lines(document: dict[str, Any]) -> list[str]:
-    """What could not be measured, and why; a reason that several trials share is said once."""
+def absent_lines(document: dict[str, Any], *, brief: bool = False) -> list[str]:
+    """What could not be measured, and why; a reason that several trials share is said once.
+
+    Args:
+        document: as ``status --json`` prints it.
+        brief: of each reason the beginning alone.
+    """
+
+    def why(reason: str) -> str:
+        return SENTENCE.split(reason, maxsplit=1)[0] if brief else reason
+
     counts: dict[tuple[str, str], int] = {}
     for trial in document["trials"]:
         for part, reason in trial["evaluations_absent"].items():
             counts[part, reason] = counts.get((part, reason), 0) + 1
     return [
-        f"{part} is missing for {count(trials, 'trial')}: {reason}"
+        f"{part} is missing for {count(trials, 'trial')}: {why(reason)}"
         for (part, reason), trials in counts.items()
-    ] + [f"{entry} is missing: {why}" for entry, why in document["evaluations_absent"].items()]
+    ] + [
+        f"{entry} is missing: {why(reason)}"
+        for entry, reason in document["evaluations_absent"].items()
+    ]
 
 
 def _metric(trial: dict[str, Any], name: str) -> str:

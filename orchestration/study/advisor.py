@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
@@ -41,6 +42,7 @@ STATES = {
     "running": TrialState.RUNNING,
     "complete": TrialState.COMPLETE,
     "pruned": TrialState.PRUNED,
+    "diverged": TrialState.FAIL,
     "failed": TrialState.FAIL,
 }
 NAME = "study"
@@ -72,6 +74,8 @@ class Advisor:
         seed: of the study. Two studies with the same one get the same random values in
             the dimensions that they share, whatever else either searches.
         startup: so many trials have to be finished or stopped before a model is asked.
+        learns_from_diverged: whether a diverged trial is worse to the model than every other one,
+            and counts as one that was stopped; else it learns nothing from it.
     """
 
     def __init__(
@@ -82,6 +86,8 @@ class Advisor:
         sampler: str,
         seed: int,
         startup: int,
+        *,
+        learns_from_diverged: bool = True,
     ) -> None:
         # More than five: a study's own settings, each of which a suggestion depends on.
         self._dimensions = tuple(dimensions)
@@ -91,10 +97,12 @@ class Advisor:
         self._seed = seed
         self._startup = startup
         self._directions = tuple(directions)
+        self._learns_from_diverged = learns_from_diverged
         self._storage = _Storage()
         optuna.create_study(storage=self._storage, study_name=NAME, directions=directions)
         self._asked = 0
         self._judged = 0
+        self._measured = 0
 
     def add(self, params: Mapping[str, Any], outcome: Outcome) -> int:
         """Take over one recorded ask; its number: 0, 1, 2… in the order in which they come."""
@@ -115,12 +123,12 @@ class Advisor:
                     state=state,
                     params={name: stored(value) for name, value in params.items()},
                     distributions={name: self._distributions[name] for name in params},
-                    values=_values(outcome, state),
+                    values=self._values(outcome, state),
                     intermediate_values=_intermediate(outcome, state),
                 )
             )
             self._asked += 1
-            self._judged += state in (TrialState.COMPLETE, TrialState.PRUNED)
+            self._count(outcome, state)
         return list(range(first, self._asked))
 
     def ask(
@@ -140,7 +148,9 @@ class Advisor:
         trial.number = self._asked
         relative, sampler = {}, None
         make_model = MODELS.get(self._sampler)
-        if make_model is not None and not random and self._judged >= self._startup:
+        # Of diverged trials alone a model would take some for good ones.
+        random = random or self._judged < self._startup or not self._measured
+        if make_model is not None and not random:
             sampler = make_model(_seed(self._seed, self._asked, ""), self._startup)
             space = sampler.infer_relative_search_space(study, trial)
             relative = sampler.sample_relative(study, trial, space)
@@ -168,8 +178,8 @@ class Advisor:
         trial_id = self._storage.get_trial_id_from_study_id_trial_number(study_id, number)
         for epoch, value in _intermediate(outcome, state).items():
             self._storage.set_trial_intermediate_value(trial_id, epoch, value)
-        self._storage.set_trial_state_values(trial_id, state, _values(outcome, state))
-        self._judged += state in (TrialState.COMPLETE, TrialState.PRUNED)
+        self._storage.set_trial_state_values(trial_id, state, self._values(outcome, state))
+        self._count(outcome, state)
 
     def importances(self) -> list[dict[str, float]]:
         """Per objective: how much of its variance each setting explains, the largest first.
@@ -180,8 +190,9 @@ class Advisor:
         """
         study = self._study()
         trials = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+        rated = [trial.values for trial in trials if all(map(math.isfinite, trial.values))]
         return [
-            self._importance(study, [trial.values[place] for trial in trials], place)
+            self._importance(study, [values[place] for values in rated], place)
             for place in range(len(self._directions))
         ]
 
@@ -203,9 +214,25 @@ class Advisor:
         return optuna.load_study(study_name=NAME, storage=self._storage)
 
     def _state(self, outcome: Outcome) -> TrialState:
-        if outcome.state == "pruned" and len(self._directions) > 1:
+        several = len(self._directions) > 1
+        if outcome.state == "diverged" and self._learns_from_diverged:
+            # Samplers that go by ranks, as all of ``MODELS`` do, need no number for the worst: a
+            # stopped trial without a value comes last, behind all that were stopped with one.
+            return TrialState.COMPLETE if several else TrialState.PRUNED
+        if outcome.state == "pruned" and several:
             return TrialState.FAIL  # Optuna knows no pruned trials beside several objectives
         return STATES[outcome.state]
+
+    def _values(self, outcome: Outcome, state: TrialState) -> list[float] | None:
+        if outcome.state == "diverged" and state is TrialState.COMPLETE:
+            return [math.inf if each == "minimize" else -math.inf for each in self._directions]
+        told = state in (TrialState.COMPLETE, TrialState.PRUNED) and outcome.values
+        return [float(value) for value in outcome.values] if told else None
+
+    def _count(self, outcome: Outcome, state: TrialState) -> None:
+        told = state in (TrialState.COMPLETE, TrialState.PRUNED)
+        self._judged += told
+        self._measured += told and outcome.state != "diverged"
 
 
 class _Storage(InMemoryStorage):
@@ -245,11 +272,7 @@ def _plain(dimension: Dimension, value: Any) -> Any:
     raise ValueError(f"{dimension.name}: {value!r} is none of its values")
 
 
-def _values(outcome: Outcome, state: TrialState) -> list[float] | None:
-    told = state in (TrialState.COMPLETE, TrialState.PRUNED) and outcome.values
-    return [float(value) for value in outcome.values] if told else None
-
-
 def _intermediate(outcome: Outcome, state: TrialState) -> dict[int, float]:
     """Of others no sampler looks at them."""
-    return dict(outcome.intermediate) if state is TrialState.PRUNED else {}
+    counts = outcome.state == "pruned" and state is TrialState.PRUNED
+    return dict(outcome.intermediate) if counts else {}

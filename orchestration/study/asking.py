@@ -166,6 +166,7 @@ class Searching:
                 study.sampler,
                 study.seed,
                 study.startup,
+                learns_from_diverged=study.learns_from_diverged,
             )
             advisor.add_all([(ask.params, self._outcome(study, ask)) for ask in study.asks])
             self._advisors[study.key] = advisor

@@ -16,7 +16,8 @@ from orchestration.study.values import values_of
 class Outcome:
     """What came of an ask. There is no number in it that is not finite."""
 
-    state: Literal["running", "complete", "pruned", "failed"]
+    state: Literal["running", "complete", "pruned", "diverged", "failed"]
+    """diverged: its settings are to blame, while a failure says nothing of them."""
     values: tuple[float, ...] = ()
     """One per objective; none while it runs, where it failed, or was stopped unmeasured."""
     intermediate: Mapping[int, float] = field(default_factory=dict)
@@ -36,7 +37,9 @@ def outcome_of(trial: Trial, objectives: Sequence[Objective]) -> Outcome:
     if trial.is_open:
         return Outcome("running", (), intermediate)
     values = values_of(trial, objectives) if trial.state == "finished" else None
-    if values is None or not all(map(math.isfinite, values)):
+    if trial.has_diverged or (values is not None and not all(map(math.isfinite, values))):
+        return Outcome("diverged", (), intermediate)
+    if values is None:
         return Outcome("failed", (), intermediate)
     return Outcome("complete", values, intermediate)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from math import isfinite
 from typing import Literal, Protocol
 
 from orchestration.ledger.documents import OPEN, Ask, Study, Trial
@@ -122,7 +123,7 @@ def best_of(study: Study, trials: Mapping[str, Trial]) -> Ask | None:
         if trial is None or trial.state != "finished":
             continue
         values = values_of(trial, objectives)
-        if values is not None and len(values) == 1:
+        if values is not None and len(values) == 1 and isfinite(values[0]):
             rated.append((objectives[0].sign * values[0], ask))
     return max(rated, key=lambda pair: pair[0])[1] if rated else None
 

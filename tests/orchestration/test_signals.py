@@ -61,6 +61,21 @@ def test_so_does_the_end_of_the_grace_period(monkeypatch: pytest.MonkeyPatch) ->
     assert time.monotonic() - began < 10
 
 
+def test_nor_is_waited_where_there_is_nothing_to_wait_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LOOK_S", 0.02)
+    answers, asked = [True, True, False], []
+
+    def worthwhile(seconds: float) -> bool:
+        asked.append(seconds)
+        return answers.pop(0)
+
+    with InterruptHandler(lambda: None, worthwhile):
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(20)
+    assert answers == []
+    assert 30 > asked[0] > asked[1] > asked[2] > 20
+
+
 def test_also_where_compiled_code_turns_it_into_another_error() -> None:
     """As Ray does: ``SystemError: … returned a result with an exception set``."""
     with InterruptHandler(lambda: None):

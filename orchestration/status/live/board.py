@@ -129,14 +129,32 @@ class Board:
         """Seconds of training that a trial has left; None where nothing is known of its pace."""
         if row.state in ("trained", "evaluating", *ENDED) or self._wish is not None:
             return 0.0
+        pace = self._pace(row)
+        if pace is None:
+            return None
+        return (row.epochs - row.epoch - 1) * pace + _epoch_left(row, pace, now)
+
+    def epoch_left(self, key: str, now: float) -> float | None:
+        """Seconds of a trial's epoch under way; None where nothing is known of its pace."""
+        row = self.rows.get(key)
+        pace = None if row is None else self._pace(row)
+        return None if row is None or pace is None else _epoch_left(row, pace, now)
+
+    def evaluation_left(self, row: Row, now: float) -> float | None:
+        """Seconds of evaluation that a trained trial has left; None where that is not known."""
+        costs = [self._mean(self._evaluations.get(part)) for part in self._open[row.key]]
+        known = [cost for cost in costs if cost is not None]
+        if row.state not in ("trained", "evaluating") or len(known) < len(costs):
+            return None
+        gone = now - row.at if row.state == "evaluating" else 0.0
+        return max(sum(known) - gone, 0.0)
+
+    def _pace(self, row: Row) -> float | None:
+        """Seconds of a trial's epoch, or of those of its model, or of all; None: not known yet."""
         pace = row.epoch_s or self._mean(self._spent.get(row.model))
         if pace is None:
             pace = self._mean(tuple(map(sum, zip(*self._spent.values(), strict=True))))
-        if pace is None:
-            return None
-        rest = (1 - row.share) * pace
-        gone = min(now - row.at, rest) if row.state == "training" else 0.0
-        return (row.epochs - row.epoch - 1) * pace + rest - gone
+        return pace
 
     def sweep_left(self, now: float) -> float | None:
         """Seconds of work left over the slots; an epoch costs what its model's have cost."""
@@ -241,3 +259,9 @@ class Board:
     @staticmethod
     def _mean(spent: Sequence[float] | None) -> float | None:
         return spent[0] / spent[1] if spent and spent[1] else None
+
+
+def _epoch_left(row: Row, pace: float, now: float) -> float:
+    rest = (1 - row.share) * pace
+    gone = min(now - row.at, rest) if row.state == "training" else 0.0
+    return rest - gone

@@ -15,8 +15,9 @@ from orchestration.engine.reports import (
 )
 from orchestration.ledger.documents import Failure, Trial
 from orchestration.ledger.stops import stop_of, stop_text
+from orchestration.signals import GRACE_S
 from orchestration.status.live.board import ENDED, Board, Row
-from orchestration.status.live.view import View, new_notes, start_text
+from orchestration.status.live.view import TOO_LONG, View, new_notes, start_text
 from orchestration.terminal.console import Console
 from orchestration.words import duration
 
@@ -82,10 +83,13 @@ class PlainView(View):
         """Lines need no preparation."""
         yield
 
-    def stopping(self) -> None:
+    def stopping(self, *, at_once: bool) -> None:
         """Say that the sweep is being stopped."""
         self._console.line(
-            "stopping after the epochs and evaluations under way; press Ctrl-C again to end at once"
+            TOO_LONG
+            if at_once
+            else "stopping after the epochs and evaluations under way, at the latest in "
+            f"{GRACE_S:.0f} s; press Ctrl-C again to end at once"
         )
 
     def _epoch(self, report: EpochReport, trial: Trial, row: Row) -> None:

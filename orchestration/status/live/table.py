@@ -39,7 +39,7 @@ class Moment:
     sweep: str
     rows: Sequence[Row]
     left: Mapping[str, float | None]
-    """Seconds of training left of trials under way, by key."""
+    """Seconds left of trials under way, by key: of training, then of evaluation."""
     sweep_left: float | None
     now: float
     elapsed: float
@@ -111,7 +111,7 @@ def _number(value: float | None, form: str) -> str:
 
 def _left(row: Row, moment: Moment) -> str:
     left = moment.left.get(row.key)
-    return duration(left) if left and row.state in ("starting", "training") else "-"
+    return duration(left) if left and row.state in UNDER_WAY else "-"
 
 
 def _others(moment: Moment, shown: Sequence[Row]) -> Text:

@@ -17,7 +17,7 @@ from orchestration.ledger.documents import Failure, Trial
 from orchestration.ledger.stops import stop_of, stop_text
 from orchestration.status.live.board import Board, Row
 from orchestration.status.live.table import Moment, frame
-from orchestration.status.live.view import View, new_notes, start_text
+from orchestration.status.live.view import TOO_LONG, View, new_notes, start_text
 from orchestration.terminal.console import Console
 from orchestration.words import duration
 
@@ -84,14 +84,21 @@ class TableView(View):
         with self._console.painting(lambda width, height: frame(self._moment(), width, height)):
             yield
 
-    def stopping(self) -> None:
+    def stopping(self, *, at_once: bool) -> None:
         """Say, from the next frame on, that the sweep is being stopped."""
         self._stopping = True
+        if at_once:
+            self._console.line(TOO_LONG)
 
     def _moment(self) -> Moment:
         now = time.monotonic()
         rows = list(self._board.rows.values())
-        left = {row.key: self._board.trial_left(row, now) for row in rows if row.at}
+        board = self._board
+        left = {
+            row.key: board.trial_left(row, now) or board.evaluation_left(row, now)
+            for row in rows
+            if row.at
+        }
         return Moment(
             sweep=self._sweep,
             rows=rows,

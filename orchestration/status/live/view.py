@@ -6,10 +6,13 @@ from orchestration.engine.jobs import EvaluateJob, SharedMapJob, TrainJob
 from orchestration.engine.listener import Listener
 from orchestration.engine.reports import AbsentReport, EpochReport, EvaluationReport
 from orchestration.ledger.documents import Failure, Trial
+from orchestration.signals import GRACE_S
 from orchestration.status.failures import failure_text, next_try
 from orchestration.status.live.board import Board
 from orchestration.terminal.console import Console
 from orchestration.words import count, duration
+
+TOO_LONG = f"stopping at once: no epoch under way can end within {GRACE_S:.0f} s"
 
 
 class View(Listener):

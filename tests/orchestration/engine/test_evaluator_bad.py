@@ -102,7 +102,8 @@ def test_a_checkpoint_of_another_architecture(sweep: Any, noted: bool, expected:
     assert code == 1
     assert f"{first}  " in text
     assert "evaluation (diagnostics) failed: checkpoints/" in text
-    assert "evaluate sweep --only pictures" in text
+    assert "cvae-sweep retry sweep " in text
+    assert "trains the trial again from its newest good checkpoint" in text
 
 
 def test_a_checkpoint_that_is_gone(sweep: Any) -> None:

@@ -17,6 +17,8 @@ from orchestration.errors import UserError
 from orchestration.ledger.documents import Trial
 from orchestration.ledger.ledger import Ledger
 from orchestration.ledger.recovery import damaged
+from orchestration.plan.evaluation_tasks import Wish
+from orchestration.status.failures import what_to_do
 
 pytestmark = pytest.mark.slow
 
@@ -109,6 +111,53 @@ def test_a_trained_trial_whose_last_checkpoint_is_damaged_is_trained_on(
     assert [attempt.from_epoch for attempt in trial.attempts] == [0, 2], "one epoch is repeated"
     assert numbers({trial.key: trial}) == numbers(whole)
     assert trial.evaluations["probe"].error is None
+
+
+@pytest.mark.parametrize("missing", [True, False])
+@pytest.mark.parametrize("keep", [1, "all"])
+def test_what_evaluate_cannot_read_is_trained_again_by_retry(
+    local_sweep: LocalSweep, *, missing: bool, keep: Any
+) -> None:
+    """Also for a part that only ``evaluate`` has asked for; with or without an earlier one."""
+    checkpoints = {"every_epochs": 1 if keep == "all" else None, "keep": keep, "min_interval_s": 0}
+    whole = local_sweep("whole", checkpoints=checkpoints)
+    whole.run()
+    reference = whole.evaluate(Wish(only=("diagnostics",)))
+    sweep = local_sweep(checkpoints=checkpoints)
+    (trial,) = sweep.run().values()
+    last = sweep.folder / newest(trial)
+    if missing:
+        last.unlink()
+    else:
+        flip(last)
+    (trial,) = sweep.evaluate(Wish(only=("diagnostics",))).values()
+    failed = trial.evaluations["diagnostics"]
+    assert (failed.state, failed.metrics, trial.state) == ("failed", {}, "finished")
+    assert failed.error is not None
+    said = what_to_do(failed.error.model_dump(), {}, sweep.folder, running=False, entry="x")
+    assert "cvae-sweep retry sweep " in said
+    ledger = sweep.open()
+    ledger.put_back_failed((), ["probe"])  # as `retry` does
+    (trial,) = sweep.run().values()
+    assert trial.attempts[-1].from_epoch == (2 if keep == "all" else 0)
+    assert numbers({trial.key: trial}) == numbers(reference)
+    assert not trial.has_failures
+    assert not ledger.is_damaged(trial)
+
+
+def test_a_trial_that_is_named_is_trained_again_before_anybody_has_evaluated_it(
+    local_sweep: LocalSweep,
+) -> None:
+    sweep = local_sweep()
+    (before,) = sweep.run().values()
+    (sweep.folder / newest(before)).unlink()
+    ledger = sweep.open()
+    ledger.put_back_failed((), ["probe"])
+    assert ledger.trials[before.key].state == "finished", "its figures are all there"
+    ledger.put_back_failed((before.key,), ["probe"])
+    (trial,) = sweep.run().values()
+    assert numbers({trial.key: trial}) == numbers({before.key: before})
+    assert (sweep.folder / newest(trial)).exists()
 
 
 def test_it_is_not_tried_for_ever(local_sweep: LocalSweep, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -264,6 +313,7 @@ def test_a_search_of_the_version_before_is_continued(local_sweep: LocalSweep) ->
     assert set(after) == set(undisturbed)
     (asked,), (afresh,) = (Ledger.open(s.folder).planned_studies() for s in (sweep, whole))
     assert (asked.asks, asked.replicates) == (afresh.asks, afresh.replicates)
+    assert not asked.learns_from_diverged, "it was asked without so far"
     for key, trial in before.items():
         if trial.state == "finished":
             assert after[key] == trial, "what was finished is as it was"

@@ -11,6 +11,7 @@ import pytest
 from cvae_core.config import NUMERICS
 from orchestration.engine.queue import Queue
 from orchestration.errors import UserError
+from orchestration.ledger.chosen import chosen
 from orchestration.ledger.documents import Attempt, Evaluated, Failure, Trial
 from orchestration.ledger.ledger import Ledger
 from orchestration.plan.plan import Plan, make_plan
@@ -152,6 +153,20 @@ def test_failed_trials_stay_failed_unless_retried(begun: Ledger) -> None:
         again(begun, retry=(other,))
     with pytest.raises(UserError, match="no trial 'nothing'"):
         again(begun, retry=("nothing",))
+
+
+def test_the_beginning_of_a_key_is_enough(begun: Ledger) -> None:
+    key, other = begun.sweep.plan[:2]
+    fail(begun, key, losses=3)
+    assert again(begun, retry=(key[:6], key)).retry == (key,)
+    assert chosen(begun, [other[:6], key[:6]]) == (other, key)
+    begun.save(begun.trials[key].model_copy(update={"key": key[:6] + "more"}))
+    begun.sweep.plan.append(key[:6] + "more")
+    assert chosen(begun, [key]) == (key,), "a whole key means itself"
+    with pytest.raises(UserError, match=f"2 trials of .* begin with .*: {key}, {key[:6]}more"):
+        chosen(begun, [key[:6]])
+    with pytest.raises(UserError, match="no trial ''"):
+        chosen(begun, [""])
 
 
 def test_nothing_to_retry_is_a_resume(begun: Ledger) -> None:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import pytest
 import rich.console
 from rich.cells import cell_len
 
+from cvae_core.config import TrialConfig
 from orchestration.plan.plan import make_plan
 from orchestration.plan.view import plan_document, plan_tables
 from orchestration.spec.sweep import SweepSpec
-from orchestration.status.status import load_sweep
-from orchestration.status.view import status_table
+from orchestration.status.status import load_sweep, status_document
+from orchestration.status.view import absent_lines, failure_lines, next_lines, status_table
 from orchestration.terminal.tables import Sheet
 
 SWEEP = """\
@@ -79,3 +81,59 @@ def test_a_state_fits(local_sweep: Callable[..., Any], width: int) -> None:
     if width == 80:
         assert "probe" in lines[1]
     assert any("no room for" in line for line in lines)
+
+
+ABSENT = "FID needs Inception's weights: /a/file is not there (no network). Put the file there"
+
+
+def document_of(*failures: dict[str, Any], absent: str | None = None) -> dict[str, Any]:
+    trials = [
+        {
+            "key": f"key{number}",
+            "state": "finished",
+            "error": None,
+            "config": TrialConfig.from_settings({"seed": number}).to_settings(),
+            "evaluation_errors": {"probe": failure} if failure else {},
+            "evaluations_absent": {"fid": absent} if absent else {},
+            "evaluations_open": [],
+        }
+        for number, failure in enumerate(failures)
+    ]
+    none = {"evaluation_errors": {}, "evaluations_absent": {}, "evaluations_open": []}
+    return {"state": "finished", "trials": trials, **none}
+
+
+def test_what_befell_several_trials_is_said_once(tmp_path: Path) -> None:
+    trace = 'Traceback (most recent call last):\n  File "a.py", line 3, in f\n    g()\nE: m'
+    same = {"kind": "error", "message": "E: m", "traceback": trace}
+    other = {"kind": "error", "message": "E: n", "traceback": trace}
+    document = document_of(same, other, same, {}, same)
+    lines = failure_lines(document, tmp_path)
+    heads = [line for line in lines if "failed" in line and not line.startswith(" ")]
+    assert [line.split()[0] for line in heads] == ["key0", "key1"]
+    assert lines[lines.index(heads[1]) - 1] == "    the same in 2 other trials: key2, key4"
+    assert any("a.py:3" in line for line in lines)
+    brief = failure_lines(document, tmp_path, brief=True)
+    assert not any("a.py" in line for line in brief)
+    assert [line for line in brief if line in lines] == brief
+    assert "cvae-sweep evaluate" in brief[1]
+
+
+def test_a_long_reason_is_given_whole_in_one_place_alone() -> None:
+    document = document_of({}, {}, absent=ABSENT)
+    assert absent_lines(document) == [f"fid is missing for 2 trials: {ABSENT}"]
+    brief = absent_lines(document, brief=True)
+    assert brief == ["fid is missing for 2 trials: FID needs Inception's weights"]
+
+
+def test_a_trial_that_waits_for_its_evaluation_is_trained(local_sweep: Callable[..., Any]) -> None:
+    sweep = local_sweep("small", evaluation={"probe": False}, base={"epochs": 1})
+    sweep.run()
+    before = status_table(status_document(sweep.open()))
+    assert " finished " in printed(before, 99)[-1]
+    ledger = local_sweep("small", base={"epochs": 1}).open()  # with a probe now
+    document = status_document(ledger)
+    assert document["trials"][0]["state"] == "finished", "what scripts read stays"
+    assert " trained " in printed(status_table(document), 99)[-1]
+    running = {**document, "state": "running"}
+    assert next_lines(running, sweep.folder) == ["1 evaluation of trained trials to come"]

@@ -41,6 +41,7 @@ MODEL = Dimension("model", "choice", choices=("vae", "cvae"))
 LAMBDA = Dimension("lambda", "float", 1e-3, 10.0, log=True, when={"model": ("cvae",)})
 TAU = Dimension("tau", "float", 0.05, 1.0, when={"model": ("cvae",)})
 PLAIN = (BETA,)
+INF = math.inf
 CONDITIONAL = (CHANNELS, LATENT, BETA, MODEL, LAMBDA, TAU)
 SAMPLERS: tuple[str, ...] = get_args(Sampler)
 SPACES = {"plain": PLAIN, "conditional": CONDITIONAL}
@@ -61,10 +62,12 @@ def advisor(
 
 
 def outcome(number: int, params: dict[str, Any], objectives: int) -> Outcome:
-    """Made up: best where β and λ are 1e-4; some trials fail or are stopped."""
+    """Made up: best where β and λ are 1e-4; some trials fail, diverge or are stopped."""
     far = sum((math.log10(params.get(name, 1e-4)) + 4) ** 2 for name in ("beta", "lambda"))
     if number % 7 == 3:
         return Outcome("failed", (), {1: 0.1})
+    if number % 9 == 5:
+        return Outcome("diverged")
     if number % 5 == 2:
         if objectives == 1:
             return Outcome("pruned", (-far,), {1: -20.0, 1 + number % 3: -far})
@@ -120,7 +123,7 @@ def test_a_refilled_study_asks_what_the_live_one_asked(
 ) -> None:
     record = Record(advisor(SPACES[space], objectives, sampler=sampler), 34, objectives)
     states = {o.state for o in record.outcomes}
-    assert states == {"complete", "pruned", "failed", "running"}
+    assert states == {"complete", "pruned", "diverged", "failed", "running"}
     for number, text in enumerate(record.histories):
         again = refill(advisor(SPACES[space], objectives, sampler=sampler), text)
         assert again.ask(random=number % 11 == 6) == record.params[number]
@@ -199,6 +202,57 @@ def test_a_stopped_trial_beside_several_objectives_does_not_break_the_study() ->
         params = found.ask()
         assert params != first
         found.tell(number, Outcome("complete", (float(number), 0.0)))
+
+
+@pytest.mark.parametrize("objectives", [1, 2])
+def test_the_model_keeps_away_from_where_training_diverges(objectives: int) -> None:
+    def diverged_in_a_row(*, learns: bool) -> int:
+        directions, row, longest = DIRECTIONS[objectives], 0, 0
+        found = Advisor((BETA,), {}, directions, "tpe", 0, 10, learns_from_diverged=learns)
+        for number in range(60):
+            params = found.ask()
+            power = math.log10(params["beta"])
+            row = row + 1 if power > -5 else 0  # the better, the nearer to it
+            longest = max(longest, row)
+            values = (power,) if objectives == 1 else (-power, 0.0)
+            found.tell(number, Outcome("diverged") if row else Outcome("complete", values))
+        return longest
+
+    assert diverged_in_a_row(learns=True) < 10 < diverged_in_a_row(learns=False)
+
+
+def test_a_diverged_trial_is_worse_than_any_stopped_one() -> None:
+    def next_beta(*outcomes: Outcome) -> float:
+        found = advisor(PLAIN)
+        found.add_all(({"beta": 10.0 ** -(8 - n)}, each) for n, each in enumerate(outcomes))
+        return float(found.ask()["beta"])
+
+    stopped = [Outcome("pruned", (0.1 * n,), {1: 0.1 * n}) for n in range(1, 6)]
+    assert next_beta(Outcome("diverged"), *stopped) == next_beta(Outcome("pruned"), *stopped)
+
+
+def test_a_model_is_not_asked_about_diverged_trials_alone() -> None:
+    found, blind = advisor(PLAIN), advisor(PLAIN, sampler="random")
+    for _ in range(6):
+        params = found.ask()
+        assert params == blind.ask()
+        found.tell(_, Outcome("diverged"))
+
+
+def test_a_study_of_before_goes_on_without_learning_from_diverged_trials() -> None:
+    def asks(state: Any, *, learns: bool) -> list[dict[str, Any]]:
+        directions = DIRECTIONS[1]
+        found = Advisor(CONDITIONAL, {}, directions, "tpe", 0, 4, learns_from_diverged=learns)
+        for number in range(20):
+            params = found.ask()
+            told = outcome(number, params, 1)
+            found.tell(number, Outcome(state) if number % 3 == 1 else told)
+        return [found.ask() for _ in range(3)]
+
+    before = asks("diverged", learns=False)
+    assert before != asks("diverged", learns=True)
+    # ``outcome`` itself has diverged ones, at 5, 14: they failed as well.
+    assert before == asks("failed", learns=False)
 
 
 def test_the_model_is_asked_when_enough_have_ended() -> None:
@@ -407,6 +461,9 @@ def test_the_model_is_optunas_own_as_its_study_would_ask_it(space: str, objectiv
         states = {"complete": TrialState.COMPLETE, "pruned": TrialState.PRUNED}
         if result.state == "pruned" and objectives == 2:
             result = Outcome("failed")
-        state = states.get(result.state, TrialState.FAIL)
-        theirs.tell(trial, result.values if result.state == "complete" else None, state)
+        told = result
+        if result.state == "diverged":
+            told = Outcome("pruned") if objectives == 1 else Outcome("complete", (INF, -INF))
+        state = states.get(told.state, TrialState.FAIL)
+        theirs.tell(trial, told.values if told.state == "complete" else None, state)
         ours.tell(number, result)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from orchestration.ledger.documents import Attempt, Epoch, Study, Trial
+from orchestration.ledger.documents import Attempt, Epoch, Failure, Study, Trial
 from orchestration.ledger.ledger import Ledger
 from orchestration.spec.flat_names import flat
 from orchestration.study.asking import Searching
@@ -54,13 +54,14 @@ class Simulation:
         """As a driver goes on: what waited at its beginning first, then what a study asks for."""
         return self.waiting.pop(0) if self.waiting else self.searching.next()
 
-    def train(self, key: str, fails: bool = False) -> None:
+    def train(self, key: str, fails: bool = False, kind: str = "error") -> None:
         """Train a trial to its end."""
 
         def done(trial: Trial) -> None:
             number = len(trial.attempts) + 1
             trial.attempts.append(Attempt(number=number, from_epoch=0, began=0.0, ended=1.0))
             trial.state = "failed" if fails else "finished"
+            trial.error = Failure(kind=kind, message="made up") if fails else None
             metrics = {METRIC: worth(trial.config)}
             trial.epochs = [Epoch(epoch=3, metrics=metrics, images_per_s=1.0, epoch_s=1.0, at=1.0)]
 
@@ -235,6 +236,32 @@ def test_failed_trials_do_not_count(make: Any) -> None:
         done = progress(study, simulation.ledger.trials)
         assert (study.end, done.finished) == ("complete", 14)
         assert done.failed > 0
+
+
+def test_a_space_that_reaches_into_divergence_is_searched_to_its_end(make: Any) -> None:
+    """The best lies at the border of where training diverges, as a learning rate's often does."""
+    space = {"beta": {"log": [1e-8, 1e-1]}}
+
+    def searched(name: str, *, learns: bool) -> Simulation:
+        simulation: Simulation = make({"trials": 30, "space": space}, name, grid={"model": ["vae"]})
+        for study in simulation.studies():
+            assert study.learns_from_diverged  # of a study that is new
+            study.learns_from_diverged = learns
+            simulation.ledger.save_study(study)
+        simulation.begin()
+        while (key := simulation.next()) is not None:
+            diverges = simulation.ledger.trials[key].config["beta"] > 10**-4.2
+            simulation.train(key, diverges, "loss not finite")
+            if learns and len(simulation.studies()[0].asks) % 7 == 0:
+                simulation.begin()  # killed: it asks what it would have asked
+        return simulation
+
+    before, now = searched("before", learns=False), searched("now", learns=True)
+    [study] = now.studies()
+    assert (before.studies()[0].end, study.end) == ("failing", "complete")
+    best = best_of(study, now.ledger.trials)
+    assert best is not None
+    assert 1e-5 < best.params["beta"] < 10**-4.2
 
 
 def test_a_study_in_which_everything_fails_is_given_up(make: Any) -> None:

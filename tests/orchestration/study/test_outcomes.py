@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from cvae_core.config import TrialConfig
-from orchestration.ledger.documents import Decision, Epoch, Trial
+from orchestration.ledger.documents import Decision, Epoch, Failure, Trial
 from orchestration.spec.search import Objective
 from orchestration.study.outcomes import Outcome, outcome_of
 
@@ -70,12 +70,22 @@ def test_finished_without_a_value_has_failed() -> None:
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), float("-inf")])
 def test_no_number_gets_through_that_is_not_finite(bad: float) -> None:
     finished = trial("finished", *accuracies(0.5, bad))
-    assert outcome_of(finished, [ACCURACY]) == Outcome("failed", (), {1: 0.5})
+    assert outcome_of(finished, [ACCURACY]) == Outcome("diverged", (), {1: 0.5})
 
 
 def test_a_failed_trial_has_no_value_whatever_it_measured() -> None:
     found = outcome_of(trial("failed", *accuracies(0.9)), [ACCURACY])
     assert found == Outcome("failed", (), {1: 0.9})
+
+
+def test_a_diverged_trial_is_told_from_one_that_failed() -> None:
+    found = trial("failed", *accuracies(0.3))
+    found.error = Failure(kind="error", message="m")
+    assert outcome_of(found, [ACCURACY]).state == "failed"
+    found.error = Failure(kind="loss not finite", message="m")
+    assert outcome_of(found, [ACCURACY]) == Outcome("diverged", (), {1: 0.3})
+    found.state = "pending"  # it is tried again
+    assert outcome_of(found, [ACCURACY]).state == "running"
 
 
 def test_a_stopped_trial_is_worth_what_it_had_at_its_rung() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -113,3 +114,25 @@ def test_a_continued_sweep_knows_what_was_done(local_sweep: Callable[..., Any]) 
         ("waiting", 1, 0.0),
     ]
     assert board.sweep_left(time.monotonic()) > 0
+
+
+def test_a_trained_trial_has_the_time_of_its_evaluation_left(
+    local_sweep: Callable[..., Any],
+) -> None:
+    board, ledger, queue = board_of(local_sweep, 2, grid={"beta": [1.0, 2.0]}, base={"epochs": 1})
+    first, second = queue.next(), queue.next()
+    for job in (first, second):
+        queue.begun(job)
+        ledger.change(job.key, lambda trial: setattr(trial, "state", "finished"))
+        queue.ended(job)
+        board.absent(ledger.trials[job.key])
+    rows, now = board.rows, time.monotonic()
+    assert {row.state for row in rows.values()} == {"trained"}
+    assert board.evaluation_left(rows[first.key], now) is None, "nothing is known yet"
+    job = queue.next()
+    assert isinstance(job, EvaluateJob)
+    board.evaluated(job, EvaluationReport(seconds=8.0), ledger.trials[job.key])
+    assert board.evaluation_left(rows[second.key], now) == 8.0
+    row = board.started(replace(job, key=second.key), ledger.trials[second.key])
+    assert board.evaluation_left(row, row.at + 3) == pytest.approx(5.0)
+    assert board.evaluation_left(row, row.at + 30) == 0.0

@@ -116,7 +116,7 @@ def test_stopping_is_shown(
     with view.shown():
         time.sleep(0.1)
         assert "Ctrl-C stops" in screen.lines[-1]
-        view.stopping()
+        view.stopping(at_once=False)
         time.sleep(0.5)
         assert screen.lines[-1].startswith("stopping after the epochs under way; Ctrl-C again")
 
