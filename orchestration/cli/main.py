@@ -40,6 +40,9 @@ COMMANDS = {
     "completion": "Print a script that completes commands and names in your shell.",
 }
 
+AT_WORK = ("run", "resume", "retry", "evaluate", "stop", "sync", "ui")
+"""Commands that are done where their work is, whether anybody reads of it or not."""
+
 
 class _LazyGroup(click.Group):
     """Imports a command's module only when the command is used."""
@@ -69,6 +72,12 @@ class _LazyGroup(click.Group):
             raise click.UsageError(f"No such command {args[0]!r}. Did you mean {close[0]!r}?", ctx)
         return super().resolve_command(ctx, args)
 
+    def invoke(self, ctx: click.Context) -> Any:
+        returned = super().invoke(ctx)
+        if ctx.invoked_subcommand not in AT_WORK:
+            _check_taken()
+        return returned
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
@@ -82,7 +91,7 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line; errors of the request end with exit code 2."""
-    streams.escape_unknown(sys.stdout, sys.stderr)
+    streams.take_over()
     # Hundreds of thousands of objects come with what is imported, and stay: looking through them
     # for garbage again and again takes 0.7 s of a start, and 2 s at the end.
     gc.set_threshold(GARBAGE_EVERY, *gc.get_threshold()[1:])
@@ -111,3 +120,11 @@ def carry_out() -> None:
         click.echo(printable_lines(without_secrets(traceback.format_exc())), err=True)
         sys.exit(1)
     sys.exit(returned if isinstance(returned, int) else 0)
+
+
+def _check_taken() -> None:
+    """Refuse to end well where all that a command is for could not be written."""
+    refusal = streams.refusal()
+    if refusal is not None and not isinstance(refusal, BrokenPipeError):
+        reason = refusal.strerror or refusal
+        raise UserError(f"standard output could not be written to ({reason})")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 
 import click
 
@@ -23,7 +24,8 @@ def carry_out(request: Request, *, quiet: bool) -> int:
             return run_sweep(request, Console(quiet=quiet), received)
     except (KeyboardInterrupt, SystemExit):
         # Before the first trial, or after the last; SIGTERM while Ray has its own handler.
-        click.echo(f"interrupted; nothing is lost. To continue:\n{printable(request.command)}")
+        with suppress(*streams.GONE):
+            click.echo(f"interrupted; nothing is lost. To continue:\n{printable(request.command)}")
         if "ray" in sys.modules:
             # Cut off in its start, it may abort the interpreter when that ends.
             streams.flush()

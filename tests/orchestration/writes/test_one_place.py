@@ -23,6 +23,7 @@ ELSEWHERE = {
         "store.remove_empty": "the store itself",
         "store.remove_folder": "the store itself",
         "store.write_new": "the store itself",
+        "terminal.streams._reopen_closed": "opens the null device",
         "terminal.streams.let_go": "opens the null device",
     },
     # It knows of no sweeps: what it writes is the cache's, which may be lost at any time.
