@@ -63,6 +63,9 @@ def test_a_command_ends_as_it_does_with_open_streams(folder: Path, closed: Seque
     assert bool(done.stdout) == (1 not in closed)
     assert bool(done.stderr) == (2 not in closed)
     assert "Traceback" not in done.stderr
+    listed = closing(str(COMMAND), "list", closed=closed, folder=folder)
+    assert (listed.returncode, listed.stderr) == (0, "")
+    assert bool(listed.stdout) == (1 not in closed)
 
 
 @pytest.mark.parametrize("closed", SUBSETS, ids=str)
