@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from orchestration.directory import checked
+
 
 def default_data_root() -> Path:
     """Where data sets are downloaded to unless another folder is named."""
@@ -18,4 +20,4 @@ def cache_folder() -> Path:
     from platformdirs import user_cache_path
 
     named = os.environ.get("CVAE_SWEEP_CACHE")
-    return Path(named) if named else user_cache_path("cvae-sweep") / "decoded"
+    return checked(Path(named)) if named else user_cache_path("cvae-sweep") / "decoded"

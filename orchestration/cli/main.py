@@ -13,6 +13,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from orchestration import __version__
+from orchestration.directory import leave_deleted
 from orchestration.errors import INTERRUPTED, UserError
 from orchestration.redact import without_secrets
 from orchestration.terminal import streams
@@ -92,6 +93,7 @@ def cli() -> None:
 def main() -> None:
     """Run the command line; errors of the request end with exit code 2."""
     streams.take_over()
+    leave_deleted()
     # Hundreds of thousands of objects come with what is imported, and stay: looking through them
     # for garbage again and again takes 0.7 s of a start, and 2 s at the end.
     gc.set_threshold(GARBAGE_EVERY, *gc.get_threshold()[1:])
