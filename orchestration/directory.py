@@ -1,4 +1,4 @@
-"""The working directory, which somebody may have deleted while a shell was still in it."""
+"""The working directory, which may have been deleted while a shell was still in it."""
 
 from __future__ import annotations
 
@@ -7,34 +7,43 @@ from pathlib import Path
 
 from orchestration.errors import UserError
 
-_deleted: Path | None = None
-"""Where the command was started, if that is no more."""
+_left: tuple[Path, str] | None = None
+"""Where the command was started, and why nothing can be found there."""
 
 
-def leave_deleted() -> None:
-    """Go to the root where the working directory is no more: PyTorch and Ray need one that is."""
-    global _deleted
+def leave_useless() -> None:
+    """Go to the root where the working directory is of no use: PyTorch and Ray end in such a one.
+
+    It was deleted, or this user may not look into it.
+    """
+    global _left
     try:
-        Path.cwd()
+        here = Path.cwd()
     except OSError:
-        _deleted = Path(os.environ.get("PWD") or "/deleted").absolute()
-        os.chdir("/")
+        here = Path(os.environ.get("PWD") or "/deleted").absolute()
+        _left = here, "was deleted"
+    else:
+        if os.access(here, os.X_OK):
+            return
+        _left = here, "cannot be looked into"
+    os.chdir("/")
 
 
 def working_directory() -> Path:
-    """Where the command was started; nothing is found there any more if it was deleted."""
-    return _deleted or Path.cwd()
+    """Where the command was started; nothing can be found there if it was left."""
+    return Path.cwd() if _left is None else _left[0]
 
 
 def checked(path: Path) -> Path:
     """The path itself.
 
     Raises:
-        UserError: it is relative, to a folder that was deleted.
+        UserError: it is relative, to a folder that was left.
     """
-    if _deleted is not None and not path.is_absolute():
+    if _left is not None and not path.is_absolute():
+        here, why = _left
         raise UserError(
-            f"{path}: the working directory {_deleted} was deleted; go to one that is there, or "
-            "give an absolute path"
+            f"{path}: the working directory {here} {why}; go to another one, or give an absolute "
+            "path"
         )
     return path

@@ -12,6 +12,7 @@ import click
 
 from cvae_core.config import DataConfig
 from cvae_core.errors import ConfigError
+from orchestration.caches import find_places
 from orchestration.cli.options import PlacePath, json_option
 from orchestration.errors import UserError
 from orchestration.plan import datasets
@@ -67,6 +68,9 @@ def command(  # a parameter for each option
     except ConfigError as error:
         raise UserError(str(error)) from error
     console = Console(sys.stderr if as_json else None)
+    moved = find_places()
+    if moved is not None:
+        console.warning(moved)
     began = time.monotonic()
     data = datasets.load(config, data_root, console)
     load_s = time.monotonic() - began

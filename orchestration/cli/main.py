@@ -13,7 +13,8 @@ import click
 from click.shell_completion import CompletionItem
 
 from orchestration import __version__
-from orchestration.directory import leave_deleted
+from orchestration.caches import find_places
+from orchestration.directory import leave_useless
 from orchestration.errors import INTERRUPTED, UserError
 from orchestration.redact import without_secrets
 from orchestration.terminal import streams
@@ -88,12 +89,13 @@ class _LazyGroup(click.Group):
 @click.version_option(__version__, prog_name="cvae-sweep")
 def cli() -> None:
     """Sweeps that compare VAEs with contrastive VAEs: fast on CPUs, resumable, side by side."""
+    find_places()
 
 
 def main() -> None:
     """Run the command line; errors of the request end with exit code 2."""
     streams.take_over()
-    leave_deleted()
+    leave_useless()
     # Hundreds of thousands of objects come with what is imported, and stay: looking through them
     # for garbage again and again takes 0.7 s of a start, and 2 s at the end.
     gc.set_threshold(GARBAGE_EVERY, *gc.get_threshold()[1:])

@@ -46,7 +46,7 @@ def check_told(done: Done, path: str) -> None:
     assert (done.returncode, done.stdout) == (2, "")
     (line,) = done.stderr.splitlines()
     assert line.startswith(f"error: {path}: the working directory ")
-    assert line.endswith("was deleted; go to one that is there, or give an absolute path")
+    assert line.endswith("was deleted; go to another one, or give an absolute path")
 
 
 @pytest.mark.parametrize("command", [*ON_A_SWEEP, "list", "ui", "doctor"])

@@ -12,6 +12,7 @@ from tests.orchestration.writes.sources import ROOT, calls, changes_files, steps
 
 ELSEWHERE = {
     "orchestration": {
+        "caches._of_this_user": "a temporary folder for caches",
         "terminal.console.Console.others_to": "appends what Ray prints to the sweep's log",
         "doctor.filesystem.check_storage": "a temporary folder, to see whether the storage works",
         "tracking.database.make_database": "a temporary folder for a new database",
