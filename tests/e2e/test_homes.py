@@ -128,7 +128,7 @@ def test_a_container_without_a_home(place: Callable[..., Place]) -> None:
     assert {path.name for path in caches.iterdir()} >= {"caches", "matplotlib"}
     status = json.loads(run(here, "status", "digits", "--json", HOME="/"))
     assert status["state"] == "finished"
-    assert "finished" in run(here, "compare", "digits", HOME="/")
+    assert "side by side" in run(here, "compare", "digits", HOME="/")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
