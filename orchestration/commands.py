@@ -7,6 +7,7 @@ import shutil
 import sys
 from pathlib import Path
 
+from orchestration.directory import working_directory
 from orchestration.redact import without_credentials
 from orchestration.storage import storage_flags
 
@@ -25,7 +26,7 @@ def program(name: str, *, from_here: bool = True) -> str:
     found = shutil.which(name)
     if not own.exists() or (found is not None and Path(found).resolve() == own.resolve()):
         return name
-    here = Path.cwd()
+    here = working_directory()
     relative = from_here and own.is_relative_to(here)
     return str(own.relative_to(here)) if relative else str(own)
 

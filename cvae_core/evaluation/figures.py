@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+import warnings
 from typing import TYPE_CHECKING, Any
+
+from cvae_core.evaluation import fonts
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -21,12 +24,9 @@ BLUE, ORANGE, OTHERS = "#0072b2", "#d55e00", ("#009e73", "#cc79a7", "#56b4e9", "
 
 def new_figure(width: int, height: int) -> Figure:
     """An empty white figure of so many pixels."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI, facecolor="white")
-    FigureCanvasAgg(figure)
-    return figure
+    return Figure(figsize=(width / DPI, height / DPI), dpi=DPI, facecolor="white")
 
 
 def heading(figure: Figure, what: str, subject: Subject, seen: str | None = None) -> None:
@@ -55,8 +55,14 @@ def put_text(figure: Figure, text: str, x: float, y: float, **look: Any) -> None
 
 
 def png(figure: Figure) -> bytes:
-    """The figure as a PNG file."""
+    """The figure as a PNG file; call it in the style that the figure was made in."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    FigureCanvasAgg(figure)
+    fonts.find_letters(figure)
     buffer = io.BytesIO()
-    # Not savefig: a user's matplotlibrc would change its size.
-    figure.canvas.print_png(buffer, metadata={"Software": None})  # type: ignore[attr-defined]
+    with warnings.catch_warnings():
+        # There is one word for all letters that no font has: fonts.no_font_for.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        figure.savefig(buffer, format="png", metadata={"Software": None})
     return buffer.getvalue()

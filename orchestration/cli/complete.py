@@ -9,6 +9,8 @@ from pathlib import Path
 import click
 from click.shell_completion import CompletionItem
 
+from orchestration.directory import working_directory
+from orchestration.errors import UserError
 from orchestration.ledger.paths import sweep_names
 from orchestration.spec.packaged import packaged_files
 from orchestration.storage import storage_folder
@@ -18,7 +20,10 @@ def complete_sweep_name(
     context: click.Context, parameter: click.Parameter, incomplete: str
 ) -> list[str]:
     """Names of the sweeps in the storage folder, as far as it was given yet."""
-    names = sweep_names(storage_folder(context.params.get("storage")))
+    try:
+        names = sweep_names(storage_folder(context.params.get("storage")))
+    except UserError:  # of a folder that was deleted
+        return []
     return [name for name in names if name.startswith(incomplete)]
 
 
@@ -60,7 +65,7 @@ def _yaml_files(incomplete: str) -> Iterator[str]:
 
 def _entries(folder: str) -> list[os.DirEntry[str]]:
     try:
-        with os.scandir(Path(folder).expanduser()) as entries:
+        with os.scandir(working_directory() / Path(folder).expanduser()) as entries:
             return list(entries)
     except OSError:
         return []

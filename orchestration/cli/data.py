@@ -12,7 +12,8 @@ import click
 
 from cvae_core.config import DataConfig
 from cvae_core.errors import ConfigError
-from orchestration.cli.options import json_option
+from orchestration.caches import find_places
+from orchestration.cli.options import PlacePath, json_option
 from orchestration.errors import UserError
 from orchestration.plan import datasets
 from orchestration.plan.data_view import data_document, data_lines
@@ -33,7 +34,7 @@ train/CLASS/… and test/CLASS/… below --path.
 @click.argument("name", type=click.Choice(NAMES), metavar="NAME")
 @click.option(
     "--data-root",
-    type=click.Path(path_type=Path),
+    type=PlacePath(),
     help="Folder of the data sets.  [default: a cache folder of yours; for folder: the working "
     "directory]",
 )
@@ -67,6 +68,9 @@ def command(  # a parameter for each option
     except ConfigError as error:
         raise UserError(str(error)) from error
     console = Console(sys.stderr if as_json else None)
+    moved = find_places()
+    if moved is not None:
+        console.warning(moved)
     began = time.monotonic()
     data = datasets.load(config, data_root, console)
     load_s = time.monotonic() - began

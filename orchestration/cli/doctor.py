@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from orchestration.cli.options import (
+    PlacePath,
     json_option,
     set_option,
     storage_option,
@@ -27,7 +28,7 @@ from orchestration.terminal.console import Console
 @click.command(name="doctor")
 @sweep_file_argument(required=False)
 @set_option
-@click.option("--data-root", type=click.Path(path_type=Path), help="Folder of the data sets.")
+@click.option("--data-root", type=PlacePath(), help="Folder of the data sets.")
 @tracking_uri_option
 @click.option("--max-concurrent", type=click.IntRange(min=1), help="Most trials that run at once.")
 @storage_option

@@ -13,6 +13,8 @@ import click
 from click.shell_completion import CompletionItem
 
 from orchestration import __version__, garbage
+from orchestration.caches import find_places
+from orchestration.directory import leave_useless
 from orchestration.errors import INTERRUPTED, UserError
 from orchestration.redact import without_secrets
 from orchestration.terminal import streams
@@ -36,6 +38,9 @@ COMMANDS = {
     "doctor": "Check this machine for what a sweep needs.",
     "completion": "Print a script that completes commands and names in your shell.",
 }
+
+AT_WORK = ("run", "resume", "retry", "evaluate", "stop", "sync", "ui")
+"""Commands that are done where their work is, whether anybody reads of it or not."""
 
 
 class _LazyGroup(click.Group):
@@ -66,6 +71,12 @@ class _LazyGroup(click.Group):
             raise click.UsageError(f"No such command {args[0]!r}. Did you mean {close[0]!r}?", ctx)
         return super().resolve_command(ctx, args)
 
+    def invoke(self, ctx: click.Context) -> Any:
+        returned = super().invoke(ctx)
+        if ctx.invoked_subcommand not in AT_WORK:
+            _check_taken()
+        return returned
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
@@ -75,11 +86,13 @@ class _LazyGroup(click.Group):
 @click.version_option(__version__, prog_name="cvae-sweep")
 def cli() -> None:
     """Sweeps that compare VAEs with contrastive VAEs: fast on CPUs, resumable, side by side."""
+    find_places()
 
 
 def main() -> None:
     """Run the command line; errors of the request end with exit code 2."""
-    streams.escape_unknown(sys.stdout, sys.stderr)
+    streams.take_over()
+    leave_useless()
     garbage.look_rarely()  # else 0.7 s of a start, and 2 s at the end
     try:
         carry_out()
@@ -106,3 +119,11 @@ def carry_out() -> None:
         click.echo(printable_lines(without_secrets(traceback.format_exc())), err=True)
         sys.exit(1)
     sys.exit(returned if isinstance(returned, int) else 0)
+
+
+def _check_taken() -> None:
+    """Refuse to end well where all that a command is for could not be written."""
+    refusal = streams.refusal()
+    if refusal is not None and not isinstance(refusal, BrokenPipeError):
+        reason = refusal.strerror or refusal
+        raise UserError(f"standard output could not be written to ({reason})")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,18 @@ from typing import Any
 import click
 
 from orchestration.cli.complete import complete_sweep_file, complete_sweep_name
+from orchestration.directory import checked
+
+
+class PlacePath(click.Path):
+    """A path that can be found: not one relative to a working directory that was deleted."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return checked(Path(os.fsdecode(super().convert(value, param, ctx))))
+
 
 storage_option = click.option(
     "--storage",
@@ -40,7 +53,7 @@ trials_option = click.option(
 
 def sweep_file_argument(*, required: bool = True) -> Callable[..., Any]:
     """One sweep file."""
-    kind = click.Path(path_type=Path)
+    kind = PlacePath()
     return click.argument("file", required=required, type=kind, shell_complete=complete_sweep_file)
 
 
@@ -53,7 +66,7 @@ def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
             ),
             click.option(
                 "--data-root",
-                type=click.Path(path_type=Path),
+                type=PlacePath(),
                 help="Folder of the data sets, in torchvision's layout.  "
                 "[default: ~/.cache/cvae-sweep/data]",
             ),

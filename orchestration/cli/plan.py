@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from orchestration.cli.options import json_option, set_option, storage_option, sweep_file_argument
+from orchestration.cli.options import (
+    PlacePath,
+    json_option,
+    set_option,
+    storage_option,
+    sweep_file_argument,
+)
 from orchestration.spec.packaged import find_sweep_file
 from orchestration.storage import storage_folder
 
@@ -25,9 +31,7 @@ if TYPE_CHECKING:
 @click.option(
     "--estimate", is_flag=True, help="Say how long it will take here, from a short calibration."
 )
-@click.option(
-    "--data-root", type=click.Path(path_type=Path), help="Folder of the data sets, as for run."
-)
+@click.option("--data-root", type=PlacePath(), help="Folder of the data sets, as for run.")
 @click.option("--max-concurrent", type=click.IntRange(min=1), help="Most trials that run at once.")
 @storage_option
 @json_option

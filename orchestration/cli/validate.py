@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from orchestration.cli.complete import complete_yaml_file
-from orchestration.cli.options import json_option
+from orchestration.cli.options import PlacePath, json_option
 from orchestration.errors import UserError
 from orchestration.terminal.printable import printable, printable_lines
 
@@ -19,7 +19,7 @@ from orchestration.terminal.printable import printable, printable_lines
     "files",
     nargs=-1,
     required=True,
-    type=click.Path(path_type=Path),
+    type=PlacePath(),
     shell_complete=complete_yaml_file,
 )
 @json_option

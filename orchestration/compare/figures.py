@@ -7,6 +7,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 from cvae_core.evaluation.figures import png
+from cvae_core.evaluation.style import own_style
 from orchestration.compare.figure_style import (
     draw_steps,
     figure_of_panels,
@@ -24,6 +25,7 @@ PAIRS = 6
 """Pairs of objectives, at most, that are drawn."""
 
 
+@own_style()
 def search_figures(document: Mapping[str, Any]) -> dict[str, bytes]:
     """PNG files by name; those for which there is nothing to be drawn yet are left out.
 

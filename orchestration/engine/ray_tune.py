@@ -18,6 +18,7 @@ from ray.tune.search import Searcher
 
 from cvae_core.data import Dataset
 from orchestration import garbage
+from orchestration.caches import find_places
 from orchestration.engine.jobs import Job, job_from_json, job_to_json
 from orchestration.engine.lost_worker import crash_in, lost_worker
 from orchestration.engine.oom_kills import OomWatch
@@ -43,6 +44,7 @@ class TrialActor(Trainable):
         gpu: bool = False,
     ) -> None:
         """Called once an actor."""
+        find_places()  # another node has a home of its own, or none
         os.environ.pop("MLFLOW_RUN_ID", None)
         with garbage.importing():
             from orchestration.engine.worker import Worker

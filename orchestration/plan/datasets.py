@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from cvae_core.config import DataConfig
 from cvae_core.errors import DataError
+from orchestration.directory import working_directory
 from orchestration.errors import UserError
 from orchestration.terminal.console import Console
 
@@ -23,7 +24,7 @@ def root_of(config: DataConfig, data_root: Path | None) -> Path:
     """The folder below which a data set lies; images of one's own: the working directory."""
     if data_root is not None:
         return data_root
-    return Path.cwd() if config.name == "folder" else default_data_root()
+    return working_directory() if config.name == "folder" else default_data_root()
 
 
 def folder_of(config: DataConfig, data_root: Path | None) -> Path | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -84,7 +85,18 @@ def prepare(request: Request, plan: Plan, ledger: Ledger, console: Console) -> S
                 f"{name} under {root} is not the data that {request.folder} was begun with; "
                 "name that data with --data-root, or give the sweep another name"
             )
+    _warn_of_letters(request, loaded, console)
     return SweepData(loaded, fingerprints)
+
+
+def _warn_of_letters(request: Request, sets: Mapping[str, Dataset], console: Console) -> None:
+    """Say, once, which letters of names no font here has."""
+    from cvae_core.evaluation.fonts import no_font_for
+
+    names = [name for dataset in sets.values() for name in dataset.classes]
+    boxes = no_font_for([request.spec.name, *names])
+    if boxes is not None and request.spec.evaluation.wanted():
+        console.warning(boxes)
 
 
 def _check_gpus(request: Request) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cvae_core.config import DataConfig
+from orchestration.directory import working_directory
 from orchestration.plan.evaluation_tasks import Wish
 from orchestration.redact import without_credentials
 from orchestration.run.restart import Program
@@ -22,7 +23,7 @@ class Flags:
     tracking_uri: str | None = None
     address: str | None = None
     max_concurrent: int | None = None
-    directory: Path = field(default_factory=Path.cwd)
+    directory: Path = field(default_factory=working_directory)
     """Where the sweep was started: folders of images are looked for there without a data root."""
 
     @classmethod
@@ -34,7 +35,7 @@ class Flags:
             tracking_uri=stored.get("tracking_uri"),
             address=stored.get("address"),
             max_concurrent=stored.get("max_concurrent"),
-            directory=Path.cwd() if directory is None else Path(directory),
+            directory=working_directory() if directory is None else Path(directory),
         )
 
     def to_stored(self) -> dict[str, Any]:

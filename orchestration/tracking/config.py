@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, Field, Strict, ValidationError
 
+from orchestration.directory import checked, working_directory
 from orchestration.errors import UserError
 from orchestration.redact import without_credentials
 from orchestration.spec.settings import FORBID
@@ -51,7 +52,7 @@ def load_mlflow_config(tracking_uri: str | None = None) -> MlflowConfig:
     """
     content: dict[str, Any] = {}
     lines = None
-    if FILE.exists():
+    if (working_directory() / FILE).exists():
         file = read_yaml(FILE)
         if not isinstance(file.content, dict | None):
             raise UserError(f"{FILE}: is a mapping, such as tracking_uri: http://host:5000")
@@ -102,7 +103,7 @@ def resolved_uri(config: MlflowConfig, storage: Path) -> str:
         )
     if uri.startswith("sqlite:///") and not uri.startswith("sqlite:////"):
         path, mark, query = uri.removeprefix("sqlite:///").partition("?")
-        uri = f"sqlite:///{Path(path).resolve()}{mark}{query}" if path else uri
+        uri = f"sqlite:///{checked(Path(path)).resolve()}{mark}{query}" if path else uri
     try:
         urlsplit(uri)
     except ValueError:  # it may quote a password

@@ -8,6 +8,7 @@ import numpy as np
 
 from cvae_core.evaluation.diagnostics.latent_use import LatentUse
 from cvae_core.evaluation.figures import HEADING, heading, new_figure, png
+from cvae_core.evaluation.style import own_style
 from cvae_core.evaluation.subject import Subject
 
 WIDTH, HEIGHT = 1000, 480
@@ -17,6 +18,7 @@ NUMBERED = 40
 ACTIVE, INACTIVE = "#0072b2", "#e69f00"
 
 
+@own_style()
 def kl_bars_png(subject: Subject, use: LatentUse, threshold: float) -> bytes:
     """Bars from the largest to the smallest, on an axis that is the same for every trial."""
     from matplotlib.patches import Patch

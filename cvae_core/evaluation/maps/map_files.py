@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cvae_core.evaluation.figures import png
+from cvae_core.evaluation.style import own_style
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -25,6 +28,7 @@ PANELS = 24
 """Maps on one page of small multiples."""
 
 
+@own_style()
 def one_map(
     points: NDArray[np.float32], labels: NDArray[np.int64], classes: Sequence[str], title: str
 ) -> bytes:
@@ -38,10 +42,11 @@ def one_map(
     folded = "\n".join(textwrap.fill(line, 80) for line in title.splitlines())
     figure.suptitle(_plain(folded), fontsize=11)
     _legend(figure, classes, colours)
-    return _png(figure)
+    return png(figure)
 
 
 # Six parameters: what is drawn and what is written on it; a call per page has them all at hand.
+@own_style()
 def many_maps(
     panels: Sequence[NDArray[np.float32]],
     labels: NDArray[np.int64],
@@ -75,7 +80,7 @@ def many_maps(
         axes.set_title(_plain("\n".join(lines)), fontsize=8)
     figure.suptitle(_plain(title), fontsize=11)
     _legend(figure, classes, colours)
-    return _png(figure)
+    return png(figure)
 
 
 def limits(points: NDArray[np.float32]) -> tuple[NDArray[np.float64], float]:
@@ -157,15 +162,6 @@ def _shortened(text: str, length: int = NAME_LENGTH) -> str:
 def _plain(text: str) -> str:
     """Dollar signs are text here, not mathematics."""
     return text.replace("$", r"\$")
-
-
-def _png(figure: Figure) -> bytes:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
-    FigureCanvasAgg(figure)
-    stream = io.BytesIO()
-    figure.savefig(stream, format="png", metadata={"Software": None})
-    return stream.getvalue()
 
 
 def table(header: Iterable[str], rows: Iterable[Iterable[object]]) -> bytes:

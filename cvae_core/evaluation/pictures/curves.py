@@ -18,6 +18,7 @@ from cvae_core.evaluation.figures import (
     new_figure,
     png,
 )
+from cvae_core.evaluation.style import own_style
 from cvae_core.evaluation.subject import Subject
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ PANELS = (
 )
 
 
+@own_style()
 def curves_png(subject: Subject) -> bytes:
     """What training recorded after each epoch, at least one, as a picture."""
     figure = new_figure(WIDTH, HEIGHT)

@@ -16,6 +16,7 @@ from cvae_core.evaluation.parts import Findings
 from cvae_core.evaluation.pictures.curves import curves_csv, curves_png
 from cvae_core.evaluation.pictures.declaration import PicturesConfig
 from cvae_core.evaluation.pictures.image_grid import cells, choose, grid
+from cvae_core.evaluation.style import own_style
 from cvae_core.evaluation.subject import Subject
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ def evaluate(subject: Subject, settings: PicturesConfig) -> Iterator[float | Fin
     yield Findings(files=files, warnings=warnings)
 
 
+@own_style()
 def reconstructions_png(subject: Subject, count: int) -> bytes:
     """Images over what the decoder makes of their latent means, in pairs of rows."""
     chosen = choose(subject.labels("judged"), count)
@@ -88,6 +90,7 @@ def reconstructions_png(subject: Subject, count: int) -> bytes:
     return png(figure)
 
 
+@own_style()
 def samples_png(subject: Subject, count: int) -> bytes:
     """What the decoder makes of latents drawn from the prior, the same for every trial."""
     images = subject.generated(count).numpy()

@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import math
-import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+
+from cvae_core.evaluation.figures import png
+from cvae_core.evaluation.style import own_style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -46,6 +48,7 @@ def confusion_csv(matrix: NDArray[np.int64], classes: Sequence[str]) -> bytes:
     return text.getvalue().encode("utf-8", "backslashreplace")
 
 
+@own_style()
 def confusion_png(matrix: NDArray[np.int64], classes: Sequence[str], title: Sequence[str]) -> bytes:
     """A picture of the shares of each true class, on one colour scale from 0 to 100 %.
 
@@ -54,13 +57,11 @@ def confusion_png(matrix: NDArray[np.int64], classes: Sequence[str], title: Sequ
         classes: C names.
         title: its lines.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     count = len(classes)
     size = min(max(0.5 * count, 4), 12)
     figure = Figure(figsize=(size + 2.6, size + 2.0), dpi=120, layout="constrained")
-    FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     totals = matrix.sum(axis=1, keepdims=True)
     shares = np.where(totals > 0, 100 * matrix / np.maximum(totals, 1), np.nan)
@@ -74,12 +75,7 @@ def confusion_png(matrix: NDArray[np.int64], classes: Sequence[str], title: Sequ
     axes.set_title(
         "\n".join(short(line, TITLE_LENGTH) for line in title), fontsize=11, parse_math=False
     )
-    buffer = io.BytesIO()
-    with warnings.catch_warnings():
-        # Of scripts that the font lacks; the names are in the table as well.
-        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-        figure.savefig(buffer, format="png", metadata={"Software": None})
-    return buffer.getvalue()
+    return png(figure)
 
 
 def short(name: str, length: int) -> str:

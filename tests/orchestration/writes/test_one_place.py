@@ -12,6 +12,7 @@ from tests.orchestration.writes.sources import ROOT, calls, changes_files, steps
 
 ELSEWHERE = {
     "orchestration": {
+        "caches._of_this_user": "a temporary folder for caches",
         "terminal.console.Console.others_to": "appends what Ray prints to the sweep's log",
         "doctor.filesystem.check_storage": "a temporary folder, to see whether the storage works",
         "tracking.database.make_database": "a temporary folder for a new database",
@@ -23,6 +24,7 @@ ELSEWHERE = {
         "store.remove_empty": "the store itself",
         "store.remove_folder": "the store itself",
         "store.write_new": "the store itself",
+        "terminal.streams._reopen_closed": "opens the null device",
         "terminal.streams.let_go": "opens the null device",
     },
     # It knows of no sweeps: what it writes is the cache's, which may be lost at any time.
@@ -34,9 +36,7 @@ ELSEWHERE = {
         "data.sources.transfer._no_empty_folders": "data sets and weights, checked by their hashes",
         "data.sources.transfer.fetch": "data sets and weights, checked by their hashes",
         "evaluation.distances.classifier.Classifier.to_bytes": "into memory",
-        "evaluation.probes.confusion.confusion_png": "into memory",
         "evaluation.figures.png": "into memory",
-        "evaluation.maps.map_files._png": "into memory",
         "evaluation.distances.real_side._to_bytes": "into memory",
         "evaluation.distances.shared_files.write_shared": "the cache of evaluations",
         "training.checkpoint.Checkpoint.to_bytes": "into memory",

@@ -1,0 +1,152 @@
+"""Pictures and the environment of whoever has them drawn: backends, styles, and fonts."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fontTools.fontBuilder import FontBuilder
+from fontTools.pens.ttGlyphPen import TTGlyphPen
+from PIL import Image
+
+from cvae_core.evaluation.fonts import no_font_for
+
+pytestmark = pytest.mark.slow
+
+SCRIPT = Path(__file__).with_name("every_picture.py")
+STYLE = """\
+backend: svg
+text.usetex: True
+font.size: 31
+font.family: serif
+figure.dpi: 33
+savefig.dpi: 44
+savefig.bbox: tight
+savefig.transparent: True
+figure.autolayout: True
+axes.facecolor: black
+axes.grid: True
+lines.linewidth: 9
+image.cmap: gray
+"""
+LEFT_ALONE = """
+import sys
+import matplotlib
+
+sys.path.insert(0, sys.argv[1])
+from every_picture import every_picture
+
+before = {name: matplotlib.rcParams._get(name) for name in matplotlib.rcParams}
+every_picture(["cat", "dog"])
+after = {name: matplotlib.rcParams._get(name) for name in matplotlib.rcParams}
+assert before == after
+assert before["backend"] == "module://backend_of_a_person", before["backend"]
+assert "matplotlib.pyplot" not in sys.modules
+"""
+
+
+def drawn(*classes: str, said: str = "", **variables: str) -> dict[str, str]:
+    """Hashes of all pictures, drawn in a process of its own with these variables."""
+    done = subprocess.run(
+        [sys.executable, str(SCRIPT), *classes],
+        env={**os.environ, **variables},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert said in done.stderr
+    assert said or not done.stderr
+    assert done.stderr.count("Warning") <= 1
+    return dict(line.split() for line in done.stdout.splitlines())
+
+
+@pytest.fixture(scope="module")
+def usual() -> dict[str, str]:
+    return drawn("cat", "dog")
+
+
+@pytest.mark.parametrize("backend", ["module://matplotlib_inline.backend_inline", "nonsense"])
+def test_neither_backend_nor_style_of_a_person_counts(
+    tmp_path: Path, usual: dict[str, str], backend: str
+) -> None:
+    style = tmp_path / "matplotlibrc"
+    style.write_text(STYLE)
+    assert drawn("cat", "dog", MPLBACKEND=backend, MATPLOTLIBRC=str(style)) == usual
+
+
+def test_a_style_that_is_no_text_does_not_count(tmp_path: Path, usual: dict[str, str]) -> None:
+    style = tmp_path / "matplotlibrc"
+    style.write_bytes(b"\xff\xfe\x00")
+    said = "Cannot decode"  # by matplotlib itself
+    assert drawn("cat", "dog", said=said, MATPLOTLIBRC=str(style)) == usual
+
+
+def test_a_person_s_own_backend_and_style_are_left_alone(tmp_path: Path, repository: Path) -> None:
+    style = tmp_path / "matplotlibrc"
+    style.write_text("lines.linewidth: 9\n")
+    mine = {"MPLBACKEND": "module://backend_of_a_person", "MATPLOTLIBRC": str(style)}
+    command = [sys.executable, "-c", LEFT_ALONE, str(SCRIPT.parent)]
+    done = subprocess.run(command, env={**os.environ, **mine}, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+LETTER, LACKING = "\U000130b8", "\U000130b9"
+"""Egyptian hieroglyphs, which hardly any machine has a font for."""
+
+
+def make_font(folder: Path, letters: str) -> None:
+    """A font in which each of the letters is a filled square."""
+    folder.mkdir(parents=True)
+    pen = TTGlyphPen(None)
+    pen.moveTo((0, 0))
+    for point in ((0, 900), (900, 900), (900, 0)):
+        pen.lineTo(point)
+    pen.closePath()
+    names = [f"letter{number}" for number in range(len(letters))]
+    font = FontBuilder(1000)
+    font.setupGlyphOrder([".notdef", *names])
+    font.setupCharacterMap({ord(c): name for c, name in zip(letters, names, strict=True)})
+    font.setupGlyf({".notdef": TTGlyphPen(None).glyph()} | dict.fromkeys(names, pen.glyph()))
+    font.setupHorizontalMetrics(dict.fromkeys([".notdef", *names], (1000, 0)))
+    font.setupHorizontalHeader(ascent=900, descent=-100)
+    font.setupNameTable({"familyName": "Squares", "styleName": "Regular"})
+    font.setupOS2()
+    font.setupPost()
+    font.save(folder / "squares.ttf")
+
+
+def test_letters_are_taken_from_a_font_that_has_them(tmp_path: Path) -> None:
+    share, pictures = tmp_path / "share", tmp_path / "pictures"
+    pictures.mkdir()
+    # matplotlib's list of fonts is made before there is such a font.
+    variables = {
+        "MPLCONFIGDIR": str(tmp_path / "matplotlib"),
+        "XDG_DATA_HOME": str(share),
+        "PICTURES": str(pictures),
+    }
+    said = f"UserWarning: pictures show boxes instead of {LETTER}: "
+    without = drawn(LETTER, "dog", said=said, **variables)
+    make_font(share / "fonts", LETTER)
+    names = ("confusion", "map", "maps", "reconstructions")
+    black = {name: _black(pictures / f"{name}.png") for name in names}
+    found = drawn(LETTER, "dog", **variables)
+    assert {name for name in found if found[name] != without[name]} == set(names)
+    for name in names:
+        assert _black(pictures / f"{name}.png") > black[name], "a square has more ink than a frame"
+
+
+def _black(path: Path) -> int:
+    return int((np.asarray(Image.open(path).convert("L")) < 60).sum())
+
+
+def test_letters_that_no_font_has_are_named_once_with_what_to_install() -> None:
+    assert no_font_for(["cat", "naïve", "β λ τ", "ж", "\ufe0f\u200d\u3000\n"]) is None
+    said = no_font_for(["cat", LETTER, LACKING])
+    assert said is not None
+    assert f"{LETTER} {LACKING}: " in said
+    assert "fonts-noto-core" in said
+    assert "cjk" not in said
