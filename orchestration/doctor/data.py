@@ -42,7 +42,12 @@ def _present(config: DataConfig, seen: Inspection, root: Path | None) -> Finding
     name = f"data {config.name}"
     if seen.state == "found":
         place = "comes with scikit-learn" if seen.place is None else str(seen.place)
-        return ok(name, place + (f" ({seen.detail})" if seen.detail else ""))
+        found = place + (f" ({seen.detail})" if seen.detail else "")
+        found += "".join(f"; left out: {group}" for group in seen.left_out)
+        advice = "; ".join(group.advice for group in seen.left_out if group.advice)
+        if advice:
+            return warning(name, found, f"{advice[0].upper()}{advice[1:]}.")
+        return ok(name, found)
     if config.name == "folder":
         check = command_line("data", "folder", "--path", "PATH")
         advice = f"`{check}` names every file that cannot be used."

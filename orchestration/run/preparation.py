@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -76,6 +77,7 @@ def prepare(request: Request, plan: Plan, ledger: Ledger, console: Console) -> S
         name: datasets.load(config, request.flags.root_of(config), console)
         for name, config in plan.datasets.items()
     }
+    _say_left_out(plan, loaded, console)
     fingerprints = {name: dataset.fingerprint() for name, dataset in loaded.items()}
     for name, fingerprint in fingerprints.items():
         if ledger.sweep.data.get(name, fingerprint) != fingerprint:
@@ -85,6 +87,18 @@ def prepare(request: Request, plan: Plan, ledger: Ledger, console: Console) -> S
                 "name that data with --data-root, or give the sweep another name"
             )
     return SweepData(loaded, fingerprints)
+
+
+def _say_left_out(plan: Plan, loaded: Mapping[str, Dataset], console: Console) -> None:
+    """Tell what lies in folders of images and is not used, of each folder once."""
+    folders = {plan.datasets[name].path: data for name, data in loaded.items()}
+    for path, data in folders.items():
+        for group in data.left_out:
+            text = f"left out of {path or 'the folder of images'}: {group}"
+            if group.advice:
+                console.warning(f"{text}; {group.advice}")
+            else:
+                console.line(text)
 
 
 def _check_gpus(request: Request) -> None:

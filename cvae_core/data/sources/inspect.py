@@ -11,6 +11,7 @@ from cvae_core.data.sources.archives import Archive
 from cvae_core.data.sources.folder import folder_path
 from cvae_core.data.sources.image_files import list_images
 from cvae_core.data.sources.integrity import wrong_files
+from cvae_core.data.sources.left_out import LeftOut
 from cvae_core.data.sources.problems import Problems
 from cvae_core.data.sources.vision_sets import VISION_SETS, vision_folder
 from cvae_core.errors import DataError
@@ -24,6 +25,10 @@ class Inspection:
     place: Path | None
     """None for the digits, which come with scikit-learn."""
     detail: str = ""
+    images: int = 0
+    """How many were found in a folder of images."""
+    left_out: tuple[LeftOut, ...] = ()
+    """Of a folder of images: what lies in it and is not among them."""
 
 
 def inspect_dataset(config: DataConfig, root: Path | None) -> Inspection:
@@ -45,11 +50,12 @@ def _inspect_folder(place: Path) -> Inspection:
         return Inspection("missing", place, "there is no such folder")
     problems = Problems(place)
     try:
-        images = len(list_images(place.resolve(), problems).files)
+        listing = list_images(place.resolve(), problems)
         problems.raise_any()
     except DataError as error:
         return Inspection("damaged", place, str(error))
-    return Inspection("found", place, f"{images:,} images")
+    count = len(listing.files)
+    return Inspection("found", place, f"{count:,} images", count, listing.left_out)
 
 
 def _inspect_vision_set(name: str, root: Path) -> Inspection:

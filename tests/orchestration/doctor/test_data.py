@@ -148,6 +148,27 @@ def test_images_of_ones_own(subject: Make, tmp_path: Path) -> None:
     assert data_bytes(asked.data[0], tmp_path) == 4 * 3 * 32 * 32
 
 
+def test_what_is_left_out_of_images_of_ones_own(subject: Make, tmp_path: Path) -> None:
+    asked = subject("data.name=folder", "data.path=mine", data_root=tmp_path)
+    for part in ("train", "test"):
+        for name in ("cat", "dog"):
+            (tmp_path / "mine" / part / name / "@eaDir").mkdir(parents=True)
+            (tmp_path / "mine" / part / name / "@eaDir" / "1.png").write_bytes(b"")
+            (tmp_path / "mine" / part / name / "1.png").write_bytes(b"")
+    finding = only(asked)
+    assert finding.status == "ok"
+    assert "(4 images); left out: files and folders of operating systems" in finding.found
+    assert "(4): test/cat/@eaDir/, test/dog/@eaDir/" in finding.found
+    assert data_bytes(asked.data[0], tmp_path) == 4 * 3 * 32 * 32
+    (tmp_path / "mine" / "train" / "1.png").write_bytes(b"")
+    finding = only(asked)
+    assert (finding.status, finding.advice) == (
+        "warning",
+        "Move them into train/CLASS/ or test/CLASS/.",
+    )
+    assert "images that lie in no class folder (1): train/1.png" in finding.found
+
+
 def test_without_a_sweep_all_that_have_a_name(subject: Make, tmp_path: Path) -> None:
     write_mnist(tmp_path)
     findings = check_data(subject(sweep=False, data_root=tmp_path))
