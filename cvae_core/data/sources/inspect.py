@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from cvae_core.config import DataConfig
-from cvae_core.data.sources.archives import Archive
+from cvae_core.data.sources.archives import looked_for
 from cvae_core.data.sources.folder import folder_path
 from cvae_core.data.sources.image_files import list_images
 from cvae_core.data.sources.integrity import wrong_files
@@ -67,10 +67,11 @@ def _inspect_vision_set(name: str, root: Path) -> Inspection:
     wrong = wrong_files(name, root, archives)
     if wrong:
         return Inspection("damaged", place, "; ".join(wrong))
-    present = all(_is_there(archive, root) for archive in archives)
-    return Inspection("found" if present else "missing", place)
-
-
-def _is_there(archive: Archive, root: Path) -> bool:
-    unpacked = all(path.is_file() for path in archive.files(root))
-    return unpacked or (root / archive.path).is_file()
+    missing = [
+        archive
+        for archive in archives
+        if not archive.is_unpacked(root) and not (root / archive.path).is_file()
+    ]
+    if missing:
+        return Inspection("missing", place, f"looked for {looked_for(missing, root)}")
+    return Inspection("found", place)
