@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -10,9 +11,11 @@ from cvae_core.config import DataConfig
 from orchestration.errors import UserError
 from orchestration.ledger.ledger import Ledger
 from orchestration.plan import datasets
+from orchestration.plan.memory import too_large, total_memory
 from orchestration.plan.plan import Plan, make_plan
 from orchestration.run.request import Request
 from orchestration.terminal.console import Console
+from orchestration.words import count
 
 if TYPE_CHECKING:
     from cvae_core.data import Dataset
@@ -77,6 +80,7 @@ def prepare(request: Request, plan: Plan, ledger: Ledger, console: Console) -> S
         name: datasets.load(config, request.flags.root_of(config), console)
         for name, config in plan.datasets.items()
     }
+    _check_models(request, plan, ledger, loaded)
     _say_left_out(plan, loaded, console)
     fingerprints = {name: dataset.fingerprint() for name, dataset in loaded.items()}
     for name, fingerprint in fingerprints.items():
@@ -87,6 +91,35 @@ def prepare(request: Request, plan: Plan, ledger: Ledger, console: Console) -> S
                 "name that data with --data-root, or give the sweep another name"
             )
     return SweepData(loaded, fingerprints)
+
+
+def _check_models(
+    request: Request, plan: Plan, ledger: Ledger, loaded: Mapping[str, Dataset]
+) -> None:
+    """Refuse what this machine could never train; elsewhere, and of searches, a worker finds out.
+
+    Raises:
+        UserError: there are trials still to be trained whose parameters exceed its memory.
+    """
+    local = request.flags.address is None and not request.spec.resources.gpu
+    if not local or request.wish is not None:
+        return
+    memory = total_memory()
+    reasons: Counter[str] = Counter()
+    for key, config in plan.trials.items():
+        trial = ledger.trials.get(key)
+        ended = trial is not None and (trial.is_trained or trial.state == "failed")
+        shape = loaded[config.data.dataset].image_shape
+        if not ended and (reason := too_large(config, shape, memory)) is not None:
+            reasons[reason] += 1
+    if reasons:
+        trials = count(len(plan.trials), "trial")
+        raise UserError(
+            *(
+                f"{number} of {trials} cannot be trained on this machine: {reason}"
+                for reason, number in reasons.items()
+            )
+        )
 
 
 def _say_left_out(plan: Plan, loaded: Mapping[str, Dataset], console: Console) -> None:

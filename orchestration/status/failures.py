@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestration.commands import sweep_command
-from orchestration.engine.retries import OUT_OF_MEMORY, losses_in_a_row
+from orchestration.engine.retries import OUT_OF_MEMORY, TOO_LARGE, losses_in_a_row
 from orchestration.ledger.documents import Trial
 from orchestration.ledger.entries import MAP, SEARCH, split_entry
 from orchestration.words import count
@@ -16,7 +16,7 @@ from orchestration.words import count
 FRAMES = 3
 DIVERGED = "loss not finite"
 """The kind of failure of which the place in the code says nothing."""
-NAMED = ("error", "evaluation", "checkpoint", "absent", DIVERGED)
+NAMED = ("error", "evaluation", "checkpoint", "absent", TOO_LARGE, DIVERGED)
 """Kinds whose messages need no word before them."""
 BEGINNING = "Traceback (most recent call last):"
 FRAME = re.compile(r'^  File "(?P<file>.+)", line (?P<line>\d+)(?:, in (?P<function>.+))?$')
@@ -110,7 +110,10 @@ def what_to_do(
         )
     if failure["kind"] != DIVERGED:
         again = evaluate_command(folder, entry) if entry else retry_command(folder)
-        return f"{stays}; when the cause is mended: {again}"
+        mended = "when the cause is mended"
+        if failure["kind"] == TOO_LARGE:
+            mended = "run the changed sweep file, or on a machine with more memory"
+        return f"{stays}; {mended}: {again}"
     clip = config["clip_norm"]
     norm = "set clip_norm: 1.0 (now off)" if clip is None else f"lower clip_norm (now {clip:g})"
     return (

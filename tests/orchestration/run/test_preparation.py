@@ -10,7 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from orchestration.errors import UserError
+from orchestration.ledger.documents import Sweep, Trial
 from orchestration.ledger.ledger import Ledger
+from orchestration.plan.plan import make_plan
 from orchestration.run.preparation import plan_of, prepare
 from orchestration.run.request import Flags, Request
 from orchestration.spec.sweep import SweepSpec
@@ -39,6 +42,34 @@ def prepared(spec: SweepSpec, folder: Path) -> str:
     plan = plan_of(request, console)
     prepare(request, plan, Ledger.open_or_empty(request.folder), console)
     return output.getvalue()
+
+
+HUGE = (
+    "name: huge\nbase: {data: {name: digits}, model: cvae}\n"
+    "grid: {architecture.latent_dim: [4, 1000000000000]}\n"
+)
+
+
+def test_what_no_memory_here_holds_is_refused(load: Load, tmp_path: Path) -> None:
+    spec = load(HUGE)
+    with pytest.raises(UserError) as caught:
+        prepared(spec, tmp_path)
+    (line,) = caught.value.lines
+    assert "1 of 2 trials cannot be trained on this machine: the parameters of a cvae" in line
+    assert "need at least 75.4 PB of memory in training" in line
+    assert "lower architecture.latent_dim (now 1000000000000)" in line
+    assert not (tmp_path / "runs").exists()
+
+
+def test_other_machines_may_hold_it(load: Load, tmp_path: Path) -> None:
+    """A trial that has failed of it before does not keep the others from going on."""
+    spec = load(HUGE)
+    plan = make_plan(spec)
+    sweep = Sweep(name="huge", sweep_id="1", created=0.0, spec={}, plan=list(plan.trials))
+    ledger = Ledger.create(tmp_path / "runs" / "huge", sweep)
+    for key, config in plan.trials.items():
+        ledger.save(Trial(key=key, config=config.to_settings(), state="failed"))
+    assert prepared(spec, tmp_path) == ""
 
 
 def test_what_is_left_out_of_a_folder_is_said_once(album: Path, load: Load, tmp_path: Path) -> None:
