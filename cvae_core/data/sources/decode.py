@@ -51,7 +51,7 @@ def decode(content: bytes, image_size: int, *, grey: bool) -> tuple[NDArray[np.u
         return _square(image.convert("L" if grey or is_grey else "RGB"), image_size), is_grey
     except RefusedImageError:
         raise
-    except Image.DecompressionBombError:
+    except (Image.DecompressionBombError, MemoryError):
         raise RefusedImageError("huge") from None
     except UnidentifiedImageError:
         detail = "of no format that is read here" if content else "empty"
