@@ -19,6 +19,10 @@ class CheckpointError(CoreError):
     """A checkpoint that is torn, altered, or of another configuration."""
 
 
+class TooLargeError(CoreError):
+    """A model, or one step of its training, that the memory here can never hold."""
+
+
 class NonFiniteLossError(CoreError):
     """A loss became NaN or infinite; the message names epoch and step."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import re
 
 TEXTS = (
     "DefaultCPUAllocator: can't allocate memory",
@@ -13,6 +14,18 @@ TEXTS = (
     "CUDNN_STATUS_ALLOC_FAILED",
 )
 """What PyTorch's errors of no type of their own say."""
+
+
+ASKED = re.compile(r"allocate (?P<number>[\d.]+) ?(?P<unit>bytes|[KMGTPE]?i?B)")
+UNITS = {unit: 1024**power for power, unit in enumerate(("B", "KiB", "MiB", "GiB", "TiB", "PiB"))}
+
+
+def bytes_asked_for(error: BaseException) -> int | None:
+    """How much the one request was for that memory was not enough for; None: it is not said."""
+    said = ASKED.search(str(error))
+    if said is None:
+        return None
+    return int(float(said["number"]) * UNITS.get(said["unit"], 1))
 
 
 def memory_error(error: BaseException | None) -> BaseException | None:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cvae_core.errors import DataError
+
+if TYPE_CHECKING:
+    from cvae_core.data.sources.left_out import LeftOut
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,8 @@ class Dataset:
     train: Images
     test: Images
     classes: tuple[str, ...]
+    left_out: tuple[LeftOut, ...] = ()
+    """Of a folder of images of one's own: what lies in it and is not among them."""
 
     @property
     def image_shape(self) -> tuple[int, int, int]:

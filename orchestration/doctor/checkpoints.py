@@ -8,6 +8,7 @@ from dataclasses import replace
 from rich.filesize import decimal
 
 from cvae_core.config import TrialConfig
+from cvae_core.models.size import FLOAT_BYTES, parameter_count, training_bytes
 from orchestration.commands import sweep_command
 from orchestration.doctor.datafiles import image_shape
 from orchestration.doctor.finding import Finding, ok, warning
@@ -20,6 +21,7 @@ from orchestration.ledger.checkpoints import (
 )
 from orchestration.ledger.documents import Trial
 from orchestration.ledger.ledger import Ledger
+from orchestration.plan.memory import total_memory
 from orchestration.plan.trials_to_come import expected_trials
 from orchestration.spec.sweep import SweepSpec
 from orchestration.spec.trial_key import trial_key
@@ -117,7 +119,8 @@ class _Sizes:
         shape = image_shape(config.data)
         same = (config.model, config.architecture, config.selection, shape)
         if same not in self._measured:
-            self._measured[same] = checkpoint_bytes(config, shape)
+            huge = training_bytes(config, shape) > total_memory()
+            self._measured[same] = (least_bytes if huge else checkpoint_bytes)(config, shape)
         return self._measured[same]
 
     def largest(self, study: StudyPlan) -> TrialConfig:
@@ -146,6 +149,11 @@ def _ended(ledger: Ledger) -> set[str]:
 def _key_of_any(trial: Trial) -> str:
     config = TrialConfig.from_settings(trial.config)
     return trial_key(replace(config, data=replace(config.data, content=None)))
+
+
+def least_bytes(config: TrialConfig, shape: tuple[int, int, int]) -> int:
+    """Bytes of one checkpoint of a model that no memory here holds: weights and Adam's moments."""
+    return 3 * FLOAT_BYTES * parameter_count(config, shape)
 
 
 def checkpoint_bytes(config: TrialConfig, shape: tuple[int, int, int]) -> int:

@@ -30,9 +30,11 @@ def check_data(subject: Subject) -> list[Finding]:
         for config, seen in looks
         if seen.state == "missing" and config.name == "folder"
     ]
-    absent: list[str] = [
-        config.name for config, seen in looks if seen.state == "missing" and config.name != "folder"
-    ]
+    absent: dict[str, str] = {
+        config.name: seen.detail
+        for config, seen in looks
+        if seen.state == "missing" and config.name != "folder"
+    }
     if absent:
         findings.append(_to_be_downloaded(absent, subject.data_root))
     return findings
@@ -42,7 +44,12 @@ def _present(config: DataConfig, seen: Inspection, root: Path | None) -> Finding
     name = f"data {config.name}"
     if seen.state == "found":
         place = "comes with scikit-learn" if seen.place is None else str(seen.place)
-        return ok(name, place + (f" ({seen.detail})" if seen.detail else ""))
+        found = place + (f" ({seen.detail})" if seen.detail else "")
+        found += "".join(f"; left out: {group}" for group in seen.left_out)
+        advice = "; ".join(group.advice for group in seen.left_out if group.advice)
+        if advice:
+            return warning(name, found, f"{advice[0].upper()}{advice[1:]}.")
+        return ok(name, found)
     if config.name == "folder":
         check = command_line("data", "folder", "--path", "PATH")
         advice = f"`{check}` names every file that cannot be used."
@@ -63,10 +70,13 @@ def _no_folder(config: DataConfig, seen: Inspection) -> Finding:
     )
 
 
-def _to_be_downloaded(names: list[str], root: Path | None) -> Finding:
+def _to_be_downloaded(absent: dict[str, str], root: Path | None) -> Finding:
+    names = list(absent)
+    # Of one set it is of use which files would do; of all that there are it would be a page.
+    files = f"; {absent[names[0]]}" if len(names) == 1 else ""
     return warning(
         f"data {', '.join(names)}",
-        f"not in {root or default_data_root()}, or not all of it",
+        f"not in {root or default_data_root()}, or not all of it{files}",
         f"A sweep downloads what it needs when it starts; `{_fetch(names[0], root)}` does it now.",
     )
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import get_args, get_type_hints
 
 from cvae_core.config import DataConfig
+from cvae_core.data.sources import inspect_dataset
 from orchestration.plan.datasets import root_of
 
 
@@ -27,8 +28,7 @@ def image_shape(config: DataConfig) -> tuple[int, int, int]:
 def data_bytes(config: DataConfig, root: Path | None) -> int:
     """Bytes of the pixels in memory, one a channel."""
     if config.name == "folder":
-        place = root_of(config, root) / (config.path or "")
-        count = sum(1 for path in place.glob("t*/**/*") if path.is_file())
+        count = inspect_dataset(config, root_of(config, root)).images
     else:
         count = _shape(config.name)[0]
     return count * math.prod(image_shape(config))

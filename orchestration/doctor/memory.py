@@ -5,16 +5,17 @@ from __future__ import annotations
 import math
 import os
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 from rich.filesize import decimal
 
-from orchestration.doctor.datafiles import data_bytes
+from cvae_core.models.size import training_bytes
+from orchestration.doctor.datafiles import data_bytes, image_shape
 from orchestration.doctor.finding import Finding, ok, problem, warning
 from orchestration.doctor.subject import Subject
 from orchestration.engine.object_store import object_store_bytes
+from orchestration.plan.memory import memory_limits, too_large, total_memory
 
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - where Linux has it
 # Measured on sweeps of digits and MNIST, with shared pages shared out.
@@ -52,8 +53,9 @@ def check_memory(subject: Subject) -> list[Finding]:
     available = min([memory.available, *(limit - used for limit, used in limits)])
     slots = max(1, subject.slots)
     images = _data_bytes(subject)
+    worker = WORKER_BYTES + _largest_model(subject)
     # The driver holds the images as well as the object store.
-    need = DRIVER_BYTES + slots * WORKER_BYTES + images + object_store_bytes(images)
+    need = DRIVER_BYTES + slots * worker + images + object_store_bytes(images)
     found = (
         f"{decimal(available)} available of {decimal(total)}"
         + (" (this container's limit)" if total < memory.total else "")
@@ -61,46 +63,33 @@ def check_memory(subject: Subject) -> list[Finding]:
     )
     if need <= available:
         return [ok("memory", found)]
-    fitting = int((available - need) // WORKER_BYTES) + slots
+    fitting = int((available - need) // worker) + slots
     advice = "End other programs" + (
         f", or run fewer trials at a time: `--max-concurrent {fitting}`." if fitting > 0 else "."
     )
     return [(problem if need > total else warning)("memory", found, advice)]
 
 
-def memory_limits(
-    root: Path = Path("/sys/fs/cgroup"), membership: Path = Path("/proc/self/cgroup")
-) -> Iterator[tuple[int, int]]:
-    """Limit and use, in bytes, of this process's control groups and those above them.
-
-    Cached files that the kernel would drop are not counted as use.
-    """
-    try:
-        lines = membership.read_text().splitlines()
-    except OSError:
-        return
-    for line in lines:
-        _, controllers, path = line.split(":", 2)
-        if controllers == "":
-            base, names = root, ("memory.max", "memory.current", "inactive_file")
-        elif "memory" in controllers.split(","):
-            base = root / "memory"
-            names = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
-        else:
-            continue
-        group = base / path.lstrip("/")
-        for folder in (group, *group.parents):
-            if folder.is_relative_to(base):
-                yield from _limit(folder, *names)
+def check_models(subject: Subject) -> list[Finding]:
+    """Trials whose models no memory here holds; [] where there are none."""
+    if subject.plan is None or subject.resources.gpu:
+        return []
+    memory = total_memory()
+    found = dict.fromkeys(
+        text
+        for config in subject.plan.configs
+        if (text := too_large(config, image_shape(config.data), memory)) is not None
+    )
+    advice = "Change the sweep file, or take a machine with more memory."
+    return [problem("model", text[0].upper() + text[1:], advice) for text in found]
 
 
-def _limit(folder: Path, limit: str, used: str, cached: str) -> Iterator[tuple[int, int]]:
-    try:
-        most, use = (int((folder / name).read_text()) for name in (limit, used))
-        stat = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
-    except (OSError, ValueError):
-        return  # no such group here, or no limit ("max")
-    yield most, max(0, use - int(stat.get(cached, 0)))
+def _largest_model(subject: Subject) -> int:
+    """Bytes of the parameters of the largest model that this memory can hold in training."""
+    if subject.plan is None or subject.resources.gpu:
+        return 0
+    sizes = (training_bytes(c, image_shape(c.data)) for c in subject.plan.configs)
+    return max((size for size in sizes if size <= total_memory()), default=0)
 
 
 def _data_bytes(subject: Subject) -> int:

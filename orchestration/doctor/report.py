@@ -14,7 +14,7 @@ from orchestration.doctor.disk import check_disk
 from orchestration.doctor.filesystem import check_storage
 from orchestration.doctor.finding import Finding, problem, reason
 from orchestration.doctor.leftovers import check_leftovers
-from orchestration.doctor.memory import check_memory, check_shared_memory
+from orchestration.doctor.memory import check_memory, check_models, check_shared_memory
 from orchestration.doctor.network import check_loopback, check_port, check_temporary
 from orchestration.doctor.processors import check_cpus, check_gpus, check_load
 from orchestration.doctor.subject import Subject
@@ -34,6 +34,7 @@ CHECKS: tuple[Check, ...] = (
     check_budget,
     check_weights,
     check_memory,
+    check_models,
     check_shared_memory,
     check_cpus,
     check_thread_variables,

@@ -13,6 +13,8 @@ from orchestration.ledger.paths import is_of_attempt
 
 LOST = "worker lost"
 OUT_OF_MEMORY = "out of memory"
+TOO_LARGE = "too large"
+"""The memory here can never hold it, whatever else ends: trying again would be in vain."""
 STORAGE = "storage"
 """Nothing can be written: that ends the run, and no trial has failed."""
 RETRIED = (LOST, OUT_OF_MEMORY)

@@ -14,12 +14,19 @@ from typing import Any
 
 import torch
 from numpy.linalg import LinAlgError
+from rich.filesize import decimal
 
 from cvae_core.config import TrialConfig
 from cvae_core.data import Dataset
-from cvae_core.errors import AbsentError, CheckpointError, EvaluationError, NonFiniteLossError
+from cvae_core.errors import (
+    AbsentError,
+    CheckpointError,
+    EvaluationError,
+    NonFiniteLossError,
+    TooLargeError,
+)
 from cvae_core.evaluation.distances.declaration import FD
-from cvae_core.memory import memory_error
+from cvae_core.memory import bytes_asked_for, memory_error
 from cvae_core.models import VAE
 from cvae_core.training.checkpoint import Checkpoint, sha256
 from cvae_core.training.fit import Judge, Training, When
@@ -27,11 +34,12 @@ from orchestration import store
 from orchestration.engine.evaluator import Evaluator, read_reference
 from orchestration.engine.jobs import Job, TrainJob
 from orchestration.engine.reports import EpochReport, FailureReport, ProgressReport, Report
-from orchestration.engine.retries import OUT_OF_MEMORY, STORAGE
+from orchestration.engine.retries import OUT_OF_MEMORY, STORAGE, TOO_LARGE
 from orchestration.errors import StorageError
 from orchestration.ledger.checkpoints import is_asked_for
 from orchestration.ledger.documents import DAMAGED, DIVERGED
 from orchestration.ledger.paths import CHECKPOINT_NOW, checkpoint_path
+from orchestration.plan.memory import too_large, total_memory
 from orchestration.spec.evaluation import part_settings
 from orchestration.store import FULL
 from orchestration.threads import limit_threads
@@ -163,11 +171,15 @@ class Worker:
 
     def _begin(self, job: TrainJob) -> Training:
         config = TrialConfig.from_settings(job.config)
+        data = self._datasets[config.data.dataset]
+        never = too_large(config, data.image_shape, _memory(gpu=self._device == "cuda"))
+        if never is not None:
+            raise TooLargeError(never)
         start = self._newest_good(job, config)
         self._from_epoch = 0 if start is None else start.epoch
         return Training(
             config,
-            self._datasets[config.data.dataset],
+            data,
             start=start,
             judges=[*self._probe(job, config), *self._fd(job, config)],
             device=self._device,
@@ -237,6 +249,7 @@ def _decided_by(job: TrainJob, metrics: str) -> list[int]:
 
 
 KINDS: list[tuple[str, Callable[[Exception], bool]]] = [
+    (TOO_LARGE, lambda error: type(error) is TooLargeError),
     (OUT_OF_MEMORY, lambda error: memory_error(error) is not None),
     (STORAGE, lambda error: isinstance(error, StorageError) or getattr(error, "errno", 0) in FULL),
     (DIVERGED, lambda error: type(error) is NonFiniteLossError),
@@ -249,10 +262,28 @@ each."""
 
 def _failed(error: Exception, worker: dict[str, Any]) -> FailureReport:
     """What is reported of an error; of those that name their cause no traceback is needed."""
+    error = _in_vain(error) or error
     kind = next((kind for kind, meant in KINDS if meant(error)), "error")
     said = memory_error(error) or error
     named = kind not in ("error", OUT_OF_MEMORY)
     message = str(said) if named else f"{type(said).__name__}: {said}"
-    speaks = kind in (STORAGE, "evaluation", DAMAGED)
+    speaks = kind in (TOO_LARGE, STORAGE, "evaluation", DAMAGED)
     trace = "" if speaks else traceback.format_exc()
     return FailureReport(kind, message, traceback=trace, worker=worker)
+
+
+def _in_vain(error: Exception) -> TooLargeError | None:
+    """The error of one request for more memory than there is, which fails whenever it is made."""
+    lacking = memory_error(error)
+    asked = None if lacking is None else bytes_asked_for(lacking)
+    if asked is None or asked <= (memory := _memory(gpu="CUDA" in str(lacking))):
+        return None
+    return TooLargeError(
+        f"it asks for {decimal(asked)} of memory at once, and there are {decimal(memory)}; lower "
+        "batch_size, or settings of architecture"
+    )
+
+
+def _memory(*, gpu: bool) -> int:
+    """Bytes of the memory that the GPU or this machine has, whatever of it is in use."""
+    return int(torch.cuda.get_device_properties(0).total_memory) if gpu else total_memory()

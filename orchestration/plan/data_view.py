@@ -27,11 +27,14 @@ def data_document(
         "content": content,
         "size_mb": round(sum(array.nbytes for array in arrays) / 1e6, 1),
         "load_s": round(load_s, 2),
+        "left_out": [group.to_json() for group in data.left_out],
     }
 
 
 def data_lines(document: dict[str, Any]) -> list[str]:
     """The same for people."""
+    from cvae_core.data.sources import LeftOut
+
     classes = document["classes"]
     names = ", ".join(classes[:SHOWN]) + (", …" if len(classes) > SHOWN else "")
     channels, height, width = document["shape"]
@@ -46,4 +49,10 @@ def data_lines(document: dict[str, Any]) -> list[str]:
         "size": f"{document['size_mb']:,} MB in memory",
         "loaded in": f"{document['load_s']:.1f} s",
     }
-    return [f"{label:<12} {value}" for label, value in rows.items() if value is not None]
+    lines = [f"{label:<12} {value}" for label, value in rows.items() if value is not None]
+    for place, fields in enumerate(document["left_out"]):
+        group = LeftOut(**fields)
+        lines.append(f"{'' if place else 'left out':<12} {group}")
+        if group.advice:
+            lines.append(f"{'':<12}   {group.advice}")
+    return lines

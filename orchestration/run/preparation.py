@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -10,9 +11,11 @@ from cvae_core.config import DataConfig
 from orchestration.errors import UserError
 from orchestration.ledger.ledger import Ledger
 from orchestration.plan import datasets
+from orchestration.plan.memory import too_large, total_memory
 from orchestration.plan.plan import Plan, make_plan
 from orchestration.run.request import Request
 from orchestration.terminal.console import Console
+from orchestration.words import count
 
 if TYPE_CHECKING:
     from cvae_core.data import Dataset
@@ -77,6 +80,8 @@ def prepare(request: Request, plan: Plan, ledger: Ledger, console: Console) -> S
         name: datasets.load(config, request.flags.root_of(config), console)
         for name, config in plan.datasets.items()
     }
+    _check_models(request, plan, ledger, loaded)
+    _say_left_out(plan, loaded, console)
     fingerprints = {name: dataset.fingerprint() for name, dataset in loaded.items()}
     for name, fingerprint in fingerprints.items():
         if ledger.sweep.data.get(name, fingerprint) != fingerprint:
@@ -97,6 +102,47 @@ def _warn_of_letters(request: Request, sets: Mapping[str, Dataset], console: Con
     boxes = no_font_for([request.spec.name, *names])
     if boxes is not None and request.spec.evaluation.wanted():
         console.warning(boxes)
+
+
+def _check_models(
+    request: Request, plan: Plan, ledger: Ledger, loaded: Mapping[str, Dataset]
+) -> None:
+    """Refuse what this machine could never train; elsewhere, and of searches, a worker finds out.
+
+    Raises:
+        UserError: there are trials still to be trained whose parameters exceed its memory.
+    """
+    local = request.flags.address is None and not request.spec.resources.gpu
+    if not local or request.wish is not None:
+        return
+    memory = total_memory()
+    reasons: Counter[str] = Counter()
+    for key, config in plan.trials.items():
+        trial = ledger.trials.get(key)
+        ended = trial is not None and (trial.is_trained or trial.state == "failed")
+        shape = loaded[config.data.dataset].image_shape
+        if not ended and (reason := too_large(config, shape, memory)) is not None:
+            reasons[reason] += 1
+    if reasons:
+        trials = count(len(plan.trials), "trial")
+        raise UserError(
+            *(
+                f"{number} of {trials} cannot be trained on this machine: {reason}"
+                for reason, number in reasons.items()
+            )
+        )
+
+
+def _say_left_out(plan: Plan, loaded: Mapping[str, Dataset], console: Console) -> None:
+    """Tell what lies in folders of images and is not used, of each folder once."""
+    folders = {plan.datasets[name].path: data for name, data in loaded.items()}
+    for path, data in folders.items():
+        for group in data.left_out:
+            text = f"left out of {path or 'the folder of images'}: {group}"
+            if group.advice:
+                console.warning(f"{text}; {group.advice}")
+            else:
+                console.line(text)
 
 
 def _check_gpus(request: Request) -> None:

@@ -9,13 +9,13 @@ from typing import Any
 
 from cvae_core.evaluation.maps.declaration import UMAP
 from orchestration.commands import sweep_command
-from orchestration.engine.retries import OUT_OF_MEMORY, losses_in_a_row
+from orchestration.engine.retries import OUT_OF_MEMORY, TOO_LARGE, losses_in_a_row
 from orchestration.ledger.documents import DAMAGED, DIVERGED, Trial
 from orchestration.ledger.entries import MAP, SEARCH, split_entry
 from orchestration.words import count
 
 FRAMES = 3
-NAMED = ("error", "evaluation", DAMAGED, "absent", DIVERGED)
+NAMED = ("error", "evaluation", DAMAGED, "absent", TOO_LARGE, DIVERGED)
 """Kinds whose messages need no word before them."""
 BEGINNING = "Traceback (most recent call last):"
 FRAME = re.compile(r'^  File "(?P<file>.+)", line (?P<line>\d+)(?:, in (?P<function>.+))?$')
@@ -116,7 +116,10 @@ def what_to_do(
         )
     if failure["kind"] != DIVERGED:
         again = evaluate_command(folder, entry) if entry else retry_command(folder)
-        return f"{stays}; when the cause is mended: {again}"
+        mended = "when the cause is mended"
+        if failure["kind"] == TOO_LARGE:
+            mended = "run the changed sweep file, or on a machine with more memory"
+        return f"{stays}; {mended}: {again}"
     clip = config["clip_norm"]
     norm = "set clip_norm: 1.0 (now off)" if clip is None else f"lower clip_norm (now {clip:g})"
     return (

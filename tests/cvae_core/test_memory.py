@@ -10,7 +10,7 @@ import torch
 
 from cvae_core.config import TrialConfig
 from cvae_core.errors import CheckpointError, EvaluationError
-from cvae_core.memory import memory_error
+from cvae_core.memory import bytes_asked_for, memory_error
 from cvae_core.training.checkpoint import read_checkpoint
 
 TOO_MANY = 2**52
@@ -32,6 +32,14 @@ def test_what_torch_and_numpy_raise() -> None:
     for error in (torchs, numpys, MemoryError(), torch.OutOfMemoryError("CUDA out of memory.")):
         assert memory_error(error) is error
     assert memory_error(OSError(errno.ENOMEM, "Cannot allocate memory")) is not None
+
+
+def test_how_much_was_asked_for() -> None:
+    assert bytes_asked_for(raised(lambda: torch.empty(TOO_MANY, dtype=torch.uint8))) == TOO_MANY
+    assert bytes_asked_for(raised(lambda: np.empty(TOO_MANY, dtype=np.uint8))) == TOO_MANY
+    cuda = "CUDA out of memory. Tried to allocate 2.50 GiB. GPU 0 has a total capacity of 1.00 GiB"
+    assert bytes_asked_for(torch.OutOfMemoryError(cuda)) == 2.5 * 2**30
+    assert bytes_asked_for(MemoryError()) is None
 
 
 @pytest.mark.parametrize(

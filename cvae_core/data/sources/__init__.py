@@ -10,12 +10,14 @@ from cvae_core.data.sources.content import content_hash
 from cvae_core.data.sources.digits import load_digits
 from cvae_core.data.sources.folder import folder_content, folder_path, load_folder
 from cvae_core.data.sources.inspect import Inspection, inspect_dataset
+from cvae_core.data.sources.left_out import LeftOut
 from cvae_core.data.sources.progress import OnProgress
 from cvae_core.data.sources.vision_sets import VISION_SETS, load_vision_set, vision_folder
 from cvae_core.errors import DataError
 
 __all__ = [
     "Inspection",
+    "LeftOut",
     "OnProgress",
     "content_hash",
     "data_folder",

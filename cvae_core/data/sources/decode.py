@@ -6,12 +6,23 @@ from io import BytesIO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageFile, ImageOps, TiffImagePlugin, UnidentifiedImageError
+from PIL import (
+    Image,
+    ImageFile,
+    ImageOps,
+    PngImagePlugin,
+    TiffImagePlugin,
+    UnidentifiedImageError,
+)
 
 from cvae_core.data.sources.problems import RefusedImageError, last_line
 
 DECODER = 2
 """Raised whenever equal files give other pixels; decoded images are cached under it."""
+
+# Texts of more than 1 MB, such as the history of an edited picture, are no reason to refuse it. All
+# of a file's together may still not have more than 64 MB.
+PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY
 
 FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "GIF", "TIFF", "PPM")
 SMALLEST_SIDE = 4
@@ -40,12 +51,14 @@ def decode(content: bytes, image_size: int, *, grey: bool) -> tuple[NDArray[np.u
         return _square(image.convert("L" if grey or is_grey else "RGB"), image_size), is_grey
     except RefusedImageError:
         raise
-    except Image.DecompressionBombError:
+    except (Image.DecompressionBombError, MemoryError):
         raise RefusedImageError("huge") from None
     except UnidentifiedImageError:
         detail = "of no format that is read here" if content else "empty"
         raise RefusedImageError("unreadable", detail) from None
     except Exception as error:  # Pillow's formats each fail in their own way
+        if "MAX_TEXT" in str(error):
+            raise RefusedImageError("wordy") from None
         raise RefusedImageError("unreadable", last_line(error)) from None
 
 
@@ -61,7 +74,9 @@ def _opened(content: bytes) -> tuple[Image.Image, bool]:
         raise RefusedImageError("exotic", f"mode {image.mode}")
     if min(image.size) < SMALLEST_SIDE:
         raise RefusedImageError("small", "{}×{}".format(*image.size))
-    image = ImageOps.exif_transpose(image)
+    image.load()  # before the EXIF is looked for: in a PNG it may come after the pixels
+    if _has_sound_exif(file):
+        image = ImageOps.exif_transpose(image)
     mode = image.mode
     if image.has_transparency_data:
         solid = image.convert("RGBA")
@@ -69,6 +84,15 @@ def _opened(content: bytes) -> tuple[Image.Image, bool]:
             raise RefusedImageError("transparent")
         image = image if mode in _GREY else solid
     return image, mode in {*_GREY, "LA"} or (mode in {"P", "PA"} and _has_greys_alone(image))
+
+
+def _has_sound_exif(file: ImageFile.ImageFile) -> bool:
+    """Whether the EXIF can be read; of one that is damaged no viewer knows how to turn it."""
+    try:
+        file.getexif()
+    except Exception:  # it fails in many ways, and the pixels are none the worse
+        return False
+    return True
 
 
 def _cut_to_8_bits(file: ImageFile.ImageFile) -> bool:

@@ -14,6 +14,7 @@ from cvae_core.config import DataConfig
 from cvae_core.data.dataset import Dataset, Images
 from cvae_core.data.sources.content import warn_unwritable
 from cvae_core.data.sources.decode import DECODER
+from cvae_core.data.sources.left_out import LeftOut
 
 SPLITS = ("train", "test")
 ABOUT = "about.json"
@@ -32,17 +33,24 @@ class Decoded:
         return self.data.image_shape[0]
 
 
-def read_decoded(cache: Path, config: DataConfig, classes: tuple[str, ...]) -> Decoded | None:
+def read_decoded(
+    cache: Path,
+    config: DataConfig,
+    classes: tuple[str, ...],
+    left_out: tuple[LeftOut, ...] = (),
+) -> Decoded | None:
     """What an earlier load left; none where it left nothing, or it is damaged.
 
     Args:
         cache: the cache's folder.
         config: of a folder, with its content, or of the digits.
-        classes: of the folder as it is.
+        classes: as they are.
+        left_out: of a folder: what lies there as well.
     """
     # Whether "auto" means grey is known from either of the two.
     for channels in {"grey": (1,), "rgb": (3,), "auto": (1, 3)}[config.colour]:
-        decoded = _read(_place(cache, config, channels), config, classes)
+        place = _place(cache, config, channels)
+        decoded = _read(place, config, classes, left_out)
         if decoded is None:
             continue
         if config.colour != "auto" or decoded.all_grey == (channels == 1):
@@ -87,7 +95,12 @@ def _write(folder: Path, decoded: Decoded) -> None:
     (folder / ABOUT).write_text(json.dumps(about))
 
 
-def _read(folder: Path, config: DataConfig, classes: tuple[str, ...]) -> Decoded | None:
+def _read(
+    folder: Path,
+    config: DataConfig,
+    classes: tuple[str, ...],
+    left_out: tuple[LeftOut, ...] = (),
+) -> Decoded | None:
     try:
         about = json.loads((folder / ABOUT).read_bytes())
         train, test = (
@@ -99,7 +112,7 @@ def _read(folder: Path, config: DataConfig, classes: tuple[str, ...]) -> Decoded
             )
             for split in SPLITS
         )
-        data = Dataset(config.dataset, train, test, classes)
+        data = Dataset(config.dataset, train, test, classes, left_out)
         sound = about["fingerprint"] == data.fingerprint()
         return Decoded(data, bool(about["all_grey"])) if sound else None
     except Exception:  # a damaged file fails in many ways, and decoding again mends them all

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from http.client import HTTPException
 from pathlib import Path
 
-from cvae_core.data.sources.archives import Archive
+from cvae_core.data.sources.archives import Archive, looked_for
 from cvae_core.data.sources.problems import last_line
 from cvae_core.data.sources.progress import OnProgress
 from cvae_core.data.sources.transfer import Remote, WrongContentError, fetch
+from cvae_core.data.sources.unpacking import NOT_WHOLE, unpacked
 from cvae_core.errors import DataError
 
 DOWNLOAD_TIMEOUT_S = 20.0
@@ -27,20 +29,19 @@ def fetch_missing(
     Raises:
         DataError: it cannot be fetched or written; the message says what to do.
     """
-    missing = [
-        archive for archive in archives if not all(path.is_file() for path in archive.files(root))
-    ]
+    missing = [archive for archive in archives if not archive.is_unpacked(root)]
     try:
         for archive in missing:
             _fetch(root, archive, on_progress)
-    except (OSError, HTTPException, WrongContentError) as error:
+    except (*NOT_WHOLE, HTTPException, WrongContentError) as error:
         bases = dict.fromkeys(
             url.removesuffix(Path(archive.path).name) for archive in missing for url in archive.urls
         )
         raise DataError(
             f"{name} is not in {folder}, and could not be downloaded from {' or '.join(bases)} "
             f"({last_line(error)}). Put its files there, name another folder with --data-root, "
-            "or try the sweep that needs no data: sweeps/digits_beta.yaml"
+            "or try the sweep that needs no data: sweeps/digits_beta.yaml. Looked for "
+            f"{looked_for(missing, root)}"
         ) from error
 
 
@@ -51,18 +52,14 @@ def _fetch(root: Path, archive: Archive, on_progress: OnProgress | None) -> None
     if not archive.members:
         return
     with tempfile.TemporaryDirectory(prefix=".fetching-", dir=packed.parent) as temporary:
-        staging = Path(temporary)
-        _unpack(packed, staging)
-        for member, path in zip(archive.members, archive.files(root), strict=True):
+        staged = Path(temporary) / "file"
+        for member, content in unpacked(packed, archive):
+            path = packed.parent / member.path
             if not path.is_file():
+                with staged.open("wb") as file:
+                    shutil.copyfileobj(content, file)
                 path.parent.mkdir(exist_ok=True)
-                (staging / member.path).replace(path)
-
-
-def _unpack(packed: Path, folder: Path) -> None:
-    from cvae_core.data.vision import torchvision
-
-    torchvision.datasets.utils.extract_archive(str(packed), str(folder))
+                staged.replace(path)
 
 
 def _download(archive: Archive, path: Path, on_progress: OnProgress | None) -> None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import math
+import warnings
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cvae_core.config import DataConfig
 from cvae_core.data.dataset import Dataset, Images
@@ -75,7 +78,9 @@ def load_folder(
             f"{config.content} was asked for. Restore the files, or name the folder that has them"
         )
     config = dataclasses.replace(config, content=content)
-    decoded = None if cache is None else read_decoded(cache, config, listing.classes)
+    decoded = None
+    if cache is not None:
+        decoded = read_decoded(cache, config, listing.classes, listing.left_out)
     if decoded is None:
         decoded = _decode(listing, hashes, config, problems, on_progress)
         problems.raise_any()
@@ -106,7 +111,7 @@ def _decode(
     """Decode all files that could be hashed; what is refused is noted as problems."""
     size, grey = config.image_size, config.colour == "grey"
     files = [path for path in listing.files if path in hashes]
-    pixels = np.empty((len(files), 1 if grey else 3, size, size), np.uint8)
+    pixels = _room_for((len(files), 1 if grey else 3, size, size))
 
     def decode_chunk(chunk: slice) -> list[bool | Reason]:
         """Whether each file is grey, or why it is refused."""
@@ -121,12 +126,15 @@ def _decode(
         return outcomes
 
     all_grey = True
-    for chunk, outcomes in in_chunks(decode_chunk, len(files), "decoding images", on_progress):
-        for path, outcome in zip(files[chunk], outcomes, strict=True):
-            if isinstance(outcome, Reason):
-                problems.add(path, outcome)
-            else:
-                all_grey = all_grey and outcome
+    with warnings.catch_warnings():
+        # Of damaged EXIF and of many pixels: they name no file, and what can be read is read.
+        warnings.filterwarnings("ignore", module=r"PIL\.")
+        for chunk, outcomes in in_chunks(decode_chunk, len(files), "decoding images", on_progress):
+            for path, outcome in zip(files[chunk], outcomes, strict=True):
+                if isinstance(outcome, Reason):
+                    problems.add(path, outcome)
+                else:
+                    all_grey = all_grey and outcome
     if config.colour == "auto" and all_grey:
         pixels = np.ascontiguousarray(pixels[:, :1])
     problems.raise_any()
@@ -137,8 +145,19 @@ def _decode(
         Images(pixels[:cut], labels[:cut]),
         Images(pixels[cut:], labels[cut:]),
         listing.classes,
+        listing.left_out,
     )
     return Decoded(data, all_grey)
+
+
+def _room_for(shape: tuple[int, int, int, int]) -> NDArray[np.uint8]:
+    try:
+        return np.empty(shape, np.uint8)
+    except (MemoryError, ValueError):  # ValueError: more than can be counted
+        raise DataError(
+            f"{shape[0]:,} images of {shape[2]:,}×{shape[3]:,} pixels need "
+            f"{math.prod(shape) / 1e9:,.1f} GB of memory, which is not there; lower data.image_size"
+        ) from None
 
 
 def _read(path: Path, sha256: str) -> bytes:

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Literal
 
 from cvae_core.config import DataConfig
-from cvae_core.data.sources.archives import Archive
+from cvae_core.data.sources.archives import looked_for
 from cvae_core.data.sources.folder import folder_path
 from cvae_core.data.sources.image_files import list_images
 from cvae_core.data.sources.integrity import wrong_files
+from cvae_core.data.sources.left_out import LeftOut
 from cvae_core.data.sources.problems import Problems
 from cvae_core.data.sources.vision_sets import VISION_SETS, vision_folder
 from cvae_core.errors import DataError
@@ -24,6 +25,10 @@ class Inspection:
     place: Path | None
     """None for the digits, which come with scikit-learn."""
     detail: str = ""
+    images: int = 0
+    """How many were found in a folder of images."""
+    left_out: tuple[LeftOut, ...] = ()
+    """Of a folder of images: what lies in it and is not among them."""
 
 
 def inspect_dataset(config: DataConfig, root: Path | None) -> Inspection:
@@ -45,11 +50,12 @@ def _inspect_folder(place: Path) -> Inspection:
         return Inspection("missing", place, "there is no such folder")
     problems = Problems(place)
     try:
-        images = len(list_images(place.resolve(), problems).files)
+        listing = list_images(place.resolve(), problems)
         problems.raise_any()
     except DataError as error:
         return Inspection("damaged", place, str(error))
-    return Inspection("found", place, f"{images:,} images")
+    count = len(listing.files)
+    return Inspection("found", place, f"{count:,} images", count, listing.left_out)
 
 
 def _inspect_vision_set(name: str, root: Path) -> Inspection:
@@ -61,10 +67,11 @@ def _inspect_vision_set(name: str, root: Path) -> Inspection:
     wrong = wrong_files(name, root, archives)
     if wrong:
         return Inspection("damaged", place, "; ".join(wrong))
-    present = all(_is_there(archive, root) for archive in archives)
-    return Inspection("found" if present else "missing", place)
-
-
-def _is_there(archive: Archive, root: Path) -> bool:
-    unpacked = all(path.is_file() for path in archive.files(root))
-    return unpacked or (root / archive.path).is_file()
+    missing = [
+        archive
+        for archive in archives
+        if not archive.is_unpacked(root) and not (root / archive.path).is_file()
+    ]
+    if missing:
+        return Inspection("missing", place, f"looked for {looked_for(missing, root)}")
+    return Inspection("found", place)

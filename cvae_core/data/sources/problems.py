@@ -11,7 +11,7 @@ from cvae_core.errors import DataError
 
 SHOWN = 5
 
-Kind = Literal["link", "unreadable", "deep", "exotic", "transparent", "small", "huge"]
+Kind = Literal["link", "unreadable", "deep", "exotic", "transparent", "small", "huge", "wordy"]
 _WORDS: dict[Kind, tuple[str, str]] = {
     "link": (
         "symbolic links that lead out of the folder or nowhere",
@@ -39,6 +39,10 @@ _WORDS: dict[Kind, tuple[str, str]] = {
     "small": (
         "images with a side of less than 4 pixels",
         "Delete them.",
+    ),
+    "wordy": (
+        "images with more than 64 MB of text beside their pixels",
+        "Take it out, such as with: mogrify -auto-orient -strip {file}",
     ),
     "huge": (
         "images with more pixels than Pillow opens, lest it run out of memory",

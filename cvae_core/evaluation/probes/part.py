@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -31,20 +32,23 @@ def evaluate(subject: Subject, settings: ProbeConfig) -> Iterator[float | Findin
     The matrix is of the standard protocol, else of the paper's, on the first representation that
     VAEs have as well: that way it shows the same thing for every trial of a sweep.
 
+    A classifier for which there are too few images is left out, and a warning says so.
+
     Raises:
         AbsentError: all images are of one class, or a VAE is asked for projections alone.
-        EvaluationError: too few images, or latents that are not finite.
+        EvaluationError: too few images for every classifier, or latents that are not finite.
     """
     representations = _representations(subject, settings)
     fit_labels, labels = subject.labels("fit"), subject.labels("judged")
-    _check(fit_labels, labels, subject, settings)
+    _check(fit_labels, labels, subject)
+    settings, too_few = _feasible(settings, fit_labels, labels, subject)
     # Not the projection where there is another one: a VAE has none.
     shown = min(representations, key=lambda kind: kind == "projection")
     charted = _linear("standard" if "standard" in settings.protocols else "paper", shown)
     steps = len(representations) * (len(settings.protocols) + (settings.neighbours is not None))
     findings = Findings(
         facts={"fit_images": len(fit_labels), "judged_images": len(labels)},
-        warnings=_unseen(fit_labels, labels, subject),
+        warnings=[*_unseen(fit_labels, labels, subject), *too_few],
     )
     yield from within(0, 0.08 / steps, subject.encoded("fit"))
     yield from within(0.08 / steps, 0.1 / steps, subject.encoded("judged"))
@@ -72,7 +76,7 @@ def _representations(subject: Subject, settings: ProbeConfig) -> list[Representa
     return chosen
 
 
-def _check(fit_labels: Labels, labels: Labels, subject: Subject, settings: ProbeConfig) -> None:
+def _check(fit_labels: Labels, labels: Labels, subject: Subject) -> None:
     judged = f"{subject.split} images"
     for checked_labels, what in ((fit_labels, "training images to fit on"), (labels, judged)):
         if len(set(checked_labels.tolist())) == 1:
@@ -81,13 +85,34 @@ def _check(fit_labels: Labels, labels: Labels, subject: Subject, settings: Probe
                 f"the {len(checked_labels)} {what} are all of class {only!r}: "
                 "there is nothing to classify"
             )
-    if "paper" in settings.protocols:
-        fit, score = paper_split(len(labels))
-        if len(set(labels[fit].tolist())) < 2 or not len(score):
-            raise EvaluationError(
-                f"{len(labels)} {judged} are too few for the paper's protocol, which fits on 80 % "
-                "of them: use more images, or leave paper out of the protocols"
-            )
+
+
+def _feasible(
+    settings: ProbeConfig, fit_labels: Labels, labels: Labels, subject: Subject
+) -> tuple[ProbeConfig, list[str]]:
+    """The settings without the classifiers for which there are too few images, and a line of each.
+
+    Raises:
+        EvaluationError: nothing is left.
+    """
+    protocols, neighbours = settings.protocols, settings.neighbours
+    too_few = []
+    fit, score = paper_split(len(labels))
+    if "paper" in protocols and (len(set(labels[fit].tolist())) < 2 or not len(score)):
+        protocols = tuple(protocol for protocol in protocols if protocol != "paper")
+        too_few.append(
+            f"no probe by the paper's protocol: {len(labels)} {subject.split} images are too few, "
+            "as it fits on 80 % of them; use more images, or leave paper out of the protocols"
+        )
+    if neighbours is not None and neighbours > len(fit_labels):
+        too_few.append(
+            f"no k-NN: k = {neighbours} needs as many training images, and there are "
+            f"{len(fit_labels)}; set a smaller number of neighbours"
+        )
+        neighbours = None
+    if too_few and not protocols and neighbours is None:
+        raise EvaluationError("; ".join(too_few))
+    return replace(settings, protocols=protocols, neighbours=neighbours), too_few
 
 
 def _unseen(fit_labels: Labels, labels: Labels, subject: Subject) -> list[str]:

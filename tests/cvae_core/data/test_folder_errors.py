@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import MAX_TEXT_MEMORY, PngInfo
 
 from cvae_core.config import DataConfig
 from cvae_core.data import content_hash, load_dataset
@@ -65,11 +66,12 @@ def test_classes_differ(album: Any) -> None:
 
 
 def test_classes_without_images(album: Any) -> None:
+    (album.folder / "test/dog/0.png").write_text("")
     (album.folder / "test/dog/0.png").rename(album.folder / "test/dog/0.heic")
     (album.folder / "test/dog/1.png").unlink()
     text = message(album)
     assert "class folders without images (1): test/dog." in text
-    assert ".webp" in text
+    assert "WEBP" in text and "files that are not images (1): test/dog/0.heic" in text
 
 
 def truncated(path: Path, image: Image.Image) -> None:
@@ -133,6 +135,13 @@ def ppm(path: Path, largest: int) -> None:
     path.write_bytes(f"P6 8 8 {largest}\n".encode() + pixels.tobytes())
 
 
+def told(path: Path, length: int, *, zipped: bool = False) -> None:
+    """A PNG with a text."""
+    text = PngInfo()
+    text.add_text("history", "x" * length, zip=zipped)
+    Image.new("RGB", (8, 8), (9, 99, 0)).save(path, pnginfo=text)
+
+
 NOISE = np.random.default_rng(0).integers(0, 256, (8, 8, 4), dtype=np.uint8)
 CLEAR_PALETTE = Image.fromarray(NOISE[:, :, :3]).convert("P")
 BAD: dict[str, tuple[str, Callable[[Path], object], str]] = {
@@ -178,6 +187,7 @@ BAD: dict[str, tuple[str, Callable[[Path], object], str]] = {
         ),
         "transparent",
     ),
+    "much text": ("png", lambda path: told(path, MAX_TEXT_MEMORY + 1), "more than 64 MB of text"),
     "small": ("png", save(Image.new("RGB", (3, 90))), "3×90"),
 }  # fmt: skip
 
@@ -190,6 +200,40 @@ def test_bad_images(album: Any, case: str) -> None:
     assert " (1):" in text
     assert f"    test/dog/bad.{ending}" in text
     assert words in text
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_a_long_text_is_no_reason_to_refuse_an_image(album: Any, zipped: bool) -> None:
+    """Pillow itself refuses texts above 1 MB, a guard against files that unpack to anything."""
+    told(album.folder / "train/cat/0.png", 3_000_000, zipped=zipped)
+    assert album.load().train.pixels[0, :, 0, 0].tolist() == [9, 99, 0]
+
+
+BAD_EXIF = {
+    "nonsense": b"Exif\0\0nonsense",
+    "cut off": b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0",
+    "leads nowhere": b"Exif\0\0II*\0\xff\xff\xff\x7f",
+}
+
+
+@pytest.mark.parametrize("ending", ["png", "jpg"])
+@pytest.mark.parametrize("exif", BAD_EXIF)
+def test_damaged_exif_is_no_reason_to_refuse_an_image(
+    album: Any, exif: str, ending: str, recwarn: pytest.WarningsRecorder
+) -> None:
+    (album.folder / "train/cat/0.png").unlink()
+    image = Image.new("RGB", (8, 12), (9, 99, 0))
+    path = album.put(f"train/cat/0.{ending}", image, exif=BAD_EXIF[exif])
+    stored = np.asarray(Image.open(path))[2:10].transpose(2, 0, 1)
+    recwarn.clear()
+    np.testing.assert_array_equal(album.load().train.pixels[0], stored)
+    assert not recwarn.list, "a warning of Pillow's names no file"
+
+
+def test_more_than_memory_is_said_so(album: Any) -> None:
+    text = message(album, image_size=10**9)
+    assert "8 images of 1,000,000,000×1,000,000,000 pixels" in text
+    assert "lower data.image_size" in text
 
 
 def test_too_many_pixels(album: Any, monkeypatch: pytest.MonkeyPatch) -> None:

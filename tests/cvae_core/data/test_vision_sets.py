@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import io
 import pickle
+import shutil
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -142,8 +143,11 @@ def test_cifar10_cannot_be_fetched(
     cifar: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torchvision.datasets.CIFAR10, "url", "http://127.0.0.1:9/cifar.tar.gz")
-    with pytest.raises(DataError, match=r"http://127\.0\.0\.1:9/.*refused.*--data-root"):
+    with pytest.raises(DataError, match=r"http://127\.0\.0\.1:9/.*refused.*--data-root") as caught:
         load_dataset("cifar10", tmp_path / "new")
+    batches = ", ".join(f"cifar-10-batches-py/{name}" for name in (*BATCHES, "test_batch"))
+    assert f"Looked for below {tmp_path / 'new'}: {batches}, " in str(caught.value)
+    assert str(caught.value).endswith("batches.meta or cifar-10-python.tar.gz")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -267,3 +271,51 @@ def test_other_images_are_not_mnist(mnist_files: Files, tmp_path: Path) -> None:
         load_dataset("mnist", tmp_path)
     assert str(caught.value).count("SHA-256") == 4
     assert "Delete them" in str(caught.value)
+
+
+def recompress(path: Path, changed: str = "", extra: str = "") -> None:
+    """The archive again, less well compressed; one member changed, or another file added."""
+    with tarfile.open(path) as tar:
+        members = {m.name: tar.extractfile(m).read() for m in tar if m.isfile()}  # type: ignore[union-attr]
+    if changed:
+        members[changed] = members[changed][:-1] + b"!"
+    with tarfile.open(path, "w:gz", compresslevel=1) as tar:
+        for name, content in (members | ({extra: b"x"} if extra else {})).items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            tar.addfile(entry, io.BytesIO(content))
+
+
+def test_an_archive_made_anew_is_known_by_what_is_in_it(
+    cifar: dict[str, Any], server: Any, tmp_path: Path
+) -> None:
+    root = tmp_path / "root"
+    load_dataset("cifar10", root)
+    archive = root / "cifar-10-python.tar.gz"
+    shutil.rmtree(root / "cifar-10-batches-py")
+    recompress(archive, extra="../evil")
+    assert md5(archive.read_bytes()) != torchvision.datasets.CIFAR10.tgz_md5
+    check_cifar(load_dataset("cifar10", root), cifar)
+    assert len(server.requested) == 1
+    assert not (tmp_path / "evil").exists()
+
+    shutil.rmtree(root / "cifar-10-batches-py")
+    recompress(archive, changed="cifar-10-batches-py/data_batch_3")
+    with pytest.raises(DataError) as caught:
+        load_dataset("cifar10", root)
+    text = str(caught.value)
+    assert f"{archive} has MD5" in text
+    assert ", and cifar-10-batches-py/data_batch_3 in it has MD5" in text
+    assert not (root / "cifar-10-batches-py").exists()
+
+
+def test_an_archive_that_lacks_a_file_is_refused(
+    cifar: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load_dataset("cifar10", tmp_path)
+    shutil.rmtree(tmp_path / "cifar-10-batches-py")
+    more = [*torchvision.datasets.CIFAR10.train_list, ["data_batch_6", "0" * 32]]
+    monkeypatch.setattr(torchvision.datasets.CIFAR10, "train_list", more)
+    recompress(tmp_path / "cifar-10-python.tar.gz")
+    with pytest.raises(DataError, match=r"cannot be unpacked \(.*data_batch_6 not in it\)"):
+        load_dataset("cifar10", tmp_path)

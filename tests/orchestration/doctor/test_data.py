@@ -83,9 +83,16 @@ def test_missing_and_incomplete_ones_are_downloaded(subject: Make, tmp_path: Pat
     assert "cvae-sweep data mnist --data-root '" in str(only(asked).advice)
     (write_mnist(tmp_path / "my data") / "train-labels-idx1-ubyte").unlink()
     assert only(asked).status == "warning"
+    name = "MNIST/raw/train-labels-idx1-ubyte"
+    assert only(asked).found.endswith(
+        f"looked for below {tmp_path / 'my data'}: {name} or {name}.gz"
+    )
 
 
-def test_packed_files_are_held_against_their_published_sums(subject: Make, tmp_path: Path) -> None:
+def test_packed_files_are_held_against_their_published_sums(
+    subject: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(integrity, "RAW_SHA256", {"mnist": integrity.MNIST_SHA256})
     folder = write_mnist(tmp_path)
     for file in list(folder.iterdir()):
         file.with_name(f"{file.name}.gz").write_bytes(gzip.compress(file.read_bytes()))
@@ -146,6 +153,27 @@ def test_images_of_ones_own(subject: Make, tmp_path: Path) -> None:
             (tmp_path / "mine" / part / name / "1.png").write_bytes(b"")
     assert only(asked).status == "ok"
     assert data_bytes(asked.data[0], tmp_path) == 4 * 3 * 32 * 32
+
+
+def test_what_is_left_out_of_images_of_ones_own(subject: Make, tmp_path: Path) -> None:
+    asked = subject("data.name=folder", "data.path=mine", data_root=tmp_path)
+    for part in ("train", "test"):
+        for name in ("cat", "dog"):
+            (tmp_path / "mine" / part / name / "@eaDir").mkdir(parents=True)
+            (tmp_path / "mine" / part / name / "@eaDir" / "1.png").write_bytes(b"")
+            (tmp_path / "mine" / part / name / "1.png").write_bytes(b"")
+    finding = only(asked)
+    assert finding.status == "ok"
+    assert "(4 images); left out: files and folders of operating systems" in finding.found
+    assert "(4): test/cat/@eaDir/, test/dog/@eaDir/" in finding.found
+    assert data_bytes(asked.data[0], tmp_path) == 4 * 3 * 32 * 32
+    (tmp_path / "mine" / "train" / "1.png").write_bytes(b"")
+    finding = only(asked)
+    assert (finding.status, finding.advice) == (
+        "warning",
+        "Move them into train/CLASS/ or test/CLASS/.",
+    )
+    assert "images that lie in no class folder (1): train/1.png" in finding.found
 
 
 def test_without_a_sweep_all_that_have_a_name(subject: Make, tmp_path: Path) -> None:

@@ -16,13 +16,14 @@ from orchestration.doctor.checkpoints import (
     checkpoints_bytes,
 )
 from orchestration.doctor.disk import check_disk
-from orchestration.doctor.memory import check_memory, check_shared_memory, memory_limits
+from orchestration.doctor.memory import check_memory, check_models, check_shared_memory
 from orchestration.doctor.processors import check_cpus, check_gpus, check_load
 from orchestration.doctor.subject import Subject
 from orchestration.doctor.threads import check_thread_variables, check_threads
 from orchestration.ledger.checkpoints import number_kept
 from orchestration.ledger.documents import Sweep, Trial
 from orchestration.ledger.ledger import Ledger
+from orchestration.plan.memory import memory_limits
 from orchestration.plan.plan import make_plan
 from orchestration.spec.sweep import SweepSpec
 
@@ -201,6 +202,22 @@ def test_memory(subject: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "this container's limit" in small.found
     monkeypatch.setattr(limits, lambda: iter([(2**33, 2**33 - 2**30)]))
     assert check_memory(subject())[0].status == "warning"
+
+
+def test_models_that_no_memory_holds(subject: Make) -> None:
+    assert check_models(subject()) == []
+    asked = subject("architecture.latent_dim=1000000000000")
+    (finding,) = check_models(asked)
+    assert finding.status == "problem"
+    # 1,568 units: twice to the latents and once back, each number four times, four bytes each.
+    assert "need at least 75.3 PB of memory in training" in finding.found
+    assert "latent_dim (now 1000000000000)" in finding.found
+    assert checkpoints_bytes(asked) == pytest.approx(2 * 3 * 4 * 3 * 1568 * 1e12, rel=0.01)
+    assert check_disk(asked)[0].status != "ok"
+    (memory,) = check_memory(asked)
+    assert "PB" not in memory.found, "the rest is told of as well"
+    large = check_memory(subject("architecture.latent_dim=20000"))[0].found
+    assert large.rpartition("about ")[2] > memory.found.rpartition("about ")[2]
 
 
 def test_more_cpus_than_there_are(subject: Make) -> None:

@@ -7,6 +7,7 @@ from io import StringIO
 from typing import Any
 
 import pytest
+import torch
 
 from orchestration.engine import retries
 from orchestration.engine.in_process import InProcessEngine
@@ -445,3 +446,45 @@ def test_a_mistake_is_not_tried_again(
     assert failed.error is not None
     assert (failed.error.kind, failed.error.again_s) == ("error", None)
     assert other.state == "finished"
+
+
+def test_a_model_that_no_memory_holds_fails_at_once(local_sweep: LocalSweep) -> None:
+    """Neither is it tried again, nor do fewer run at once because of it."""
+    sweep = local_sweep(grid={"architecture.latent_dim": [10**12, 4]}, evaluation={"probe": False})
+    sweep.run()
+    failed, other = (Ledger.open(sweep.folder).trials[key] for key in sweep.keys)
+    assert (failed.state, len(failed.attempts), other.state) == ("failed", 1, "finished")
+    assert failed.error is not None
+    assert (failed.error.kind, failed.error.again_s, failed.error.at_once, failed.error.log) == (
+        "too large",
+        None,
+        None,
+        None,
+    )
+    assert "need at least 18.8 PB of memory in training" in failed.error.message
+
+
+@pytest.mark.parametrize("beyond", [True, False])
+def test_one_request_for_more_than_there_is_fails_at_once(
+    local_sweep: LocalSweep, small: Any, clock: Any, monkeypatch: pytest.MonkeyPatch, beyond: bool
+) -> None:
+    """What PyTorch really says: of so much that no machine has it, and of less than there is."""
+    sweep = local_sweep(retries=1, evaluation={"probe": False})
+    ledger = sweep.open()
+    queue = sweep.queue(ledger, clock=clock)
+    with pytest.raises(RuntimeError) as caught:
+        torch.empty(2**58, dtype=torch.uint8)
+    said = str(caught.value)
+    error = RuntimeError(said if beyond else said.replace(str(2**58), "1000"))
+    monkeypatch.setattr(Starved, "fail_at", frozenset({1}))
+    monkeypatch.setattr(Starved, "steps", 0)
+    monkeypatch.setattr(Starved, "error", error)
+    worker = Starved({"digits": small}, sweep.folder, threads=1, gpu=False)
+    InProcessEngine(worker, clock.sleep).work(queue, sweep.results(ledger, queue))
+    (trial,) = Ledger.open(sweep.folder).trials.values()
+    assert trial.state == ("failed" if beyond else "finished")
+    assert len(trial.attempts) == (1 if beyond else 2)
+    if beyond:
+        assert trial.error is not None
+        assert trial.error.kind == "too large"
+        assert "asks for 288.2 PB of memory at once" in trial.error.message

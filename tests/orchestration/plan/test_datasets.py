@@ -133,7 +133,26 @@ def test_the_command(home: Path, album: Path, command: Command) -> None:
         "classes": ["cat", "dog"],
         "content": content,
         "size_mb": 0.0,
+        "left_out": [],
     }
+
+
+def test_the_command_tells_what_is_left_out(home: Path, album: Path, command: Command) -> None:
+    (album / "train/cat/@eaDir").mkdir()
+    (album / "train/cat/a.heic").write_bytes(b"\0\0\0\x18ftypheic")
+    asked = ("data", "folder", "--path", str(album), "--image-size", "8")
+    done = command(album.parent, *asked, "--json")
+    assert done.returncode == 0, done.stderr
+    groups = json.loads(done.stdout)["left_out"]
+    assert [(g["reason"], g["count"], g["examples"]) for g in groups] == [
+        ("format", 1, ["train/cat/a.heic"]),
+        ("system", 1, ["train/cat/@eaDir/"]),
+    ]
+    lines = command(album.parent, *asked).stdout.splitlines()
+    what = f"{groups[0]['what']} (1): train/cat/a.heic"
+    assert lines[-3].split(maxsplit=2) == ["left", "out", what]
+    assert lines[-2].strip() == groups[0]["advice"] == "convert them to PNG or JPEG"
+    assert lines[-1].endswith("(1): train/cat/@eaDir/")
 
 
 def test_the_command_for_people(home: Path, tmp_path: Path, command: Command) -> None:

@@ -1,59 +1,87 @@
-"""What is said before a sweep begins."""
+"""What is said and refused once the data is loaded, before anything is trained."""
 
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from cvae_core.evaluation.parts import PARTS
+from orchestration.errors import UserError
+from orchestration.ledger.documents import Sweep, Trial
 from orchestration.ledger.ledger import Ledger
+from orchestration.plan.plan import make_plan
 from orchestration.run.preparation import plan_of, prepare
 from orchestration.run.request import Flags, Request
-from orchestration.spec.reading import load_spec
+from orchestration.spec.sweep import SweepSpec
 from orchestration.terminal.console import Console
 
-pytestmark = pytest.mark.slow
-
-SPEC = """\
-name: letters
-base:
-  data: {name: folder, path: images, image_size: 8}
-  architecture: {channels: [4, 8]}
-"""
-HIEROGLYPH = "\U000130b8"
+Load = Callable[..., SweepSpec]
 
 
-def album(folder: Path, *classes: str) -> None:
-    for split in ("train", "test"):
-        for number, name in enumerate(classes):
-            (folder / split / name).mkdir(parents=True)
-            for shade in (10, 20, 30):
-                image = Image.fromarray(np.full((8, 8), shade + number, np.uint8))
-                image.save(folder / split / name / f"{shade}.png")
+@pytest.fixture
+def album(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("CVAE_SWEEP_CACHE", str(tmp_path / "cache"))
+    random = np.random.default_rng(0)
+    for place in ("train/cat", "train/dog", "test/cat", "test/dog"):
+        (tmp_path / "album" / place).mkdir(parents=True)
+        for number in range(2):
+            pixels = random.integers(0, 256, (8, 8, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "album" / place / f"{number}.png")
+    return tmp_path / "album"
 
 
-def said(folder: Path, *overrides: str) -> str:
-    (folder / "sweep.yaml").write_text(SPEC)
-    spec = load_spec(folder / "sweep.yaml", overrides)
-    request = Request(spec, folder / "runs", "run", Flags(directory=folder))
-    stream = io.StringIO()
-    console = Console(stream)
+def prepared(spec: SweepSpec, folder: Path) -> str:
+    """What is said meanwhile."""
+    output = io.StringIO()
+    request = Request(spec, folder / "runs", "", Flags(directory=folder))
+    console = Console(output)
     plan = plan_of(request, console)
     prepare(request, plan, Ledger.open_or_empty(request.folder), console)
-    return stream.getvalue()
+    return output.getvalue()
 
 
-def test_letters_that_no_font_has_are_told_of_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("CVAE_SWEEP_CACHE", str(tmp_path / "cache"))
-    album(tmp_path / "images", HIEROGLYPH, "dog")
-    lines = [line for line in said(tmp_path).splitlines() if HIEROGLYPH in line]
-    assert len(lines) == 1
-    assert lines[0].startswith("warning: pictures show boxes")
-    off = [f"evaluation.{part}=false" for part in PARTS]
-    assert "boxes" not in said(tmp_path, *off)
+HUGE = (
+    "name: huge\nbase: {data: {name: digits}, model: cvae}\n"
+    "grid: {architecture.latent_dim: [4, 1000000000000]}\n"
+)
+
+
+def test_what_no_memory_here_holds_is_refused(load: Load, tmp_path: Path) -> None:
+    spec = load(HUGE)
+    with pytest.raises(UserError) as caught:
+        prepared(spec, tmp_path)
+    (line,) = caught.value.lines
+    assert "1 of 2 trials cannot be trained on this machine: the parameters of a cvae" in line
+    assert "need at least 75.4 PB of memory in training" in line
+    assert "lower architecture.latent_dim (now 1000000000000)" in line
+    assert not (tmp_path / "runs").exists()
+
+
+def test_other_machines_may_hold_it(load: Load, tmp_path: Path) -> None:
+    """A trial that has failed of it before does not keep the others from going on."""
+    spec = load(HUGE)
+    plan = make_plan(spec)
+    sweep = Sweep(name="huge", sweep_id="1", created=0.0, spec={}, plan=list(plan.trials))
+    ledger = Ledger.create(tmp_path / "runs" / "huge", sweep)
+    for key, config in plan.trials.items():
+        ledger.save(Trial(key=key, config=config.to_settings(), state="failed"))
+    assert prepared(spec, tmp_path) == ""
+
+
+def test_what_is_left_out_of_a_folder_is_said_once(album: Path, load: Load, tmp_path: Path) -> None:
+    (album / "train/cat/Thumbs.db").write_bytes(b"\xd0\xcf")
+    Image.new("RGB", (8, 8)).save(album / "test/stray.png")
+    spec = load(
+        "name: mine\nbase: {data: {name: folder, path: album, validation_fraction: 0.5}}\n"
+        "grid: {data.image_size: [8, 12]}\n"
+    )
+    assert prepared(spec, tmp_path).splitlines() == [
+        "warning: left out of album: images that lie in no class folder (1): test/stray.png; "
+        "move them into train/CLASS/ or test/CLASS/",
+        "left out of album: files and folders of operating systems, thumbnails among them (1): "
+        "train/cat/Thumbs.db",
+    ]

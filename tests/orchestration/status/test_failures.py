@@ -108,6 +108,8 @@ def test_advice_is_that_of_the_failure(tmp_path: Path, monkeypatch: pytest.Monke
     assert error.endswith("cvae-sweep retry s")
     error = what_to_do({"kind": "error"}, config, tmp_path / "a b" / "s", running=False)
     assert error.endswith(f"retry s --storage '{tmp_path}/a b'")
+    huge = what_to_do({"kind": "too large"}, config, tmp_path / "s", running=False)
+    assert "run the changed sweep file, or on a machine with more memory: " in huge
 
 
 def test_an_error_is_shown_while_it_runs_and_by_status(

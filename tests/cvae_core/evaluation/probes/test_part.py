@@ -158,17 +158,22 @@ def test_a_class_that_training_lacks_counts_as_wrong(
     assert f"the {missing} test images" in warning
 
 
-def test_too_few_images_are_said_so(
+def test_a_classifier_without_enough_images_is_left_out_alone(
     make_subject: MakeSubject, config: TrialConfig, small: Dataset, trained: FitResult
 ) -> None:
     pair = [0, int(np.flatnonzero(small.test.labels != small.test.labels[0])[0])]
     test = Images(small.test.pixels[pair], small.test.labels[pair])
     subject = make_subject(config, dataclasses.replace(small, test=test), trained)
-    with pytest.raises(EvaluationError, match="2 test images are too few for the paper's"):
-        probed(subject)
-    assert len(probed(subject, protocols=("standard",)).metrics) == 2
-    with pytest.raises(EvaluationError, match=r"k = 271 needs .* there are 270"):
-        probed(subject, protocols=("standard",), neighbours=271)
+    usual, paper = probed(subject), "paper's protocol: 2 test images are too few"
+    assert set(usual.metrics) == {"probe/accuracy", "probe/knn_accuracy"}
+    assert any(paper in warning for warning in usual.warnings)
+    linear = probed(subject, protocols=("standard",), neighbours=271)
+    assert linear.metrics == {"probe/accuracy": usual.metrics["probe/accuracy"]}
+    assert set(linear.files) == {"confusion_matrix.csv", "confusion_matrix.png"}
+    (*_, neighbours) = linear.warnings
+    assert "k = 271 needs" in neighbours and "there are 270" in neighbours
+    with pytest.raises(EvaluationError, match=rf"{paper}.*k = 271 needs"):
+        probed(subject, protocols=("paper",), neighbours=271)
 
 
 def test_the_fit_has_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:

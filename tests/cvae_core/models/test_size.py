@@ -1,0 +1,49 @@
+"""What a model takes, from its settings, against models that are built."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from cvae_core.config import TrialConfig
+from cvae_core.models import build_model
+from cvae_core.models.size import parameter_count, training_bytes
+from cvae_core.training.adam import Adam
+
+
+@pytest.mark.parametrize("family", ["vae", "cvae"])
+@pytest.mark.parametrize("norm", ["none", "batch", "group"])
+@pytest.mark.parametrize(
+    ("architecture", "image_shape"),
+    [
+        ({}, (1, 28, 28)),
+        ({"channels": [8], "latent_dim": 3, "projection": [4]}, (3, 9, 9)),
+        ({"channels": [16, 8, 8, 24], "latent_dim": 7, "projection": [9, 8, 7]}, (3, 32, 32)),
+    ],
+)
+def test_parameters_are_those_of_the_model(
+    family: str, norm: str, architecture: dict[str, Any], image_shape: tuple[int, int, int]
+) -> None:
+    settings = {"model": family, "architecture": {**architecture, "norm": norm}}
+    config = TrialConfig.from_settings(settings)
+    model = build_model(config, image_shape)
+    assert parameter_count(config, image_shape) == sum(p.numel() for p in model.parameters())
+
+
+def test_bytes_are_those_of_weights_gradients_and_moments() -> None:
+    config = TrialConfig()
+    model = build_model(config, (1, 28, 28))
+    optimizer = Adam(model.parameters())
+    for parameter in model.parameters():
+        parameter.grad = parameter.detach().clone()
+    optimizer.step()
+    states = optimizer.state.values()
+    moments = [value for state in states for name, value in state.items() if "avg" in name]
+    tensors = [*model.parameters(), *(p.grad for p in model.parameters()), *moments]
+    assert training_bytes(config, (1, 28, 28)) == sum(t.nbytes for t in tensors if t is not None)
+
+
+def test_numbers_that_no_tensor_can_have() -> None:
+    config = TrialConfig.from_settings({"architecture": {"latent_dim": 10**30}})
+    assert training_bytes(config, (1, 28, 28)) > 10**30
