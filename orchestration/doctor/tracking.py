@@ -12,7 +12,8 @@ from orchestration.doctor.finding import Finding, ok, problem, reason, warning
 from orchestration.doctor.subject import Subject
 from orchestration.errors import UserError
 from orchestration.redact import without_secrets
-from orchestration.tracking.config import is_server, load_mlflow_config, resolved_uri, sqlite_path
+from orchestration.sqlite import sqlite_path
+from orchestration.tracking.config import is_server, load_mlflow_config, resolved_uri
 from orchestration.tracking.health import health
 from orchestration.tracking.reachable import check_reachable
 

@@ -13,6 +13,7 @@ from contextlib import closing
 from pathlib import Path
 
 from orchestration import store
+from orchestration.sqlite import sqlite_address
 
 
 def make_database(path: Path, create: Callable[[str], object]) -> None:
@@ -27,8 +28,8 @@ def make_database(path: Path, create: Callable[[str], object]) -> None:
     """
     if not path.exists():
         with tempfile.TemporaryDirectory(prefix="mlflow-") as folder:
-            new, copy = Path(folder) / path.name, Path(folder) / "copy"
-            create(f"sqlite:///{new}")
+            new, copy = Path(folder, "new.db"), Path(folder, "copy.db")
+            create(sqlite_address(new))
             # MLflow may have it open still, and more of it in a file beside.
             with closing(sqlite3.connect(new)) as made, closing(sqlite3.connect(copy)) as whole:
                 made.backup(whole)

@@ -13,13 +13,15 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from mlflow import MlflowClient
+from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
 from cvae_core.config import TrialConfig
-from orchestration.commands import command_line
+from orchestration.commands import command_line, mlflow_command
 from orchestration.errors import UserError
 from orchestration.ledger.ledger import Ledger
 from orchestration.redact import without_secrets
-from orchestration.tracking.config import MlflowConfig, artifact_root, is_server, sqlite_path
+from orchestration.sqlite import sqlite_path
+from orchestration.tracking.config import MlflowConfig, artifact_root, is_server
 from orchestration.tracking.database import make_database
 from orchestration.tracking.run_fields import (
     PARENT,
@@ -50,15 +52,18 @@ class Tracker:
     def __init__(self, uri: str, config: MlflowConfig, storage: Path) -> None:
         for name in ("mlflow", "alembic"):
             logging.getLogger(name).setLevel(logging.ERROR)
+        self._config = config
+        self._storage = storage
+        self._uri = uri
         self._database = sqlite_path(uri)
         try:
             if self._database is not None:
-                make_database(self._database, lambda new: MlflowClient(tracking_uri=new))
+                # A client would have the working directory in it, and not bear a quote there.
+                root = artifact_root(config, storage)
+                make_database(self._database, lambda new: SqlAlchemyStore(new, root))
             self._client: Any = MlflowClient(tracking_uri=_without_login(uri))
         except Exception as error:  # MLflow raises its own, SQLAlchemy's and requests' errors
             raise self._unusable(error) from error
-        self._config = config
-        self._storage = storage
         self._index = RunIndex(self._client)
 
     def connect(self, name: str) -> tuple[str, str]:
@@ -75,16 +80,18 @@ class Tracker:
             found = self._client.get_experiment_by_name(experiment)
             if found is None:
                 location = self._config.artifact_location
-                if self._database is not None:
+                if not is_server(self._uri) and not self._uri.startswith("databricks"):
                     location = artifact_root(self._config, self._storage)
                 return experiment, self._client.create_experiment(experiment, location)
         except Exception as error:  # MLflow raises its own, SQLAlchemy's and requests' errors
             raise self._unusable(error) from error
         if found.lifecycle_stage != "active":
+            restore = mlflow_command(
+                self._uri, "experiments", "restore", "-x", str(found.experiment_id)
+            )
             raise UserError(
-                f"the MLflow experiment {experiment!r} was deleted; restore it with "
-                f"`mlflow experiments restore -x {found.experiment_id}`, or set another "
-                "experiment_prefix in mlflow.yaml"
+                f"the MLflow experiment {experiment!r} was deleted; restore it with `{restore}`, "
+                "or set another experiment_prefix in mlflow.yaml"
             )
         return experiment, found.experiment_id
 

@@ -12,6 +12,7 @@ from orchestration.commands import EXAMPLE, command_line
 from orchestration.errors import UserError
 from orchestration.redact import without_credentials, without_secrets
 from orchestration.signals import Interrupted, InterruptHandler
+from orchestration.sqlite import sqlite_path
 from orchestration.terminal.console import Console
 from orchestration.tracking.addresses import base_url, check_can_listen, is_loopback
 from orchestration.tracking.config import (
@@ -19,7 +20,6 @@ from orchestration.tracking.config import (
     is_server,
     load_mlflow_config,
     resolved_uri,
-    sqlite_path,
 )
 from orchestration.tracking.health import is_mlflow
 from orchestration.tracking.pages import HINT, sweep_pages
@@ -118,9 +118,10 @@ def _check_database(uri: str, storage: Path) -> None:
         return
     elsewhere = sorted({page.tracking_uri for page in sweep_pages(storage)} - {uri})
     if elsewhere:
+        look = (command_line("ui", "--tracking-uri", each, storage=storage) for each in elsewhere)
         raise UserError(
-            f"{path}: there is no such database; the sweeps in {storage} were tracked at "
-            f"{', '.join(elsewhere)}: choose with --tracking-uri"
+            f"{path}: there is no such database; the sweeps in {storage} were tracked elsewhere; "
+            f"choose: {', '.join(f'`{each}`' for each in look)}"
         )
     raise UserError(
         f"{path}: there is no such database, as no sweep has been run in the storage folder "
