@@ -19,7 +19,7 @@ from orchestration.errors import UserError
 
 SQLITE = re.compile(r"sqlite(\+pysqlite)?:")
 PLAIN = re.compile(r"[^%?#{}\x00-\x1f\x7f\ud800-\udfff]*[^%?#{}\x00-\x20\x7f\ud800-\udfff]")
-"""Paths that everybody reads as they stand: some cut off a space at the end, Optuna fills braces."""
+"""Paths that all read as they stand: some cut off a space at the end, Optuna fills braces."""
 DRIVER = {
     *("uri", "timeout", "isolation_level", "detect_types", "check_same_thread"),
     "cached_statements",

@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field, Strict, ValidationError
 
 from orchestration.errors import UserError
 from orchestration.redact import without_credentials
+from orchestration.spec.errors import IN_QUOTES
 from orchestration.spec.settings import FORBID
 from orchestration.spec.yaml_file import YamlFile, read_yaml
 from orchestration.sqlite import absolute_address, is_sqlite, sqlite_address
@@ -85,7 +86,8 @@ def _told(detail: Any, sources: Mapping[tuple[str, ...], str], file: YamlFile | 
     if location in sources:
         return f"environment variable {sources[location]}: {detail['msg']}"
     line = (file and file.line(location)) or 1
-    return f"{FILE}:{line}: {'.'.join(map(str, location))}: {detail['msg']}"
+    quotes = f"; {IN_QUOTES}" if detail["type"] == "string_type" else ""
+    return f"{FILE}:{line}: {'.'.join(map(str, location))}: {detail['msg']}{quotes}"
 
 
 def resolved_uri(config: MlflowConfig, storage: Path) -> str:
