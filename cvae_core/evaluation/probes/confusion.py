@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import math
 import warnings
@@ -11,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+
+from cvae_core.evaluation.tables import csv_table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,12 +39,9 @@ def confusion_matrix(
 
 
 def confusion_csv(matrix: NDArray[np.int64], classes: Sequence[str]) -> bytes:
-    """The counts as CSV in UTF-8: a row per true class, a column per class predicted."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["true class", *classes])
-    writer.writerows([name, *row] for name, row in zip(classes, matrix.tolist(), strict=True))
-    return text.getvalue().encode("utf-8", "backslashreplace")
+    """The counts as a table: a row per true class, a column per class predicted."""
+    rows = ([name, *row] for name, row in zip(classes, matrix.tolist(), strict=True))
+    return csv_table(["true class", *classes], rows)
 
 
 def confusion_png(matrix: NDArray[np.int64], classes: Sequence[str], title: Sequence[str]) -> bytes:
