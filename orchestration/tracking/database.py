@@ -16,6 +16,20 @@ from orchestration import store
 from orchestration.sqlite import sqlite_address
 
 
+def check_readable(path: Path) -> None:
+    """See whether a file that is there is a database: MLflow asks again for two minutes.
+
+    Raises:
+        sqlite3.DatabaseError: it is none.
+    """
+    if path.exists():
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as database:
+            try:
+                database.execute("PRAGMA schema_version")
+            except sqlite3.OperationalError:
+                return  # it cannot be read now
+
+
 def make_database(path: Path, create: Callable[[str], object]) -> None:
     """Make a database where there is none; one that is there is left as it is.
 

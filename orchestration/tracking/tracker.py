@@ -16,13 +16,13 @@ from mlflow import MlflowClient
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
 from cvae_core.config import TrialConfig
-from orchestration.commands import command_line, mlflow_command
+from orchestration.commands import mlflow_command
 from orchestration.errors import UserError
 from orchestration.ledger.ledger import Ledger
-from orchestration.redact import without_secrets
 from orchestration.sqlite import sqlite_path
 from orchestration.tracking.config import MlflowConfig, artifact_root, is_server
-from orchestration.tracking.database import make_database
+from orchestration.tracking.database import check_readable, make_database
+from orchestration.tracking.refusals import refusal_of
 from orchestration.tracking.run_fields import (
     PARENT,
     PARENT_TAG,
@@ -35,9 +35,6 @@ from orchestration.tracking.run_fields import (
 )
 from orchestration.tracking.run_index import RunIndex
 from orchestration.tracking.run_writer import RunWriter
-
-DAMAGED = ("not a database", "malformed", "already exists", "no such table", "no such column")
-"""What SQLite says of a file that it cannot read, or that MLflow did not make to its end."""
 
 
 class Tracker:
@@ -58,6 +55,7 @@ class Tracker:
         self._database = sqlite_path(uri)
         try:
             if self._database is not None:
+                check_readable(self._database)
                 # A client would have the working directory in it, and not bear a quote there.
                 root = artifact_root(config, storage)
                 make_database(self._database, lambda new: SqlAlchemyStore(new, root))
@@ -97,12 +95,9 @@ class Tracker:
 
     def _unusable(self, error: Exception) -> UserError:
         """What is the matter, and what can be done about it."""
-        reason = _first_line(error)
-        said = f"MLflow cannot be used: {reason}"
-        if self._database is not None and any(sign in reason for sign in DAMAGED):
-            fill = command_line("sync", "NAME")
-            said += f"; {self._database} is damaged: move it away, and `{fill}` fills a new one"
-        return UserError(said)
+        refusal = refusal_of(error, self._uri, self._storage)
+        advice = f"; {refusal.advice}" if refusal.advice else ""
+        return UserError(f"MLflow cannot be used: {refusal.reason}{advice}")
 
     def forget(self) -> None:
         """Trust nothing that was noted of MLflow's runs; they are read again."""
@@ -174,7 +169,3 @@ def _without_login(uri: str) -> str:
     os.environ["MLFLOW_TRACKING_USERNAME"] = unquote(parts.username)
     os.environ["MLFLOW_TRACKING_PASSWORD"] = unquote(parts.password or "")
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
-
-
-def _first_line(error: Exception) -> str:
-    return without_secrets((str(error) or type(error).__name__).strip().splitlines()[0])

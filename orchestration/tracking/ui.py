@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import sys
 import time
 from collections.abc import Callable
@@ -21,9 +22,11 @@ from orchestration.tracking.config import (
     load_mlflow_config,
     resolved_uri,
 )
+from orchestration.tracking.database import check_readable
 from orchestration.tracking.health import is_mlflow
 from orchestration.tracking.pages import HINT, sweep_pages
 from orchestration.tracking.reachable import check_reachable
+from orchestration.tracking.refusals import refusal_of
 from orchestration.tracking.server import MlflowServer
 
 START_S = 120.0
@@ -112,9 +115,16 @@ def _fail(what: str, server: MlflowServer) -> int:
 
 
 def _check_database(uri: str, storage: Path) -> None:
-    """Refuse a database that no run has made yet: MLflow would make an empty one."""
+    """Refuse what is no database, or one that no run has made yet: MLflow would make it empty."""
     path = sqlite_path(uri)
-    if path is None or path.exists():
+    if path is None:
+        return
+    if path.exists():
+        try:
+            check_readable(path)
+        except sqlite3.DatabaseError as error:
+            refusal = refusal_of(error, uri, storage)
+            raise UserError(f"{path}: {refusal.reason}; {refusal.advice}") from None
         return
     elsewhere = sorted({page.tracking_uri for page in sweep_pages(storage)} - {uri})
     if elsewhere:
