@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import quote_from_bytes, unquote_to_bytes, urlencode
 
 from orchestration.errors import UserError
+from orchestration.storage import check_name
 
 SQLITE = re.compile(r"sqlite(\+pysqlite)?:")
 PLAIN = re.compile(r"[^%?#{}\x00-\x1f\x7f\ud800-\udfff]*[^%?#{}\x00-\x20\x7f\ud800-\udfff]")
@@ -86,6 +87,7 @@ def absolute_address(address: str) -> str:
             f"{path}: is a path of {size} bytes, and SQLite opens none of more than {LONGEST}; "
             "choose a shorter one"
         )
+    check_name(path)
     return sqlite_address(path, _parts(address)[1])
 
 

@@ -18,6 +18,7 @@ from orchestration.sqlite import (
     sqlite_address,
     sqlite_path,
 )
+from orchestration.storage import storage_folder
 from tests.names import NAMES_AND_BYTES as NAMES
 
 
@@ -118,3 +119,10 @@ def test_a_path_that_is_too_long(tmp_path: Path) -> None:
         make(folder / "mm.db")
     with pytest.raises(UserError, match="of 505 bytes, and SQLite opens none of more than 504"):
         absolute_address(f"sqlite:///{folder}/mm.db")
+    long = "l" * 256
+    for refuse in (
+        lambda: absolute_address(f"sqlite:///{long}/m.db"),
+        lambda: storage_folder(long),
+    ):
+        with pytest.raises(UserError, match="too long for a file's name; choose a shorter one"):
+            refuse()
