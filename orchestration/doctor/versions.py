@@ -41,14 +41,14 @@ def compare(needed: list[Requirement], tested: dict[str, str], python: str) -> l
     for requirement in needed:
         name = requirement.name
         try:
-            there = Version(version(name))
+            installed = Version(version(name))
         except PackageNotFoundError:
             wrong[str(requirement)] = f"{name} is not installed"
             continue
-        if not requirement.specifier.contains(there, prereleases=True):
-            wrong[str(requirement)] = f"{name} {there} is not {requirement.specifier}"
-        elif name in tested and there.public != tested[name]:
-            other.append(f"{name} {there} ({tested[name]})")
+        if not requirement.specifier.contains(installed, prereleases=True):
+            wrong[str(requirement)] = f"{name} {installed} is not {requirement.specifier}"
+        elif name in tested and installed.public != tested[name]:
+            other.append(f"{name} {installed} ({tested[name]})")
     findings = []
     if wrong:
         findings.append(problem(NAME, "; ".join(wrong.values()), f"`{pip_install(*wrong)}`"))

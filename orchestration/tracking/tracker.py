@@ -75,23 +75,23 @@ class Tracker:
         """
         experiment = f"{self._config.experiment_prefix}{name}"
         try:
-            found = self._client.get_experiment_by_name(experiment)
-            if found is None:
+            existing = self._client.get_experiment_by_name(experiment)
+            if existing is None:
                 location = self._config.artifact_location
                 if not is_server(self._uri) and not self._uri.startswith("databricks"):
                     location = artifact_root(self._config, self._storage)
                 return experiment, self._client.create_experiment(experiment, location)
         except Exception as error:  # MLflow raises its own, SQLAlchemy's and requests' errors
             raise self._unusable(error) from error
-        if found.lifecycle_stage != "active":
+        if existing.lifecycle_stage != "active":
             restore = mlflow_command(
-                self._uri, "experiments", "restore", "-x", str(found.experiment_id)
+                self._uri, "experiments", "restore", "-x", str(existing.experiment_id)
             )
             raise UserError(
                 f"the MLflow experiment {experiment!r} was deleted; restore it with `{restore}`, "
                 "or set another experiment_prefix in mlflow.yaml"
             )
-        return experiment, found.experiment_id
+        return experiment, existing.experiment_id
 
     def _unusable(self, error: Exception) -> UserError:
         """What is the matter, and what can be done about it."""
