@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import shlex
 import shutil
 import sys
 from pathlib import Path
 
+from cvae_core.shell import shell_line, shell_word
 from orchestration.directory import working_directory
 from orchestration.redact import without_credentials
 from orchestration.storage import storage_flags
@@ -39,7 +39,7 @@ def command_line(*arguments: str, storage: Path | None = None) -> str:
         storage: folder of all sweeps, named where it is not the usual one; None: it has no part.
     """
     flags = [] if storage is None else storage_flags(storage)
-    return shlex.join([program("cvae-sweep"), *arguments, *flags])
+    return shell_line(program("cvae-sweep"), *arguments, *flags)
 
 
 def sweep_command(command: str, folder: Path, *arguments: str) -> str:
@@ -60,4 +60,24 @@ def own_command(*, from_here: bool = True) -> str:
         from_here: in this working directory; else it is shown to somebody who may be elsewhere.
     """
     arguments = (without_credentials(a) if "://" in a else a for a in sys.argv[1:])
-    return shlex.join([program("cvae-sweep", from_here=from_here), *arguments])
+    return shell_line(program("cvae-sweep", from_here=from_here), *arguments)
+
+
+def pip_install(*requirements: str) -> str:
+    """The command that installs something into this environment.
+
+    Args:
+        requirements: such as ``"numpy<3"``.
+    """
+    return shell_line(program("pip"), "install", *requirements)
+
+
+def mlflow_command(uri: str, *arguments: str) -> str:
+    """A command of MLflow's on the MLflow that is tracked to.
+
+    Args:
+        uri: its tracking URI, of which user and password are not shown.
+        arguments: such as ``"experiments", "restore"``.
+    """
+    command = shell_line(program("mlflow"), *arguments)
+    return f"MLFLOW_TRACKING_URI={shell_word(without_credentials(uri))} {command}"

@@ -13,9 +13,15 @@ SECRET_QUERY = re.compile(
 
 def without_secrets(text: str) -> str:
     """Text in which no address has a user or password, however malformed the address is."""
-    return SECRET_QUERY.sub(r"\1…", ADDRESS.sub("", text))
+    return SECRET_QUERY.sub(r"\1…", ADDRESS.sub(_unless_a_path, text))
 
 
+def _unless_a_path(match: re.Match[str]) -> str:
+    before = match.string[: match.start()]
+    return match[0] if OF_A_FILE.search(before) or match[0].startswith("file:") else ""
+
+
+OF_A_FILE = re.compile(r"(?:sqlite(?:\+\w+)?|file)://$")
 FILES = ("sqlite", "file")
 """How addresses begin in which an @ is part of a path."""
 DATABASES = ("postgres", "mysql", "mariadb", "mssql", "oracle", "cockroach")

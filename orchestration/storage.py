@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
 from orchestration.directory import checked, working_directory
+from orchestration.errors import UserError
 
 STORAGE_VARIABLE = "CVAE_SWEEP_STORAGE"
 
@@ -14,9 +16,27 @@ def storage_folder(storage: str | Path | None = None) -> Path:
     """Folder of all sweeps: as given, else ``CVAE_SWEEP_STORAGE``, else ``./runs``.
 
     Raises:
-        UserError: it is relative, to a folder that was deleted.
+        UserError: it is relative, to a folder that was deleted, or the file system has no such
+            names.
     """
-    return checked(Path(storage) if storage else _usual())
+    folder = checked(Path(storage) if storage else _usual())
+    check_name(folder)
+    return folder
+
+
+def check_name(path: Path) -> None:
+    """Refuse a path that no file can have.
+
+    Raises:
+        UserError: it is too long, or a name in it.
+    """
+    try:
+        path.stat()
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise UserError(
+                f"{path}: is too long for a file's name; choose a shorter one"
+            ) from None
 
 
 def storage_flags(storage: Path) -> list[str]:

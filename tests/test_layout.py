@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGES = ["cvae_core", "orchestration"]
 ON_TOP = {
     *("__init__", "background", "caches", "commands", "directory", "errors", "garbage", "redact"),
-    *("signals", "storage", "store", "threads", "words"),
+    *("signals", "sqlite", "storage", "store", "threads", "words"),
 }
 LONGEST_MODULE, LONGEST_FUNCTION = 300, 60
 MOST_PARAMETERS = 5

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-import shlex
 from pathlib import Path
 
 import click
 
+from cvae_core.shell import shell_line
 from orchestration.cli.options import json_option, storage_option, sweep_name_argument
-from orchestration.commands import sweep_command
+from orchestration.commands import pip_install, program, sweep_command
 from orchestration.errors import UserError
-from orchestration.redact import without_secrets
+from orchestration.redact import without_credentials
 from orchestration.storage import storage_folder
 
 
@@ -44,12 +44,13 @@ def command(name: str, url: str | None, storage: Path | None, as_json: bool) -> 
             f"its trials are shown by `{sweep_command('status', ledger.folder)}`"
         )
     if url is not None:
-        from orchestration.study.export import export_studies
+        from orchestration.study.export import as_optuna_reads, export_studies
 
+        written_to = without_credentials(url) if "://" in url else url
         document["export"] = {
-            "url": without_secrets(url),
+            "url": written_to,
             "studies": export_studies(url, ledger),
-            "open": shlex.join(["optuna-dashboard", without_secrets(url)]),
+            "open": shell_line(program("optuna-dashboard"), as_optuna_reads(written_to)),
         }
     if as_json:
         click.echo(json.dumps(document, indent=2, ensure_ascii=False))
@@ -61,4 +62,4 @@ def command(name: str, url: str | None, storage: Path | None, as_json: bool) -> 
     written = document["export"]
     for study, trials in written["studies"].items():
         console.line(f"{study}: {count(trials, 'trial')} written to {written['url']}")
-    console.line(f"open with (pip install optuna-dashboard): {written['open']}")
+    console.line(f"open with ({pip_install('optuna-dashboard')}): {written['open']}")

@@ -73,5 +73,5 @@ def _artifacts_beside(subject: Subject) -> bool:
         config = load_mlflow_config(subject.tracking_uri)
     except UserError:
         return False  # the tracking check tells of it
-    local = (config.tracking_uri or "sqlite:").startswith("sqlite:")
+    local = (config.tracking_uri or "sqlite:").startswith("sqlite")
     return local and config.artifact_location is None

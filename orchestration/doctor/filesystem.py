@@ -8,6 +8,7 @@ from pathlib import Path
 import psutil
 from filelock import FileLock, Timeout
 
+from cvae_core.shell import shell_line
 from orchestration import store
 from orchestration.doctor.finding import Finding, ok, problem, reason, warning
 from orchestration.doctor.subject import Subject, nearest_existing
@@ -31,7 +32,8 @@ def check_storage(subject: Subject) -> list[Finding]:
         with tempfile.TemporaryDirectory(prefix=".cvae-doctor-", dir=place) as folder:
             missing = _try(Path(folder))
     except (OSError, StorageError) as error:
-        advice = f"Make it writable for you (`ls -ld {place}`), or choose another with --storage."
+        look = shell_line("ls", "-ld", str(place))
+        advice = f"Make it writable for you (`{look}`), or choose another with --storage."
         return [problem(NAME, f"{where} cannot be written: {reason(error)}", advice)]
     if missing:
         return [problem(NAME, f"{where}: {missing}", ANOTHER)]

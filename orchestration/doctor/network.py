@@ -37,14 +37,14 @@ def check_loopback(subject: Subject) -> list[Finding]:
             )
         ]
     try:
-        found = {str(info[4][0]) for info in socket.getaddrinfo("localhost", None)}
+        addresses = {str(info[4][0]) for info in socket.getaddrinfo("localhost", None)}
     except OSError:
-        found = set()
-    if not found & {LOOPBACK, "::1"}:
+        addresses = set()
+    if not addresses & {LOOPBACK, "::1"}:
         return [
             warning(
                 name,
-                f"localhost is {', '.join(sorted(found)) or 'unknown'}",
+                f"localhost is {', '.join(sorted(addresses)) or 'unknown'}",
                 f"Add the line `{LOOPBACK} localhost` to /etc/hosts.",
             )
         ]

@@ -14,15 +14,15 @@ BUSY = 0.7
 
 def check_cpus(subject: Subject) -> list[Finding]:
     """As many as a trial asks for, and how many trials that makes at a time."""
-    asked, there = subject.resources.cpu, subject.cpus
-    of_all = "" if there == os.cpu_count() else f" of this machine's {os.cpu_count()}"
-    found = f"{there} may be used{of_all}"
-    if asked > there:
+    asked, usable = subject.resources.cpu, subject.cpus
+    of_all = "" if usable == os.cpu_count() else f" of this machine's {os.cpu_count()}"
+    found = f"{usable} may be used{of_all}"
+    if asked > usable:
         return [
             problem(
                 "CPUs",
                 f"{found}; a trial asks for {asked:,}",
-                f"Lower resources.cpu: `--set resources.cpu={there}`.",
+                f"Lower resources.cpu: `--set resources.cpu={usable}`.",
             )
         ]
     each = "" if asked == 1 else f", {asked} each"
@@ -35,13 +35,13 @@ def check_cpus(subject: Subject) -> list[Finding]:
 
 def check_load(subject: Subject) -> list[Finding]:
     """Whether other programs take the CPUs' time."""
-    load, there = os.getloadavg()[0], os.cpu_count() or 1
-    found = f"{load:.1f} processes wanted a CPU in the last minute; there are {there}"
-    if load <= BUSY * there:
+    load, cpus = os.getloadavg()[0], os.cpu_count() or 1
+    found = f"{load:.1f} processes wanted a CPU in the last minute; there are {cpus}"
+    if load <= BUSY * cpus:
         return [ok("load", found)]
     advice = (
         "Trials will be slower than they could be: see what else runs with `top`, or use "
-        f"fewer CPUs: `--max-concurrent {max(1, min(there, subject.cpus) - round(load))}`."
+        f"fewer CPUs: `--max-concurrent {max(1, min(cpus, subject.cpus) - round(load))}`."
     )
     return [warning("load", found, advice)]
 

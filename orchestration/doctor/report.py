@@ -54,10 +54,10 @@ def examine(subject: Subject, checks: Sequence[Check] = CHECKS) -> list[Finding]
     """Findings of all checks, in their order. A check that fails itself is a problem."""
     with ThreadPoolExecutor(len(WAITING)) as pool:
         beside = {check: pool.submit(_run, check, subject) for check in checks if check in WAITING}
-        found = [
+        by_check = [
             beside[check].result() if check in beside else _run(check, subject) for check in checks
         ]
-    return [finding for findings in found for finding in findings]
+    return [finding for findings in by_check for finding in findings]
 
 
 def document(findings: list[Finding]) -> dict[str, Any]:

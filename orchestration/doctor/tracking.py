@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import http.client
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 
-from orchestration.commands import command_line
 from orchestration.doctor.finding import Finding, ok, problem, reason, warning
 from orchestration.doctor.subject import Subject
 from orchestration.errors import UserError
 from orchestration.redact import without_secrets
-from orchestration.tracking.config import is_server, load_mlflow_config, resolved_uri, sqlite_path
+from orchestration.sqlite import sqlite_path
+from orchestration.tracking.config import is_server, load_mlflow_config, resolved_uri
 from orchestration.tracking.health import health
 from orchestration.tracking.reachable import check_reachable
+from orchestration.tracking.refusals import CHOOSE, refusal_of
 
 NAME = "tracking"
-CHOOSE = "choose another with --tracking-uri or in mlflow.yaml"
 
 
 def check_tracking(subject: Subject) -> list[Finding]:
@@ -29,12 +27,12 @@ def check_tracking(subject: Subject) -> list[Finding]:
             return [_server(uri)]
         check_reachable(uri)
     except UserError as error:
-        found, _, advice = without_secrets("; ".join(error.lines)).partition("; ")
+        what, _, advice = without_secrets("; ".join(error.lines)).partition("; ")
         advice = advice or f"mend that, or {CHOOSE}"
-        return [problem(NAME, found, f"{advice[0].upper()}{advice[1:]}.")]
+        return [problem(NAME, what, _sentence(advice))]
     database = sqlite_path(uri)
     if database is not None:
-        return [_database(database, uri)]
+        return [_database(database, uri, subject.storage)]
     return [ok(NAME, f"{without_secrets(uri)} (not logged in to)")]
 
 
@@ -62,14 +60,25 @@ def _server(uri: str) -> Finding:
     )
 
 
-def _database(path: Path, shown: str) -> Finding:
+def _database(path: Path, uri: str, storage: Path) -> Finding:
     if not path.exists():
-        return ok(NAME, f"{shown}, which the first sweep will make")
+        return ok(NAME, f"{uri}, which the first sweep will make")
+    from orchestration.tracking.rehearsal import would_upgrade  # imports MLflow
+
     try:
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as database:
-            database.execute("SELECT name FROM sqlite_master").fetchall()
-    except sqlite3.Error as error:
-        fill = command_line("sync", "NAME")
-        advice = f"Move the file away ({fill} fills a new one), or {CHOOSE}."
-        return problem(NAME, f"{shown} cannot be read: {error}", advice)
-    return ok(NAME, shown)
+        upgrade = would_upgrade(uri)
+    except Exception as error:  # MLflow raises its own and SQLAlchemy's errors
+        refusal = refusal_of(error, uri, storage)
+        advice = _sentence(refusal.advice or f"mend that, or {CHOOSE}")
+        return problem(NAME, f"{uri} cannot be used: {refusal.reason}", advice)
+    if upgrade:
+        return warning(
+            NAME,
+            f"{uri} was made by an older MLflow, which cannot read it after the next sweep",
+            "Copy the file first, if that MLflow is still to read it.",
+        )
+    return ok(NAME, uri)
+
+
+def _sentence(advice: str) -> str:
+    return f"{advice[0].upper()}{advice[1:]}."

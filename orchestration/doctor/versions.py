@@ -8,6 +8,7 @@ from importlib.metadata import PackageNotFoundError, metadata, requires, version
 from packaging.requirements import Requirement
 from packaging.version import Version
 
+from orchestration.commands import pip_install
 from orchestration.doctor.finding import Finding, ok, problem, warning
 from orchestration.doctor.subject import Subject
 from orchestration.spec.packaged import constrained_versions
@@ -26,7 +27,7 @@ def check_versions(subject: Subject) -> list[Finding]:
             warning(
                 NAME,
                 f"{DISTRIBUTION} is not installed, so its requirements are not known",
-                "Install it: `pip install .` in its folder.",
+                f"Install it: `{pip_install('.')}` in its folder.",
             )
         ]
     needed = [r for r in declared if r.marker is None or r.marker.evaluate({"extra": ""})]
@@ -40,25 +41,24 @@ def compare(needed: list[Requirement], tested: dict[str, str], python: str) -> l
     for requirement in needed:
         name = requirement.name
         try:
-            there = Version(version(name))
+            installed = Version(version(name))
         except PackageNotFoundError:
             wrong[str(requirement)] = f"{name} is not installed"
             continue
-        if not requirement.specifier.contains(there, prereleases=True):
-            wrong[str(requirement)] = f"{name} {there} is not {requirement.specifier}"
-        elif name in tested and there.public != tested[name]:
-            other.append(f"{name} {there} ({tested[name]})")
+        if not requirement.specifier.contains(installed, prereleases=True):
+            wrong[str(requirement)] = f"{name} {installed} is not {requirement.specifier}"
+        elif name in tested and installed.public != tested[name]:
+            other.append(f"{name} {installed} ({tested[name]})")
     findings = []
     if wrong:
-        install = " ".join(f"'{requirement}'" for requirement in wrong)
-        findings.append(problem(NAME, "; ".join(wrong.values()), f"`pip install {install}`"))
+        findings.append(problem(NAME, "; ".join(wrong.values()), f"`{pip_install(*wrong)}`"))
     if other:
-        pins = " ".join(f"{name}=={tested[name]}" for name in (o.split()[0] for o in other))
+        pins = [f"{name}=={tested[name]}" for name in (each.split()[0] for each in other)]
         findings.append(
             warning(
                 NAME,
                 f"not the tested ones, which are in brackets: {', '.join(other)}",
-                f"Fine, unless something breaks; the tested ones: `pip install {pins}`.",
+                f"Fine, unless something breaks; the tested ones: `{pip_install(*pins)}`.",
             )
         )
     if not findings:

@@ -13,6 +13,8 @@ from typing import Any
 import psutil
 import ray
 
+from cvae_core.shell import shell_line
+from orchestration.commands import program
 from orchestration.engine import ray_patches
 from orchestration.engine.object_store import object_store_bytes
 from orchestration.errors import UserError
@@ -159,5 +161,6 @@ def check_address(address: str) -> None:
     except (OSError, OverflowError) as error:
         raise UserError(
             f"--address {address}: no Ray cluster answers there ({error}); "
-            "start one with `ray start --head`, or leave --address out"
+            f"start one with `{shell_line(program('ray'), 'start', '--head')}`, "
+            "or leave --address out"
         ) from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import unicodedata
 from collections.abc import Callable
 from typing import Any
 
@@ -12,8 +13,10 @@ from pydantic import TypeAdapter, ValidationError
 from orchestration.errors import UserError
 from orchestration.spec.layers import Layers
 from orchestration.spec.yaml_file import Location, dotted
+from orchestration.spec.yaml_scalars import is_number
 from orchestration.words import count
 
+IN_QUOTES = "YAML reads no text there: put it in quotes"
 SWITCHES = {"yes": "true", "on": "true", "no": "false", "off": "false"}
 """Words that older YAML took for true and false."""
 
@@ -117,8 +120,12 @@ def _hint(detail: Any, place: Location) -> str:
     value = detail["input"]
     if isinstance(value, list) and place[0] == "base":
         return "; a list of values to try belongs under grid:"
-    if isinstance(value, str) and "type" in detail["type"] and _is_number(value):
-        return "; write it without quotes"
+    if isinstance(value, bool | int | float) and detail["type"] == "string_type":
+        return f"; {IN_QUOTES}"
+    if isinstance(value, str) and "type" in detail["type"]:
+        plain = unicodedata.normalize("NFKC", value).replace("_", "").strip()
+        if is_number(plain):
+            return "; write it without quotes" if plain == value else f"; write {plain}"
     if str(value).lower() in SWITCHES and detail["type"] in ("bool_type", "switch"):
         return f"; write {SWITCHES[value.lower()]}"
     if detail["type"] == "literal_error" and isinstance(value, str):
@@ -128,14 +135,6 @@ def _hint(detail: Any, place: Location) -> str:
     if value is None:
         return " (nothing is given)"
     return ""
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _has(value: Any, path: Location) -> bool:

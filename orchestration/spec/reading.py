@@ -16,7 +16,7 @@ from cvae_core.evaluation.parts import PARTS
 from orchestration.spec.checks.metrics import Trials
 from orchestration.spec.checks.scheduler import check_scheduler, read_scheduler
 from orchestration.spec.checks.search import Written, check_search, read_search
-from orchestration.spec.errors import SpecErrors, short
+from orchestration.spec.errors import IN_QUOTES, SpecErrors, short
 from orchestration.spec.evaluation import Evaluation, part_settings
 from orchestration.spec.flat_names import entries
 from orchestration.spec.layers import Layers, read_layers
@@ -55,7 +55,7 @@ def parse_spec(layers: Layers) -> SweepSpec:
             errors.unknown(
                 (key,), ["extends", *SweepSpec.model_fields], in_base=key in setting_names()
             )
-    sections["name"] = _name(errors, content.get("name"))
+    sections["name"] = _name(errors, content)
     sections["base"] = _base(errors, content.get("base", {}))
     sections["grid"] = _grids(errors, content.get("grid", {}))
     sections["seeds"] = _seeds(errors, content.get("seeds", [0]))
@@ -125,14 +125,20 @@ def _section_names(section: str) -> list[str]:
     return list(model.model_fields) if isinstance(model, type(BaseModel)) else []
 
 
-def _name(errors: SpecErrors, value: Any) -> str | None:
+def _name(errors: SpecErrors, content: dict[str, Any]) -> str | None:
+    value = content.get("name")
     if value is None:
-        errors.add(("name",), "is missing: give the sweep a name, which names its folder as well")
+        errors.add(
+            ("name",),
+            "is missing: give the sweep a name, which names its folder as well"
+            + ("; null and ~ are no text: put them in quotes" if "name" in content else ""),
+        )
     elif not isinstance(value, str) or not NAME.fullmatch(value) or ".." in value:
         errors.add(
             ("name",),
             f"must be letters, digits, '.', '_' or '-' (at most 64, beginning with a letter or "
-            f"digit, no '..'), not {short(value)}",
+            f"digit, no '..'), not {short(value)}"
+            + (f"; {IN_QUOTES}" if isinstance(value, bool | int | float) else ""),
         )
     else:
         return value

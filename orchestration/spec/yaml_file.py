@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,13 +11,15 @@ from typing import Any
 import yaml
 
 from orchestration.errors import UserError
+from orchestration.spec.look_alikes import look_alike, look_alike_in
 from orchestration.spec.yaml_scalars import LOOKS_LIKE_A_NUMBER, RESOLVERS, what_is_meant
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 50
+DIGITS_AND_COMMA = re.compile(r"(?<![\w.])([-+]?[0-9]+),$")
 Location = tuple[str | int, ...]
 HINTS = {
-    "'\\t'": "indent with spaces, not with tabs",
+    "'\\t'": "use spaces there, not tabs",
     "cannot start any token": "put the text in quotes",
     "mapping values are not allowed": "is the line indented as those before it, and is there a "
     "space behind each colon? Text that holds a colon needs quotes",
@@ -69,14 +72,15 @@ def read_yaml(path: Path) -> YamlFile:
     if len(raw) > MAX_BYTES:
         raise UserError(f"{path}: {len(raw):,} bytes is too much for a sweep file")
     try:
-        loader = _Loader(raw.decode())
+        text = raw.decode()
+        loader = _Loader(text)
         content = loader.document()
     except UnicodeDecodeError:
         raise UserError(f"{path}: is not UTF-8 text") from None
     except yaml.YAMLError as error:
-        raise UserError(_yaml_error(path, error)) from None
+        raise UserError(_yaml_error(path, text, error)) from None
     if loader.refused:
-        raise UserError(*(f"{path}:{line}: {why}" for line, why in loader.refused))
+        raise UserError(*(f"{path}:{place}: {why}" for place, why in loader.refused))
     return YamlFile(path, content, loader.lines)
 
 
@@ -90,7 +94,9 @@ def parse_value(text: str) -> Any:
         loader = _Loader(text)
         content = loader.document()
     except yaml.YAMLError:
-        raise UserError(f"--set: {text!r} cannot be read as a YAML value") from None
+        alike = look_alike_in(text)
+        hint = "" if alike is None else f"; {alike[1]}"
+        raise UserError(f"--set: {text!r} cannot be read as a YAML value{hint}") from None
     if loader.refused:
         raise UserError(*(f"--set: {why}" for _, why in loader.refused))
     return content
@@ -103,7 +109,8 @@ class _Loader(yaml.SafeLoader):
         super().__init__(text)
         self._text = text
         self.lines: dict[Location, int] = {}
-        self.refused: list[tuple[int, str]] = []
+        self.refused: list[tuple[str, str]] = []
+        """Line, or line and column, and why."""
         self._depth = 0
 
     def document(self) -> Any:
@@ -139,9 +146,7 @@ class _Loader(yaml.SafeLoader):
             return self._mapping(node, location)
         if isinstance(node, yaml.SequenceNode):
             return [self._value(item, (*location, i)) for i, item in enumerate(node.value)]
-        if node.tag == LOOKS_LIKE_A_NUMBER:
-            follows_comma = self._text[node.start_mark.index - 1] == ","
-            self._refuse(node, location, what_is_meant(node.value, follows_comma=follows_comma))
+        if isinstance(node, yaml.ScalarNode) and self._refuse_word(node, location):
             return None
         try:
             return self.construct_object(node)
@@ -155,6 +160,7 @@ class _Loader(yaml.SafeLoader):
             if not isinstance(key_node, yaml.ScalarNode):
                 self._refuse(key_node, location, "a key must be a word")
                 continue
+            self._refuse_word(key_node, location)
             key = str(key_node.value)
             if key in mapping:
                 self._refuse(key_node, location, f"the key {key!r} is there twice")
@@ -162,9 +168,25 @@ class _Loader(yaml.SafeLoader):
             mapping[key] = self._value(value_node, (*location, key))
         return mapping
 
+    def _refuse_word(self, node: yaml.ScalarNode, location: Location) -> bool:
+        """Refuse a word that some read as another; whether it is one."""
+        begin, end = node.start_mark, node.end_mark
+        alike = None if node.style else look_alike(self._text[begin.index : end.index])
+        if alike is not None:
+            at, why = begin.index + alike[0], alike[1]
+            line = self._text.count("\n", 0, at) + 1
+            column = at - self._text.rfind("\n", 0, at)
+            self.refused.append((f"{line}:{column}", why))
+        elif node.tag == LOOKS_LIKE_A_NUMBER:
+            before = DIGITS_AND_COMMA.search(self._text[max(0, begin.index - 30) : begin.index])
+            self._refuse(node, location, what_is_meant(node.value, before and before[1]))
+        else:
+            return False
+        return True
+
     def _refuse(self, node: yaml.Node, location: Location, why: str) -> None:
         place = f"{dotted(location)}: " if location else ""
-        self.refused.append((node.start_mark.line + 1, f"{place}{why}"))
+        self.refused.append((str(node.start_mark.line + 1), f"{place}{why}"))
 
 
 _Loader.yaml_implicit_resolvers = {}  # without those of YAML 1.1
@@ -176,9 +198,15 @@ class _RefusedError(Exception):
     """A line, and what is not allowed there."""
 
 
-def _yaml_error(path: Path, error: yaml.YAMLError) -> str:
+def _yaml_error(path: Path, text: str, error: yaml.YAMLError) -> str:
     mark = getattr(error, "problem_mark", None)
     problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+    # What is in the way may stand before the place where YAML's sense ends.
+    for number, line in enumerate(text.split("\n")[: None if mark is None else mark.line + 1], 1):
+        alike = look_alike_in(line)
+        if alike is not None:
+            return f"{path}:{number}:{alike[0] + 1}: is not valid YAML: {alike[1]}"
     where = f"{path}:{mark.line + 1}" if mark is not None else str(path)
+    where += f":{mark.column + 1}" if mark is not None and "'\\t'" in problem else ""
     hint = next((f"; {hint}" for part, hint in HINTS.items() if part in problem), "")
     return f"{where}: is not valid YAML: {problem}{hint}"

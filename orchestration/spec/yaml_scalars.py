@@ -37,12 +37,12 @@ RESOLVERS = tuple(
 )
 
 
-def what_is_meant(text: str, *, follows_comma: bool) -> str:
+def what_is_meant(text: str, before: str | None = None) -> str:
     """Why a word that looks like a number is refused, and what to write.
 
     Args:
         text: the word.
-        follows_comma: whether a comma stands right before it, as in ``[0,001]``.
+        before: the number that a comma parts it from, as in ``[0,001]``.
     """
     meant = []
     if ":" in text:
@@ -57,9 +57,18 @@ def what_is_meant(text: str, *, follows_comma: bool) -> str:
         meant.append(f"{_plain(text.replace(',', '.', 1))} with a point")
     else:
         meant.append(_plain(text))
-        if follows_comma:
-            meant.append(f"0.{text} with a point")
+        if before is not None and text[0] == "0" and re.fullmatch("[0-9]+", text):
+            if len(text) == 3 and before.strip("-+0"):
+                meant.append(_plain(before + text))
+            meant.append(f"{_plain(before)}.{text} with a point")
     return f"{text} is not a number here; write {', '.join(meant)}, or put text in quotes"
+
+
+def is_number(text: str) -> bool:
+    """Whether a word is a number to YAML 1.2, and a finite one."""
+    return any(
+        tag.endswith((":int", ":float")) and pattern.match(text) for tag, pattern, _ in RESOLVERS
+    ) and not text.lower().endswith(("inf", "nan"))
 
 
 def _plain(number: str) -> str:

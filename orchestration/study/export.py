@@ -19,9 +19,10 @@ from sqlalchemy.engine import make_url
 from orchestration.errors import UserError
 from orchestration.ledger.documents import Ask, Study, Trial
 from orchestration.ledger.ledger import Ledger
-from orchestration.redact import without_secrets
+from orchestration.redact import without_credentials, without_secrets
 from orchestration.spec.dimensions import Dimension
 from orchestration.spec.search import Objective
+from orchestration.sqlite import check_options
 from orchestration.study.advisor import STATES, distribution_of, stored
 from orchestration.study.outcomes import outcome_of
 
@@ -55,8 +56,9 @@ def export_studies(url: str, ledger: Ledger) -> dict[str, int]:
             owner = str(existing.user_attrs.get(OWNER, ""))
             if existing.study_name in studies and not owner.startswith(f"{sweep.sweep_id}/"):
                 raise UserError(
-                    f"{without_secrets(url)}: has a study {existing.study_name!r} that is not of "
-                    "this sweep, and is left alone; export to another storage, or delete it there"
+                    f"{without_credentials(url)}: has a study {existing.study_name!r} that is not "
+                    "of this sweep, and is left alone; export to another storage, or delete it "
+                    "there"
                 )
         existing_names = {existing.study_name for existing in storage.get_all_studies()}
         for name in existing_names & studies.keys():
@@ -139,8 +141,9 @@ def _time(seconds: float | None) -> datetime | None:
 def _open(url: str) -> BaseStorage:
     if re.match(r"\w[\w+]*://", url):
         if not url.startswith("redis"):
+            check_options(url)
             _check_database(url)
-        return optuna.storages.get_storage(url)
+        return optuna.storages.get_storage(as_optuna_reads(url))
     path = Path(url)
     if path.suffix in SQLITE_SUFFIXES or re.match(r"\w+:", url):
         raise ValueError("neither a database's URL nor a journal's path")
@@ -149,6 +152,16 @@ def _open(url: str) -> BaseStorage:
             if b'"op_code"' not in file.readline(10_000):
                 raise ValueError("the file is there, and is no journal of Optuna's")
     return JournalStorage(JournalFileBackend(url))
+
+
+def as_optuna_reads(url: str) -> str:
+    """The URL of a storage, or a journal's path, for Optuna's own programs.
+
+    In a URL Optuna fills in the number of its schema; other braces are of a folder's name.
+    """
+    if "://" in url:
+        return re.sub(r"\{(?!SCHEMA_VERSION\})|(?<!\{SCHEMA_VERSION)\}", r"\g<0>\g<0>", url)
+    return f"./{url}" if url.startswith("-") else url
 
 
 def _check_database(url: str) -> None:
@@ -177,6 +190,6 @@ def _errors(url: str) -> Iterator[None]:
         reasons = [str(each).partition("\n")[0] for each in (error, error.__cause__) if each]
         said = without_secrets(": ".join(filter(None, reasons)) or type(error).__name__)
         raise UserError(
-            f"{without_secrets(url)}: the studies cannot be written there ({said}); "
+            f"{without_credentials(url)}: the studies cannot be written there ({said}); "
             f"storages are {EXAMPLES}"
         ) from None

@@ -34,9 +34,9 @@ def names_of(host: str) -> list[str]:
     if host not in ("", "0.0.0.0", "::"):  # noqa: S104
         names = [host]
     else:
-        found = chain.from_iterable(psutil.net_if_addrs().values())
+        interfaces = chain.from_iterable(psutil.net_if_addrs().values())
         families = (socket.AF_INET, socket.AF_INET6)
-        own = [a.address.split("%")[0] for a in found if a.family in families]
+        own = [a.address.split("%")[0] for a in interfaces if a.family in families]
         names = [socket.gethostname(), "localhost", *own]
     return sorted({f"[{name}]" if ":" in name else name for name in names})
 
@@ -52,14 +52,14 @@ def check_can_listen(host: str, port: int) -> None:
         return
     if error.errno == errno.EADDRINUSE:
         url = base_url(host, port)
-        there = (
+        occupant = (
             f"an MLflow listens there already; {url} may be the address that you want"
             if is_mlflow(url)
             else "something else listens there"
         )
         free = _free_port(host, port)
         raise UserError(
-            f"port {port} of {host} is taken: {there}; "
+            f"port {port} of {host} is taken: {occupant}; "
             f"for another port, add --port {free} or set MLFLOW_PORT={free}"
         )
     if error.errno == errno.EACCES:
@@ -102,7 +102,7 @@ def _resolve(host: str) -> list[tuple[socket.AddressFamily, str]]:
         UserError: it stands for none.
     """
     try:
-        found = socket.getaddrinfo(
+        resolved = socket.getaddrinfo(
             host or None, None, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )
     except (OSError, UnicodeError) as error:
@@ -110,4 +110,4 @@ def _resolve(host: str) -> list[tuple[socket.AddressFamily, str]]:
             f"host {host!r}: is not known here ({error}); use an address of this machine, "
             "such as --host 127.0.0.1"
         ) from None
-    return [(family, str(address[0])) for family, _, _, _, address in found]
+    return [(family, str(address[0])) for family, _, _, _, address in resolved]

@@ -11,11 +11,13 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, Field, Strict, ValidationError
 
-from orchestration.directory import checked, working_directory
+from orchestration.directory import working_directory
 from orchestration.errors import UserError
 from orchestration.redact import without_credentials
+from orchestration.spec.errors import IN_QUOTES
 from orchestration.spec.settings import FORBID
 from orchestration.spec.yaml_file import YamlFile, read_yaml
+from orchestration.sqlite import absolute_address, is_sqlite, sqlite_address
 
 FILE = Path("mlflow.yaml")
 
@@ -85,25 +87,25 @@ def _told(detail: Any, sources: Mapping[tuple[str, ...], str], file: YamlFile | 
     if location in sources:
         return f"environment variable {sources[location]}: {detail['msg']}"
     line = (file and file.line(location)) or 1
-    return f"{FILE}:{line}: {'.'.join(map(str, location))}: {detail['msg']}"
+    quotes = f"; {IN_QUOTES}" if detail["type"] == "string_type" else ""
+    return f"{FILE}:{line}: {'.'.join(map(str, location))}: {detail['msg']}{quotes}"
 
 
 def resolved_uri(config: MlflowConfig, storage: Path) -> str:
-    """The tracking URI in force; a path is made absolute, so that the folder does not matter."""
-    uri = config.tracking_uri or f"sqlite:///{storage.resolve() / 'mlflow.db'}"
+    """The tracking URI in force; a path is made absolute, so that the folder does not matter.
+
+    Raises:
+        UserError: it is none, or MLflow cannot keep what a sweep has in the places that are given.
+    """
+    uri = config.tracking_uri or sqlite_address(storage.resolve() / "mlflow.db")
     if "://" not in uri and not uri.startswith("databricks"):
         raise UserError(
             f"tracking URI {without_credentials(uri)!r}: MLflow's plain folders are no longer "
             "supported; use sqlite:///PATH/mlflow.db or http://HOST:PORT"
         )
-    if uri.startswith("sqlite:") and not uri.startswith("sqlite:///"):
-        raise UserError(
-            f"tracking URI {without_credentials(uri)!r}: the path of a database comes after three "
-            "slashes; use sqlite:///PATH/mlflow.db"
-        )
-    if uri.startswith("sqlite:///") and not uri.startswith("sqlite:////"):
-        path, mark, query = uri.removeprefix("sqlite:///").partition("?")
-        uri = f"sqlite:///{checked(Path(path)).resolve()}{mark}{query}" if path else uri
+    if is_sqlite(uri):
+        artifact_root(config, storage)  # better refused now than after hours
+        return absolute_address(uri)
     try:
         urlsplit(uri)
     except ValueError:  # it may quote a password
@@ -119,13 +121,22 @@ def is_server(uri: str) -> bool:
     return uri.startswith(("http://", "https://"))
 
 
-def sqlite_path(uri: str) -> Path | None:
-    """The file of an SQLite database; None where the URI is of something else."""
-    if not uri.startswith("sqlite:"):
-        return None
-    return Path(re.sub(r"^sqlite:(///)?", "", uri).partition("?")[0])
-
-
 def artifact_root(config: MlflowConfig, storage: Path) -> str:
-    """Where new experiments of a database keep their artifacts."""
-    return config.artifact_location or (storage.resolve() / "mlartifacts").as_uri()
+    """Where new experiments of a database keep their artifacts; a path becomes a URI.
+
+    Raises:
+        UserError: MLflow cannot find what is kept there.
+    """
+    given = config.artifact_location
+    if given and re.match(r"[A-Za-z][\w+.-]*:", given):
+        return given
+    folder = Path(given).resolve() if given else storage.resolve() / "mlartifacts"
+    try:
+        str(folder).encode()
+    except UnicodeEncodeError:
+        raise UserError(
+            f"{folder}: MLflow finds no artifacts below a folder whose name is "
+            "not UTF-8; rename it, or choose another place with --storage or artifact_location in "
+            "mlflow.yaml"
+        ) from None
+    return folder.as_uri()

@@ -15,6 +15,21 @@ from pathlib import Path
 from sqlalchemy import Engine, event
 
 from orchestration import store
+from orchestration.sqlite import sqlite_address
+
+
+def check_readable(path: Path) -> None:
+    """See whether a file that is there is a database: MLflow asks again for two minutes.
+
+    Raises:
+        sqlite3.DatabaseError: it is none.
+    """
+    if path.exists():
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as database:
+            try:
+                database.execute("PRAGMA schema_version")
+            except sqlite3.OperationalError:
+                return  # it cannot be read now
 
 
 def make_database(path: Path, create: Callable[[str], object]) -> None:
@@ -29,9 +44,9 @@ def make_database(path: Path, create: Callable[[str], object]) -> None:
     """
     if not path.exists():
         with tempfile.TemporaryDirectory(prefix="mlflow-") as folder:
-            new, copy = Path(folder) / path.name, Path(folder) / "copy"
+            new, copy = Path(folder, "new.db"), Path(folder, "copy.db")
             with _without_waiting_for_the_disk():
-                create(f"sqlite:///{new}")
+                create(sqlite_address(new))
             # MLflow may have it open still, and more of it in a file beside.
             with closing(sqlite3.connect(new)) as made, closing(sqlite3.connect(copy)) as whole:
                 made.backup(whole)

@@ -16,7 +16,8 @@ from urllib.parse import urlsplit
 
 from orchestration.errors import UserError
 from orchestration.redact import without_credentials
-from orchestration.tracking.config import is_server, sqlite_path
+from orchestration.sqlite import sqlite_path
+from orchestration.tracking.config import is_server
 
 PROBE_TIMEOUT_S = 5.0
 PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}

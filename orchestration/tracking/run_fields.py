@@ -87,10 +87,10 @@ def epoch_metrics(epoch: Epoch) -> dict[str, float]:
 
 def package_versions() -> dict[str, str]:
     """Versions of the packages that decide results."""
-    found = {}
+    installed = {}
     for name in PACKAGES:
         try:
-            found[name] = version(name)
+            installed[name] = version(name)
         except PackageNotFoundError:
             continue
-    return found
+    return installed

@@ -13,14 +13,16 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from mlflow import MlflowClient
+from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
 from cvae_core.config import TrialConfig
-from orchestration.commands import command_line
+from orchestration.commands import mlflow_command
 from orchestration.errors import UserError
 from orchestration.ledger.ledger import Ledger
-from orchestration.redact import without_secrets
-from orchestration.tracking.config import MlflowConfig, artifact_root, is_server, sqlite_path
-from orchestration.tracking.database import make_database
+from orchestration.sqlite import sqlite_path
+from orchestration.tracking.config import MlflowConfig, artifact_root, is_server
+from orchestration.tracking.database import check_readable, make_database
+from orchestration.tracking.refusals import refusal_of
 from orchestration.tracking.run_fields import (
     PARENT,
     PARENT_TAG,
@@ -33,9 +35,6 @@ from orchestration.tracking.run_fields import (
 )
 from orchestration.tracking.run_index import RunIndex
 from orchestration.tracking.run_writer import RunWriter
-
-DAMAGED = ("not a database", "malformed", "already exists", "no such table", "no such column")
-"""What SQLite says of a file that it cannot read, or that MLflow did not make to its end."""
 
 
 class Tracker:
@@ -50,15 +49,19 @@ class Tracker:
     def __init__(self, uri: str, config: MlflowConfig, storage: Path) -> None:
         for name in ("mlflow", "alembic"):
             logging.getLogger(name).setLevel(logging.ERROR)
+        self._config = config
+        self._storage = storage
+        self._uri = uri
         self._database = sqlite_path(uri)
         try:
             if self._database is not None:
-                make_database(self._database, lambda new: MlflowClient(tracking_uri=new))
+                check_readable(self._database)
+                # A client would have the working directory in it, and not bear a quote there.
+                root = artifact_root(config, storage)
+                make_database(self._database, lambda new: SqlAlchemyStore(new, root))
             self._client: Any = MlflowClient(tracking_uri=_without_login(uri))
         except Exception as error:  # MLflow raises its own, SQLAlchemy's and requests' errors
             raise self._unusable(error) from error
-        self._config = config
-        self._storage = storage
         self._index = RunIndex(self._client)
 
     def connect(self, name: str) -> tuple[str, str]:
@@ -72,30 +75,29 @@ class Tracker:
         """
         experiment = f"{self._config.experiment_prefix}{name}"
         try:
-            found = self._client.get_experiment_by_name(experiment)
-            if found is None:
+            existing = self._client.get_experiment_by_name(experiment)
+            if existing is None:
                 location = self._config.artifact_location
-                if self._database is not None:
+                if not is_server(self._uri) and not self._uri.startswith("databricks"):
                     location = artifact_root(self._config, self._storage)
                 return experiment, self._client.create_experiment(experiment, location)
         except Exception as error:  # MLflow raises its own, SQLAlchemy's and requests' errors
             raise self._unusable(error) from error
-        if found.lifecycle_stage != "active":
-            raise UserError(
-                f"the MLflow experiment {experiment!r} was deleted; restore it with "
-                f"`mlflow experiments restore -x {found.experiment_id}`, or set another "
-                "experiment_prefix in mlflow.yaml"
+        if existing.lifecycle_stage != "active":
+            restore = mlflow_command(
+                self._uri, "experiments", "restore", "-x", str(existing.experiment_id)
             )
-        return experiment, found.experiment_id
+            raise UserError(
+                f"the MLflow experiment {experiment!r} was deleted; restore it with `{restore}`, "
+                "or set another experiment_prefix in mlflow.yaml"
+            )
+        return experiment, existing.experiment_id
 
     def _unusable(self, error: Exception) -> UserError:
         """What is the matter, and what can be done about it."""
-        reason = _first_line(error)
-        said = f"MLflow cannot be used: {reason}"
-        if self._database is not None and any(sign in reason for sign in DAMAGED):
-            fill = command_line("sync", "NAME")
-            said += f"; {self._database} is damaged: move it away, and `{fill}` fills a new one"
-        return UserError(said)
+        refusal = refusal_of(error, self._uri, self._storage)
+        advice = f"; {refusal.advice}" if refusal.advice else ""
+        return UserError(f"MLflow cannot be used: {refusal.reason}{advice}")
 
     def forget(self) -> None:
         """Trust nothing that was noted of MLflow's runs; they are read again."""
@@ -167,7 +169,3 @@ def _without_login(uri: str) -> str:
     os.environ["MLFLOW_TRACKING_USERNAME"] = unquote(parts.username)
     os.environ["MLFLOW_TRACKING_PASSWORD"] = unquote(parts.password or "")
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
-
-
-def _first_line(error: Exception) -> str:
-    return without_secrets((str(error) or type(error).__name__).strip().splitlines()[0])

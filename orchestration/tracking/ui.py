@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import sys
 import time
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from orchestration.commands import EXAMPLE, command_line
 from orchestration.errors import UserError
 from orchestration.redact import without_credentials, without_secrets
 from orchestration.signals import Interrupted, InterruptHandler
+from orchestration.sqlite import sqlite_path
 from orchestration.terminal.console import Console
 from orchestration.tracking.addresses import base_url, check_can_listen, is_loopback
 from orchestration.tracking.config import (
@@ -19,11 +21,12 @@ from orchestration.tracking.config import (
     is_server,
     load_mlflow_config,
     resolved_uri,
-    sqlite_path,
 )
+from orchestration.tracking.database import check_readable
 from orchestration.tracking.health import is_mlflow
 from orchestration.tracking.pages import HINT, sweep_pages
 from orchestration.tracking.reachable import check_reachable
+from orchestration.tracking.refusals import refusal_of
 from orchestration.tracking.server import MlflowServer
 
 START_S = 120.0
@@ -112,15 +115,23 @@ def _fail(what: str, server: MlflowServer) -> int:
 
 
 def _check_database(uri: str, storage: Path) -> None:
-    """Refuse a database that no run has made yet: MLflow would make an empty one."""
+    """Refuse what is no database, or one that no run has made yet: MLflow would make it empty."""
     path = sqlite_path(uri)
-    if path is None or path.exists():
+    if path is None:
+        return
+    if path.exists():
+        try:
+            check_readable(path)
+        except sqlite3.DatabaseError as error:
+            refusal = refusal_of(error, uri, storage)
+            raise UserError(f"{path}: {refusal.reason}; {refusal.advice}") from None
         return
     elsewhere = sorted({page.tracking_uri for page in sweep_pages(storage)} - {uri})
     if elsewhere:
+        look = (command_line("ui", "--tracking-uri", each, storage=storage) for each in elsewhere)
         raise UserError(
-            f"{path}: there is no such database; the sweeps in {storage} were tracked at "
-            f"{', '.join(elsewhere)}: choose with --tracking-uri"
+            f"{path}: there is no such database; the sweeps in {storage} were tracked elsewhere; "
+            f"choose: {', '.join(f'`{each}`' for each in look)}"
         )
     raise UserError(
         f"{path}: there is no such database, as no sweep has been run in the storage folder "

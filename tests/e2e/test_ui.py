@@ -282,13 +282,14 @@ def test_the_server_does_not_outlive_a_killed_command(start: Callable[..., Ui]) 
     assert ui.end()[0] == -signal.SIGKILL
 
 
-def test_a_server_that_cannot_start(start: Callable[..., Ui], folder: Path) -> None:
+def test_what_is_no_database(start: Callable[..., Ui], folder: Path) -> None:
     database = folder / "runs" / "broken.db"
     database.write_text("this is no database, and MLflow will say so")
     ui = start("--tracking-uri", f"sqlite:///{database}", "--port", str(free_port()))
     code, err = ui.end()
-    assert code == 1
+    assert code == 2
     assert "file is not a database" in err
+    assert "move it away" in err
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,15 @@ from pathlib import Path
 import pytest
 
 import orchestration
-from orchestration.commands import command_line, own_command, program, sweep_command
+from orchestration.commands import (
+    command_line,
+    mlflow_command,
+    own_command,
+    pip_install,
+    program,
+    sweep_command,
+)
+from orchestration.sqlite import sqlite_address
 
 PACKAGE = Path(orchestration.__file__).parent
 
@@ -36,11 +44,28 @@ def test_the_own_command_has_no_password(monkeypatch: pytest.MonkeyPatch) -> Non
     assert own_command() == f"{program('cvae-sweep')} run a@b.yaml --tracking-uri=http://host:1/"
 
 
+def test_a_command_of_mlflows_names_its_database(tmp_path: Path) -> None:
+    uri = sqlite_address(tmp_path / "a b?" / "mlflow.db")
+    command = mlflow_command(uri, "experiments", "restore", "-x", "5")
+    assert shlex.split(command) == [
+        *(f"MLFLOW_TRACKING_URI={uri}", program("mlflow"), "experiments", "restore", "-x", "5")
+    ]
+    command = mlflow_command("http://me:secret@host:1", "gc")
+    assert shlex.split(command)[0] == "MLFLOW_TRACKING_URI=http://host:1"
+
+
+def test_pip_is_that_of_this_environment() -> None:
+    assert pip_install("numpy<3", "b") == f"{program('pip')} install 'numpy<3' b"
+
+
 def test_nobody_else_puts_commands_together() -> None:
     for path in PACKAGE.rglob("*.py"):
         if path.name == "commands.py":
             continue
         for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Constant):
+                begun = re.search(r"(?<!`)`(mlflow|pip|ray|optuna-dashboard) ", str(node.value))
+                assert not begun, f"{path}:{node.lineno}"
             if isinstance(node, ast.JoinedStr):
                 text = "".join(v.value for v in node.values if isinstance(v, ast.Constant))
                 named = re.search(r"cvae-sweep (resume|status|stop|retry|evaluate|sync) *$", text)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import shlex
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 from cvae_core.errors import DataError
+from cvae_core.shell import shell_word
 
 SHOWN = 5
 
@@ -103,8 +103,8 @@ class Problems:
             lines.append(f"    {shown(path)}" + (f" ({detail})" if detail else ""))
         if len(files) > SHOWN:
             lines.append(f"    … and {len(files) - SHOWN:,} more")
-        first = shlex.quote(shown(self._folder / files[0][0]))
-        folder = shlex.quote(shown(self._folder))
+        first = _word(self._folder / files[0][0])
+        folder = _word(self._folder)
         lines.append(f"  {remedy.format(file=first, folder=folder)}")
         return "\n".join(lines)
 
@@ -113,6 +113,11 @@ def shown(path: str | Path) -> str:
     """A path as it can be printed, whatever bytes its name has."""
     text = os.fsencode(path).decode("utf-8", "backslashreplace")
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def _word(path: Path) -> str:
+    """A path as a word of a command, which is not to take it for an option."""
+    return shell_word(f"./{path}" if str(path).startswith("-") else str(path))
 
 
 def last_line(error: Exception) -> str:

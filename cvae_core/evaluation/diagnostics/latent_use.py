@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from cvae_core.evaluation.tables import csv_table
 
 Row = NDArray[np.float64]
 
@@ -52,13 +52,13 @@ def latent_use(mu: NDArray[np.float32], log_var: NDArray[np.float32]) -> LatentU
 
 def dimensions_csv(use: LatentUse, threshold: float) -> bytes:
     """A table with a row for each dimension, in the model's order, counted from 0."""
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(["dimension", "kl", "variance_of_mean", "mean_posterior_variance", "active"])
     numbers = zip(use.kl, use.mean_variance, use.posterior_variance, strict=True)
-    for dimension, (row, active) in enumerate(zip(numbers, use.active(threshold), strict=True)):
-        table.writerow([dimension, *(f"{value:.9g}" for value in row), int(active)])
-    return text.getvalue().encode()
+    rows = (
+        (dimension, *map(float, row), int(active))
+        for dimension, (row, active) in enumerate(zip(numbers, use.active(threshold), strict=True))
+    )
+    header = ["dimension", "kl", "variance_of_mean", "mean_posterior_variance", "active"]
+    return csv_table(header, rows, ".9g")
 
 
 def _column(mu: Row, log_var: Row) -> tuple[float, float, float]:

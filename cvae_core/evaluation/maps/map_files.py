@@ -1,12 +1,10 @@
-"""Files of maps: pictures with points in the colours of their classes, and tables as CSV."""
+"""Pictures of maps: points in the colours of their classes."""
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -162,14 +160,3 @@ def _shortened(text: str, length: int = NAME_LENGTH) -> str:
 def _plain(text: str) -> str:
     """Dollar signs are text here, not mathematics."""
     return text.replace("$", r"\$")
-
-
-def table(header: Iterable[str], rows: Iterable[Iterable[object]]) -> bytes:
-    """A CSV file: a header and its rows, floats with five digits after the point."""
-    stream = io.StringIO(newline="")
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(
-        [f"{cell:.5f}" if isinstance(cell, float) else cell for cell in row] for row in rows
-    )
-    return stream.getvalue().encode()

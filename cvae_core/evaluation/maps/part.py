@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 
 from cvae_core.evaluation.maps import reducer
 from cvae_core.evaluation.maps.declaration import UmapConfig
-from cvae_core.evaluation.maps.map_files import one_map, table
+from cvae_core.evaluation.maps.map_files import one_map
 from cvae_core.evaluation.metric import variant
 from cvae_core.evaluation.parts import Findings
 from cvae_core.evaluation.progress import within
 from cvae_core.evaluation.subject import SHARED_SEED, Subject
+from cvae_core.evaluation.tables import csv_table
 from cvae_core.streams import stream
 
 USUAL = UmapConfig().n
@@ -61,7 +62,7 @@ def evaluate(subject: Subject, settings: UmapConfig) -> Iterator[float | Finding
         metrics=metrics,
         files={
             "umap.png": one_map(embedded, labels, classes, title),
-            "umap.csv": table(["index", "label", "class", "x", "y"], rows),
+            "umap.csv": csv_table(["index", "label", "class", "x", "y"], rows, ".5f"),
         },
         facts={"n": len(points), "umap_learn": reducer.umap_version()},
         warnings=warnings,

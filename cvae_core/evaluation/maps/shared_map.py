@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from cvae_core.errors import AbsentError, EvaluationError
 from cvae_core.evaluation.maps import reducer
 from cvae_core.evaluation.maps.declaration import UmapConfig
-from cvae_core.evaluation.maps.map_files import PANELS, limits, many_maps, table
+from cvae_core.evaluation.maps.map_files import PANELS, limits, many_maps
 from cvae_core.evaluation.maps.part import subset, trusted
 from cvae_core.evaluation.maps.procrustes import align
 from cvae_core.evaluation.neighbours import nearest
 from cvae_core.evaluation.parts import Findings
 from cvae_core.evaluation.progress import within
+from cvae_core.evaluation.tables import csv_table
 
 MOST_POINTS = 20_000
 """Of all trials together."""
@@ -109,7 +110,7 @@ def _coordinates(
             chosen.tolist(), labels.tolist(), panel.astype(float).tolist(), strict=True
         )
     )
-    return table(["trial", "index", "label", "x", "y"], rows)
+    return csv_table(["trial", "index", "label", "x", "y"], rows, ".5f")
 
 
 def _trusts(names: Sequence[str], trusts: Sequence[float | None], count: int) -> bytes:
@@ -118,7 +119,7 @@ def _trusts(names: Sequence[str], trusts: Sequence[float | None], count: int) ->
         (name, count, "" if value is None else value)
         for name, value in zip(names, trusts, strict=True)
     )
-    return table(["trial", "n", "trustworthiness"], rows)
+    return csv_table(["trial", "n", "trustworthiness"], rows, ".5f")
 
 
 def _title(name: str, trust: float | None) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +18,7 @@ from cvae_core.evaluation.figures import (
 )
 from cvae_core.evaluation.style import own_style
 from cvae_core.evaluation.subject import Subject
+from cvae_core.evaluation.tables import csv_table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -78,11 +77,8 @@ def curves_png(subject: Subject) -> bytes:
 def curves_csv(epochs: Sequence[Mapping[str, Any]]) -> bytes:
     """A table: a row for each epoch, a column for each metric; empty where one was not measured."""
     names = sorted({name for record in epochs for name in record["metrics"]})
-    text = io.StringIO()
-    table = csv.DictWriter(text, ["epoch", *names], lineterminator="\n")
-    table.writeheader()
-    table.writerows({"epoch": record["epoch"]} | record["metrics"] for record in epochs)
-    return text.getvalue().encode()
+    rows = ([record["epoch"], *map(record["metrics"].get, names)] for record in epochs)
+    return csv_table(["epoch", *names], rows)
 
 
 def _lines(panel: Panel, epochs: Sequence[Mapping[str, Any]]) -> list[Line]:

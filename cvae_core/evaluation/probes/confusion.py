@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -13,6 +11,7 @@ from numpy.typing import NDArray
 
 from cvae_core.evaluation.figures import png
 from cvae_core.evaluation.style import own_style
+from cvae_core.evaluation.tables import csv_table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -40,12 +39,9 @@ def confusion_matrix(
 
 
 def confusion_csv(matrix: NDArray[np.int64], classes: Sequence[str]) -> bytes:
-    """The counts as CSV in UTF-8: a row per true class, a column per class predicted."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["true class", *classes])
-    writer.writerows([name, *row] for name, row in zip(classes, matrix.tolist(), strict=True))
-    return text.getvalue().encode("utf-8", "backslashreplace")
+    """The counts as a table: a row per true class, a column per class predicted."""
+    rows = ([name, *row] for name, row in zip(classes, matrix.tolist(), strict=True))
+    return csv_table(["true class", *classes], rows)
 
 
 @own_style()

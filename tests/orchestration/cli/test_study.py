@@ -10,6 +10,7 @@ from typing import Any
 import optuna
 import pytest
 
+from orchestration.commands import pip_install, program
 from orchestration.ledger.documents import Sweep
 from orchestration.ledger.ledger import Ledger
 from tests.orchestration.study.test_export import ACCURACY, ERROR, ledger_of, study
@@ -83,7 +84,7 @@ def test_an_export_says_what_it_wrote_and_how_to_open_it(
     assert done.stdout.splitlines() == [
         f"found/vae: 7 trials written to {url}",
         f"found/cvae: 2 trials written to {url}",
-        f"open with (pip install optuna-dashboard): optuna-dashboard '{url}'",
+        f"open with ({pip_install('optuna-dashboard')}): {program('optuna-dashboard')} '{url}'",
     ]
     assert optuna.load_study(study_name="found/vae", storage=url).best_value == 0.7
     found = document("found", "--export", url)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -109,10 +110,17 @@ def test_what_looks_like_a_number_is_refused_with_what_is_meant(
 
 
 def test_a_decimal_comma_in_a_list_is_two_items_one_of_which_begins_with_a_zero() -> None:
-    with pytest.raises(UserError, match=r"write 1, 0\.001 with a point, or put"):
-        parse_value("[0,001]")
-    with pytest.raises(UserError, match=r"write 1, or put"):
-        parse_value("[0, 001]")
+    for text, meant in (
+        ("[0,001]", "1, 0.001 with a point"),
+        ("[1,05]", "5, 1.05 with a point"),
+        ("[-2, 12,000]", "0, 12000, 12.000 with a point"),
+        ("{low: 0,001, high: 1}", "1, 0.001 with a point"),
+        ("[0, 001]", "1"),
+        ("[1.5,001]", "1"),
+        ("[a,001]", "1"),
+    ):
+        with pytest.raises(UserError, match=f"write {re.escape(meant)}, or put"):
+            parse_value(text)
 
 
 def test_all_that_is_refused_is_named_at_once(tmp_path: Path) -> None:
@@ -156,7 +164,7 @@ def test_what_is_refused(tmp_path: Path, content: str | bytes, expected: str) ->
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        ("name: x\nbase:\n\tbeta: 1\n", ":3: .*; indent with spaces, not with tabs"),
+        ("name: x\nbase:\n\tbeta: 1\n", ":3:1: .*; use spaces there, not tabs"),
         ("name: @x\n", ":1: .*; put the text in quotes"),
         ("name: x\nbase:\n  beta: 1\n   epochs: 2\n", ":4: .*; is the line indented"),
         ("name:x\nseeds: [1]\n", ":2: .*is there a space behind each colon"),
@@ -171,6 +179,46 @@ def test_what_is_refused(tmp_path: Path, content: str | bytes, expected: str) ->
 def test_what_is_no_yaml_comes_with_a_hint(tmp_path: Path, content: str, expected: str) -> None:
     with pytest.raises(UserError, match=f"file.yaml{expected}"):
         read(tmp_path, content)
+
+
+@pytest.mark.parametrize(
+    ("line", "column", "said"),
+    [
+        ("\u00a0epochs: 2", 3, "U+00A0 (no-break space); write a plain space or nothing instead"),
+        ("epochs:\u00a02", 10, "U+00A0 (no-break space)"),
+        ("epochs: 2\u00a0# two", 12, "U+00A0 (no-break space)"),
+        ("epochs: [1,\u20032]", 14, "U+2003 (em space)"),
+        ("epochs:\u2003[1, 2]", 10, "U+2003 (em space)"),
+        ("epochs: 2\u200b", 12, "U+200B (zero width space)"),
+        ("model: “vae”", 10, "“ (left double quotation mark); write ' or \" instead"),
+        ("model: [vae, ‘vae’]", 16, "‘ (left single quotation mark)"),
+        ("epochs： 2", 9, "： (fullwidth colon); write : instead, or put text in quotes"),
+        ("epochs: [1，2]", 13, "， (fullwidth comma); write , instead"),
+        ("beta: −1", 9, "− (minus sign); write - instead"),
+        ("beta: 1e−3", 11, "− (minus sign)"),
+        ("– vae", 3, "– (en dash); write - instead"),
+    ],
+)
+def test_what_only_looks_like_yaml_is_named_with_line_and_column(
+    tmp_path: Path, line: str, column: int, said: str
+) -> None:
+    with pytest.raises(UserError) as raised:
+        read(tmp_path, f"name: 'a “b”' # “c”\u00a0\nbase:\n  {line}\ngrid: {{}}\n")
+    first = raised.value.lines[0].replace("is not valid YAML: ", "")
+    assert first.startswith(f"{tmp_path / 'file.yaml'}:3:{column}: here stands {said}")
+
+
+def test_what_looks_like_yaml_may_stand_in_text(tmp_path: Path) -> None:
+    values = ["it’s", "a–b", "'“a”：\u00a0−1'", '"«a»\u00a0"', "2020–2024", "Größe", "x → y"]
+    file = read(tmp_path, "".join(f"k{i}: {value}\n" for i, value in enumerate(values)))
+    assert list(file.content.values()) == [value.strip("'\"") for value in values]
+    assert parse_value("|\n  “a”：\u00a0b") == "“a”：\u00a0b"
+
+
+@pytest.mark.parametrize("text", ["\u00a02", "[1，2", "a:\u00a0[b"])
+def test_what_only_looks_like_yaml_in_an_override(text: str) -> None:
+    with pytest.raises(UserError, match=r"^--set: .*here stands "):
+        parse_value(text)
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:

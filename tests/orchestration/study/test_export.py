@@ -34,7 +34,9 @@ from orchestration.ledger.documents import (
 )
 from orchestration.ledger.ledger import Ledger
 from orchestration.spec.dimensions import Dimension
-from orchestration.study.export import export_studies
+from orchestration.sqlite import sqlite_address
+from orchestration.study.export import as_optuna_reads, export_studies
+from tests.names import NAMES
 
 pytestmark = pytest.mark.slow
 
@@ -260,6 +262,33 @@ def test_a_foreign_study_is_left_alone_and_nothing_is_written(
         assert Path(url).read_bytes() == content
 
 
+@pytest.mark.parametrize("name", NAMES, ids=ascii)
+def test_a_folder_of_any_name(
+    name: str,
+    exported: dict[str, tuple[str, dict[str, int]]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The database is a copy: making one takes a while."""
+    folder = tmp_path / name
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    shutil.copy(exported["sqlite"][0].removeprefix("sqlite:///"), folder)
+    addresses = ["sqlite:///studies.db", sqlite_address(folder / "studies.db")]
+    for number, url in enumerate([*addresses, "studies.log", f"{folder}/studies.log"]):
+        ledger = ledger_of(tmp_path / "ledgers" / f"own{number}", study("s1", "vae", "a", [ERROR]))
+        assert export_studies(url, ledger) == {f"own{number}/vae": 1}
+        assert f"own{number}/vae" in names(as_optuna_reads(url))
+    assert {path.name for path in folder.iterdir()} == {"studies.db", "studies.log"}
+    assert {path.name for path in tmp_path.iterdir()} == {"ledgers", name}
+
+
+def test_braces_of_optunas_own_stay() -> None:
+    url = "sqlite:////{x}/{SCHEMA_VERSION}/{}.db"
+    assert as_optuna_reads(url) == "sqlite:////{{x}}/{SCHEMA_VERSION}/{{}}.db"
+    assert as_optuna_reads("-{x}.log") == "./-{x}.log"
+
+
 def test_of_an_export_that_fails_nothing_stays(ledger: Ledger, tmp_path: Path) -> None:
     url = url_of("sqlite", tmp_path)
     optuna.create_study(storage=url, study_name="digits_search/mine")
@@ -307,6 +336,13 @@ def test_bad_storages_are_one_error_without_passwords(
     assert "secret" not in line
     assert sorted(tmp_path.iterdir()) == before
     assert (tmp_path / "text").read_text() == "something of mine\n" * 300
+
+
+def test_a_question_mark_of_the_path_is_no_option(ledger: Ledger, tmp_path: Path) -> None:
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(UserError, match=r"no option 'x'; if the \? belongs to the path, write sql"):
+        export_studies(f"sqlite:///{tmp_path}/why?x=1/studies.db", ledger)
+    assert sorted(tmp_path.iterdir()) == before
 
 
 def test_mlflows_database_is_refused_and_unchanged(ledger: Ledger, tmp_path: Path) -> None:

@@ -62,6 +62,7 @@ def test_environment_wins_over_file_and_option_over_both(monkeypatch: pytest.Mon
         ("tracking_url: x", "mlflow.yaml:1: tracking_url"),
         ("tags: {}\nui: {port: 70000}", "mlflow.yaml:2: ui.port"),
         ("tags: {a: 1}", "mlflow.yaml:1: tags.a"),
+        ("tags: {a: 2024}", "YAML reads no text there: put it in quotes"),
         ("tracking_uri: 5", "mlflow.yaml:1: tracking_uri"),
         ("- a", "mlflow.yaml"),
         ("just words", "mlflow.yaml"),

@@ -116,7 +116,7 @@ def test_without_a_database_it_says_what_to_type(tmp_path: Path) -> None:
         run_ui(UiRequest(Path("runs")), Console())
     assert list(tmp_path.iterdir()) == before
     make_sweep(tmp_path / "runs", "there", 1, "http://tracking:5000")
-    with pytest.raises(UserError, match=r"tracked at http://tracking:5000: .*--tracking-uri"):
+    with pytest.raises(UserError, match=r"`.*cvae-sweep ui --tracking-uri http://tracking:5000`"):
         run_ui(UiRequest(Path("runs")), Console())
 
 

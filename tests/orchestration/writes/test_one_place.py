@@ -16,6 +16,7 @@ ELSEWHERE = {
         "terminal.console.Console.others_to": "appends what Ray prints to the sweep's log",
         "doctor.filesystem.check_storage": "a temporary folder, to see whether the storage works",
         "tracking.database.make_database": "a temporary folder for a new database",
+        "tracking.rehearsal.would_upgrade": "a temporary folder for a copy of a database",
         "ledger.processes.ProcessRecord.__init__": "a temporary folder for Ray",
         "store._link": "the store itself",
         "store._write": "the store itself",
