@@ -62,6 +62,7 @@ def test_cut_off_while_it_is_made(tmp_path: Path, size: int) -> None:
     while largest(tmp_path) < size:
         assert child.is_alive()
         assert time.monotonic() < until
+        time.sleep(0.001)
     child.kill()
     child.join()
     assert child.exitcode == -signal.SIGKILL
