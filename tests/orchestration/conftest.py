@@ -148,6 +148,14 @@ def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture(autouse=True, scope="session")
+def no_power_is_cut() -> Iterator[None]:
+    """What is written is there for whoever reads it here; disks take their time to keep it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda _: None)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
 def databases_are_copied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """MLflow makes an empty database in a second, by all the migrations that it ever had: once."""
     tracker = sys.modules.get("orchestration.tracking.tracker")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
@@ -101,8 +100,6 @@ class Driver:
         with pytest.MonkeyPatch.context() as patch:
             # What a driver before has left is this very process, and what it started is not its.
             patch.setattr("orchestration.ledger.processes._end_all", lambda *_: 0)
-            # No power is cut here: what was written is there for the next one.
-            patch.setattr(os, "fsync", lambda _: None)
             # The same each time: asked for once.
             patch.setattr("orchestration.engine.worker.limit_threads", in_force)
             patch.setattr("orchestration.run.start.git_commit", commit)
