@@ -14,7 +14,7 @@ from rich.filesize import decimal
 from orchestration.doctor.datafiles import data_bytes
 from orchestration.doctor.finding import Finding, ok, problem, warning
 from orchestration.doctor.subject import Subject
-from orchestration.engine.object_store import object_store_bytes
+from orchestration.plan.slots import object_store_bytes
 
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - where Linux has it
 # Measured on sweeps of digits and MNIST, with shared pages shared out.

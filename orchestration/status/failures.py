@@ -10,7 +10,7 @@ from typing import Any
 from orchestration.commands import sweep_command
 from orchestration.engine.retries import OUT_OF_MEMORY, losses_in_a_row
 from orchestration.ledger.documents import Trial
-from orchestration.ledger.entries import MAP, SEARCH, split_entry
+from orchestration.ledger.names import MAP, SEARCH, split_entry
 from orchestration.words import count
 
 FRAMES = 3

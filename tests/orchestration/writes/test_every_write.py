@@ -21,8 +21,8 @@ from cvae_core.evaluation.parts import PARTS
 from orchestration import store
 from orchestration.errors import UserError
 from orchestration.ledger.documents import Evaluated, Trial
-from orchestration.ledger.entries import SEARCH
 from orchestration.ledger.ledger import Ledger
+from orchestration.ledger.names import SEARCH
 from orchestration.ledger.paths import HOLDER, PROCESSES
 from tests.orchestration.writes.disk import Cut, Disk, Files, Record
 from tests.orchestration.writes.driver import Driver, Work
