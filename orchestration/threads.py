@@ -29,7 +29,7 @@ def limit_threads(count: int) -> dict[str, Any]:
     os.environ.update(thread_environment(count))
     import sklearn  # noqa: F401 - brings BLAS and OpenMP in, so that they can be held
     import torch
-    from threadpoolctl import threadpool_info, threadpool_limits
+    from threadpoolctl import ThreadpoolController
 
     if "numba" in sys.modules:
         import numba
@@ -44,9 +44,10 @@ def limit_threads(count: int) -> dict[str, Any]:
         # First: starting its thread pool changes what OpenMP, and with it PyTorch, was set to.
         numba.set_num_threads(count)
     torch.set_num_threads(count)
-    threadpool_limits(count)
+    pools = ThreadpoolController()  # looking for them takes longer than all else
+    pools.limit(limits=count)
     in_force: dict[str, Any] = {"torch": torch.get_num_threads()}
-    for pool in threadpool_info():
+    for pool in pools.info():
         name = f"{pool['user_api']}:{pool['internal_api']}"
         in_force[name] = max(pool["num_threads"], in_force.get(name, 0))
     if "numba" in sys.modules:

@@ -9,8 +9,8 @@ from orchestration.compare.grid import comparison_document, comparison_table
 from orchestration.compare.searches import add_importances, search_comparison
 from orchestration.compare.searches_view import ended_lines, search_view
 from orchestration.ledger.documents import TRAINED
-from orchestration.ledger.entries import SEARCH
 from orchestration.ledger.ledger import Ledger
+from orchestration.ledger.names import SEARCH
 from orchestration.status.status import status_document
 from orchestration.terminal.tables import Sheet
 

@@ -13,8 +13,8 @@ from orchestration import store
 from orchestration.compare.figures import search_figures
 from orchestration.compare.searches import add_importances, search_comparison
 from orchestration.ledger.documents import ArtifactRef, Evaluated, Failure
-from orchestration.ledger.entries import SEARCH
 from orchestration.ledger.ledger import Ledger
+from orchestration.ledger.names import SEARCH
 from orchestration.ledger.paths import artifacts_of
 
 VERSION = 1

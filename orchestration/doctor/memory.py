@@ -14,8 +14,8 @@ from cvae_core.models.size import training_bytes
 from orchestration.doctor.datafiles import data_bytes, image_shape
 from orchestration.doctor.finding import Finding, ok, problem, warning
 from orchestration.doctor.subject import Subject
-from orchestration.engine.object_store import object_store_bytes
 from orchestration.plan.memory import memory_limits, too_large, total_memory
+from orchestration.plan.slots import object_store_bytes
 
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - where Linux has it
 # Measured on sweeps of digits and MNIST, with shared pages shared out.

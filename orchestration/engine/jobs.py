@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from orchestration.ledger.entries import split_entry
+from orchestration.ledger.names import split_entry
 from orchestration.ledger.paths import artifacts_of, failure_log
 
 

@@ -16,9 +16,8 @@ import ray
 from cvae_core.shell import shell_line
 from orchestration.commands import program
 from orchestration.engine import ray_patches
-from orchestration.engine.object_store import object_store_bytes
 from orchestration.errors import UserError
-from orchestration.plan.slots import Node, count_slots
+from orchestration.plan.slots import Node, count_slots, object_store_bytes
 from orchestration.signals import reset_handlers
 from orchestration.spec.sweep import Resources
 from orchestration.threads import thread_environment

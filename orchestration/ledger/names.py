@@ -1,10 +1,16 @@
-"""What the trials of a ledger are called."""
+"""What trials and entries of evaluations are called, and what is said of a stopped trial."""
 
 from __future__ import annotations
 
 from cvae_core.config import TrialConfig
+from orchestration.ledger.documents import Decision, Trial
 from orchestration.ledger.ledger import Ledger
 from orchestration.spec.trial_names import Names
+
+SEARCH = "search"
+"""Among the sweep's evaluations: the figures of its searches, which every run draws."""
+
+MAP = "shared_umap"
 
 
 def names_in(ledger: Ledger) -> Names:
@@ -15,3 +21,30 @@ def names_in(ledger: Ledger) -> Names:
     if (ledger.sweep.spec.get("search") or {}).get("replicates"):
         searched.add("seed")
     return Names(map(TrialConfig.from_settings, settings), sorted(searched))
+
+
+def entry_at(part: str, epoch: int) -> str:
+    """The name of a part's entry for one of a trial's checkpoints."""
+    return f"{part}@{epoch}"
+
+
+def split_entry(entry: str) -> tuple[str, int | None]:
+    """Part and epoch of an entry; None: of what the trial ended with."""
+    part, _, epoch = entry.partition("@")
+    return part, int(epoch) if epoch else None
+
+
+def stop_of(trial: Trial) -> Decision | None:
+    """The decision that stopped a trial; None where none has."""
+    stops = [decision for decision in trial.decisions if decision.stop]
+    return stops[-1] if stops and trial.state == "stopped" else None
+
+
+def stop_text(trial: Trial, decision: Decision) -> str:
+    """Such as ``stopped after epoch 5 of 20: val/probe_accuracy 0.4211 (rung 5)``."""
+    rule = decision.scheduler.partition(" ")[0]
+    why = f"rung {decision.rung}" if rule == "asha" else "worse than the median"
+    return (
+        f"stopped after epoch {decision.epoch} of {trial.config['epochs']}: "
+        f"{decision.metric} {decision.value:.4g} ({why})"
+    )

@@ -104,7 +104,7 @@ def end_left_behind(folder: Path) -> int:
     if noted is None:
         store.remove(folder / PROCESSES)  # of another machine, or damaged
         return 0
-    left = _end_all(noted["processes"], noted.get("temporary", ""))
+    left = _end_all(noted["processes"], noted.get("temporary", ""), WAIT_S)
     temporary = _temporary(noted)
     if temporary is not None:
         store.remove_folder(temporary)
@@ -124,7 +124,7 @@ def _living(noted: list[dict[str, int]], temporary: str) -> set[psutil.Process]:
     return {process for process in living if process.pid != os.getpid()}
 
 
-def _end_all(noted: list[dict[str, int]], temporary: str, patience_s: float = WAIT_S) -> int:
+def _end_all(noted: list[dict[str, int]], temporary: str, patience_s: float) -> int:
     """End what lives of a driver's: asked first, killed where it does not hear.
 
     Returns:

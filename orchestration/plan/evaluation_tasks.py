@@ -10,8 +10,8 @@ from orchestration.commands import sweep_command
 from orchestration.errors import UserError
 from orchestration.ledger.checkpoints import without_spares
 from orchestration.ledger.documents import CheckpointRef, Evaluated, Trial
-from orchestration.ledger.entries import entry_at
 from orchestration.ledger.ledger import Ledger
+from orchestration.ledger.names import entry_at
 from orchestration.spec.evaluation import Evaluation, same_settings
 
 

@@ -10,8 +10,8 @@ from cvae_core.config import TrialConfig
 from cvae_core.evaluation.maps.declaration import UMAP
 from orchestration.ledger.checkpoints import newest_first
 from orchestration.ledger.documents import Evaluated, Trial
-from orchestration.ledger.entries import MAP
 from orchestration.ledger.ledger import Ledger
+from orchestration.ledger.names import MAP
 from orchestration.plan.evaluation_tasks import Wish, is_open, tasks_of
 from orchestration.spec.evaluation import Evaluation, same_settings
 

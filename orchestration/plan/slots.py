@@ -1,4 +1,6 @@
-"""How many trials run at a time: one count for the run, for its estimate and for doctor."""
+"""How many trials run at a time, and the memory of what they share: one count for the run, for
+its estimate and for doctor.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +8,9 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from orchestration.spec.sweep import Resources
+
+MINIMUM = 100 * 2**20
+MARGIN = 64 * 2**20
 
 
 class Node(NamedTuple):
@@ -25,6 +30,11 @@ def count_slots(nodes: Iterable[Node], resources: Resources, max_concurrent: int
     """
     fitting = sum(_fitting(node, resources) for node in nodes)
     return min(fitting, max_concurrent or fitting)
+
+
+def object_store_bytes(data_bytes: int) -> int:
+    """Bytes of the store that holds ``data_bytes`` of images, once for all workers of a machine."""
+    return max(MINIMUM, int(data_bytes * 1.25) + MARGIN)
 
 
 def this_machine(resources: Resources) -> Node:

@@ -11,7 +11,7 @@ from cvae_core.evaluation.maps.declaration import UMAP
 from orchestration.commands import sweep_command
 from orchestration.engine.retries import OUT_OF_MEMORY, TOO_LARGE, losses_in_a_row
 from orchestration.ledger.documents import DAMAGED, DIVERGED, Trial
-from orchestration.ledger.entries import MAP, SEARCH, split_entry
+from orchestration.ledger.names import MAP, SEARCH, split_entry
 from orchestration.words import count
 
 FRAMES = 3

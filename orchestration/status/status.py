@@ -12,11 +12,10 @@ from pydantic import ValidationError
 from cvae_core.config import NUMERICS, TrialConfig
 from cvae_core.errors import ConfigError
 from orchestration.ledger.documents import Evaluated, Study, Sweep, Trial
-from orchestration.ledger.entries import split_entry
 from orchestration.ledger.folders import sweep_folder
 from orchestration.ledger.ledger import Ledger
+from orchestration.ledger.names import split_entry, stop_of, stop_text
 from orchestration.ledger.processes import driver_alive
-from orchestration.ledger.stops import stop_of, stop_text
 from orchestration.plan.evaluation_tasks import open_tasks
 from orchestration.plan.shared_map_tasks import shared_tasks
 from orchestration.spec.evaluation import Evaluation

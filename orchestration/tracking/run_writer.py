@@ -12,9 +12,8 @@ from mlflow.entities import Metric, Param
 from cvae_core.config import TrialConfig
 from orchestration.ledger.checkpoints import without_spares
 from orchestration.ledger.documents import Evaluated, Sweep, Trial
-from orchestration.ledger.entries import split_entry
+from orchestration.ledger.names import split_entry, stop_of, stop_text
 from orchestration.ledger.paths import CHECKPOINTS
-from orchestration.ledger.stops import stop_of, stop_text
 from orchestration.spec.flat_names import flat
 from orchestration.spec.trial_key import relevant
 from orchestration.tracking.run_fields import epoch_metrics, status_of, text_tag

@@ -15,6 +15,7 @@ import torch
 pytestmark = pytest.mark.slow
 
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "evaluate.py"
+IMAGES = 600
 PARTS = ("probe", "diagnostics", "pictures", "umap", "fd")
 
 
@@ -31,6 +32,11 @@ def evaluate() -> ModuleType:
 def in_this_process(monkeypatch: pytest.MonkeyPatch, evaluate: ModuleType) -> Iterator[None]:
     """The scripts, of which each has a process of its own otherwise, one after another here."""
     monkeypatch.syspath_prepend(str(SCRIPT.parent))
+    made_up = importlib.import_module("made_up_mnist")
+    monkeypatch.setattr(made_up, "COUNTS", {"train": IMAGES, "t10k": IMAGES // 6})
+    # Compiling it takes 4 s, running it as it is no time for so few images.
+    umap = importlib.import_module("umap.umap_")
+    monkeypatch.setattr(umap, "fast_knn_indices", umap.fast_knn_indices.py_func)
     threads = torch.get_num_threads()
 
     def run(folder: Path, script: str, *more: object) -> None:
@@ -50,7 +56,7 @@ def test_both_sides_agree_and_every_part_is_timed(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    few = ("--images", "600", "--repeats", "1", "--plain-repeats", "1")
+    few = ("--images", str(IMAGES), "--repeats", "1", "--plain-repeats", "1")
     monkeypatch.setattr(sys, "argv", ["evaluate.py", *few])
     code = evaluate.main()
     said = capsys.readouterr()

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from cvae_core.data import Dataset, Images, load_dataset
+from cvae_core.evaluation.distances.classifier import obtain
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -38,6 +39,15 @@ def small(digits: Dataset) -> Dataset:
         Images(digits.test.pixels[:60], digits.test.labels[:60]),
         digits.classes,
     )
+
+
+@pytest.fixture(scope="session")
+def classifiers(tmp_path_factory: pytest.TempPathFactory, small: Dataset) -> Path:
+    """A cache that has the classifier of ``small``; tests that change it copy it."""
+    folder = tmp_path_factory.mktemp("classifiers")
+    for _ in obtain(small, "digits-cnn", folder, None):
+        pass
+    return folder
 
 
 @pytest.fixture(scope="session")

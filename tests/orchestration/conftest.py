@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -29,6 +30,7 @@ from orchestration.run.start import enter_study
 from orchestration.spec.layers import Layers
 from orchestration.spec.reading import load_spec, parse_spec
 from orchestration.spec.sweep import SweepSpec
+from orchestration.tracking.database import make_database
 
 BASE: dict[str, Any] = {
     "epochs": 3,
@@ -143,6 +145,32 @@ def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CVAE_SWEEP_CACHE", str(folder))
         yield folder
+
+
+@pytest.fixture(autouse=True, scope="session")
+def no_power_is_cut() -> Iterator[None]:
+    """What is written is there for whoever reads it here; disks take their time to keep it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda _: None)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def databases_are_copied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """MLflow makes an empty database in a second, by all the migrations that it ever had: once."""
+    tracker = sys.modules.get("orchestration.tracking.tracker")
+    if tracker is None:
+        yield
+        return
+    template = tmp_path_factory.mktemp("mlflow") / "empty.db"
+
+    def make(path: Path, create: Callable[[str], object]) -> None:
+        make_database(template, create)
+        make_database(path, lambda uri: shutil.copyfile(template, uri.removeprefix("sqlite:///")))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tracker, "make_database", make)
+        yield
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -23,6 +23,7 @@ class Looking:
     def find_spec(self, name, path=None, target=None):
         if name == "ray":
             print(os.environ.get("RAY_USAGE_STATS_ENABLED"), os.environ.get("RAY_AIR_NEW_OUTPUT"))
+            sys.exit()  # the rest of it takes seconds
 
 sys.meta_path.insert(0, Looking())
 from orchestration.engine import ray_tune

@@ -11,9 +11,8 @@ from cvae_core.config import TrialConfig
 from orchestration.engine.jobs import EvaluateJob, TrainJob, TrialJob
 from orchestration.engine.reports import EpochReport, EvaluationReport, ProgressReport
 from orchestration.ledger.documents import Failure, Trial
-from orchestration.ledger.entries import split_entry
 from orchestration.ledger.ledger import Ledger
-from orchestration.ledger.names import names_in
+from orchestration.ledger.names import names_in, split_entry
 from orchestration.plan.evaluation_tasks import Wish, open_tasks, tasks_of
 from orchestration.spec.evaluation import Evaluation
 from orchestration.status.failures import failure_details, failure_text, next_try, what_to_do

@@ -14,7 +14,7 @@ from orchestration.engine.reports import (
     ProgressReport,
 )
 from orchestration.ledger.documents import Failure, Trial
-from orchestration.ledger.stops import stop_of, stop_text
+from orchestration.ledger.names import stop_of, stop_text
 from orchestration.status.live.board import Board, Row
 from orchestration.status.live.table import Moment, frame
 from orchestration.status.live.view import TOO_LONG, View, new_notes, start_text

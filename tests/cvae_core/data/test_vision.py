@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import ast
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,24 +9,6 @@ import torch
 from cvae_core.data import vision
 
 pytestmark = pytest.mark.slow
-
-SCRIPT = """
-from cvae_core.data.vision import torchvision
-import torch
-from torchvision.transforms import v2
-image = torchvision.datasets.FakeData(1, (3, 32, 32))[0][0]
-pixels = v2.functional.pil_to_tensor(image)
-assert v2.RandomResizedCrop(24)(pixels).shape == (3, 24, 24)
-assert torchvision.datasets.MNIST and torchvision.datasets.CIFAR10
-with torch.no_grad():
-    assert torchvision.models.squeezenet1_1()(torch.rand(1, 3, 64, 64)).shape == (1, 1000)
-print("works")
-"""
-
-
-def test_data_sets_transforms_and_models_work_in_a_fresh_process() -> None:
-    process = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True)
-    assert process.stdout == "works\n", process.stderr
 
 
 def test_operators_are_declared_only_where_they_do_not_load() -> None:

@@ -1,9 +1,6 @@
 from __future__ import annotations
 
-import json
 import random
-import subprocess
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -14,7 +11,7 @@ import torch
 from cvae_core import fit
 from cvae_core.config import TrialConfig
 from cvae_core.data import Dataset
-from cvae_core.training.checkpoint import Checkpoint, sha256
+from cvae_core.training.checkpoint import Checkpoint
 
 pytestmark = pytest.mark.slow
 
@@ -40,27 +37,6 @@ def test_another_seed_other_numbers(configure: Configure, small: Dataset, model:
     first, second = (fit(configure(model=model, epochs=1, seed=s), small) for s in (0, 1))
     for name, value in first.history[0]["metrics"].items():
         assert value != second.history[0]["metrics"][name], name
-
-
-SCRIPT = """
-import json, sys, torch
-from cvae_core import TrialConfig, fit, load_dataset
-from cvae_core.training.checkpoint import sha256
-torch.set_num_threads(1)
-result = fit(TrialConfig.from_settings(json.loads(sys.argv[1])), load_dataset("digits"))
-weights = result.checkpoint.model.values()
-print(sha256(b"".join(w.numpy().tobytes() for w in weights)))
-"""
-
-
-def test_same_bits_in_another_process(configure: Configure, digits: Dataset) -> None:
-    config = configure(model="cvae", epochs=1)
-    settings = json.dumps(config.to_settings())
-    other = subprocess.run(
-        [sys.executable, "-c", SCRIPT, settings], capture_output=True, text=True, check=True
-    )
-    weights = fit(config, digits).checkpoint.model.values()
-    assert other.stdout.strip() == sha256(b"".join(w.numpy().tobytes() for w in weights))
 
 
 def test_global_generators_are_neither_used_nor_moved(configure: Configure, small: Dataset) -> None:

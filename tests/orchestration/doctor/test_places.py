@@ -111,6 +111,7 @@ def test_loopback(subject: Make) -> None:
 
 @pytest.mark.slow
 def test_a_port_that_somebody_has(subject: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("orchestration.tracking.health.TIMEOUT_S", 0.5)
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         monkeypatch.setenv("MLFLOW_PORT", str(port))

@@ -21,7 +21,7 @@ from orchestration.engine.worker import Worker
 from orchestration.errors import StorageError
 from orchestration.ledger.documents import Decision, Trial
 from orchestration.ledger.ledger import Ledger
-from orchestration.ledger.stops import stop_of, stop_text
+from orchestration.ledger.names import stop_of, stop_text
 from orchestration.plan.evaluation_tasks import Wish
 from orchestration.plan.shared_map_tasks import shared_tasks
 from orchestration.run.summary import say_summary

@@ -83,7 +83,7 @@ def started() -> Iterator[Callable[..., subprocess.Popen[str]]]:
 def test_a_killed_drivers_descendants_are_ended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, started: Callable[..., subprocess.Popen[str]]
 ) -> None:
-    monkeypatch.setattr("orchestration.ledger.processes.WAIT_S", 1.0)
+    monkeypatch.setattr("orchestration.ledger.processes.WAIT_S", 0.5)
     bystander = started("import time; time.sleep(60)")
     driver = started(DRIVER, str(tmp_path))
     assert driver.stdout is not None
@@ -107,7 +107,7 @@ def test_who_started_too_late_to_be_noted_is_ended_as_well(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, started: Callable[..., subprocess.Popen[str]]
 ) -> None:
     """Such as a worker that Ray was starting, which would make the folder anew."""
-    monkeypatch.setattr("orchestration.ledger.processes.WAIT_S", 1.0)
+    monkeypatch.setattr("orchestration.ledger.processes.WAIT_S", 0.5)
     (tmp_path / "other").mkdir()
     other = started(LATE, str(tmp_path / "other"))
     driver = started(LATE, str(tmp_path))
@@ -200,11 +200,11 @@ def test_those_whose_parents_have_ended_are_ended_as_well(
     assert child.stdout.readline() == "up\n"
     (grandchild,) = psutil.Process(child.pid).children()
     with record.following():
-        time.sleep(1)
+        time.sleep(0.6)
     child.kill()
     child.wait()
     assert grandchild.is_running()
-    record.clear()
+    record.clear(patience_s=0.5)
     assert psutil.wait_procs([grandchild], timeout=2)[1] == []
     assert not record.temporary.exists()
 

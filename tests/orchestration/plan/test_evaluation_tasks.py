@@ -11,8 +11,8 @@ from cvae_core.config import TrialConfig
 from cvae_core.evaluation.parts import PARTS
 from orchestration.errors import UserError
 from orchestration.ledger.documents import CheckpointRef, Evaluated, Failure, Sweep, Trial
-from orchestration.ledger.entries import split_entry
 from orchestration.ledger.ledger import Ledger
+from orchestration.ledger.names import split_entry
 from orchestration.plan.evaluation_tasks import (
     Task,
     Wish,

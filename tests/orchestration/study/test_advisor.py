@@ -156,17 +156,17 @@ def test_another_process_with_other_hashes_asks_the_same() -> None:
     for objectives in (1, 2):
         found = advisor(objectives=objectives)
         here += f"{Record(found, 25, objectives).text()}\n{found.importances()}\n"
-    for hash_seed in ("1", "2"):
-        there = subprocess.run(
-            [sys.executable, "-c", SCRIPT],
-            env={**os.environ, "PYTHONHASHSEED": hash_seed},
-            cwd=Path(__file__).parents[3],
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        assert there.stdout == here
-        assert there.stderr == ""  # nor does Optuna say anything
+    hash_seed = "2" if os.environ.get("PYTHONHASHSEED") == "1" else "1"
+    there = subprocess.run(
+        [sys.executable, "-c", SCRIPT],
+        env={**os.environ, "PYTHONHASHSEED": hash_seed},
+        cwd=Path(__file__).parents[3],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert there.stdout == here
+    assert there.stderr == ""  # nor does Optuna say anything
 
 
 def test_what_is_running_is_kept_away_from() -> None:

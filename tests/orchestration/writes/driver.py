@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import io
-import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +22,18 @@ from orchestration.ledger.ledger import Ledger
 from orchestration.ledger.processes import ProcessRecord
 from orchestration.run.request import Flags, Request
 from orchestration.run.runner import run_sweep
+from orchestration.run.start import git_commit
 from orchestration.run.sweep_run import SweepRun
 from orchestration.signals import ended_by_signals
 from orchestration.spec.layers import Layers
 from orchestration.spec.reading import parse_spec
 from orchestration.terminal.console import Console
+from orchestration.threads import limit_threads
 from orchestration.tracking.place import Opened
 from orchestration.tracking.thread import TrackingThread
+
+in_force = cache(limit_threads)
+commit = cache(git_commit)
 
 
 class Mlflow:
@@ -95,8 +100,9 @@ class Driver:
         with pytest.MonkeyPatch.context() as patch:
             # What a driver before has left is this very process, and what it started is not its.
             patch.setattr("orchestration.ledger.processes._end_all", lambda *_: 0)
-            # No power is cut here: what was written is there for the next one.
-            patch.setattr(os, "fsync", lambda _: None)
+            # The same each time: asked for once.
+            patch.setattr("orchestration.engine.worker.limit_threads", in_force)
+            patch.setattr("orchestration.run.start.git_commit", commit)
             patch.setattr("orchestration.plan.datasets.load", lambda *_: self._data)
             patch.setattr("orchestration.tracking.place.Place.open", lambda *_: opened)
             patch.setattr("orchestration.run.sweep_run.TrackingThread", Tracking)

@@ -39,7 +39,7 @@ def test_the_table_has_true_classes_in_rows() -> None:
     ]
 
 
-@pytest.mark.parametrize("count", [2, 10, 100, 230])
+@pytest.mark.parametrize("count", [2, 10, 230])
 def test_the_picture_is_of_a_sensible_size(count: int) -> None:
     matrix = np.eye(count, dtype=np.int64) * 7
     picture = confusion_png(matrix, [f"class {c}" for c in range(count)], ["vae", "accuracy"])
@@ -59,8 +59,9 @@ def test_colours_are_shares_of_the_true_class_on_one_scale() -> None:
         return {value.tobytes() for value, n in zip(values, counts, strict=True) if n > 4000}
 
     # However many images: 30 % is 30 %, and the darkest cell need not be the darkest colour.
-    assert colours([[70, 30], [30, 70]]) == colours([[7, 3], [300, 700]])
-    assert colours([[70, 30], [30, 70]]) != colours([[90, 10], [10, 90]])
+    found = colours([[70, 30], [30, 70]])
+    assert found == colours([[7, 3], [300, 700]])
+    assert found != colours([[90, 10], [10, 90]])
     # A class that no image has is neither 0 % nor any other share.
     assert colours([[10, 0], [0, 0]]) != colours([[10, 0], [0, 10]])
 

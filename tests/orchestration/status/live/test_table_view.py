@@ -19,6 +19,15 @@ from orchestration.terminal.console import Console
 
 pytestmark = pytest.mark.slow
 
+STEP_S = 0.12
+"""A worker's step, in which two frames are drawn."""
+
+
+@pytest.fixture(autouse=True)
+def drawn_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """How often users see a frame is tested with the painter."""
+    monkeypatch.setattr("orchestration.terminal.painter.PERIOD_S", 0.05)
+
 
 def work(
     sweep: Any, small: Any, screen: Any, on_step: Callable[[int], None] = lambda _: None
@@ -35,7 +44,7 @@ def work(
         """Slow enough that frames of every state are drawn."""
 
         def step(self) -> Report:
-            time.sleep(0.3)
+            time.sleep(STEP_S)
             screens.append(screen.lines)
             on_step(len(screens))
             return super().step()
@@ -44,7 +53,7 @@ def work(
     try:
         with view.shown():
             InProcessEngine(worker).work(queue, sweep.results(ledger, queue, view))
-            time.sleep(0.3)
+            time.sleep(STEP_S)
             screens.append(screen.lines)
     finally:
         console.line("after it")
