@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import gc
 import importlib
+import os
 import sys
 import traceback
 from typing import Any
@@ -13,6 +14,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from orchestration import __version__
+from orchestration.cli.inherited import begin_with_docstrings, for_children
 from orchestration.errors import INTERRUPTED, UserError
 from orchestration.redact import without_secrets
 from orchestration.terminal import streams
@@ -82,6 +84,9 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line; errors of the request end with exit code 2."""
+    begin_with_docstrings()
+    os.environ |= for_children(os.environ)
+    os.environ.pop("PYTHONOPTIMIZE", None)
     streams.escape_unknown(sys.stdout, sys.stderr)
     # Hundreds of thousands of objects come with what is imported, and stay: looking through them
     # for garbage again and again takes 0.7 s of a start, and 2 s at the end.
