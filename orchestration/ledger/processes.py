@@ -108,7 +108,7 @@ def end_left_behind(folder: Path) -> int:
         return 0
     # What they have begun to write is whole or not there: nothing is gained by asking first, and
     # Ray's agents would not hear for seconds.
-    left = _end_all(noted["processes"], noted.get("temporary", ""), patience_s=0.0)
+    left = _end_all(noted["processes"], noted.get("temporary", ""), 0.0)
     temporary = _temporary(noted)
     if temporary is not None:
         store.remove_folder(temporary)

@@ -16,6 +16,7 @@ from ray.air.execution._internal.actor_manager import RayActorManager
 from ray.air.execution._internal.tracked_actor import TrackedActor
 from ray.air.execution._internal.tracked_actor_task import TrackedActorTask
 from ray.exceptions import NodeDiedError, OutOfMemoryError, RayActorError
+from ray.job_config import JobConfig
 
 from orchestration.engine import ray_patches
 
@@ -25,6 +26,7 @@ PATCHED: list[tuple[Any, str]] = [
     (services, "ConsolePopen"),
     (node.Node, "kill_all_processes"),
     (RayActorManager, "_actor_task_failed"),
+    (JobConfig, "_serialize"),
 ]
 
 
@@ -75,6 +77,7 @@ def test_what_is_gone_is_said_in_one_line_and_the_rest_is_patched(
         (services, "ConsolePopen", other_code, LOSSES[1]),
         (import_module("ray._private.worker"), "shutdown", other_code, LOSSES[2]),
         (RayActorManager, "_actor_task_failed", other_parameters, LOSSES[3]),
+        (import_module("ray._private.worker"), "connect", other_code, LOSSES[4]),
     ],
 )
 def test_what_has_changed_is_left_alone(
@@ -142,3 +145,8 @@ def test_others_are_as_they_were() -> None:
     assert str(error) == "killed"
     with pytest.raises(RuntimeError, match="unexpected exception"):
         fail(NodeDiedError("gone"))
+
+
+def test_no_place_of_the_driver_is_one_to_import_from() -> None:
+    job = JobConfig(_py_driver_sys_path=["/here"])
+    assert b"/here" not in job._serialize()

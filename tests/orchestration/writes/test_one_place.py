@@ -16,6 +16,7 @@ ELSEWHERE = {
         "doctor.filesystem.check_storage": "a temporary folder, to see whether the storage works",
         "tracking.database.make_database": "a temporary folder for a new database",
         "ledger.processes.ProcessRecord.__init__": "a temporary folder for Ray",
+        "engine.ray_environment.prepare_local": "Ray's token, in that folder",
         "store._link": "the store itself",
         "store._write": "the store itself",
         "store._write_part": "the store itself",
