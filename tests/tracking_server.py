@@ -32,7 +32,11 @@ class TrackingServer:
     def start(self, *, wait: bool = True) -> None:
         """Start it, also again; its runs and artifacts are what they were."""
         self.folder.mkdir(exist_ok=True, parents=True)
-        own = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
+        own = {
+            "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+            "MLFLOW_DISABLE_TELEMETRY": "true",
+            "PYTHONSAFEPATH": "1",
+        }
         places = ["--backend-store-uri", f"sqlite:///{self.folder}/mlflow.db"]
         places += ["--artifacts-destination", str(self.folder / "artifacts")]
         listen = ["--host", "127.0.0.1", "--port", str(self.port), "--workers", "1"]

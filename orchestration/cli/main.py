@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import gc
 import importlib
+import os
 import sys
 import traceback
 from typing import Any
@@ -14,6 +15,7 @@ from click.shell_completion import CompletionItem
 
 from orchestration import __version__, garbage
 from orchestration.caches import find_places
+from orchestration.cli.inherited import begin_with_docstrings, for_children
 from orchestration.directory import leave_useless
 from orchestration.errors import INTERRUPTED, UserError
 from orchestration.redact import without_secrets
@@ -91,8 +93,11 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line; errors of the request end with exit code 2."""
+    begin_with_docstrings()
     streams.take_over()
     leave_useless()
+    os.environ |= for_children(os.environ)
+    os.environ.pop("PYTHONOPTIMIZE", None)
     garbage.look_rarely()  # else 0.7 s of a start, and 2 s at the end
     try:
         carry_out()

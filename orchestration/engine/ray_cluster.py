@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 import os
-import socket
 from collections.abc import Callable
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 import psutil
 import ray
+from joblib import cpu_count
 
-from cvae_core.shell import shell_line
-from orchestration.commands import program
 from orchestration.engine import ray_patches
+from orchestration.engine.ray_address import let_in
 from orchestration.errors import UserError
 from orchestration.plan.slots import Node, count_slots, object_store_bytes
 from orchestration.signals import reset_handlers
 from orchestration.spec.sweep import Resources
 from orchestration.threads import thread_environment
 
-CONNECT_TIMEOUT_S = 5.0
+LONGEST = 300
+"""Characters of what Ray says of a failure."""
 HEAD = ("gcs_server", "raylet")
 """Names of the processes without which a local Ray is none; nothing is ended by its name."""
 
@@ -70,39 +71,18 @@ class RaySession:
         Raises:
             UserError: the cluster does not answer, or no node can hold a trial.
         """
-        options: dict[str, Any] = {
-            "log_to_driver": False,
-            "logging_level": "ERROR",
-            "include_dashboard": False,
-            "configure_logging": True,
-            "runtime_env": {"env_vars": thread_environment(self._resources.cpu)},
-        }
-        if self._address is None:
-            options |= {
-                "address": "local",
-                "_temp_dir": str(self._temporary),
-                "object_store_memory": object_store_bytes(self._data_bytes),
-            }
-            options["runtime_env"]["env_vars"]["TMPDIR"] = str(self._temporary)
-            # Else Ray starts a worker a CPU, and ends them: they are without this environment.
-            os.environ.setdefault("RAY_prestart_worker_first_driver", "0")
-        else:
-            del options["include_dashboard"]
-            options["address"] = self._address
+        if self._address is not None:
+            let_in(self._address)
         # Of a Ray that has died under this process the dead remain its children.
         before = psutil.Process().children()
         # A local Ray would else listen on every network.
         reach = nullcontext() if self._address else ray_patches.loopback_alone()
         try:
             with reach:
-                ray.init(**options)
-        except (ConnectionError, RuntimeError, ValueError, OSError, TimeoutError) as error:
+                ray.init(**self._options())
+        except Exception as error:  # Ray has no class of its own for what can happen here
             self.stop()
-            where = f"the Ray cluster at {self._address}" if self._address else "a local Ray"
-            raise UserError(
-                f"{where} could not be {'joined' if self._address else 'started'}: "
-                f"{str(error).strip().splitlines()[0] if str(error) else type(error).__name__}"
-            ) from error
+            raise UserError(self._failed(error)) from error
         if self._address is None:
             children = psutil.Process().children()
             self._head = [p for p in children if p.name() in HEAD and p not in before]
@@ -111,6 +91,37 @@ class RaySession:
         except UserError:
             self.stop()
             raise
+
+    def _options(self) -> dict[str, Any]:
+        variables = {**thread_environment(self._resources.cpu), "PYTHONSAFEPATH": "1"}
+        options: dict[str, Any] = {
+            "address": self._address,
+            "log_to_driver": False,
+            "logging_level": "ERROR",
+            "configure_logging": True,
+            "runtime_env": {"env_vars": variables},
+        }
+        if self._address is not None:
+            return options
+        variables["TMPDIR"] = str(self._temporary)
+        return options | {
+            "address": "local",
+            # Ray itself would count all of the machine's, also where a batch system grants a few.
+            "num_cpus": cpu_count(),
+            "include_dashboard": False,
+            "_temp_dir": str(self._temporary),
+            "object_store_memory": object_store_bytes(self._data_bytes),
+        }
+
+    def _failed(self, error: Exception) -> str:
+        # It may cite a traceback of Ray's, and an address on lines of their own.
+        said = shorten(str(error).partition("Traceback")[0], LONGEST) or type(error).__name__
+        if self._address is not None:
+            return f"the Ray cluster at {self._address} could not be joined: {said}"
+        return (
+            f"a local Ray could not be started: {said.rstrip('.')}. Run the same command again, if "
+            "this machine is slow or busy while less else runs on it"
+        )
 
     def stop(self) -> None:
         """Leave Ray; a local one ends. Call in the main thread."""
@@ -137,29 +148,3 @@ class RaySession:
                 f"{total.get('GPU', 0):g} GPUs); lower resources: in the sweep file"
             )
         return fitting
-
-
-def check_address(address: str) -> None:
-    """Refuse, in seconds, an address at which no Ray answers.
-
-    Raises:
-        UserError: the form of the address is wrong, or nothing answers there.
-    """
-    if address.startswith("ray://"):
-        raise UserError(
-            f"--address {address}: Ray client addresses are not supported, because Tune would then "
-            "run elsewhere; give the address of the head node, such as 10.0.0.1:6379"
-        )
-    if address == "auto":
-        return
-    host, _, port = address.rpartition(":")
-    if not host or not port.isdigit():
-        raise UserError(f"--address {address}: give host:port, such as 10.0.0.1:6379, or auto")
-    try:
-        socket.create_connection((host.strip("[]"), int(port)), CONNECT_TIMEOUT_S).close()
-    except (OSError, OverflowError) as error:
-        raise UserError(
-            f"--address {address}: no Ray cluster answers there ({error}); "
-            f"start one with `{shell_line(program('ray'), 'start', '--head')}`, "
-            "or leave --address out"
-        ) from error

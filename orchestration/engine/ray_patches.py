@@ -30,6 +30,7 @@ _CONSTANTS = _module("ray._private.ray_constants")
 _NODE = _module("ray._private.node")
 _SERVICES = _module("ray._private.services")
 _WORKER = _module("ray._private.worker")
+_JOB = _module("ray.job_config")
 _ACTORS = _module("ray.air.execution._internal.actor_manager")
 _SWITCH = "ENABLE_RAY_CLUSTER"
 """Whether Ray lets machines find each other; else it has the loopback address alone."""
@@ -113,12 +114,26 @@ def _survive_memory_kills() -> None:
     _ACTORS.RayActorManager._actor_task_failed = actor_task_failed
 
 
+def _import_what_is_installed() -> None:
+    """Workers would look for modules in the working directory of the driver first."""
+    serialize = _JOB.JobConfig._serialize
+    for name in ("_py_driver_sys_path", "_serialize"):
+        _check_use(_WORKER.connect, name)
+
+    def serialize_without_places(self: Any) -> Any:
+        self._py_driver_sys_path = []
+        return serialize(self)
+
+    _JOB.JobConfig._serialize = serialize_without_places
+
+
 PATCHES: dict[Callable[[], None], str] = {
     _check_switch: "a local Ray listens on all addresses",
     _start_processes_apart: "closing the terminal ends Ray before the sweep is brought to rest",
     _keep_handlers_at_its_end: "a SIGTERM ends this program at once while Ray is ending",
     _start_what_is_used: "a start takes a second longer",
     _survive_memory_kills: "the run ends where Ray ends a process for want of memory",
+    _import_what_is_installed: "a file of the working directory may pass for a library",
 }
 """What each is for: what is lost without it."""
 

@@ -11,6 +11,7 @@ import os
 import socket
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -30,6 +31,7 @@ ROUNDS = 3
 """Looks for who lives: one that was about to start another may have done so meanwhile."""
 WAIT_S = 5.0
 EVERY_S = 0.2
+LOOK_S = 0.02
 
 
 class ProcessRecord:
@@ -104,7 +106,9 @@ def end_left_behind(folder: Path) -> int:
     if noted is None:
         store.remove(folder / PROCESSES)  # of another machine, or damaged
         return 0
-    left = _end_all(noted["processes"], noted.get("temporary", ""), WAIT_S)
+    # What they have begun to write is whole or not there: nothing is gained by asking first, and
+    # Ray's agents would not hear for seconds.
+    left = _end_all(noted["processes"], noted.get("temporary", ""), 0.0)
     temporary = _temporary(noted)
     if temporary is not None:
         store.remove_folder(temporary)
@@ -138,11 +142,32 @@ def _end_all(noted: list[dict[str, int]], temporary: str, patience_s: float) -> 
         ended |= living
         for process in living:
             _signal(process, "terminate")
-        _, stubborn = psutil.wait_procs(living, timeout=patience_s)
+        stubborn = _still_alive(living, patience_s)
         for process in stubborn:
             _signal(process, "kill")
-        psutil.wait_procs(stubborn, timeout=WAIT_S)
+        _still_alive(stubborn, WAIT_S)
     return len(ended)
+
+
+def _still_alive(processes: set[psutil.Process], patience_s: float) -> set[psutil.Process]:
+    """Who has not ended by then.
+
+    Who has, but whose parent takes no note of that, is not waited for: in a container it may never.
+    """
+    until = time.monotonic() + patience_s
+    while True:
+        _, left = psutil.wait_procs(processes, timeout=LOOK_S)
+        processes = {process for process in left if _lives(process)}
+        if not processes or time.monotonic() >= until:
+            return processes
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        over = process.status() in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
+        return process.is_running() and not over
+    except psutil.Error:
+        return False
 
 
 def left_behind(folder: Path) -> tuple[list[psutil.Process], Path | None]:

@@ -67,7 +67,7 @@ def prepare(request: Request, plan: Plan, ledger: Ledger, console: Console) -> S
     from joblib import cpu_count
 
     if request.flags.address is not None:
-        from orchestration.engine.ray_cluster import check_address
+        from orchestration.engine.ray_address import check_address
 
         check_address(request.flags.address)
     elif request.spec.resources.cpu > cpu_count():

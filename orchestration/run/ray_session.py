@@ -25,16 +25,22 @@ def start_ray(run: SweepRun, processes: ProcessRecord) -> Iterator[Engine]:
         run: that is worked on; it is begun anew where Ray dies under it.
         processes: the record of those that Ray starts.
     """
-    from orchestration.engine import ray_patches
-    from orchestration.engine.ray_cluster import RaySession
+    from orchestration.engine import ray_environment
 
     request, console = run.request, run.console
     address, resources = request.flags.address, request.spec.resources
+    if address is None:
+        ray_environment.prepare_local(processes.temporary)
+    else:
+        ray_environment.prepare_joining()
+    from orchestration.engine import ray_patches
+    from orchestration.engine.ray_cluster import RaySession
+
     to_do = in_words(request, run.plan, run.ledger)
     differs = ray_patches.warning()
     if differs is not None:
         console.warning(differs)
-    where = f"the cluster at {address}" if address else "Ray on this machine"
+    where = f"joining the cluster at {address}" if address else "starting Ray on this machine"
     session = RaySession(
         address, resources, request.flags.max_concurrent, run.data.nbytes, processes.temporary
     )
@@ -45,7 +51,7 @@ def start_ray(run: SweepRun, processes: ProcessRecord) -> Iterator[Engine]:
             pool.submit(importlib.import_module, "orchestration.tracking.tracker")
             with (
                 console.others_to(log),
-                console.busy(f"{request.spec.name}: {to_do}; starting {where}"),
+                console.busy(f"{request.spec.name}: {to_do}; {where}"),
                 processes.following(),
                 handlers_restored(),  # Ray sets its own
             ):

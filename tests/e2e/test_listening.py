@@ -13,6 +13,9 @@ SCRIPT = """
 import json, sys
 from pathlib import Path
 import psutil
+from orchestration.engine.ray_environment import prepare_local
+
+prepare_local(Path(sys.argv[1]))  # first: Ray reads it when it is imported
 from orchestration.engine.ray_cluster import RaySession
 from orchestration.spec.sweep import Resources
 import ray

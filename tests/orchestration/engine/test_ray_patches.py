@@ -16,6 +16,7 @@ from ray.air.execution._internal.actor_manager import RayActorManager
 from ray.air.execution._internal.tracked_actor import TrackedActor
 from ray.air.execution._internal.tracked_actor_task import TrackedActorTask
 from ray.exceptions import NodeDiedError, OutOfMemoryError, RayActorError
+from ray.job_config import JobConfig
 
 from orchestration.engine import ray_patches
 
@@ -26,6 +27,7 @@ PATCHED: list[tuple[Any, str]] = [
     (node.Node, "kill_all_processes"),
     (node.Node, "start_log_monitor"),
     (RayActorManager, "_actor_task_failed"),
+    (JobConfig, "_serialize"),
 ]
 
 
@@ -78,6 +80,7 @@ def test_what_is_gone_is_said_in_one_line_and_the_rest_is_patched(
         (node.Node, "start_head_processes", other_code, LOSSES[3]),
         (node.Node, "start_ray_processes", other_code, LOSSES[3]),
         (RayActorManager, "_actor_task_failed", other_parameters, LOSSES[4]),
+        (import_module("ray._private.worker"), "connect", other_code, LOSSES[5]),
     ],
 )
 def test_what_has_changed_is_left_alone(
@@ -145,3 +148,8 @@ def test_others_are_as_they_were() -> None:
     assert str(error) == "killed"
     with pytest.raises(RuntimeError, match="unexpected exception"):
         fail(NodeDiedError("gone"))
+
+
+def test_no_place_of_the_driver_is_one_to_import_from() -> None:
+    job = JobConfig(_py_driver_sys_path=["/here"])
+    assert b"/here" not in job._serialize()

@@ -44,6 +44,14 @@ ProcessRecord(Path(sys.argv[1])).update()
 print("up", flush=True); time.sleep(60)
 """
 
+# A container's first process that takes no note of those that end; their driver is killed in it.
+CONTAINER = f"""
+import ctypes, subprocess, sys, time
+ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
+p = subprocess.Popen([sys.executable, "-c", {DRIVER!r}, sys.argv[1]], stdout=subprocess.PIPE)
+p.stdout.readline(); p.kill(); p.wait()
+print("up", flush=True); time.sleep(60)
+"""
 
 LATE = f"""
 import subprocess, sys, time
@@ -101,6 +109,20 @@ def test_a_killed_drivers_descendants_are_ended(
     assert bystander.poll() is None
     assert not (tmp_path / PROCESSES).exists()
     assert end_left_behind(tmp_path) == 0
+
+
+def test_continuing_does_not_wait_for_them(
+    tmp_path: Path, started: Callable[..., subprocess.Popen[str]]
+) -> None:
+    """Neither for one that does not hear, nor for those that nobody takes note of."""
+    container = started(CONTAINER, str(tmp_path))
+    assert container.stdout is not None
+    assert container.stdout.readline() == "up\n"
+    family = psutil.Process(container.pid).children(recursive=True)
+    begun = time.monotonic()
+    assert end_left_behind(tmp_path) == 2
+    assert time.monotonic() - begun < 2
+    assert [process.status() for process in family] == [psutil.STATUS_ZOMBIE] * 2
 
 
 def test_who_started_too_late_to_be_noted_is_ended_as_well(

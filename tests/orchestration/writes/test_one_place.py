@@ -18,6 +18,7 @@ ELSEWHERE = {
         "tracking.database.make_database": "a temporary folder for a new database",
         "tracking.rehearsal.would_upgrade": "a temporary folder for a copy of a database",
         "ledger.processes.ProcessRecord.__init__": "a temporary folder for Ray",
+        "engine.ray_environment.prepare_local": "Ray's token, in that folder",
         "store._link": "the store itself",
         "store._write": "the store itself",
         "store._write_part": "the store itself",
