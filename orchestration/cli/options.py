@@ -67,3 +67,9 @@ def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
 def sweep_name_argument(*, required: bool = True) -> Callable[..., Any]:
     """The name of a sweep in the storage folder."""
     return click.argument("name", required=required, shell_complete=complete_sweep_name)
+
+
+sweep_names_argument = click.argument(
+    "names", metavar="NAME...", nargs=-1, required=True, shell_complete=complete_sweep_name
+)
+"""One or several of them."""
