@@ -7,6 +7,7 @@ import math
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from itertools import islice
 from typing import Any
 
@@ -61,8 +62,19 @@ class Answers:
     """The metrics that have a table each."""
     left_out: Sequence[str]
     """What does not enter the figures, and why."""
-    more: More | None
-    """What would decide more; None: nothing would, or there are several sweeps."""
+    ledgers: Sequence[Ledger]
+
+    @cached_property
+    def more(self) -> More | None:
+        """What would decide more; None: nothing would, or there are several sweeps."""
+        undecided = [
+            each
+            for name in self.tables
+            for each in self.judged[name]
+            if each.values and each.verdict == UNDECIDED
+        ]
+        one_sweep = len(self.ledgers) == 1
+        return _more(self.ledgers[0], self.pairings, undecided) if one_sweep else None
 
     def document(self) -> dict[str, Any]:
         """As plain values, for ``--json``."""
@@ -110,14 +122,7 @@ def answers(ledgers: Sequence[Ledger], question: Question) -> Answers:
     tables = question.metrics or [
         name for name in shown if _is_primary(name) or name in question.equal_within
     ]
-    open_ones = [
-        each
-        for name in tables
-        for each in judged[name]
-        if each.values and each.verdict == UNDECIDED
-    ]
-    more = _more(ledgers[0], pairs, open_ones) if len(ledgers) == 1 else None
-    return Answers(by, pairs, judged, question.equal_within, tables, left_out, more)
+    return Answers(by, pairs, judged, question.equal_within, tables, left_out, ledgers)
 
 
 def tolerances(given: Sequence[str]) -> dict[str, float]:

@@ -43,8 +43,11 @@ class Paired:
     """Two-sided, of the sign-flip test; None of one pair."""
     exact: bool
     """Whether ``p`` is over all 2ⁿ flips."""
-    detectable: float | None
-    """The smallest true difference that n pairs of this spread find in four of five cases."""
+
+    @property
+    def detectable(self) -> float | None:
+        """The smallest true difference that n pairs of this spread find in four of five cases."""
+        return None if self.sd is None else detectable_effect(self.n) * self.sd
 
 
 def paired(differences: Sequence[float]) -> Paired:
@@ -61,7 +64,7 @@ def paired(differences: Sequence[float]) -> Paired:
     n, mean = len(differences), statistics.fmean(differences)
     exact = n <= EXACT_PAIRS
     if n < 2:
-        return Paired(n, mean, None, None, None, None, exact, None)
+        return Paired(n, mean, None, None, None, None, exact)
     sd = statistics.stdev(differences)
     reach = _threshold(n, LEVEL) * sd / math.sqrt(n)
     return Paired(
@@ -72,7 +75,6 @@ def paired(differences: Sequence[float]) -> Paired:
         high=mean + reach,
         p=_sign_flips(differences),
         exact=exact,
-        detectable=detectable_effect(n) * sd,
     )
 
 
@@ -114,9 +116,9 @@ def power(n: int, effect: float, level: float = LEVEL) -> float:
 
 @cache
 def _threshold(n: int, level: float) -> float:
-    from scipy import stats
+    from scipy.special import stdtrit  # of what every run ends with; scipy.stats takes a second
 
-    return float(stats.t.ppf(1 - level / 2, n - 1))
+    return float(stdtrit(n - 1, 1 - level / 2))
 
 
 @cache

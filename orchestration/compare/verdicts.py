@@ -6,6 +6,7 @@ import math
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from cvae_core.evaluation.metrics import describe
@@ -37,10 +38,18 @@ class Judged:
     p_holm: float | None
     """Corrected over the table; None where there are too few pairs for a verdict."""
     verdict: str
-    more_pairs: int | None
-    """So many more pairs would decide it at the spread seen; None: decided, or not to be said."""
-    why: str
-    """What stands in the way of a verdict, and what would help; empty where there is one."""
+    tests: int
+    """Rows of the table that have pairs at all."""
+
+    @property
+    def more_pairs(self) -> int | None:
+        """So many more pairs would decide it at the spread seen; None: decided, or not to say."""
+        return self._missing[0]
+
+    @property
+    def why(self) -> str:
+        """What stands in the way of a verdict; empty where there is one, or pairs alone do."""
+        return self._missing[1]
 
     @property
     def won(self) -> float | None:
@@ -62,6 +71,26 @@ class Judged:
         if self.more_pairs is None:
             return None
         return self.more_pairs * sum(cell.cost_s for cell in self.pairing.cells)
+
+    @cached_property
+    def _missing(self) -> tuple[int | None, str]:
+        """How many more pairs would decide it, or why that cannot be said."""
+        found = self.found
+        if self.verdict != UNDECIDED:
+            return None, ""
+        if found is None:
+            if not self.pairing.comparable(self.metric):
+                return None, f"{self.metric} does not measure the same on both sides"
+            return None, "no seed for which both have it"
+        if found.sd is None:
+            least = pairs_needed(math.inf, self.tests) or LEAST_PAIRS
+            return least - found.n, f"a verdict takes {least} pairs"
+        if found.mean == 0 and found.sd == 0:
+            return None, "no difference at all in any pair"
+        needed = pairs_needed(math.inf if found.sd == 0 else found.mean / found.sd, self.tests)
+        if needed is None:
+            return None, f"{MOST_PAIRS} pairs would not tell so small a difference from none"
+        return max(needed - found.n, 1), ""
 
     def document(self) -> dict[str, Any]:
         """As plain values, for ``--json``."""
@@ -110,8 +139,7 @@ def judge(
     for number, (pairing, each) in enumerate(zip(pairings, found, strict=True)):
         p_holm = corrected.get(number)
         verdict = _verdict(pairing, metric, each, p_holm, equal_within)
-        more, why = _missing(pairing, metric, each, tests) if verdict == UNDECIDED else (None, "")
-        judged.append(Judged(pairing, metric, values[number], each, p_holm, verdict, more, why))
+        judged.append(Judged(pairing, metric, values[number], each, p_holm, verdict, tests))
     return judged
 
 
@@ -156,26 +184,6 @@ def _verdict(
     if better is None:
         return f"{other if found.mean > 0 else reference} higher"
     return f"{other if (found.mean > 0) == (better == 'higher') else reference} better"
-
-
-def _missing(
-    pairing: Pairing, metric: str, found: Paired | None, tests: int
-) -> tuple[int | None, str]:
-    """How many more pairs would decide it, or why that cannot be said."""
-    if found is None:
-        if not pairing.comparable(metric):
-            return None, f"{metric} does not measure the same on both sides"
-        return None, "no seed for which both have it"
-    least = pairs_needed(math.inf, tests) or LEAST_PAIRS
-    if found.sd is None:
-        return least - found.n, f"a verdict takes {least} pairs"
-    if found.mean == 0 and found.sd == 0:
-        return None, "no difference at all in any pair"
-    effect = math.inf if found.sd == 0 else found.mean / found.sd
-    needed = pairs_needed(effect, tests)
-    if needed is None:
-        return None, f"{MOST_PAIRS} pairs would not tell so small a difference from none"
-    return max(needed - found.n, 1), ""
 
 
 def _side(name: str, trials: Mapping[Any, Any]) -> dict[str, Any]:

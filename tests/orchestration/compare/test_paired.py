@@ -57,8 +57,8 @@ def test_six_pairs_of_one_sign_are_the_fewest_that_reach_five_percent() -> None:
 
 
 def test_one_pair_and_equal_pairs() -> None:
-    assert paired([0.5]) == Paired(1, 0.5, None, None, None, None, True, None)
-    assert paired([0.0] * 6) == Paired(6, 0.0, 0.0, 0.0, 0.0, 1.0, True, 0.0)
+    assert paired([0.5]) == Paired(1, 0.5, None, None, None, None, True)
+    assert paired([0.0] * 6) == Paired(6, 0.0, 0.0, 0.0, 0.0, 1.0, True)
 
 
 @pytest.mark.parametrize("seed", range(5))
