@@ -193,7 +193,12 @@ def _command(ledger: Ledger, more: int) -> str | None:
     if ledger.planned_studies():
         replicates = ledger.sweep.spec.get("search", {}).get("replicates", 0) + more
         return f"{command} --set search.replicates={replicates}"
+    words = shlex.split(command)
+    # Of settings given twice the last one counts; a person is shown the one.
+    before = [n for n, word in enumerate(words) if n and word.startswith("seeds=")]
+    gone = {place for n in before if words[n - 1] == "--set" for place in (n - 1, n)}
+    kept = shlex.join(word for n, word in enumerate(words) if n not in gone)
     used = {trial.config["seed"] for trial in ledger.planned()}
     fresh = islice((seed for seed in itertools.count() if seed not in used), more)
     seeds = ",".join(map(str, sorted([*used, *fresh])))
-    return f"{command} --set {shlex.quote(f'seeds=[{seeds}]')}"
+    return f"{kept} --set {shlex.quote(f'seeds=[{seeds}]')}"

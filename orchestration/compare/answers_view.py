@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from orchestration.compare.answers import Answers
 from orchestration.compare.paired import LEAST_PAIRS, LEVEL
-from orchestration.compare.verdicts import UNDECIDED, Judged, more_text, sentence
+from orchestration.compare.verdicts import UNDECIDED, Judged, is_open, more_text, sentence
 from orchestration.spec.trial_names import short_name
 from orchestration.status.metric_columns import head
 from orchestration.terminal.tables import Column, Sheet
@@ -26,10 +26,11 @@ def sentences(answers: Answers) -> list[str]:
             f"no verdicts: they take {LEAST_PAIRS} seeds in both, here {count(max(pairs), 'seed')} "
             f"(no exact test of fewer pairs reaches {LEVEL:.0%})"
         ]
+    paired = {n: each for n, each in answers.judged.items() if any(e.values for e in each)}
+    nothing = [head(name) for name, judged in paired.items() if is_open(judged)]
     return [
-        f"{head(name)}: {sentence(judged)}"
-        for name, judged in answers.judged.items()
-        if any(each.values for each in judged)
+        *(f"{head(n)}: {sentence(judged)}" for n, judged in paired.items() if not is_open(judged)),
+        *([f"undecided everywhere: {', '.join(nothing)}"] if nothing else []),
     ]
 
 
@@ -40,10 +41,18 @@ def answers_view(answers: Answers) -> list[Sheet | str]:
         return ["", f"no verdicts: no two settings that were trained differ in {what} alone"]
     parts: list[Sheet | str] = ["", *sentences(answers)]
     for name in answers.tables:
-        judged = [each for each in answers.judged[name] if each.values]
-        if any(len(each.values) > 1 for each in judged):
-            parts += ["", _table(name, judged, answers.by)]
-    return [*parts, *(f"note: {line}" for line in answers.left_out), *_more_lines(answers)]
+        sheet = verdict_sheet(answers, name)
+        if sheet is not None:
+            parts += ["", sheet]
+    return [*parts, *(f"note: {line}" for line in answers.left_out), *more_lines(answers)]
+
+
+def verdict_sheet(answers: Answers, name: str) -> Sheet | None:
+    """The table of one metric; None where no cell has two pairs."""
+    judged = [each for each in answers.judged[name] if each.values]
+    if all(len(each.values) < 2 for each in judged):
+        return None
+    return _table(name, judged, answers.by)
 
 
 def _table(name: str, judged: Sequence[Judged], by: str) -> Sheet:
@@ -72,7 +81,8 @@ def _table(name: str, judged: Sequence[Judged], by: str) -> Sheet:
     return Sheet(f"{head(name)}: by {what}, paired by seed", columns, cells if any(cells) else ())
 
 
-def _more_lines(answers: Answers) -> list[str]:
+def more_lines(answers: Answers) -> list[str]:
+    """How many more seeds would decide how much, and the command that trains them."""
     more = answers.more
     if more is None:
         return []

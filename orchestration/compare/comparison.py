@@ -83,6 +83,21 @@ def summary_view(ledger: Ledger, trials: list[dict[str, Any]]) -> list[Sheet | s
     return [*search_view(search_comparison(ledger)), *_figure_lines(ledger), *said, ""]
 
 
+def comparison_sheets(ledger: Ledger, trials: list[dict[str, Any]]) -> list[Sheet]:
+    """The tables of one sweep without verdicts, for its report; of a search all but importances.
+
+    Args:
+        ledger: of the sweep.
+        trials: as in ``status --json``.
+    """
+    if not any(trial["state"] in TRAINED for trial in trials):
+        return []
+    if not ledger.planned_studies():
+        return [comparison_table(trials)]
+    view = search_view(search_comparison(ledger))
+    return [part for part in view if isinstance(part, Sheet)]
+
+
 def _is_search(ledgers: Sequence[Ledger]) -> bool:
     """Whether it is a search that is compared.
 

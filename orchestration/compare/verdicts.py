@@ -23,6 +23,8 @@ from orchestration.compare.pairs import Pairing
 from orchestration.words import count, rough_duration
 
 UNDECIDED = "undecided"
+NAMED = 3
+"""Of more pairings with the same verdict a sentence says how many."""
 
 
 @dataclass(frozen=True)
@@ -144,19 +146,33 @@ def judge(
 
 
 def sentence(judged: Sequence[Judged]) -> str:
-    """The answer by one metric in a sentence: what was decided where, and what was not."""
-    groups: dict[str, list[str]] = {}
+    """The answer by one metric in a sentence: what was decided where, by how much, what was not."""
+    groups: dict[str, list[Judged]] = {}
     for each in judged:
         if each.values:
-            groups.setdefault(each.verdict, []).append(each.pairing.name)
-    if not groups:
-        return "no pairs"
+            groups.setdefault(each.verdict, []).append(each)
+    total = sum(map(len, groups.values()))
     parts = []
-    for verdict, names in sorted(groups.items(), key=lambda item: item[0] == UNDECIDED):
-        where = f" ({'; '.join(names)})" if any(names) and len(names) <= 3 else ""
-        total = sum(map(len, groups.values()))
-        parts.append(verdict if total == 1 else f"{verdict} in {len(names)} of {total}{where}")
-    return ", ".join(parts)
+    for verdict, members in sorted(groups.items(), key=lambda item: item[0] == UNDECIDED):
+        share = "" if total == 1 else f" in all {total}" if len(groups) == 1 else ""
+        share = share or (f" in {len(members)} of {total}" if total > 1 else "")
+        named = verdict != UNDECIDED or len(groups) > 1
+        words = [_where(each) for each in members if named] if len(members) <= NAMED else []
+        parts.append(f"{verdict}{share}" + (f" ({'; '.join(words)})" if any(words) else ""))
+    return ", ".join(parts) or "no pairs"
+
+
+def is_open(judged: Sequence[Judged]) -> bool:
+    """Whether nothing is decided by a metric, though there are pairs."""
+    return all(each.verdict == UNDECIDED for each in judged if each.values)
+
+
+def _where(each: Judged) -> str:
+    """A pairing's settings and, where it is decided, the difference."""
+    found = each.found
+    decided = found is not None and each.verdict != UNDECIDED
+    difference = f"{found.mean:+.3g}" if decided and found is not None else ""
+    return " ".join(filter(None, (each.pairing.name, difference)))
 
 
 def more_text(each: Judged) -> str:

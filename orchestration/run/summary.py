@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from orchestration.compare.comparison import summary_view
+from orchestration.ledger.entries import REPORT
 from orchestration.ledger.ledger import Ledger
+from orchestration.ledger.paths import REPORT_PAGE
 from orchestration.status.status import status_document
 from orchestration.status.view import absent_lines, failure_lines
 from orchestration.study.view import study_lines
@@ -30,6 +32,8 @@ def say_summary(ledger: Ledger, console: Console, nothing: str = "") -> int:
     for line in [*failures, *absent_lines(document), *study_lines(document)]:
         console.line(line)
     console.line(f"results: {ledger.folder}")
+    if REPORT in ledger.sweep.evaluations:
+        console.line(f"report:  {ledger.folder / REPORT_PAGE}")
     for line in how_to_look(ledger.sweep, ledger.folder.parent):
         console.line(line)
     return 1 if failures else 0

@@ -7,7 +7,6 @@ from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 
 from orchestration import store
-from orchestration.compare.figure_files import note_search
 from orchestration.engine.engine import Engine
 from orchestration.engine.queue import Queue
 from orchestration.engine.results import Results
@@ -19,6 +18,7 @@ from orchestration.ledger.processes import ProcessRecord, recorded
 from orchestration.ledger.recovery import recover, remove_unfinished
 from orchestration.plan.plan import Plan
 from orchestration.plan.shared_map_tasks import missing
+from orchestration.report.report_file import note_results
 from orchestration.run.end import end, ended_early, say_behind
 from orchestration.run.preparation import SweepData
 from orchestration.run.request import Request
@@ -63,7 +63,7 @@ class SweepRun:
             tracking = self._open()
             try:
                 interrupted = self._work(engine)
-                note_search(self.ledger)
+                note_results(self.ledger)
                 end(self.ledger)
             except Exception as error:
                 tracking.finish(INTERRUPTED_END_S)

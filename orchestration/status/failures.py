@@ -10,7 +10,7 @@ from typing import Any
 from orchestration.commands import sweep_command
 from orchestration.engine.retries import OUT_OF_MEMORY, losses_in_a_row
 from orchestration.ledger.documents import Trial
-from orchestration.ledger.entries import MAP, SEARCH, split_entry
+from orchestration.ledger.entries import DRAWN, MAP, split_entry
 from orchestration.words import count
 
 FRAMES = 3
@@ -126,7 +126,7 @@ def retry_command(folder: Path) -> str:
 
 def evaluate_command(folder: Path, entry: str) -> str:
     """The command that tries one part of an evaluation again, where it has failed."""
-    if entry == SEARCH:
+    if entry in DRAWN:
         return retry_command(folder)
     part, epoch = split_entry(entry)
     part = "umap" if part.startswith(MAP) else part

@@ -100,7 +100,10 @@ def test_the_figures_are_those_of_scipy_and_statsmodels(
     corrected = multipletests(p_values, method="holm")[1]
     assert [cell["p_holm"] for cell in found["cells"]] == pytest.approx(corrected)
     assert [cell["verdict"] for cell in found["cells"]] == ["cvae better", "undecided"]
-    assert found["sentence"] == "cvae better in 1 of 2 (β=0.001), undecided in 1 of 2 (β=1e-05)"
+    assert found["sentence"] == (
+        f"cvae better in 1 of 2 (β=0.001 {(cvae - vae)[0].mean():+.3g}), "
+        "undecided in 1 of 2 (β=1e-05)"
+    )
 
 
 def test_what_would_decide_more_is_a_command(grid: Callable[..., Grid], compare: Compare) -> None:

@@ -99,10 +99,12 @@ def test_a_tie_is_half_a_win() -> None:
 def test_the_answer_in_a_sentence() -> None:
     clear = [pairing([e + shift for e in EASY] * 2, name=f"β={shift}") for shift in (0, 1)]
     unclear = pairing([0.1, -0.1] * 6, name="β=9")
-    assert sentence(judge([clear[0]], ACCURACY)) == "cvae better"
+    assert sentence(judge([clear[0]], ACCURACY)) == "cvae better (β=0 +0.075)"
     assert sentence(judge([*clear, unclear], ACCURACY)) == (
-        "cvae better in 2 of 3 (β=0; β=1), undecided in 1 of 3 (β=9)"
+        "cvae better in 2 of 3 (β=0 +0.075; β=1 +1.07), undecided in 1 of 3 (β=9)"
     )
+    assert sentence(judge([clear[0]] * 4, ACCURACY)) == "cvae better in all 4"
+    assert sentence(judge([unclear, unclear], ACCURACY)) == "undecided in all 2"
     assert sentence(judge([pairing([])], ACCURACY)) == "no pairs"
 
 
