@@ -56,6 +56,12 @@ def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
                 type=click.IntRange(min=1),
                 help="Run at most so many trials at once.  [default: CPUs / resources.cpu]",
             ),
+            click.option(
+                "--reuse/--no-reuse",
+                default=None,
+                help="Take over trials that other sweeps of the storage folder have finished.  "
+                "[default: reuse]",
+            ),
             click.option("-q", "--quiet", is_flag=True, help="Print only the results, at the end."),
             storage_option,
         )

@@ -19,16 +19,16 @@ from orchestration.storage import storage_folder
 @storage_option
 def command(name: str, to: Path | None, open_it: bool, storage: Path | None) -> None:
     """Write what came of sweep NAME into one HTML file that can be mailed."""
+    from orchestration import store
     from orchestration.ledger.folders import sweep_folder
     from orchestration.ledger.ledger import Ledger
     from orchestration.report.report_file import report_of
-    from orchestration.store import write_bytes
     from orchestration.terminal.console import Console
 
     ledger = Ledger.open(sweep_folder(name, storage_folder(storage)))
     file = to or Path(f"{ledger.sweep.name}.html")
     content = report_of(ledger).encode()
-    write_bytes(file, content)
+    store.write_bytes(file, content)
     Console().line(f"report: {file.resolve()} ({len(content) / 1e6:.1f} MB)")
     if open_it:
         click.launch(str(file.resolve()))

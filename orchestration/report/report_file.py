@@ -6,6 +6,7 @@ import hashlib
 import json
 import time
 import traceback
+from collections.abc import Mapping
 from typing import Any
 
 from orchestration import store
@@ -57,16 +58,19 @@ def _note_report(ledger: Ledger) -> None:
 
 
 def _digest(ledger: Ledger) -> str:
-    """A hash of all that a report shows."""
+    """A hash of the results that a report shows; how long they took does not make a new one."""
     from orchestration import __version__
 
-    trials: list[Any] = [
-        [
-            *(trial.key, trial.state, trial.epoch, trial.train_s),
-            *((name, part.state, part.ended) for name, part in sorted(trial.evaluations.items())),
+    def shown(evaluations: Mapping[str, Evaluated]) -> list[Any]:
+        return [
+            [name, part.state, part.settings, part.metrics, [ref.sha256 for ref in part.artifacts]]
+            for name, part in sorted(evaluations.items())
+            if name != REPORT
         ]
+
+    trials = [
+        [trial.key, trial.state, trial.epoch, trial.metrics, shown(trial.evaluations)]
         for trial in ledger.planned()
     ]
-    sweep = {n: p.ended for n, p in ledger.sweep.evaluations.items() if n != REPORT}
-    text = json.dumps([__version__, ledger.sweep.spec, sweep, trials], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()
+    everything = [__version__, ledger.sweep.spec, shown(ledger.sweep.evaluations), trials]
+    return hashlib.sha256(json.dumps(everything, sort_keys=True).encode()).hexdigest()

@@ -22,6 +22,7 @@ from orchestration.report.report_file import note_results
 from orchestration.run.end import end, ended_early, say_behind
 from orchestration.run.preparation import SweepData
 from orchestration.run.request import Request
+from orchestration.run.reuse import take_over
 from orchestration.run.start import enter_plan, new_ledger, note_tracking
 from orchestration.run.summary import say_summary
 from orchestration.signals import InterruptHandler, ReceivedSignals, uninterrupted
@@ -88,6 +89,8 @@ class SweepRun:
             self.ledger = new_ledger(request, self.data.fingerprints)
         ledger = self.ledger
         enter_plan(ledger, request, self.plan, self.data.fingerprints, console)
+        if request.wish is None and request.flags.reuse is not False:
+            take_over(ledger, request.spec, console)
         if request.wish is not None:
             ledger.forget_missing(missing(ledger, request.spec.evaluation, request.wish))
         lost = recover(ledger)

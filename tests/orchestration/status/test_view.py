@@ -10,10 +10,10 @@ import pytest
 import rich.console
 from rich.cells import cell_len
 
+from orchestration.compare.loaded import load_sweep
 from orchestration.plan.plan import make_plan
 from orchestration.plan.view import plan_document, plan_tables
 from orchestration.spec.sweep import SweepSpec
-from orchestration.status.status import load_sweep
 from orchestration.status.view import status_table
 from orchestration.terminal.tables import Sheet
 
