@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from orchestration.status.status import load_sweep as load_sweep
+    from orchestration.compare.loaded import load_sweep as load_sweep
 
 __version__ = "0.2.0"
 
 
 def __getattr__(name: str) -> Any:
     if name == "load_sweep":
-        from orchestration.status.status import load_sweep
+        from orchestration.compare.loaded import load_sweep
 
         return load_sweep
     raise AttributeError(f"module 'orchestration' has no attribute {name!r}")

@@ -87,6 +87,18 @@ def write_document(path: Path, content: dict[str, Any], *, keep_previous: bool =
     _write(path, text.encode(), keep_previous=keep_previous)
 
 
+def link(source: Path, target: Path) -> None:
+    """Give a file a second name, or a copy where the file system has no such names.
+
+    Raises:
+        StorageError: that cannot be written.
+    """
+    with storing(target):
+        _make_folder(target.parent)
+        _link(source, target)
+        _sync_folder(target.parent)
+
+
 def _write(path: Path, content: bytes, *, keep_previous: bool) -> None:
     part = _part(path)
     with storing(path):

@@ -1,7 +1,12 @@
 """Data sets as one uint8 array per split, splits, batches and views."""
 
 from cvae_core.data.dataset import Dataset, Images
-from cvae_core.data.sources import content_hash, folder_content, load_dataset
+from cvae_core.data.sources import (
+    content_hash,
+    folder_content,
+    image_shape_of,
+    load_dataset,
+)
 from cvae_core.data.splits import split_indices
 
 __all__ = [
@@ -9,6 +14,7 @@ __all__ = [
     "Images",
     "content_hash",
     "folder_content",
+    "image_shape_of",
     "load_dataset",
     "split_indices",
 ]

@@ -7,32 +7,67 @@ from pathlib import Path
 
 import click
 
-from orchestration.cli.options import json_option, storage_option, sweep_name_argument
+from orchestration.cli.options import json_option, storage_option, sweep_names_argument
 from orchestration.storage import storage_folder
 
 
 @click.command(name="compare")
-@sweep_name_argument()
+@sweep_names_argument
 @click.option(
     "--by",
     metavar="SETTING",
     help="What stands side by side: model, or any other setting of the grid.  [default: model]",
 )
+@click.option(
+    "--metric",
+    "metrics",
+    metavar="M",
+    multiple=True,
+    help="Judge by this metric, such as probe/accuracy; may be given several times.",
+)
+@click.option(
+    "--equal-within",
+    "equal_within",
+    metavar="M=X",
+    multiple=True,
+    help="Differences of metric M below X count as none: --equal-within probe/accuracy=0.005.",
+)
+@click.option("--csv", "form", flag_value="csv", help="Print the pairs as CSV and nothing else.")
+@click.option("--latex", "form", flag_value="latex", help="Print the pairs as a LaTeX table.")
 @storage_option
 @json_option
-def command(name: str, by: str | None, storage: Path | None, as_json: bool) -> None:
-    """Set the trials of sweep NAME side by side; of searches their best at equal budgets."""
+# One parameter for each option.
+def command(
+    names: tuple[str, ...],
+    by: str | None,
+    metrics: tuple[str, ...],
+    equal_within: tuple[str, ...],
+    form: str | None,
+    storage: Path | None,
+    as_json: bool,
+) -> None:
+    """Set the trials of sweeps side by side, and say which side is better, seed by seed."""
+    from orchestration.compare.answers import Question, answers, tolerances
+    from orchestration.compare.answers_files import csv_text, latex_text
     from orchestration.compare.comparison import comparison_of, comparison_view
     from orchestration.ledger.folders import sweep_folder
     from orchestration.ledger.ledger import Ledger
     from orchestration.status.view import left_lines
     from orchestration.terminal.console import Console
 
-    ledger = Ledger.open(sweep_folder(name, storage_folder(storage)))
+    where = storage_folder(storage)
+    ledgers = [Ledger.open(sweep_folder(name, where)) for name in dict.fromkeys(names)]
+    question = Question(by, metrics, tolerances(equal_within))
+    if as_json and form is not None:
+        raise click.UsageError(f"--json and --{form} are two forms of the same; give one of them")
     if as_json:
-        click.echo(json.dumps(comparison_of(ledger, by), indent=2, ensure_ascii=False))
-        return
-    console = Console()
-    left = len(ledger.trials) - len(ledger.planned())
-    for part in (*comparison_view(ledger, by), *left_lines(left)):
-        console.show(part)
+        document = comparison_of(ledgers, question)
+        click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+    elif form is not None:
+        write = csv_text if form == "csv" else latex_text
+        click.echo(write(answers(ledgers, question)), nl=False)
+    else:
+        console = Console()
+        left = sum(len(ledger.trials) - len(ledger.planned()) for ledger in ledgers)
+        for part in (*comparison_view(ledgers, question), *left_lines(left)):
+            console.show(part)

@@ -34,6 +34,7 @@ COMMANDS = {
     "study": "Show the Optuna studies of a sweep, or export them.",
     "list": "List all sweeps of the storage folder.",
     "compare": "Set the trials of a sweep, or its searches, side by side.",
+    "report": "Write what came of a sweep into one HTML file to be mailed.",
     "sync": "Bring MLflow to what the folder of a sweep says.",
     "ui": "Open MLflow's pages of the sweeps.",
     "data": "Fetch or check a data set, or a folder of images of your own.",

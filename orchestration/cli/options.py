@@ -76,6 +76,12 @@ def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
                 type=click.IntRange(min=1),
                 help="Run at most so many trials at once.  [default: CPUs / resources.cpu]",
             ),
+            click.option(
+                "--reuse/--no-reuse",
+                default=None,
+                help="Take over trials that other sweeps of the storage folder have finished.  "
+                "[default: reuse]",
+            ),
             click.option("-q", "--quiet", is_flag=True, help="Print only the results, at the end."),
             storage_option,
         )
@@ -87,3 +93,9 @@ def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
 def sweep_name_argument(*, required: bool = True) -> Callable[..., Any]:
     """The name of a sweep in the storage folder."""
     return click.argument("name", required=required, shell_complete=complete_sweep_name)
+
+
+sweep_names_argument = click.argument(
+    "names", metavar="NAME...", nargs=-1, required=True, shell_complete=complete_sweep_name
+)
+"""One or several of them."""

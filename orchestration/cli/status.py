@@ -20,7 +20,9 @@ from orchestration.storage import storage_folder
 @json_option
 def command(name: str | None, storage: Path | None, as_json: bool) -> None:
     """Show the state of sweep NAME, also while it runs; without NAME, of the only one there is."""
-    from orchestration.status.status import load_sweep
+    from orchestration.ledger.folders import sweep_folder
+    from orchestration.ledger.ledger import Ledger
+    from orchestration.status.status import status_document
     from orchestration.status.view import (
         absent_lines,
         failure_lines,
@@ -43,18 +45,18 @@ def command(name: str | None, storage: Path | None, as_json: bool) -> None:
                 f"{command_line('run', EXAMPLE)}"
             )
         name = names[0]
-    view = load_sweep(name, storage)
-    document = view.document
+    folder = sweep_folder(name, storage_folder(storage))
+    document = status_document(Ledger.open(folder))
     if as_json:
         click.echo(json.dumps(document, indent=2, ensure_ascii=False))
         return
     console = Console()
     console.table(status_table(document))
     for line in (
-        *failure_lines(document, view.folder),
+        *failure_lines(document, folder),
         *absent_lines(document),
         *study_lines(document),
         *left_lines(document["left_the_plan"]),
-        *(rename_lines(document, view.folder) or next_lines(document, view.folder)),
+        *(rename_lines(document, folder) or next_lines(document, folder)),
     ):
         console.line(line)

@@ -1,13 +1,18 @@
-"""What ``compare`` shows of a sweep, and ``run`` at its end: a grid's rows, or its searches."""
+"""What ``compare`` shows of sweeps, and ``run`` at its end: rows or searches, then verdicts."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from orchestration.compare.answers import Question, answers
+from orchestration.compare.answers_view import answers_view, sentences
 from orchestration.compare.figure_files import digest_of, place_of
 from orchestration.compare.grid import comparison_document, comparison_table
+from orchestration.compare.measured import alike, measured_trials
 from orchestration.compare.searches import add_importances, search_comparison
 from orchestration.compare.searches_view import ended_lines, search_view
+from orchestration.errors import UserError
 from orchestration.ledger.documents import TRAINED
 from orchestration.ledger.ledger import Ledger
 from orchestration.ledger.names import SEARCH
@@ -15,38 +20,51 @@ from orchestration.status.status import status_document
 from orchestration.terminal.tables import Sheet
 
 
-def comparison_of(ledger: Ledger, by: str | None = None) -> dict[str, Any]:
+def comparison_of(ledgers: Sequence[Ledger], question: Question | None = None) -> dict[str, Any]:
     """What ``compare --json`` prints.
 
     Args:
-        ledger: of the sweep.
-        by: the setting whose values stand side by side; None: the model.
+        ledgers: of the sweeps: one, or several grids.
+        question: what stands side by side, and by which metrics it is judged.
 
     Raises:
-        UserError: nothing differs in that setting.
+        UserError: nothing differs in that setting, no trial has the metric, or the sweeps are of
+            different kinds.
     """
-    status = status_document(ledger)
-    if not ledger.planned_studies():
-        return comparison_document(status, by or "model")
-    document = search_comparison(ledger, by)
-    add_importances(document, ledger)
-    noted = ledger.sweep.evaluations.get(SEARCH)
-    document["state"] = status["state"]
-    document["figures"] = [ref.path for ref in noted.artifacts] if noted is not None else []
-    return document
+    question = question or Question()
+    if _is_search(ledgers):
+        (ledger,) = ledgers
+        document = search_comparison(ledger, question.by)
+        add_importances(document, ledger)
+        noted = ledger.sweep.evaluations.get(SEARCH)
+        document["state"] = status_document(ledger)["state"]
+        document["figures"] = [ref.path for ref in noted.artifacts] if noted is not None else []
+    else:
+        document = comparison_document(_together(ledgers), question.by or "model")
+    return document | {"verdicts": answers(ledgers, question).document()}
 
 
-def comparison_view(ledger: Ledger, by: str | None = None) -> list[Sheet | str]:
+def comparison_view(
+    ledgers: Sequence[Ledger], question: Question | None = None
+) -> list[Sheet | str]:
     """The same for a terminal.
 
     Raises:
-        UserError: nothing differs in that setting.
+        UserError: as ``comparison_of``.
     """
-    if ledger.planned_studies():
-        document = comparison_of(ledger, by)
-        return [*search_view(document), *ended_lines(document), *_figure_lines(ledger)]
-    sheet = comparison_table(status_document(ledger)["trials"], by or "model")
-    return [sheet] if sheet.names else [f"{ledger.sweep.name}: no trial has been trained yet"]
+    question = question or Question()
+    answered = answers(ledgers, question)
+    if _is_search(ledgers):
+        (ledger,) = ledgers
+        document = search_comparison(ledger, question.by)
+        add_importances(document, ledger)
+        shown = [*search_view(document), *ended_lines(document), *_figure_lines(ledger)]
+        return [*shown, *answers_view(answered)]
+    together = _together(ledgers)
+    sheet = comparison_table(together["trials"], question.by or "model")
+    if not sheet.names:
+        return [f"{together['name']}: no trial has been trained yet"]
+    return [sheet, *answers_view(answered)]
 
 
 def summary_view(ledger: Ledger, trials: list[dict[str, Any]]) -> list[Sheet | str]:
@@ -58,9 +76,74 @@ def summary_view(ledger: Ledger, trials: list[dict[str, Any]]) -> list[Sheet | s
     """
     if not any(trial["state"] in TRAINED for trial in trials):
         return []
+    answered = answers([ledger], Question())
+    said = _spaced(sentences(answered))
+    if not ledger.planned_studies():
+        return [comparison_table(trials), *said]
+    return [*search_view(search_comparison(ledger)), *_figure_lines(ledger), *said, ""]
+
+
+def comparison_sheets(ledger: Ledger, trials: list[dict[str, Any]]) -> list[Sheet]:
+    """The tables of one sweep without verdicts, for its report; of a search all but importances.
+
+    Args:
+        ledger: of the sweep.
+        trials: as in ``status --json``.
+    """
+    if not any(trial["state"] in TRAINED for trial in trials):
+        return []
     if not ledger.planned_studies():
         return [comparison_table(trials)]
-    return [*search_view(search_comparison(ledger)), *_figure_lines(ledger), ""]
+    view = search_view(search_comparison(ledger))
+    return [part for part in view if isinstance(part, Sheet)]
+
+
+def _is_search(ledgers: Sequence[Ledger]) -> bool:
+    """Whether it is a search that is compared.
+
+    Raises:
+        UserError: a search stands beside other sweeps.
+    """
+    searches = [ledger.sweep.name for ledger in ledgers if ledger.planned_studies()]
+    if searches and len(ledgers) > 1:
+        raise UserError(
+            f"{searches[0]} is a search, and searches are compared one at a time: each has its own "
+            f"budget; to compare what it found, compare {searches[0]} alone"
+        )
+    return bool(searches)
+
+
+def _together(ledgers: Sequence[Ledger]) -> dict[str, Any]:
+    """Several grids as one ``status`` document: each trial once, its metrics as far as alike."""
+    documents = [status_document(ledger) for ledger in ledgers]
+    metrics = {trial.key: trial.metrics for trial in alike(measured_trials(ledgers))[0]}
+    trials = {trial["key"]: trial for document in documents for trial in document["trials"]}
+    trials |= {
+        trial["key"]: trial
+        for document in documents
+        for trial in document["trials"]
+        if trial["state"] == "finished"
+    }
+    states = [document["state"] for document in documents]
+    return {
+        "name": " + ".join(document["name"] for document in documents),
+        "state": states[0]
+        if len(set(states)) == 1
+        else "running"
+        if "running" in states
+        else "interrupted",
+        "counts": {
+            state: sum(trial["state"] == state for trial in trials.values())
+            for state in documents[0]["counts"]
+        },
+        "trials": [
+            trial | {"metrics": metrics.get(key, trial["metrics"])} for key, trial in trials.items()
+        ],
+    }
+
+
+def _spaced(lines: Sequence[str]) -> list[str]:
+    return ["", *lines, ""] if lines else []
 
 
 def _figure_lines(ledger: Ledger) -> list[str]:

@@ -10,6 +10,11 @@ from orchestration.spec.trial_names import Names
 SEARCH = "search"
 """Among the sweep's evaluations: the figures of its searches, which every run draws."""
 
+REPORT = "report"
+"""Among them as well: the page that says what came of the sweep."""
+DRAWN = (SEARCH, REPORT)
+"""What a run makes at its end, and ``retry`` makes again."""
+
 MAP = "shared_umap"
 
 

@@ -31,6 +31,7 @@ TRACKING = "tracking.json"
 CHECKPOINT_NOW = "checkpoint-now"
 """A file in the sweep's folder: while it is there, every epoch ends with a checkpoint."""
 RAY_LOG = f"{LOGS}/ray.log"
+REPORT_PAGE = f"{ARTIFACTS}/report/report.html"
 ERROR_LOG = f"{LOGS}/error.txt"
 """The traceback of an error of cvae-sweep itself."""
 

@@ -7,13 +7,13 @@ from contextlib import suppress
 
 from orchestration import store
 from orchestration.commands import sweep_command
-from orchestration.compare.figure_files import note_search
 from orchestration.errors import INTERRUPTED, StorageError
 from orchestration.ledger.documents import end_attempt
 from orchestration.ledger.ledger import Ledger
 from orchestration.ledger.paths import ERROR_LOG
 from orchestration.ledger.recovery import recover
 from orchestration.redact import without_secrets
+from orchestration.report.report_file import note_results
 from orchestration.run.request import Request
 from orchestration.status.state import counts_in, state_of
 from orchestration.terminal.console import Console
@@ -71,7 +71,7 @@ def bring_to_rest(ledger: Ledger) -> None:
         ledger: of the sweep; its lock is held.
     """
     recover(ledger)
-    note_search(ledger)
+    note_results(ledger)
     note_state(ledger)
 
 

@@ -23,6 +23,8 @@ class Flags:
     tracking_uri: str | None = None
     address: str | None = None
     max_concurrent: int | None = None
+    reuse: bool | None = None
+    """Whether what other sweeps have trained is taken over; None: it is."""
     directory: Path = field(default_factory=working_directory)
     """Where the sweep was started: folders of images are looked for there without a data root."""
 
@@ -35,6 +37,7 @@ class Flags:
             tracking_uri=stored.get("tracking_uri"),
             address=stored.get("address"),
             max_concurrent=stored.get("max_concurrent"),
+            reuse=stored.get("reuse"),
             directory=working_directory() if directory is None else Path(directory),
         )
 
@@ -45,6 +48,7 @@ class Flags:
             "tracking_uri": self.tracking_uri and without_credentials(self.tracking_uri),
             "address": self.address,
             "max_concurrent": self.max_concurrent,
+            "reuse": self.reuse,
             "directory": str(self.directory),
         }
 

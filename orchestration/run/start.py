@@ -66,7 +66,9 @@ def enter_plan(
         enter_study(ledger, request.spec, study)
     sweep.plan, sweep.studies = list(plan.trials), list(plan.studies)
     sweep.spec = request.spec.model_dump(mode="json")
-    sweep.flags = request.flags.to_stored()
+    # What resumes or retries it says nothing of its file.
+    command = sweep.flags.get("command") if request.stored_plan else request.command
+    sweep.flags = request.flags.to_stored() | {"command": command}
     sweep.data |= fingerprints
     sweep.code = {"version": __version__, "git_commit": git_commit(), "numerics": str(NUMERICS)}
     ledger.save_sweep()

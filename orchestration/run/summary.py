@@ -5,6 +5,8 @@ from __future__ import annotations
 from orchestration.commands import sweep_command
 from orchestration.compare.comparison import summary_view
 from orchestration.ledger.ledger import Ledger
+from orchestration.ledger.names import REPORT
+from orchestration.ledger.paths import REPORT_PAGE
 from orchestration.status.status import status_document
 from orchestration.status.view import absent_lines, failure_lines
 from orchestration.study.view import study_lines
@@ -35,6 +37,8 @@ def say_summary(ledger: Ledger, console: Console, nothing: str = "") -> int:
     if brief and (failures or absent):
         console.line(f"more of that: {sweep_command('status', ledger.folder)}")
     console.line(f"results: {ledger.folder}")
+    if REPORT in ledger.sweep.evaluations:
+        console.line(f"report:  {ledger.folder / REPORT_PAGE}")
     for line in how_to_look(ledger.sweep, ledger.folder.parent):
         console.line(line)
     return 1 if failures else 0

@@ -7,7 +7,6 @@ from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 
 from orchestration import store
-from orchestration.compare.figure_files import note_search
 from orchestration.engine.engine import Engine
 from orchestration.engine.jobs import Job
 from orchestration.engine.queue import Queue
@@ -20,10 +19,12 @@ from orchestration.ledger.processes import ProcessRecord, recorded
 from orchestration.ledger.recovery import recover, remove_unfinished
 from orchestration.plan.plan import Plan
 from orchestration.plan.shared_map_tasks import missing
+from orchestration.report.report_file import note_results
 from orchestration.run.end import end, ended_early, say_behind
 from orchestration.run.interruption import interrupted_text, may_end_within
 from orchestration.run.preparation import SweepData
 from orchestration.run.request import Request
+from orchestration.run.reuse import take_over
 from orchestration.run.start import enter_plan, new_ledger, note_tracking
 from orchestration.run.summary import say_summary
 from orchestration.signals import GRACE_S, InterruptHandler, ReceivedSignals, uninterrupted
@@ -67,7 +68,7 @@ class SweepRun:
             tracking = self._open()
             try:
                 interrupted = self._work(engine)
-                note_search(self.ledger)
+                note_results(self.ledger)
                 end(self.ledger)
             except Exception as error:
                 tracking.finish(INTERRUPTED_END_S)
@@ -92,6 +93,8 @@ class SweepRun:
             self.ledger = new_ledger(request, self.data.fingerprints)
         ledger = self.ledger
         enter_plan(ledger, request, self.plan, self.data.fingerprints, console)
+        if request.wish is None and request.flags.reuse is not False:
+            take_over(ledger, request.spec, console)
         if request.wish is not None:
             ledger.forget_missing(missing(ledger, request.spec.evaluation, request.wish))
         lost = recover(ledger)

@@ -11,7 +11,7 @@ from cvae_core.evaluation.maps.declaration import UMAP
 from orchestration.commands import sweep_command
 from orchestration.engine.retries import OUT_OF_MEMORY, TOO_LARGE, losses_in_a_row
 from orchestration.ledger.documents import DAMAGED, DIVERGED, Trial
-from orchestration.ledger.names import MAP, SEARCH, split_entry
+from orchestration.ledger.names import DRAWN, MAP, split_entry
 from orchestration.words import count
 
 FRAMES = 3
@@ -135,7 +135,7 @@ def retry_command(folder: Path) -> str:
 
 def evaluate_command(folder: Path, entry: str) -> str:
     """The command that tries one part of an evaluation again, where it has failed."""
-    if entry == SEARCH:
+    if entry in DRAWN:
         return retry_command(folder)
     part, epoch = split_entry(entry)
     part = UMAP.name if part.startswith(MAP) else part

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
@@ -12,7 +10,6 @@ from pydantic import ValidationError
 from cvae_core.config import NUMERICS, TrialConfig
 from cvae_core.errors import ConfigError
 from orchestration.ledger.documents import Evaluated, Study, Sweep, Trial
-from orchestration.ledger.folders import sweep_folder
 from orchestration.ledger.ledger import Ledger
 from orchestration.ledger.names import split_entry, stop_of, stop_text
 from orchestration.ledger.processes import driver_alive
@@ -21,39 +18,10 @@ from orchestration.plan.shared_map_tasks import shared_tasks
 from orchestration.spec.evaluation import Evaluation
 from orchestration.spec.trial_names import trial_fields
 from orchestration.status.state import counts_in, state_of
-from orchestration.storage import storage_folder
 from orchestration.study.progress import best_of, distinct, objectives_of, progress
 from orchestration.study.values import values_of
 
 STATES = ("pending", "running", "finished", "stopped", "failed")
-
-
-@dataclass(frozen=True)
-class SweepView:
-    """A sweep, read once: ``document`` is what ``status --json`` prints."""
-
-    folder: Path
-    document: dict[str, Any]
-
-    @property
-    def trials(self) -> list[dict[str, Any]]:
-        """The planned trials, each as in ``status --json``."""
-        trials: list[dict[str, Any]] = self.document["trials"]
-        return trials
-
-
-def load_sweep(name: str, storage: str | Path | None = None) -> SweepView:
-    """Read a sweep's state and results, also while it runs.
-
-    Args:
-        name: of the sweep.
-        storage: folder of all sweeps; see ``storage_folder``.
-
-    Raises:
-        UserError: there is no such sweep.
-    """
-    folder = sweep_folder(name, storage_folder(storage))
-    return SweepView(folder, status_document(Ledger.open(folder)))
 
 
 def status_document(ledger: Ledger) -> dict[str, Any]:

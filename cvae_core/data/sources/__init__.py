@@ -22,6 +22,7 @@ __all__ = [
     "content_hash",
     "data_folder",
     "folder_content",
+    "image_shape_of",
     "inspect_dataset",
     "load_dataset",
 ]
@@ -56,6 +57,21 @@ def load_dataset(
         return load_vision_set(config.name, root, on_progress)
     names = ", ".join(["digits", *VISION_SETS, "folder"])
     raise DataError(f"unknown data set {config.name!r}; known: {names}")
+
+
+def image_shape_of(config: DataConfig, channels: int) -> tuple[int, int, int]:
+    """Shape (C, H, W) of a data set's images, without loading it.
+
+    Args:
+        config: the data set.
+        channels: of a folder's images, which its settings do not say.
+    """
+    if config.name == "digits":
+        return (1, 28, 28)
+    if config.name == "folder":
+        return (channels, config.image_size, config.image_size)
+    _, own, height, width = VISION_SETS[config.name].shape
+    return (own, height, width)
 
 
 def data_folder(config: DataConfig, root: Path | None) -> Path | None:

@@ -34,8 +34,10 @@ def grid(tmp_path_factory: pytest.TempPathFactory, sweep_in: Callable[..., Any])
 def test_a_grid(grid: Path, compare: Compare) -> None:
     done = compare(grid, "small")
     assert (done.returncode, done.stderr) == (0, "")
-    title, _, _, *rows = done.stdout.splitlines()
+    title, _, _, *rest = done.stdout.splitlines()
+    rows, verdicts = rest[:4], rest[4:]
     assert title == "VAE and CVAE side by side"
+    assert verdicts[1].startswith("no verdicts: they take 6 seeds in both, here 1 seed (")
     assert [row.split()[:2] for row in rows] == [
         *(["vae", "0.001"], ["cvae", "0.001"], ["vae", "1e-05"], ["cvae", "1e-05"]),
     ]
@@ -54,7 +56,8 @@ def test_a_grid(grid: Path, compare: Compare) -> None:
 
 def test_a_grid_by_another_setting(grid: Path, compare: Compare) -> None:
     done = compare(grid, "small", "--by", "beta")
-    title, head, _, *rows = done.stdout.splitlines()
+    title, head, _, *rest = done.stdout.splitlines()
+    rows = rest[:4]
     assert title == "values of beta side by side"
     assert head.split()[:2] == ["β", "model"]
     assert [row.split()[:2] for row in rows] == [

@@ -69,9 +69,9 @@ def test_figures_are_drawn_once(made: Searches, monkeypatch: pytest.MonkeyPatch)
 def test_another_trial_draws_them_anew(made: Searches) -> None:
     note_search(made.ledger)
     before = made.read().sweep.evaluations["search"]
-    assert not any("earlier" in str(line) for line in comparison_view(made.read()))
+    assert not any("earlier" in str(line) for line in comparison_view([made.read()]))
     made.trial(made.ledger.planned_studies()[0], 0.9)
-    assert any("earlier" in str(line) for line in comparison_view(made.read()))
+    assert any("earlier" in str(line) for line in comparison_view([made.read()]))
     note_search(made.ledger)
     after = made.read().sweep.evaluations["search"]
     assert after.settings != before.settings

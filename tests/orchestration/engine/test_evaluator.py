@@ -13,12 +13,13 @@ import pytest
 
 from cvae_core.evaluation.metrics import METRICS
 from cvae_core.evaluation.parts import PARTS
+from orchestration.compare.loaded import load_sweep
 from orchestration.engine.jobs import SharedMapJob, TrialJob
 from orchestration.engine.listener import Listener
 from orchestration.ledger.documents import CheckpointRef, Evaluated, Failure, Trial
 from orchestration.ledger.ledger import Ledger
 from orchestration.plan.evaluation_tasks import Wish
-from orchestration.status.status import load_sweep, status_document
+from orchestration.status.status import status_document
 from orchestration.status.view import absent_lines, failure_lines, next_lines
 
 pytestmark = pytest.mark.slow

@@ -14,11 +14,11 @@ import pytest
 import torch
 
 from cvae_core.data import Dataset, Images
+from orchestration.compare.loaded import load_sweep
 from orchestration.ledger.documents import Trial
 from orchestration.ledger.ledger import Ledger
 from orchestration.plan.evaluation_tasks import Wish
 from orchestration.run.summary import say_summary
-from orchestration.status.status import load_sweep
 from orchestration.status.view import failure_lines
 from orchestration.terminal.console import Console
 

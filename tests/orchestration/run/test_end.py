@@ -15,6 +15,7 @@ import pytest
 from cvae_core.config import TrialConfig
 from cvae_core.data import Dataset
 from cvae_core.evaluation.parts import PARTS
+from orchestration.compare.loaded import load_sweep
 from orchestration.engine.engine import Engine
 from orchestration.engine.in_process import InProcessEngine
 from orchestration.engine.queue import Queue
@@ -32,7 +33,6 @@ from orchestration.run.sweep_run import SweepRun
 from orchestration.signals import ended_by_signals
 from orchestration.spec.layers import Layers
 from orchestration.spec.reading import parse_spec
-from orchestration.status.status import load_sweep
 from orchestration.status.sweeps import list_document
 from orchestration.terminal.console import Console
 from tests.mlflow_content import content

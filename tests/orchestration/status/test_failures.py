@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from orchestration.compare.loaded import load_sweep
 from orchestration.engine.in_process import InProcessEngine
 from orchestration.engine.worker import Worker
 from orchestration.ledger.documents import Attempt, CheckpointRef, Trial
@@ -17,7 +18,6 @@ from orchestration.ledger.ledger import Ledger
 from orchestration.status.failures import innermost, next_try, what_to_do
 from orchestration.status.live.board import Board
 from orchestration.status.live.plain_view import PlainView
-from orchestration.status.status import load_sweep
 from orchestration.status.view import failure_lines
 from orchestration.terminal.console import Console
 from orchestration.terminal.printable import printable

@@ -12,11 +12,11 @@ from click.testing import CliRunner
 
 import orchestration
 from orchestration.cli.main import cli
+from orchestration.compare.loaded import load_sweep
 from orchestration.errors import UserError
 from orchestration.ledger.ledger import Ledger
 from orchestration.ledger.paths import sweep_names
 from orchestration.ledger.processes import ProcessRecord
-from orchestration.status.status import load_sweep
 from orchestration.storage import storage_folder
 
 SWEEP = {"name", "state", "tracking_uri", "experiment", "parent_run_id", "counts", "trials"}

@@ -13,10 +13,10 @@ import pytest
 from click.testing import CliRunner
 
 from orchestration.cli.list import command
+from orchestration.compare.loaded import load_sweep
 from orchestration.ledger.documents import Ask, Attempt, Epoch, Evaluated, Study, Sweep, Trial
 from orchestration.ledger.ledger import Ledger
 from orchestration.ledger.processes import ProcessRecord
-from orchestration.status.status import load_sweep
 from orchestration.status.sweeps import list_document
 from orchestration.words import rough_duration
 

@@ -12,10 +12,11 @@ import rich.console
 from rich.cells import cell_len
 
 from cvae_core.config import TrialConfig
+from orchestration.compare.loaded import load_sweep
 from orchestration.plan.plan import make_plan
 from orchestration.plan.view import plan_document, plan_tables
 from orchestration.spec.sweep import SweepSpec
-from orchestration.status.status import load_sweep, status_document
+from orchestration.status.status import status_document
 from orchestration.status.view import absent_lines, failure_lines, next_lines, status_table
 from orchestration.terminal.tables import Sheet
 

@@ -22,7 +22,7 @@ from orchestration import store
 from orchestration.errors import UserError
 from orchestration.ledger.documents import Evaluated, Trial
 from orchestration.ledger.ledger import Ledger
-from orchestration.ledger.names import SEARCH
+from orchestration.ledger.names import DRAWN
 from orchestration.ledger.paths import HOLDER, PROCESSES
 from tests.orchestration.writes.disk import Cut, Disk, Files, Record
 from tests.orchestration.writes.driver import Driver, Work
@@ -90,6 +90,8 @@ OTHERS = {
     "engine.results.Results.stop": "asks workers for checkpoints, by a file that goes again",
     "ledger.recovery.mend": "puts the version before in the place of a damaged document",
     "ledger.recovery.remove_unfinished": "what lost workers have left: none here",
+    "run.reuse._continue": "what other sweeps have trained, which is cut off in a test of its own",
+    "run.reuse._link": "the same",
     "run.rescue.begin_anew": "what a program leaves behind under which Ray has died",
     "run.end.ended_early": "the traceback of an error of cvae-sweep itself",
     "tracking.database.make_database": "MLflow's, whose making is cut off in a test of its own",
@@ -142,6 +144,7 @@ def figures() -> Iterator[None]:
             "orchestration.compare.figure_files.search_figures",
             lambda _: {"a.png": b"picture", "b.png": b"picture"},
         )
+        patch.setattr("orchestration.report.report_file.report_of", lambda _: "<!doctype html>")
         yield
 
 
@@ -173,8 +176,8 @@ def told(folder: Path) -> dict[str, Any]:
 def evaluations(parts: dict[str, Evaluated]) -> dict[str, Any]:
     found = {}
     for entry, part in parts.items():
-        # A comparison of searches also says what they took.
-        same = [part.settings, part.artifacts] if entry != SEARCH else []
+        # A comparison of searches, and the report, also say what they took.
+        same = [part.settings, part.artifacts] if entry not in DRAWN else []
         paths = [ref.path for ref in part.artifacts]
         found[entry] = (part.state, part.metrics, part.facts, part.warnings, paths, *same)
     return found

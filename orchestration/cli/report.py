@@ -1,0 +1,34 @@
+"""``cvae-sweep report``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from orchestration.cli.options import storage_option, sweep_name_argument
+from orchestration.storage import storage_folder
+
+
+@click.command(name="report")
+@sweep_name_argument()
+@click.option(
+    "--to", type=click.Path(path_type=Path, dir_okay=False), help="File.  [default: NAME.html]"
+)
+@click.option("--open", "open_it", is_flag=True, help="Show it in a browser.")
+@storage_option
+def command(name: str, to: Path | None, open_it: bool, storage: Path | None) -> None:
+    """Write what came of sweep NAME into one HTML file that can be mailed."""
+    from orchestration import store
+    from orchestration.ledger.folders import sweep_folder
+    from orchestration.ledger.ledger import Ledger
+    from orchestration.report.report_file import report_of
+    from orchestration.terminal.console import Console
+
+    ledger = Ledger.open(sweep_folder(name, storage_folder(storage)))
+    file = to or Path(f"{ledger.sweep.name}.html")
+    content = report_of(ledger).encode()
+    store.write_bytes(file, content)
+    Console().line(f"report: {file.resolve()} ({len(content) / 1e6:.1f} MB)")
+    if open_it:
+        click.launch(str(file.resolve()))

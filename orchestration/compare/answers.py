@@ -1,0 +1,204 @@
+"""The answers to a comparison: by every metric that is asked about, a verdict for every pairing."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from itertools import islice
+from typing import Any
+
+from cvae_core.evaluation.metrics import describe
+from orchestration.compare.measured import alike, measured_trials
+from orchestration.compare.paired import LEVEL
+from orchestration.compare.pairs import Pairing, pairings, replicate_pairings
+from orchestration.compare.verdicts import UNDECIDED, Judged, judge, sentence
+from orchestration.errors import UserError
+from orchestration.ledger.ledger import Ledger
+from orchestration.status.metric_columns import head, headlines
+
+PRIMARY = ("probe/accuracy", "fid/inception<variant>", "fd/<extractor>", "test/reconstruction_mse")
+"""Families of metrics that have a table each where nobody says which; others have a sentence."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """What ``compare`` is asked."""
+
+    by: str | None = None
+    """The setting that is compared; None: the model."""
+    metrics: tuple[str, ...] = ()
+    """Names; empty: the usual ones."""
+    equal_within: Mapping[str, float] = field(default_factory=dict)
+    """By metric the difference that counts as none."""
+
+
+@dataclass(frozen=True)
+class More:
+    """So many seeds more that half of what is undecided would be decided at the spread seen."""
+
+    seeds: int
+    decides: int
+    undecided: int
+    cpu_s: float
+    """Of the new seeds of every cell, training and evaluation."""
+    command: str | None
+    """That trains them; None: the ledger does not say how the sweep was started."""
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Every pairing judged by every metric."""
+
+    by: str
+    pairings: Sequence[Pairing]
+    judged: Mapping[str, Sequence[Judged]]
+    """By metric, in the order of tables."""
+    equal_within: Mapping[str, float]
+    tables: Sequence[str]
+    """The metrics that have a table each."""
+    left_out: Sequence[str]
+    """What does not enter the figures, and why."""
+    ledgers: Sequence[Ledger]
+
+    @cached_property
+    def more(self) -> More | None:
+        """What would decide more; None: nothing would, or there are several sweeps."""
+        undecided = [
+            each
+            for name in self.tables
+            for each in self.judged[name]
+            if each.values and each.verdict == UNDECIDED
+        ]
+        one_sweep = len(self.ledgers) == 1
+        return _more(self.ledgers[0], self.pairings, undecided) if one_sweep else None
+
+    def document(self) -> dict[str, Any]:
+        """As plain values, for ``--json``."""
+        return {
+            "by": self.by,
+            "level": LEVEL,
+            "metrics": [
+                {
+                    "metric": name,
+                    "title": head(name),
+                    "better": getattr(describe(name), "better", None),
+                    "unit": getattr(describe(name), "unit", ""),
+                    "equal_within": self.equal_within.get(name),
+                    "sentence": sentence(judged),
+                    "cells": [each.document() for each in judged],
+                }
+                for name, judged in self.judged.items()
+            ],
+            "left_out": list(self.left_out),
+            "more": None if self.more is None else asdict(self.more),
+        }
+
+
+def answers(ledgers: Sequence[Ledger], question: Question) -> Answers:
+    """Judge what sweeps have to say to a question.
+
+    Args:
+        ledgers: all of grids, or all of searches; they may be at work.
+        question: what is compared, and by which metrics.
+
+    Raises:
+        UserError: a metric that no trial has.
+    """
+    by = question.by or "model"
+    if any(ledger.planned_studies() for ledger in ledgers):
+        pairs, left_out = replicate_pairings(ledgers, by), list[str]()
+    else:
+        trials, left_out = alike(measured_trials(ledgers))
+        pairs = pairings(trials, by)
+    trained = [t for pair in pairs for cell in pair.cells for t in cell.trials.values()]
+    names = list(dict.fromkeys(name for trial in trained for name in trial.metrics))
+    _check([*question.metrics, *question.equal_within], names)
+    shown = question.metrics or _usual(names, question.equal_within)
+    judged = {name: judge(pairs, name, question.equal_within.get(name)) for name in shown}
+    tables = question.metrics or [
+        name for name in shown if _is_primary(name) or name in question.equal_within
+    ]
+    return Answers(by, pairs, judged, question.equal_within, tables, left_out, ledgers)
+
+
+def tolerances(given: Sequence[str]) -> dict[str, float]:
+    """By metric the difference that counts as none, from ``M=X`` on the command line.
+
+    Raises:
+        UserError: another form, or a number that is no positive one.
+    """
+    parsed = {}
+    for text in given:
+        name, _, number = text.rpartition("=")
+        try:
+            parsed[name] = float(number)
+        except ValueError:
+            parsed[name] = math.nan
+        if not name or not 0 < parsed[name] < math.inf:
+            raise UserError(
+                f"--equal-within {text}: give a metric and the difference that counts as none, "
+                "such as probe/accuracy=0.005"
+            )
+    return parsed
+
+
+def _usual(names: Sequence[str], besides: Mapping[str, float]) -> list[str]:
+    """The metrics of the tables of which one value is better than another, and these besides."""
+    usual = [
+        name
+        for name in headlines(names)
+        if not name.endswith("_floor") and getattr(describe(name), "better", None) is not None
+    ]
+    return [*usual, *(name for name in besides if name not in usual)]
+
+
+def _is_primary(name: str) -> bool:
+    declared = describe(name)
+    return declared is not None and declared.name in PRIMARY
+
+
+def _check(asked: Sequence[str], names: Sequence[str]) -> None:
+    for name in asked:
+        if names and name not in names:
+            raise UserError(
+                f"metric {name}: no trial that is compared has it; there are: "
+                f"{', '.join(sorted(names))}"
+            )
+
+
+def _more(ledger: Ledger, pairs: Sequence[Pairing], undecided: Sequence[Judged]) -> More | None:
+    numbers = sorted(each.more_pairs for each in undecided if each.more_pairs is not None)
+    if not numbers:
+        return None
+    seeds = numbers[(len(numbers) - 1) // 2]
+    cells = {id(cell): cell for pairing in pairs for cell in pairing.cells}
+    return More(
+        seeds,
+        decides=sum(number <= seeds for number in numbers),
+        undecided=len(undecided),
+        cpu_s=seeds * sum(cell.cost_s for cell in cells.values()),
+        command=_command(ledger, seeds),
+    )
+
+
+def _command(ledger: Ledger, more: int) -> str | None:
+    """The command line that trains so many seeds more."""
+    command = ledger.sweep.flags.get("command")
+    if command is None:
+        return None
+    if ledger.planned_studies():
+        replicates = ledger.sweep.spec.get("search", {}).get("replicates", 0) + more
+        return f"{command} --set search.replicates={replicates}"
+    words = shlex.split(command)
+    # Of settings given twice the last one counts; a person is shown the one.
+    before = [n for n, word in enumerate(words) if n and word.startswith("seeds=")]
+    gone = {place for n in before if words[n - 1] == "--set" for place in (n - 1, n)}
+    kept = shlex.join(word for n, word in enumerate(words) if n not in gone)
+    used = {trial.config["seed"] for trial in ledger.planned()}
+    fresh = islice((seed for seed in itertools.count() if seed not in used), more)
+    seeds = ",".join(map(str, sorted([*used, *fresh])))
+    return f"{kept} --set {shlex.quote(f'seeds=[{seeds}]')}"

@@ -1,0 +1,134 @@
+"""Trained trials of one or several sweeps, and which of their metrics mean the same."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from cvae_core.config import NUMERICS, TrialConfig
+from cvae_core.errors import ConfigError
+from cvae_core.settings import plain, setting_name
+from orchestration.ledger.documents import Evaluated, Sweep, Trial
+from orchestration.ledger.ledger import Ledger
+from orchestration.spec.evaluation import BESIDES, part_settings
+from orchestration.spec.trial_names import settings_of
+from orchestration.words import count
+
+REPEATS = ("seed", "data.split_seed")
+"""Settings by which a trial repeats another: a comparison averages over them."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A trial at the end of its training, as far as comparisons look at it."""
+
+    key: str
+    config: TrialConfig
+    settings: dict[str, Any]
+    """All that mean something to its model, under flat names."""
+    metrics: dict[str, float]
+    measured_by: dict[str, str]
+    """By metric: part, settings and numerics of its measurement, as text to be told apart."""
+    cost_s: float
+    """Seconds of its training and evaluation, times its CPUs."""
+
+    @property
+    def repeat(self) -> tuple[Any, ...]:
+        """Which repetition it is; a pair is of equal ones."""
+        return tuple(self.settings.get(name) for name in REPEATS)
+
+    @property
+    def cell(self) -> dict[str, Any]:
+        """Its settings but those by which it repeats others."""
+        return {name: value for name, value in self.settings.items() if name not in REPEATS}
+
+
+def measured_trials(ledgers: Iterable[Ledger]) -> list[Measured]:
+    """The planned trials that were trained to their end, each once, in the order of plans."""
+    trials: dict[str, Measured] = {}
+    for ledger in ledgers:
+        for trial in ledger.planned():
+            if trial.state == "finished":
+                trials.setdefault(trial.key, measured(trial, ledger.sweep))
+    return list(trials.values())
+
+
+def measured(trial: Trial, sweep: Sweep) -> Measured:
+    """A trained trial of a sweep as comparisons look at it."""
+    numerics = sweep.code.get("numerics", str(NUMERICS))
+    cpu = sweep.spec.get("resources", {}).get("cpu", 1)
+    config = TrialConfig.from_settings(trial.config)
+    measured_by = dict.fromkeys(trial.metrics, f"training, numerics {numerics}")
+    parts = {entry: part for entry, part in trial.evaluations.items() if "@" not in entry}
+    for entry, part in parts.items():
+        measured_by |= dict.fromkeys(part.metrics, _way_of(entry, part, numerics))
+    evaluation_s = sum(part.seconds or 0.0 for part in parts.values())
+    return Measured(
+        key=trial.key,
+        config=config,
+        settings=settings_of(config),
+        metrics=dict(trial.metrics),
+        measured_by=measured_by,
+        cost_s=(trial.train_s + evaluation_s) * cpu,
+    )
+
+
+def alike(trials: Sequence[Measured]) -> tuple[list[Measured], list[str]]:
+    """The trials with only such metrics as were measured in the same way in most of them.
+
+    Returns:
+        The trials, and a line for every metric that was left out of some of them.
+    """
+    ways: dict[str, Counter[str]] = {}
+    for trial in trials:
+        for name in trial.metrics:
+            ways.setdefault(name, Counter())[trial.measured_by[name]] += 1
+    usual = {name: found.most_common(1)[0][0] for name, found in ways.items()}
+    kept = [
+        replace(
+            trial,
+            metrics={
+                name: value
+                for name, value in trial.metrics.items()
+                if trial.measured_by[name] == usual[name]
+            },
+        )
+        for trial in trials
+    ]
+    lines = [
+        f"{name}: left out of {count(found.total() - found[usual[name]], 'trial')} that measured "
+        f"it otherwise ({_difference(usual[name], found)})"
+        for name, found in ways.items()
+        if len(found) > 1
+    ]
+    return kept, lines
+
+
+def _way_of(part: str, done: Evaluated, numerics: str) -> str:
+    """How a part was measured: every setting that changes what is found."""
+    noted = {name: done.settings.get(name) for name in BESIDES if name in done.settings}
+    try:
+        settings = part_settings(part, done.settings)
+        own = {
+            setting_name(field): plain(getattr(settings, field.name))
+            for field in dataclasses.fields(settings)
+            if field.metadata["identity"]
+        }
+    except (ConfigError, KeyError):  # noted by another version
+        own = dict(done.settings)
+    return json.dumps({"part": part, "numerics": numerics, **noted, **own}, sort_keys=True)
+
+
+def _difference(usual: str, found: Counter[str]) -> str:
+    """The first setting in which two ways of measuring differ, in words."""
+    other = next(way for way in found if way != usual)
+    try:
+        one, two = json.loads(usual), json.loads(other)
+    except ValueError:  # of training
+        return f"{other} instead of {usual}"
+    name = next(name for name in {**one, **two} if one.get(name) != two.get(name))
+    return f"{name} {json.dumps(two.get(name))} instead of {json.dumps(one.get(name))}"

@@ -1,0 +1,168 @@
+"""Which trials are compared with which: cells that differ in one setting, and their pairs.
+
+Two trials of equal seed begin with the same weights and see the same batches and noise, so they
+make a pair; what differs between the two is what is compared, and nothing else.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from cvae_core.evaluation.metrics import describe
+from orchestration.compare.measured import Measured, measured
+from orchestration.ledger.ledger import Ledger
+from orchestration.spec.trial_names import setting_text, short_name
+
+FIRST = ("beta", "lambda", "tau")
+"""These lead in names."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Trials that differ in nothing but what repeats them."""
+
+    settings: dict[str, Any]
+    trials: dict[tuple[Any, ...], Measured]
+    """By which repetition they are."""
+
+    @property
+    def cost_s(self) -> float:
+        """CPU-seconds of one trial, training and evaluation; mean of those that are there."""
+        return statistics.fmean(trial.cost_s for trial in self.trials.values())
+
+
+@dataclass(frozen=True)
+class Pairing:
+    """Two cells that differ in the compared setting alone."""
+
+    reference: Cell
+    other: Cell
+    by: str
+    settings: dict[str, Any]
+    """Those of ``other`` that vary among the cells, but the compared one."""
+    name: str
+    """The same for people; empty where nothing else varies."""
+
+    @property
+    def sides(self) -> tuple[str, str]:
+        """What the two are called, such as vae and cvae, or β=0.001 and β=0.1."""
+        one, other = (self._side(cell.settings.get(self.by)) for cell in self.cells)
+        return one, other
+
+    @property
+    def cells(self) -> tuple[Cell, Cell]:
+        """The reference, then the other."""
+        return self.reference, self.other
+
+    def comparable(self, metric: str) -> bool:
+        """Whether a metric measures the same on both sides."""
+        declared = describe(metric)
+        if declared is None:
+            return True
+        one, two = self.reference.settings, self.other.settings
+        differing = [name for name in {**one, **two} if one.get(name) != two.get(name)]
+        models = {one.get("model"), two.get("model")}
+        return not declared.changed_by(differing, contrastive=models == {"cvae"})
+
+    def values(self, metric: str) -> list[tuple[float, float]]:
+        """A metric's finite values in both trials of each pair, in the order of repetitions."""
+        one, other = self.reference.trials, self.other.trials
+        shared = [repeat for repeat in one if repeat in other] if self.comparable(metric) else []
+        pairs = [
+            (one[repeat].metrics.get(metric), other[repeat].metrics.get(metric))
+            for repeat in shared
+        ]
+        return [
+            (a, b)
+            for a, b in pairs
+            if a is not None and b is not None and math.isfinite(a) and math.isfinite(b)
+        ]
+
+    def _side(self, value: Any) -> str:
+        if self.by == "model":
+            return str(value)
+        return f"{short_name(self.by, [self.by])}={setting_text(value)}"
+
+
+def pairings(trials: Sequence[Measured], by: str = "model") -> list[Pairing]:
+    """Every two cells of a grid that differ in ``by`` alone.
+
+    Of models, a setting that one does not have tells no cells apart: a VAE is compared with every
+    CVAE that has its β, whatever their λ. The VAE is the reference, of other settings the first
+    value of the plan.
+
+    Args:
+        trials: that were trained to their end.
+        by: the setting that is compared; of ``seed`` there are no pairs.
+    """
+    cells: dict[str, Cell] = {}
+    for trial in trials:
+        cell = cells.setdefault(repr(sorted(trial.cell.items())), Cell(trial.cell, {}))
+        cell.trials.setdefault(trial.repeat, trial)
+    return _paired(list(cells.values()), by)
+
+
+def replicate_pairings(ledgers: Iterable[Ledger], by: str = "model") -> list[Pairing]:
+    """Every two searches that differ in ``by`` alone, each by the replicates of its winner.
+
+    What is searched tells none apart: each side has what it found to be best. The value by which a
+    winner was picked has no part in it, being the best of many.
+    """
+    cells = []
+    for ledger in ledgers:
+        for study in ledger.planned_studies():
+            replicates = [ledger.trials[key] for key in study.replicates if key in ledger.trials]
+            done = [measured(t, ledger.sweep) for t in replicates if t.state == "finished"]
+            if done:
+                fixed = {name: v for name, v in done[0].cell.items() if name not in study.space}
+                cells.append(Cell(fixed, {trial.repeat: trial for trial in done}))
+    return _paired(cells, by)
+
+
+def _paired(cells: Sequence[Cell], by: str) -> list[Pairing]:
+    values: list[Any] = []
+    for cell in cells:
+        if by in cell.settings and cell.settings[by] not in values:
+            values.append(cell.settings[by])
+    if by == "model":
+        values.sort(key=lambda model: model != "vae")
+    varied = _varied(cells, by)
+    return [
+        _pairing(reference, other, by, varied)
+        for reference in cells
+        if values and by in reference.settings and reference.settings[by] == values[0]
+        for other in cells
+        if by in other.settings and other.settings[by] != values[0]
+        if _differ_in(by, reference.settings, other.settings)
+    ]
+
+
+def _differ_in(by: str, one: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Whether two cells differ in this setting, and in none besides that both have."""
+    if by != "model" and one.keys() != other.keys():
+        return False
+    return all(one[name] == other[name] for name in one.keys() & other.keys() if name != by)
+
+
+def _pairing(reference: Cell, other: Cell, by: str, varied: Sequence[str]) -> Pairing:
+    settings = {name: other.settings[name] for name in varied if name in other.settings}
+    words = [
+        str(value) if name == "model" else f"{short_name(name, varied)}={setting_text(value)}"
+        for name, value in settings.items()
+    ]
+    return Pairing(reference, other, by, settings, " ".join(words))
+
+
+def _varied(cells: Sequence[Cell], by: str) -> list[str]:
+    """The settings that tell cells apart but the compared one, the model and β, λ, τ first."""
+    names = dict.fromkeys(name for cell in cells for name in cell.settings)
+    ordered = sorted(names, key=lambda name: name not in ("model", *FIRST))
+    return [
+        name
+        for name in ordered
+        if name != by and len({repr(c.settings[name]) for c in cells if name in c.settings}) > 1
+    ]

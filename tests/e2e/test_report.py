@@ -1,0 +1,142 @@
+"""The report of a sweep of six seeds in a real browser: widths, colours, pointer, keys, print."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from orchestration.engine.in_process import InProcessEngine
+from orchestration.engine.worker import Worker
+from orchestration.ledger.ledger import Ledger
+from orchestration.ledger.paths import REPORT_PAGE
+from orchestration.run.request import Request
+from orchestration.run.runner import run_sweep
+from orchestration.signals import ended_by_signals
+from orchestration.spec.reading import load_spec
+from orchestration.terminal.console import Console
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+CHROMIUM = shutil.which("chromium")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="takes a chromium")
+SPEC = """\
+name: six
+base: {data: {name: digits}, epochs: 2, architecture: {channels: [4, 8], latent_dim: 4}}
+grid: {model: [vae, cvae]}
+seeds: [0, 1, 2, 3, 4, 5]
+evaluation: {umap: {n: 200}, fd: false, probe_every: 1}
+"""
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report that a run has written at its end; without Ray, which has no part in it."""
+    folder = tmp_path_factory.mktemp("report")
+    (folder / "six.yaml").write_text(SPEC)
+
+    def in_process(run: Any, _: object) -> Any:
+        worker = Worker(run.data.sets, run.request.folder, threads=1, gpu=False)
+        return nullcontext(InProcessEngine(worker))
+
+    request = Request(load_spec(folder / "six.yaml", ()), folder, "by hand")
+    with ended_by_signals() as signals:
+        assert run_sweep(request, Console(quiet=True), signals, in_process) == 0
+    return folder / "six" / REPORT_PAGE
+
+
+@pytest.fixture(scope="module")
+def browser(report: Path) -> Iterator[Browser]:
+    """After the run, which ends all processes below its own at its end."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage"]
+        )
+        yield chromium
+        chromium.close()
+
+
+def opened(browser: Browser, report: Path, width: int, scheme: Any) -> tuple[Page, list[str]]:
+    """The page without a network, and all that it complains of."""
+    context = browser.new_context(
+        viewport={"width": width, "height": 900}, color_scheme=scheme, offline=True
+    )
+    page, errors = context.new_page(), list[str]()
+    page.on("console", lambda message: errors.append(message.text))
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("requestfailed", lambda request: errors.append(request.url[:80]))
+    page.goto(report.as_uri())
+    return page, errors
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 820, 1600])
+def test_it_fits_every_width_in_light_and_dark(
+    browser: Browser, report: Path, width: int, scheme: str
+) -> None:
+    page, errors = opened(browser, report, width, scheme)
+    assert errors == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    pictures = page.locator("img")
+    assert pictures.count() == 6  # three of either side
+    assert pictures.evaluate_all("all => all.every(i => i.complete && i.naturalWidth > 100)")
+    dark = page.evaluate("getComputedStyle(document.body).backgroundColor") != "rgb(255, 255, 255)"
+    assert dark == (scheme == "dark")
+    assert page.locator(".answer").inner_text()
+    page.context.close()
+
+
+def test_pointer_and_keyboard_show_what_a_point_is_and_lead_to_its_row(
+    browser: Browser, report: Path
+) -> None:
+    page, _ = opened(browser, report, 1600, "light")
+    tip, points = page.locator("#tip"), page.locator("svg.chart a:has(.point)")
+    assert points.count() == 12  # of one chart: reconstruction against the probe
+    assert tip.is_hidden()
+    points.nth(3).hover()
+    assert re.match(r"c?vae seed=\d: probe ↑ 0\.\d+, test MSE ↓ 0\.\d+$", tip.inner_text())
+    page.mouse.move(1, 1)
+    assert tip.is_hidden()
+    page.keyboard.press("Tab")
+    for _ in range(200):
+        if page.evaluate("document.activeElement.matches('svg.chart a:has(.point)')"):
+            break
+        page.keyboard.press("Tab")
+    focused = str(page.evaluate("document.activeElement.dataset.tip"))
+    assert tip.inner_text() == focused
+    page.keyboard.press("Escape")
+    assert tip.is_hidden()
+    page.keyboard.press("Enter")
+    row = page.locator("tr:target")
+    assert row.locator("th").inner_text() == focused.partition(":")[0]
+    assert row.bounding_box() is not None
+    page.context.close()
+
+
+def test_nothing_of_a_table_is_cut_in_print(browser: Browser, report: Path) -> None:
+    page, _ = opened(browser, report, 1600, "light")
+    page.emulate_media(media="print")
+    page.set_viewport_size({"width": 688, "height": 1017})  # A4 less its margins, at 96 dpi
+    outside = page.locator("table").evaluate_all(
+        "all => all.filter(t => t.getBoundingClientRect().right > 688 + 1).length"
+    )
+    assert outside == 0
+    assert len(page.pdf(format="A4", prefer_css_page_size=True)) > 10_000
+    page.context.close()
+
+
+def test_the_run_ends_with_it_and_mlflow_has_it(report: Path) -> None:
+    from mlflow import MlflowClient
+
+    ledger = Ledger.open(report.parents[2])
+    client = MlflowClient(ledger.sweep.tracking_uri)
+    (file,) = client.list_artifacts(str(ledger.sweep.parent_run_id), "report")
+    assert (file.path, file.file_size) == ("report/report.html", report.stat().st_size)

@@ -1,0 +1,208 @@
+"""``compare`` judging ledgers that were written by hand, from the command line on."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import stats
+from statsmodels.stats.multitest import multipletests
+
+from cvae_core.config import TrialConfig
+from orchestration.ledger.documents import Epoch, Evaluated, Sweep, Trial
+from orchestration.ledger.ledger import Ledger
+from orchestration.spec.trial_key import trial_key
+
+from .conftest import Searches
+
+Compare = Callable[..., Any]
+COMMAND = "cvae-sweep run sweeps/mine.yaml"
+BETAS = (1e-3, 1e-5)
+
+
+@pytest.fixture
+def compare(command: Callable[..., Any], tmp_path: Path) -> Compare:
+    return lambda *arguments: command(
+        tmp_path, "compare", *arguments, "--storage", str(tmp_path / "runs")
+    )
+
+
+class Grid:
+    """A finished sweep, its trials entered one by one."""
+
+    def __init__(self, folder: Path, **flags: Any) -> None:
+        sweep = Sweep(name=folder.name, sweep_id="1", created=0.0, spec={}, plan=[], flags=flags)
+        self.ledger = Ledger.create(folder, sweep)
+
+    def add(self, accuracy: float | None, state: Any = "finished", **settings: Any) -> None:
+        config = TrialConfig.from_settings(settings)
+        trial = Trial(key=trial_key(config), config=config.to_settings(), state=state)
+        if state == "finished":
+            epoch = {"epoch": 1, "metrics": {}, "images_per_s": 1.0, "epoch_s": 30.0, "at": 0.0}
+            trial.epochs = [Epoch.model_validate(epoch)]
+        if accuracy is not None:
+            metrics = {"probe/accuracy": accuracy, "test/reconstruction_mse": 0.1}
+            trial.evaluations["probe"] = Evaluated(state="finished", metrics=metrics)
+        self.ledger.save(trial)
+        self.ledger.sweep.plan.append(trial.key)
+        self.ledger.save_sweep()
+
+
+@pytest.fixture
+def grid(tmp_path: Path) -> Callable[..., Grid]:
+    return lambda name="mine", **flags: Grid(tmp_path / "runs" / name, **flags)
+
+
+def filled(made: Grid, seeds: int, models: Sequence[str] = ("vae", "cvae")) -> np.ndarray:
+    """Two models, two values of β; the accuracies by model, β and seed."""
+    values = np.random.default_rng(100 + seeds).normal(0.9, 0.01, (len(models), len(BETAS), seeds))
+    values[-1, 0] += 0.05
+    for model, of_model in zip(models, values, strict=True):
+        for beta, of_beta in zip(BETAS, of_model, strict=True):
+            for seed, value in enumerate(of_beta):
+                made.add(float(value), model=model, beta=beta, seed=seed)
+    return values
+
+
+def verdicts(done: Any, metric: str = "probe/accuracy") -> dict[str, Any]:
+    assert (done.returncode, done.stderr) == (0, "")
+    judged = json.loads(done.stdout)["verdicts"]
+    found: dict[str, Any] = next(each for each in judged["metrics"] if each["metric"] == metric)
+    return found | {"more": judged["more"], "left_out": judged["left_out"]}
+
+
+def test_the_figures_are_those_of_scipy_and_statsmodels(
+    grid: Callable[..., Grid], compare: Compare
+) -> None:
+    vae, cvae = filled(grid(command=COMMAND), 8)
+    found = verdicts(compare("mine", "--json"))
+    p_values = []
+    for number, cell in enumerate(found["cells"]):
+        difference = cvae[number] - vae[number]
+        interval = stats.ttest_rel(cvae[number], vae[number]).confidence_interval()
+        flips = stats.permutation_test(
+            (difference,), lambda d, axis: d.mean(axis), permutation_type="samples", vectorized=True
+        )
+        p_values.append(flips.pvalue)
+        assert cell["settings"] == {"beta": BETAS[number]}
+        assert (cell["reference"]["name"], cell["other"]["name"], cell["n"]) == ("vae", "cvae", 8)
+        assert cell["mean_difference"] == pytest.approx(difference.mean())
+        assert cell["sd"] == pytest.approx(difference.std(ddof=1))
+        assert cell["interval"] == pytest.approx([interval.low, interval.high])
+        assert cell["p"] == pytest.approx(flips.pvalue)
+        assert cell["won"] == (difference > 0).mean()
+    corrected = multipletests(p_values, method="holm")[1]
+    assert [cell["p_holm"] for cell in found["cells"]] == pytest.approx(corrected)
+    assert [cell["verdict"] for cell in found["cells"]] == ["cvae better", "undecided"]
+    assert found["sentence"] == (
+        f"cvae better in 1 of 2 (β=0.001 {(cvae - vae)[0].mean():+.3g}), "
+        "undecided in 1 of 2 (β=1e-05)"
+    )
+
+
+def test_what_would_decide_more_is_a_command(grid: Callable[..., Grid], compare: Compare) -> None:
+    filled(grid(command=COMMAND), 3)
+    more = verdicts(compare("mine", "--json"))["more"]
+    seeds = ",".join(map(str, range(3 + more["seeds"])))
+    assert more["command"] == f"{COMMAND} --set 'seeds=[{seeds}]'"
+    assert more["cpu_s"] == more["seeds"] * 4 * 30.0  # four cells
+    shown = compare("mine").stdout
+    assert "no verdicts: they take 6 seeds in both, here 3 seeds" in shown
+    assert more["command"] in shown
+    filled(grid("old"), 3)
+    assert verdicts(compare("old", "--json"))["more"]["command"] is None
+
+
+def test_several_sweeps_are_compared_as_one(grid: Callable[..., Grid], compare: Compare) -> None:
+    one, two = grid("one"), grid("two")
+    for seed in range(6):
+        one.add(0.8 + seed / 100, model="vae", seed=seed)
+        two.add(0.9 + seed / 90, model="cvae", seed=seed)
+    one.add(0.1, model="vae", seed=9)
+    two.add(0.1, model="vae", seed=9)  # the same trial
+    done = compare("one", "two", "--json")
+    (cell,) = verdicts(done)["cells"]
+    assert (cell["n"], cell["verdict"]) == (6, "cvae better")
+    document = json.loads(done.stdout)
+    assert (document["name"], document["counts"]["finished"]) == ("one + two", 13)
+    assert [row["metrics"]["probe/accuracy"]["n"] for row in document["rows"]] == [7, 6]
+    assert "cvae better" in compare("one", "two").stdout
+    assert "no two settings that were trained differ in model alone" in compare("one").stdout
+
+
+def test_searches_stand_alone(
+    grid: Callable[..., Grid],
+    searches: Callable[..., Searches],
+    compare: Compare,
+    tmp_path: Path,
+) -> None:
+    filled(grid(), 2)
+    made = searches("runs/found")
+    made.trial(made.study("vae", model="vae"), 0.5)
+    refused = compare("mine", "found")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "found is a search, and searches are compared one at a time" in refused.stderr
+
+
+def test_little_to_compare(grid: Callable[..., Grid], compare: Compare) -> None:
+    made = grid()
+    made.add(None, "failed", model="vae", seed=0)
+    assert compare("mine").stdout == "mine: no trial has been trained yet\n"
+    made.add(0.5, model="vae", seed=1)
+    assert "no verdicts" in compare("mine").stdout
+    made.add(0.5, model="cvae", seed=2)
+    assert "no seed was trained to its end with both vae and cvae" in compare("mine").stdout
+    made.add(None, model="cvae", seed=1)
+    (cell,) = verdicts(compare("mine", "--json"))["cells"]
+    assert (cell["n"], cell["verdict"], cell["interval"]) == (0, "undecided", None)
+    assert cell["why"] == "no seed for which both have it"
+    done = compare("mine", "--csv")
+    assert (done.returncode, done.stdout.count("\n")) == (0, 3)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--metric", "probe/acuracy"], "metric probe/acuracy: no trial that is compared has it"),
+        (["--equal-within", "0.1"], "--equal-within 0.1: give a metric and the difference"),
+        (["--equal-within", "probe/accuracy=-1"], "such as probe/accuracy=0.005"),
+        (["--equal-within", "other=1"], "metric other: no trial"),
+        (["--json", "--csv"], "two forms of the same"),
+    ],
+)
+def test_bad_requests(
+    grid: Callable[..., Grid], compare: Compare, arguments: list[str], words: str
+) -> None:
+    filled(grid(), 2)
+    done = compare("mine", *arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert words in done.stderr
+
+
+def test_csv_and_latex(grid: Callable[..., Grid], compare: Compare) -> None:
+    vae, _ = filled(grid(), 6)
+    rows = list(csv.DictReader(io.StringIO(compare("mine", "--csv").stdout)))
+    row = rows[0]
+    assert (row["metric"], row["beta"], row["pairs"]) == ("probe/accuracy", "0.001", "6")
+    assert float(row["reference_mean"]) == pytest.approx(vae[0].mean())
+    assert float(row["reference_sd"]) == pytest.approx(vae[0].std(ddof=1))
+    assert row["verdict"] == "undecided"  # 2 of 64, twice
+    text = compare("mine", "--latex", "--metric", "probe/accuracy").stdout
+    head, first, second = text.split(r"\midrule")[0], *text.split(r"\midrule")[1].splitlines()[1:3]
+    assert head.startswith(r"\begin{tabular}{lrrrrrl}")
+    assert first.startswith(r"$\beta$=0.001 & 6 & ")
+    assert [line.count(" & ") for line in (head, first, second)] == [6, 6, 6]
+    assert text.endswith("\\end{tabular}\n")
+
+
+def test_equal_within_what_a_person_says(grid: Callable[..., Grid], compare: Compare) -> None:
+    filled(grid(), 6)
+    found = verdicts(compare("mine", "--json", "--equal-within", "probe/accuracy=0.1"))
+    assert [cell["verdict"] for cell in found["cells"]] == ["equal within 0.1"] * 2
+    assert found["equal_within"] == 0.1

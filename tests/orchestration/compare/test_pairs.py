@@ -1,0 +1,136 @@
+"""Which cells are compared, and which of their trials make pairs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cvae_core.config import TrialConfig
+from orchestration.compare.measured import Measured, alike, measured
+from orchestration.compare.pairs import Pairing, pairings, replicate_pairings
+from orchestration.ledger.documents import Epoch, Evaluated, Sweep, Trial
+
+from .conftest import BETA, Searches
+
+SWEEP = Sweep(name="s", sweep_id="1", created=0.0, spec={"resources": {"cpu": 2}}, plan=[])
+
+
+def trial(accuracy: float | None = 0.5, part: Any = None, **settings: Any) -> Measured:
+    config = TrialConfig.from_settings(settings)
+    epoch = Epoch(epoch=1, metrics={"val/loss": 1.0}, images_per_s=1.0, epoch_s=3.0, at=0.0)
+    made = Trial(key=repr(settings), config=config.to_settings(), state="finished", epochs=[epoch])
+    if accuracy is not None:
+        made.evaluations["probe"] = Evaluated(
+            state="finished", metrics={"probe/accuracy": accuracy}, settings=part or {}, seconds=1.0
+        )
+    return measured(made, SWEEP)
+
+
+def names(found: list[Pairing]) -> list[tuple[str, str, str]]:
+    return [(*pairing.sides, pairing.name) for pairing in found]
+
+
+def test_a_vae_is_compared_with_every_cvae_of_its_beta() -> None:
+    trials = [
+        trial(model=model, beta=beta, seed=seed, **({"lambda": lambda_} if lambda_ else {}))
+        for model, lambda_ in (("cvae", 0.1), ("cvae", 1.0), ("vae", None))
+        for beta in (1e-3, 1e-5)
+        for seed in (0, 1)
+    ]
+    found = pairings(trials)
+    assert names(found) == [
+        ("vae", "cvae", "β=0.001 λ=0.1"),
+        ("vae", "cvae", "β=0.001 λ=1"),
+        ("vae", "cvae", "β=1e-05 λ=0.1"),
+        ("vae", "cvae", "β=1e-05 λ=1"),
+    ]
+    assert [len(pairing.values("probe/accuracy")) for pairing in found] == [2] * 4
+    assert found[0].settings == {"beta": 1e-3, "lambda": 0.1}
+
+
+def test_what_both_have_must_be_equal() -> None:
+    for name, value in (("beta", 9.0), ("epochs", 3), ("batch_size", 32), ("data.name", "mnist")):
+        group, _, last = name.partition(".")
+        settings = {group: {last: value}} if last else {name: value}
+        assert pairings([trial(model="vae"), trial(model="cvae", **settings)]) == []
+    assert len(pairings([trial(model="vae"), trial(model="cvae", tau=0.2)])) == 1
+
+
+def test_another_setting_is_compared_with_the_plans_first_value() -> None:
+    trials = [
+        trial(model=model, beta=beta, seed=0)
+        for model in ("vae", "cvae")
+        for beta in (3.0, 1.0, 2.0)
+    ]
+    assert names(pairings(trials, "beta")) == [
+        ("β=3", "β=1", "vae"),
+        ("β=3", "β=2", "vae"),
+        ("β=3", "β=1", "cvae"),
+        ("β=3", "β=2", "cvae"),
+    ]
+    assert pairings(trials, "seed") == []
+
+
+def test_pairs_are_of_equal_seed_and_split_and_finite_on_both_sides() -> None:
+    def of(model: str, seed: int, split: int, value: float | None) -> Measured:
+        return trial(value, model=model, seed=seed, data={"split_seed": split})
+
+    trials = [
+        *(of("vae", 0, 0, 0.1), of("vae", 0, 1, 0.2), of("vae", 1, 0, 0.3), of("vae", 2, 0, 0.4)),
+        *(of("cvae", 1, 0, 0.7), of("cvae", 0, 1, 0.6), of("cvae", 0, 0, math.nan)),
+        *(of("cvae", 2, 0, None), of("cvae", 3, 0, 0.9)),
+    ]
+    (pairing,) = pairings(trials)
+    assert pairing.values("probe/accuracy") == [(0.2, 0.6), (0.3, 0.7)]
+    assert pairing.values("probe/unknown") == []
+
+
+def test_a_metric_that_depends_on_what_is_compared_compares_nothing() -> None:
+    (pairing,) = pairings([trial(model="vae", seed=0), trial(model="cvae", seed=0)])
+    assert not pairing.comparable("val/loss")  # the λ term is in one of them alone
+    assert pairing.values("val/loss") == []
+    assert pairing.comparable("probe/accuracy")
+    (pairing,) = pairings([trial(model="cvae", tau=tau) for tau in (0.1, 0.2)], "tau")
+    assert not pairing.comparable("val/contrastive")
+
+
+def test_what_was_measured_otherwise_is_left_out_and_said() -> None:
+    trials = [
+        trial(0.1, {"split": "test", "neighbours": 20}, seed=0),
+        trial(0.2, {"split": "test"}, seed=1),  # the default, not noted
+        trial(0.3, {"split": "validation"}, seed=2),
+    ]
+    kept, lines = alike(trials)
+    assert ["probe/accuracy" in each.metrics for each in kept] == [True, True, False]
+    assert all("val/loss" in each.metrics for each in kept)
+    assert lines == [
+        "probe/accuracy: left out of 1 trial that measured it otherwise "
+        '(split "validation" instead of "test")'
+    ]
+    assert alike(trials[:2]) == (trials[:2], [])
+
+
+def test_costs_are_of_training_and_evaluation_times_cpus() -> None:
+    assert trial().cost_s == (3.0 + 1.0) * 2
+
+
+def test_searches_are_compared_by_the_replicates_of_their_winners(
+    searches: Callable[..., Searches], tmp_path: Path
+) -> None:
+    made = searches()
+    for model, best in (("vae", 0.8), ("cvae", 0.9)):
+        study = made.study(model, model=model)
+        made.trial(study, 0.99, beta=best)
+        study.winner = study.asks[0].key
+        for seed in range(3):
+            made.trial(study, 0.5, test={"probe/accuracy": best + seed}, replicate=True, beta=best)
+    (pairing,) = replicate_pairings([made.read()])
+    assert (pairing.sides, pairing.name) == (("vae", "cvae"), "")
+    assert BETA.name not in pairing.other.settings
+    assert pairing.values("probe/accuracy") == [
+        (pytest.approx(0.8 + seed), pytest.approx(0.9 + seed)) for seed in range(3)
+    ]

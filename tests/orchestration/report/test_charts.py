@@ -1,0 +1,58 @@
+"""Charts: where points are drawn, against the axes' own ticks."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from orchestration.report.charts import Chart, Line, Point, lines, scatter
+
+
+def place(ticks: object, value: float, *, logarithmic: bool = False) -> float:
+    """Where a value lies by the two outermost ticks."""
+    scale = math.log10 if logarithmic else float
+    (p1, t1), *_, (p2, t2) = ticks  # type: ignore[misc]
+    v1, v2 = scale(float(t1)), scale(float(t2))
+    return float(p1 + (scale(value) - v1) / (v2 - v1) * (p2 - p1))
+
+
+def drawn(chart: Chart | None) -> Chart:
+    assert chart is not None
+    return chart
+
+
+def test_points_lie_where_the_ticks_say() -> None:
+    points = [Point(x, y, 0, "", "") for x, y in ((1.0, 0.2), (2.5, 0.7), (4.0, 0.4))]
+    chart = drawn(scatter("t", "x", "y", points))
+    for mark, point in zip(chart.marks, points, strict=True):
+        assert mark.x == pytest.approx(place(chart.x_ticks, point.x), abs=0.2)
+        assert mark.y == pytest.approx(place(chart.y_ticks, point.y), abs=0.2)
+        assert chart.left <= mark.x <= chart.right
+        assert chart.top <= mark.y <= chart.bottom
+    assert chart.marks[1].y < chart.marks[0].y  # upwards is more
+
+
+def test_values_that_are_far_apart_stand_on_a_logarithmic_axis() -> None:
+    values = (0.001, 0.1, 1000.0)
+    chart = drawn(scatter("t", "x", "y", [Point(x, x, 0, "", "") for x in values]))
+    for mark, value in zip(chart.marks, values, strict=True):
+        assert mark.x == pytest.approx(place(chart.x_ticks, value, logarithmic=True), abs=0.2)
+    assert "0.001" in [text for _, text in chart.x_ticks]
+
+
+@pytest.mark.parametrize("value", [0.0, 0.5, -3.0])
+def test_one_value_has_room_on_both_sides(value: float) -> None:
+    chart = drawn(scatter("t", "x", "y", [Point(value, value, 0, "", "")]))
+    assert chart.left < chart.marks[0].x < chart.right
+    assert len(chart.x_ticks) >= 2
+
+
+def test_what_is_not_finite_is_not_drawn() -> None:
+    assert scatter("t", "x", "y", [Point(math.nan, 1.0, 0, "", "")]) is None
+    assert lines("t", "x", "y", []) is None
+    broken = Line([(1, 1.0), (2, 2.0), (3, math.inf), (4, 1.0), (5, 2.0)], 0, "", "")
+    path = drawn(lines("t", "x", "y", [broken])).strokes[0].path
+    assert (path.count("M"), path.count("L")) == (2, 2)
+    assert "nan" not in path
+    assert "inf" not in path

@@ -1,0 +1,198 @@
+"""What was trained before is taken over, and changes no number."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cvae_core.config import NUMERICS
+from cvae_core.training.checkpoint import sha256
+from orchestration import store
+from orchestration.errors import StorageError
+from orchestration.ledger.documents import Trial
+from orchestration.ledger.ledger import Ledger
+from orchestration.run.reuse import take_over
+from orchestration.terminal.console import Console
+
+Begin = Callable[..., Any]
+ALL = {"model": ["vae", "cvae"], "beta": [1e-3, 1e-5]}
+EVALUATION = {"probe_every": 2}
+
+
+@pytest.fixture
+def begin(local_sweep: Callable[..., Any]) -> Begin:
+    """``begin("name", grid=…)``: a sweep with its plan entered, as a run enters it."""
+
+    def make(folder: str, *, code: Any = None, data: Any = None, **sections: Any) -> Any:
+        sections = {"evaluation": EVALUATION, **sections}
+        sweep = local_sweep(folder, **sections)
+        ledger = sweep.open()
+        ledger.sweep.code = {"numerics": str(NUMERICS)} if code is None else code
+        ledger.sweep.data = {"digits": "abc"} if data is None else data
+        ledger.save_sweep()
+        for key, config in sweep.plan.trials.items():
+            if key not in ledger.trials:
+                ledger.save(Trial(key=key, config=config.to_settings()))
+        return sweep
+
+    return make
+
+
+def taken(sweep: Any) -> list[str]:
+    """What is said when it takes over what there is."""
+    out = io.StringIO()
+    take_over(Ledger.open(sweep.folder), sweep.spec, Console(out))
+    return out.getvalue().splitlines()
+
+
+def trials_of(sweep: Any) -> dict[str, Trial]:
+    return Ledger.open(sweep.folder).trials
+
+
+def numbers(trial: Trial) -> Any:
+    evaluations = {name: part.metrics for name, part in trial.evaluations.items()}
+    return [(epoch.epoch, epoch.metrics) for epoch in trial.epochs], evaluations
+
+
+def test_equal_trials_of_another_sweep_are_not_trained_again(begin: Begin) -> None:
+    one = begin("one", grid={"model": ["vae"], "beta": [1e-3, 1e-5]})
+    trained = one.run()
+    two = begin("two", grid=ALL)
+    assert taken(two) == [
+        "2 trials taken over from one (trained before; --no-reuse trains them anew)"
+    ]
+    before = trials_of(two)
+    states = {key: trial.state for key, trial in before.items()}
+    assert states == {key: "finished" if key in trained else "pending" for key in two.keys}
+    after = two.run()
+    for key, trial in trained.items():
+        own = after[key]
+        assert numbers(own) == numbers(trial)
+        assert own.attempts == trial.attempts  # nothing was done
+        assert own.notes == ["taken over from one"]
+        assert own.run_id is None
+        ref = own.checkpoints[0]
+        assert (two.folder / ref.path).samefile(one.folder / ref.path)
+        for artifact in own.evaluations["probe"].artifacts:
+            assert (two.folder / artifact.path).exists()
+    assert {trial.state for trial in after.values()} == {"finished"}
+
+
+def test_a_trial_of_more_epochs_begins_where_one_of_fewer_ended(begin: Begin) -> None:
+    short = begin("short", grid=ALL, base={"epochs": 3})
+    short.run()
+    long = begin("long", grid=ALL, base={"epochs": 5})
+    assert taken(long) == [
+        "4 trials continued from where they ended in short (trained before; --no-reuse trains them "
+        "anew)"
+    ]
+    continued = long.run()
+    fresh = begin("fresh", grid=ALL, base={"epochs": 5}).run()
+    assert {key: numbers(t) for key, t in continued.items()} == {
+        key: numbers(trial) for key, trial in fresh.items()
+    }
+    for trial in continued.values():
+        assert [attempt.from_epoch for attempt in trial.attempts] == [3]
+        assert trial.epoch == 5
+    # The third epoch was the last of the short one, and measured as such.
+    assert "val/probe_accuracy" in next(iter(trials_of(short).values())).epochs[2].metrics
+    assert all("val/probe_accuracy" not in t.epochs[2].metrics for t in continued.values())
+
+
+def test_the_same_sweep_with_more_epochs_goes_on(begin: Begin) -> None:
+    grid = {"model": ["vae"]}
+    before = begin("same", grid=grid, base={"epochs": 2})
+    before.run()
+    longer = begin("same", grid=grid, base={"epochs": 4})
+    assert taken(longer)[0].startswith("1 trial continued from where they ended in same")
+    (key,) = longer.keys
+    assert longer.run()[key].attempts[0].from_epoch == 2
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"code": {"numerics": "1"}},
+        {"data": {"digits": "other images"}},
+        {"evaluation": {"probe_every": 1}},
+        {"base": {"learning_rate": 0.5}},
+        {"seeds": [7]},
+    ],
+    ids=lambda other: next(iter(other)),
+)
+def test_what_is_not_alike_is_not_taken_over(begin: Begin, other: dict[str, Any]) -> None:
+    begin("one", grid={"model": ["vae"]}, **other).run()
+    assert taken(begin("two", grid={"model": ["vae"]})) == []
+
+
+def test_searches_and_schedulers_train_for_themselves(begin: Begin) -> None:
+    begin("one", grid={"model": ["vae"]}).run()
+    scheduler = {"name": "median", "metric": "val/reconstruction", "grace_epochs": 1}
+    assert taken(begin("two", grid={"model": ["vae"]}, scheduler=scheduler)) == []
+
+
+@pytest.mark.parametrize("damage", ["torn", "gone"])
+def test_damaged_files_are_not_taken_over(begin: Begin, damage: str) -> None:
+    one = begin("one", grid={"model": ["vae"]}, base={"epochs": 2})
+    (trial,) = one.run().values()
+    path: Path = one.folder / trial.checkpoints[-1].path
+    path.write_bytes(path.read_bytes()[:-1])
+    if damage == "gone":
+        path.unlink()
+    for epochs in (2, 3):
+        again = begin(f"again{epochs}", grid={"model": ["vae"]}, base={"epochs": epochs})
+        assert taken(again) == []
+        assert {t.state for t in trials_of(again).values()} == {"pending"}
+
+
+def test_what_failed_or_is_unfinished_is_not_taken_over(begin: Begin) -> None:
+    one = begin("one", grid={"model": ["vae"]})
+    one.run(stop_after=1)
+    assert taken(begin("two", grid={"model": ["vae"]})) == []
+
+
+@pytest.mark.parametrize("epochs", [3, 5])
+def test_cut_off_at_any_write_it_is_taken_over_the_next_time(
+    begin: Begin, monkeypatch: pytest.MonkeyPatch, epochs: int
+) -> None:
+    one = begin("one", grid=ALL).run()
+    whole = begin("whole", grid=ALL, base={"epochs": epochs})
+    writes = 0
+
+    def counting(real: Callable[..., None], last: int) -> Callable[..., None]:
+        def write(*arguments: Any, **options: Any) -> None:
+            nonlocal writes
+            writes += 1
+            if writes > last:
+                raise StorageError("cut off")
+            real(*arguments, **options)
+
+        return write
+
+    def cut_off_after(last: int, sweep: Any) -> None:
+        nonlocal writes
+        writes = 0
+        with monkeypatch.context() as patch:
+            for name in ("link", "write_bytes", "write_document"):
+                patch.setattr(store, name, counting(getattr(store, name), last))
+            taken(sweep)
+
+    cut_off_after(1000, whole)
+    needed = writes
+    assert needed >= 8
+    expected = {key: numbers(trial) for key, trial in whole.run().items()}
+    assert epochs > 3 or expected == {key: numbers(trial) for key, trial in one.items()}
+    for last in range(needed):
+        cut = begin(f"cut{last}", grid=ALL, base={"epochs": epochs})
+        with pytest.raises(StorageError, match="cut off"):
+            cut_off_after(last, cut)
+        for trial in trials_of(cut).values():  # what is named is there, whole
+            for ref in trial.checkpoints:
+                assert sha256((cut.folder / ref.path).read_bytes()) == ref.sha256
+        taken(cut)
+        if last % 3 == 0:
+            assert {key: numbers(trial) for key, trial in cut.run().items()} == expected
