@@ -6,15 +6,14 @@ from pathlib import Path
 
 import click
 
-from orchestration.cli.options import storage_option, sweep_name_argument
+from orchestration.cli.options import PlacePath, storage_option, sweep_name_argument
+from orchestration.directory import checked
 from orchestration.storage import storage_folder
 
 
 @click.command(name="report")
 @sweep_name_argument()
-@click.option(
-    "--to", type=click.Path(path_type=Path, dir_okay=False), help="File.  [default: NAME.html]"
-)
+@click.option("--to", type=PlacePath(), help="File.  [default: NAME.html]")
 @click.option("--open", "open_it", is_flag=True, help="Show it in a browser.")
 @storage_option
 def command(name: str, to: Path | None, open_it: bool, storage: Path | None) -> None:
@@ -26,7 +25,7 @@ def command(name: str, to: Path | None, open_it: bool, storage: Path | None) -> 
     from orchestration.terminal.console import Console
 
     ledger = Ledger.open(sweep_folder(name, storage_folder(storage)))
-    file = to or Path(f"{ledger.sweep.name}.html")
+    file = to or checked(Path(f"{ledger.sweep.name}.html"))
     content = report_of(ledger).encode()
     store.write_bytes(file, content)
     Console().line(f"report: {file.resolve()} ({len(content) / 1e6:.1f} MB)")

@@ -30,6 +30,7 @@ from orchestration.run.start import enter_study
 from orchestration.spec.layers import Layers
 from orchestration.spec.reading import load_spec, parse_spec
 from orchestration.spec.sweep import SweepSpec
+from orchestration.sqlite import sqlite_path
 from orchestration.tracking.database import make_database
 
 BASE: dict[str, Any] = {
@@ -166,7 +167,7 @@ def databases_are_copied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[N
 
     def make(path: Path, create: Callable[[str], object]) -> None:
         make_database(template, create)
-        make_database(path, lambda uri: shutil.copyfile(template, uri.removeprefix("sqlite:///")))
+        make_database(path, lambda uri: shutil.copyfile(template, str(sqlite_path(uri))))
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tracker, "make_database", make)

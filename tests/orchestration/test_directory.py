@@ -17,7 +17,9 @@ pytestmark = pytest.mark.slow
 COMMAND = Path(sys.executable).with_name("cvae-sweep")
 Done = subprocess.CompletedProcess[str]
 Gone = Callable[..., Done]
-ON_A_SWEEP = ("resume", "stop", "retry", "evaluate", "status", "study", "compare", "sync")
+ON_A_SWEEP = (
+    *("resume", "stop", "retry", "evaluate", "status", "study", "compare", "report", "sync"),
+)
 ON_A_FILE = ("run", "plan", "validate")
 
 

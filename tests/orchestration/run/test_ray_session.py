@@ -30,7 +30,7 @@ def test_that_ray_differs_is_said_once_and_it_is_started_all_the_same(
     flags = SimpleNamespace(address=None, max_concurrent=None)
     spec = SimpleNamespace(name="small", resources=None)
     request: Any = SimpleNamespace(flags=flags, spec=spec, wish=None, folder=tmp_path)
-    plan: Any = SimpleNamespace(studies=[], size=1)
+    plan: Any = SimpleNamespace(studies={}, trials={"one": None}, size=1)
     processes: Any = SimpleNamespace(temporary=tmp_path)
     out = io.StringIO()
     run: Any = SimpleNamespace(

@@ -90,6 +90,7 @@ OTHERS = {
     "engine.results.Results.stop": "asks workers for checkpoints, by a file that goes again",
     "ledger.recovery.mend": "puts the version before in the place of a damaged document",
     "ledger.recovery.remove_unfinished": "what lost workers have left: none here",
+    "cli.report.command": "a page that a person has asked for",
     "run.reuse._continue": "what other sweeps have trained, which is cut off in a test of its own",
     "run.reuse._link": "the same",
     "run.rescue.begin_anew": "what a program leaves behind under which Ray has died",
