@@ -32,6 +32,7 @@ CHECKPOINT_NOW = "checkpoint-now"
 """A file in the sweep's folder: while it is there, every epoch ends with a checkpoint."""
 RAY_LOG = f"{LOGS}/ray.log"
 REPORT_PAGE = f"{ARTIFACTS}/report/report.html"
+REPORT_NOTE = f"{ARTIFACTS}/report/note.md"
 ERROR_LOG = f"{LOGS}/error.txt"
 """The traceback of an error of cvae-sweep itself."""
 

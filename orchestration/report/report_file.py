@@ -14,7 +14,9 @@ from orchestration.compare.figure_files import note_search
 from orchestration.ledger.documents import ArtifactRef, Evaluated, Failure
 from orchestration.ledger.ledger import Ledger
 from orchestration.ledger.names import REPORT
-from orchestration.ledger.paths import REPORT_PAGE
+from orchestration.ledger.paths import REPORT_NOTE, REPORT_PAGE
+from orchestration.status.status import status_document
+from orchestration.words import states_text
 
 
 def note_results(ledger: Ledger) -> None:
@@ -42,11 +44,9 @@ def _note_report(ledger: Ledger) -> None:
         return
     began = time.perf_counter()
     try:
-        content = report_of(ledger).encode()
-        store.write_bytes(ledger.folder / REPORT_PAGE, content)
-        digest = hashlib.sha256(content).hexdigest()
-        ref = ArtifactRef(path=REPORT_PAGE, sha256=digest, bytes=len(content))
-        evaluated = Evaluated(state="finished", settings=settings, artifacts=[ref])
+        files = {REPORT_PAGE: report_of(ledger), REPORT_NOTE: _note(ledger)}
+        artifacts = [_written(ledger, path, text.encode()) for path, text in files.items()]
+        evaluated = Evaluated(state="finished", settings=settings, artifacts=artifacts)
     except Exception as error:  # it is not to end a sweep whose trials are trained
         failure = Failure(
             kind=type(error).__name__, message=str(error), traceback=traceback.format_exc()
@@ -55,6 +55,21 @@ def _note_report(ledger: Ledger) -> None:
     evaluated.seconds = time.perf_counter() - began
     evaluated.ended = time.time()
     ledger.note_evaluation("", REPORT, evaluated)
+
+
+def _note(ledger: Ledger) -> str:
+    """The answers in short, Markdown."""
+    from orchestration.compare.answers import Question, answers
+    from orchestration.report.note import note_of
+
+    counts = states_text(status_document(ledger)["counts"])
+    return note_of(answers([ledger], Question()), f"{ledger.sweep.name}: {counts}")
+
+
+def _written(ledger: Ledger, path: str, content: bytes) -> ArtifactRef:
+    store.write_bytes(ledger.folder / path, content)
+    digest = hashlib.sha256(content).hexdigest()
+    return ArtifactRef(path=path, sha256=digest, bytes=len(content))
 
 
 def _digest(ledger: Ledger) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from cvae_core.config import TrialConfig
+from cvae_core.evaluation.figures import BLUE, ORANGE
 from orchestration.ledger.documents import Epoch, Sweep, Trial
 from orchestration.ledger.ledger import Ledger
 
@@ -19,6 +20,8 @@ PARENT = "parent"
 """Stands for the sweep's own run where runs are named by their trial keys."""
 SWEEP_TAG = "cvae_sweep.sweep_id"
 PARENT_TAG = f"{SWEEP_TAG}.parent"
+COLOURS = {"vae": BLUE, "cvae": ORANGE}
+"""Of runs in MLflow's charts: those of all pictures here."""
 PACKAGES = ("cvae-sweep", "torch", "ray", "mlflow", "numpy", "scikit-learn", "umap-learn")
 
 
@@ -65,7 +68,8 @@ def trial_tags(trial: Trial, config: TrialConfig) -> dict[str, str]:
     if config.model == "cvae":
         tags |= {"lambda": f"{config.lambda_:g}", "tau": f"{config.tau:g}"}
         name += f" λ={config.lambda_:g} τ={config.tau:g}"
-    return tags | {"mlflow.runName": f"{name} seed={config.seed}"}
+    colour = {"mlflow.runColor": COLOURS[config.model]}
+    return tags | colour | {"mlflow.runName": f"{name} seed={config.seed}"}
 
 
 def study_tags(ledger: Ledger, key: str) -> dict[str, str]:

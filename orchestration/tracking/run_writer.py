@@ -137,12 +137,13 @@ class RunWriter:
                 self._untag({f"{name}.{note}"} - wanted.keys())
         self.set_tags({tag: text[:500] for tag, text in wanted.items()})
 
-    def set_tags(self, wanted: Mapping[str, str]) -> None:
-        """These tags, where they are not set so; others stay."""
-        for name, value in wanted.items():
-            if self._run.tags.get(name) != value:
-                self._client.set_tag(self._run.run_id, name, value)
-                self._run.tags[name] = value
+    def set_tags(self, wanted: Mapping[str, str]) -> bool:
+        """These tags, where they are not set so; others stay. Returns whether any was set."""
+        new = {name: value for name, value in wanted.items() if self._run.tags.get(name) != value}
+        for name, value in new.items():
+            self._client.set_tag(self._run.run_id, name, value)
+            self._run.tags[name] = value
+        return bool(new)
 
     def _untag(self, names: Iterable[str]) -> None:
         for name in self._run.tags.keys() & set(names):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -19,6 +20,7 @@ from cvae_core.config import TrialConfig
 from orchestration.commands import mlflow_command
 from orchestration.errors import UserError
 from orchestration.ledger.ledger import Ledger
+from orchestration.ledger.paths import REPORT_NOTE
 from orchestration.sqlite import sqlite_path
 from orchestration.tracking.config import MlflowConfig, artifact_root, is_server
 from orchestration.tracking.database import check_readable, make_database
@@ -35,6 +37,8 @@ from orchestration.tracking.run_fields import (
 )
 from orchestration.tracking.run_index import RunIndex
 from orchestration.tracking.run_writer import RunWriter
+
+NOTE = "mlflow.note.content"
 
 
 class Tracker:
@@ -132,7 +136,15 @@ class Tracker:
         writer.log_sweep_numbers(sweep)
         for entry, part in list(sweep.evaluations.items()):
             writer.log_evaluation(entry, part)
+        self._note(ledger, writer)
         writer.set_status(sweep_status(sweep), None)
+
+    def _note(self, ledger: Ledger, writer: RunWriter) -> None:
+        """The answers, where MLflow shows what a person says of a run and of an experiment."""
+        with suppress(FileNotFoundError):  # before the first run has ended
+            note = (ledger.folder / REPORT_NOTE).read_text(encoding="utf-8")
+            if writer.set_tags({NOTE: note}):
+                self._client.set_experiment_tag(ledger.sweep.experiment_id, NOTE, note)
 
     def sync_trial(self, ledger: Ledger, key: str) -> None:
         """The run of a trial; one that has not begun has none."""

@@ -30,6 +30,7 @@ from orchestration.ledger.documents import (
     Trial,
 )
 from orchestration.ledger.ledger import Ledger
+from orchestration.ledger.paths import REPORT_NOTE
 from orchestration.tracking.config import MlflowConfig
 from orchestration.tracking.tracker import Tracker
 
@@ -571,3 +572,26 @@ def test_a_server_is_asked_once_with_the_password_and_never_shown_it(tmp_path: P
     assert asked == ["Basic " + base64.b64encode(b"bob:sec@ret").decode()]
     assert tracker._client.tracking_uri == f"http://{host}"
     assert "bob" not in str(raised.value)
+
+
+def test_the_answers_are_notes_of_the_sweeps_run_and_of_its_experiment(place: Place) -> None:
+    def said() -> tuple[str | None, str | None]:
+        experiment = place.client.get_experiment(place.ledger.sweep.experiment_id)
+        parent = place.client.get_run(place.ledger.sweep.parent_run_id)
+        name = "mlflow.note.content"
+        return experiment.tags.get(name), parent.data.tags.get(name)
+
+    place.tracker().sync_parent(place.ledger)
+    assert said() == (None, None)
+    for note in ("probe ↑: undecided", "probe ↑: cvae better (β=1 +0.01)"):
+        store.write_bytes(place.ledger.folder / REPORT_NOTE, note.encode())
+        place.tracker().sync_parent(place.ledger)
+        assert said() == (note, note)
+
+
+def test_each_family_has_its_colour(place: Place) -> None:
+    for key, model in (("a1", "vae"), ("a2", "vae"), ("b1", "cvae")):
+        place.add(key, model=model)
+        place.tracker().sync_trial(place.ledger, key)
+    colours = {run.data.tags["trial_key"]: run.data.tags["mlflow.runColor"] for run in place.runs()}
+    assert colours["a1"] == colours["a2"] != colours["b1"]
