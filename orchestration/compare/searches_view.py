@@ -17,20 +17,21 @@ NAMED = 4
 
 
 def search_view(document: Mapping[str, Any]) -> list[Sheet | str]:
-    """Tables and lines: families, best trials, importances and replicates.
+    """Tables and lines: replicates, families, best trials and importances.
 
     Args:
         document: as ``search_comparison`` makes it, with importances or without.
     """
-    parts: list[Sheet | str] = [_families(document), *_budget_lines(document)]
+    parts: list[Sheet | str] = []
+    if any(study["replicates"] for study in document["studies"]):
+        # First what may be quoted: all else was picked as the best of many.
+        parts += [_replicates_table(document), ""]
+    parts += [_families(document), *_budget_lines(document)]
     if any(_winners(study) for study in document["studies"]):
         parts += ["", _winners_table(document), *_more_lines(document)]
     if any(study.get("importances") for study in document["studies"]):
         parts += ["", _importances_table(document)]
-    parts += document.get("importances_missing", [])
-    if any(study["replicates"] for study in document["studies"]):
-        parts += ["", _replicates_table(document)]
-    return parts
+    return [*parts, *document.get("importances_missing", [])]
 
 
 def _families(document: Mapping[str, Any]) -> Sheet:
