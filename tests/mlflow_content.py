@@ -22,6 +22,9 @@ from mlflow.entities import Run, ViewType
 PARENT = "parent"
 SWEEP_TAG = "cvae_sweep.sweep_id"
 PARENT_TAG = "mlflow.parentRunId"
+TIMED_TAGS = ("mlflow.note.content", "artifacts.report")
+TIMED_FILES = ("report/report.html", "report/note.md")
+"""They say what trials took: that they are there is all that can be compared."""
 ATTEMPT = re.compile(r"(?<=/)a\d{3}-")
 """In a checkpoint's name: the attempt that wrote it."""
 
@@ -117,7 +120,7 @@ def _key(run: Run) -> str:
 
 
 def _values(client: MlflowClient, run: Run, parents: set[str]) -> dict[str, Any]:
-    tags = dict(run.data.tags)
+    tags = {name: text for name, text in run.data.tags.items() if name not in TIMED_TAGS}
     if SWEEP_TAG in tags:
         tags[SWEEP_TAG] = "id"
     if tags.get(PARENT_TAG) in parents:
@@ -150,7 +153,8 @@ def _artifacts(client: MlflowClient, run_id: str) -> dict[str, str]:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(client.download_artifacts(run_id, "", folder))
         files = sorted(path for path in root.rglob("*") if path.is_file())
-        return {
+        found = {
             path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
             for path in files
         }
+    return {path: "timed" if path in TIMED_FILES else sha for path, sha in found.items()}

@@ -52,7 +52,8 @@ class Tracker:
 
     def __init__(self, uri: str, config: MlflowConfig, storage: Path) -> None:
         for name in ("mlflow", "alembic"):
-            logging.getLogger(name).setLevel(logging.ERROR)
+            # What it says of an error it also raises, and that is told in a sentence.
+            logging.getLogger(name).setLevel(logging.CRITICAL)
         self._config = config
         self._storage = storage
         self._uri = uri

@@ -22,7 +22,7 @@ evaluation: {probe: false, umap: false, fd: false, diagnostics: false}
 
 
 def test_a_folder_with_the_worst_of_names(make_place: Callable[..., Place]) -> None:
-    outer = make_place("names", SPEC)
+    outer = make_place("names", SPEC, new=True)
     folder = outer.folder / WORST
     folder.mkdir()
     (outer.folder / "sweep.yaml").rename(folder / "sweep.yaml")
