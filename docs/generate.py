@@ -20,6 +20,7 @@ from cvae_core.evaluation.metrics import METRICS
 from cvae_core.evaluation.parts import PARTS
 from cvae_core.settings import setting_name
 from orchestration.spec.flat_names import flat
+from orchestration.spec.reported import Reported
 from orchestration.spec.search import Objective, Parameter, Scheduler, Search
 from orchestration.spec.sweep import SweepSpec
 
@@ -141,6 +142,9 @@ def sweep_files() -> Iterator[str]:
     yield PARTS_HEAD
     rows = (row for name, part in PARTS.items() for row in settings(part.settings, f"{name}."))
     yield from table(("setting", "values", "default", "meaning"), rows)
+    yield f"\n## `paper`: {SweepSpec.model_fields['paper'].description}\n"
+    yield "A list; each item has\n"
+    yield from table(("setting", "values", "default", "meaning"), fields(Reported))
     for title, model in SEARCHES:
         yield f"\n{title}\n"
         yield from table(("setting", "values", "default", "meaning"), fields(model))

@@ -10,6 +10,7 @@ from orchestration.compare.answers_view import answers_view, sentences
 from orchestration.compare.figure_files import digest_of, place_of
 from orchestration.compare.grid import comparison_document, comparison_table
 from orchestration.compare.measured import alike, measured_trials
+from orchestration.compare.reported import reported_rows, reported_sheet
 from orchestration.compare.searches import add_importances, search_comparison
 from orchestration.compare.searches_view import ended_lines, search_view
 from orchestration.errors import UserError
@@ -41,7 +42,8 @@ def comparison_of(ledgers: Sequence[Ledger], question: Question | None = None) -
         document["figures"] = [ref.path for ref in noted.artifacts] if noted is not None else []
     else:
         document = comparison_document(_together(ledgers), question.by or "model")
-    return document | {"verdicts": answers(ledgers, question).document()}
+    judged = {"verdicts": answers(ledgers, question).document()}
+    return document | judged | {"paper": reported_rows(ledgers)}
 
 
 def comparison_view(
@@ -54,17 +56,19 @@ def comparison_view(
     """
     question = question or Question()
     answered = answers(ledgers, question)
+    elsewhere = reported_sheet(reported_rows(ledgers))
+    end: list[Sheet | str] = answers_view(answered) + ([] if elsewhere is None else ["", elsewhere])
     if _is_search(ledgers):
         (ledger,) = ledgers
         document = search_comparison(ledger, question.by)
         add_importances(document, ledger)
         shown = [*search_view(document), *ended_lines(document), *_figure_lines(ledger)]
-        return [*shown, *answers_view(answered)]
+        return [*shown, *end]
     together = _together(ledgers)
     sheet = comparison_table(together["trials"], question.by or "model")
     if not sheet.names:
         return [f"{together['name']}: no trial has been trained yet"]
-    return [sheet, *answers_view(answered)]
+    return [sheet, *end]
 
 
 def summary_view(ledger: Ledger, trials: list[dict[str, Any]]) -> list[Sheet | str]:
@@ -92,10 +96,13 @@ def comparison_sheets(ledger: Ledger, trials: list[dict[str, Any]]) -> list[Shee
     """
     if not any(trial["state"] in TRAINED for trial in trials):
         return []
-    if not ledger.planned_studies():
-        return [comparison_table(trials)]
-    view = search_view(search_comparison(ledger))
-    return [part for part in view if isinstance(part, Sheet)]
+    elsewhere = reported_sheet(reported_rows([ledger]))
+    view: list[Sheet | str] = (
+        search_view(search_comparison(ledger))
+        if ledger.planned_studies()
+        else [comparison_table(trials)]
+    )
+    return [part for part in (*view, elsewhere) if isinstance(part, Sheet)]
 
 
 def _is_search(ledgers: Sequence[Ledger]) -> bool:

@@ -20,6 +20,7 @@ from orchestration.spec.errors import IN_QUOTES, SpecErrors, short
 from orchestration.spec.evaluation import Evaluation, part_settings
 from orchestration.spec.flat_names import entries
 from orchestration.spec.layers import Layers, read_layers
+from orchestration.spec.reported import Reported, read_reported
 from orchestration.spec.search import Int, Objective, Parameter, Scheduler, Search
 from orchestration.spec.settings import field_annotation, setting_names, settings_model
 from orchestration.spec.sweep import MAX_TRIALS, Checkpoints, Resources, SweepSpec
@@ -68,6 +69,7 @@ def parse_spec(layers: Layers) -> SweepSpec:
         ("evaluation", Evaluation),
     ):
         sections[name] = errors.check((name,), model, content.get(name, {}))
+    sections["paper"] = read_reported(errors, content.get("paper", []))
     _check_parts(errors, content.get("evaluation"))
     has_errors = errors.found_in()
     asked = content.get("search"), content.get("scheduler")
@@ -95,6 +97,8 @@ def _known_in(group: tuple[str, ...]) -> list[str]:
     if group[0] == "search":
         model = Search if len(group) == 1 else Objective if group[1] == "objectives" else Parameter
         return list(model.model_fields)
+    if group[0] == "paper":
+        return list(Reported.model_fields)
     if group[0] == "scheduler":
         return list(Scheduler.model_fields)
     return setting_names(group[1:]) if group[0] == "base" else _section_names(group[0])

@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 from cvae_core.settings import merge
 from orchestration.spec.evaluation import Evaluation
 from orchestration.spec.layers import nested
+from orchestration.spec.reported import Reported
 from orchestration.spec.search import Int, Number, Scheduler, Search
 from orchestration.spec.settings import FORBID
 
@@ -68,6 +69,9 @@ class SweepSpec(BaseModel):
         None, description="trials asked for one after another, in every cell of the grid"
     )
     scheduler: Scheduler | None = Field(None, description="stops trials early that do badly")
+    paper: list[Reported] = Field(
+        [], description="figures reported elsewhere, which `compare` and `report` show beside ours"
+    )
     retries: int = Field(
         2, description="how often a trial is tried again when its worker is lost, or out of memory"
     )

@@ -206,3 +206,27 @@ def test_equal_within_what_a_person_says(grid: Callable[..., Grid], compare: Com
     found = verdicts(compare("mine", "--json", "--equal-within", "probe/accuracy=0.1"))
     assert [cell["verdict"] for cell in found["cells"]] == ["equal within 0.1"] * 2
     assert found["equal_within"] == 0.1
+
+
+def test_what_was_reported_elsewhere_stands_beside_ours(
+    grid: Callable[..., Grid], compare: Compare
+) -> None:
+    made = grid()
+    accuracies = filled(made, 3)
+    metric = {"metric": "probe/accuracy", "source": "Table 1"}
+    made.ledger.sweep.spec = {
+        "paper": [
+            metric | {"value": 0.9305, "settings": {"model": "cvae", "beta": 1e-3}},
+            metric | {"value": 0.5, "settings": {"latent_dim": 3}},
+        ]
+    }
+    made.ledger.save_sweep()
+    first, second = json.loads(compare("mine", "--json").stdout)["paper"]
+    assert first["here"]["mean"] == pytest.approx(accuracies[1, 0].mean())
+    assert first["here"]["sd"] == pytest.approx(accuracies[1, 0].std(ddof=1))
+    assert (first["here"]["n"], second["here"]) == (3, None)
+    shown = compare("mine").stdout.splitlines()
+    table = shown[shown.index("reported elsewhere") :]
+    assert table[3].split()[:5] == ["probe", "↑", "cvae", "β=0.001", "0.9305"]
+    assert table[3].endswith("Table 1")
+    assert "-0." not in table[3]  # nothing is subtracted
