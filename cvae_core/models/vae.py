@@ -16,6 +16,10 @@ class VAE(nn.Module):
         self.encoder = encoder
         self.decoder = decoder
 
+    def forward(self, images: Tensor) -> Tensor:
+        """Latent means (B, D) of images (B, C, H, W): what is probed, and what a model is for."""
+        return self.encode(images)[0]
+
     def encode(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Means and log-variances, each (B, D), of images (B, C, H, W)."""
         mu, log_var = self.encoder(images)

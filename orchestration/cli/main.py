@@ -35,6 +35,7 @@ COMMANDS = {
     "list": "List all sweeps of the storage folder.",
     "compare": "Set the trials of a sweep, or its searches, side by side.",
     "report": "Write what came of a sweep into one HTML file to be mailed.",
+    "export": "Write a trained model as an MLflow model, or register it.",
     "sync": "Bring MLflow to what the folder of a sweep says.",
     "ui": "Open MLflow's pages of the sweeps.",
     "data": "Fetch or check a data set, or a folder of images of your own.",

@@ -19,6 +19,7 @@ Done = subprocess.CompletedProcess[str]
 Gone = Callable[..., Done]
 ON_A_SWEEP = (
     *("resume", "stop", "retry", "evaluate", "status", "study", "compare", "report", "sync"),
+    "export",
 )
 ON_A_FILE = ("run", "plan", "validate")
 

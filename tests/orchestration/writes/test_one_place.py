@@ -14,6 +14,7 @@ ELSEWHERE = {
     "orchestration": {
         "caches._of_this_user": "a temporary folder for caches",
         "terminal.console.Console.others_to": "appends what Ray prints to the sweep's log",
+        "cli.export.command": "a temporary folder for a model to be registered",
         "doctor.filesystem.check_storage": "a temporary folder, to see whether the storage works",
         "tracking.database.make_database": "a temporary folder for a new database",
         "tracking.rehearsal.would_upgrade": "a temporary folder for a copy of a database",
