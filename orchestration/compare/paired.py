@@ -14,6 +14,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 LEVEL = 0.05
 """Of the tests; intervals cover 1 - LEVEL."""
@@ -163,13 +164,20 @@ def _sign_flips(differences: Sequence[float]) -> float:
 
     values = np.asarray(differences, dtype=float)
     n = len(values)
-    if n <= EXACT_PAIRS:
-        signs = 1.0 - 2.0 * (np.arange(2**n)[:, None] >> np.arange(n) & 1)
-    else:
-        signs = np.random.default_rng(0).choice([-1.0, 1.0], (2**EXACT_PAIRS, n))
+    signs = _signs(n)
     # Sums of equal numbers in another order differ in their last digits.
     reached = abs(values.sum()) - 1e-12 * np.abs(values).sum()
     beyond = int((np.abs(signs @ values) >= reached).sum())
     # Of drawn flips the observed one counts as one more.
     drawn = n > EXACT_PAIRS
     return (beyond + drawn) / (len(signs) + drawn)
+
+
+@cache
+def _signs(n: int) -> Any:
+    """All flips of n signs, one a row; of more than EXACT_PAIRS drawn ones."""
+    import numpy as np
+
+    if n <= EXACT_PAIRS:
+        return 1.0 - 2.0 * (np.arange(2**n)[:, None] >> np.arange(n) & 1)
+    return np.random.default_rng(0).choice([-1.0, 1.0], (2**EXACT_PAIRS, n))
