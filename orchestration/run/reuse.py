@@ -151,6 +151,8 @@ def _copy(ledger: Ledger, found: _Found) -> bool:
     ledger.save(
         found.trial.model_copy(
             update={
+                # Where images lie changes no number, but is this sweep's.
+                "config": ledger.trials[found.trial.key].config,
                 "checkpoints": [ref],
                 "evaluations": evaluations,
                 "decisions": [],
@@ -174,7 +176,7 @@ def _link(source: Path, target: Path, path: str, digest: str) -> bool:
     if sha256(content) != digest:
         return False
     store.link(source / path, target / path)
-    return True
+    return (target / path).is_file()  # the other sweep may have removed it meanwhile
 
 
 def _continue(ledger: Ledger, found: _Found, config: TrialConfig) -> bool:
@@ -200,10 +202,12 @@ def _continue(ledger: Ledger, found: _Found, config: TrialConfig) -> bool:
     store.write_bytes(ledger.folder / path, content)
     start = CheckpointRef(epoch=ref.epoch, path=path, sha256=sha256(content), bytes=len(content))
     trial = ledger.trials[key]
+    note = f"begun at epoch {ref.epoch}, where {found.trial.key} ended"
     update: dict[str, Any] = {
         "epochs": _as_of_longer(found.trial, ledger.sweep.spec.get("evaluation", {})),
         "checkpoints": [start],
-        "notes": [*trial.notes, f"begun at epoch {ref.epoch}, where {found.trial.key} ended"],
+        # It may have been begun so before, and cut off.
+        "notes": [*(known for known in trial.notes if known != note), note],
     }
     ledger.save(trial.model_copy(update=update, deep=True))
     return True

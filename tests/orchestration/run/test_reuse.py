@@ -192,6 +192,30 @@ def test_damaged_files_are_not_taken_over(begin: Begin, damage: str) -> None:
         assert {t.state for t in trials_of(again).values()} == {"pending"}
 
 
+def test_files_that_another_sweep_removes_meanwhile_are_not_taken_over(
+    begin: Begin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin("one", grid={"model": ["vae"]}).run()
+    two = begin("two", grid={"model": ["vae"]})
+    link = store.link
+
+    def after_removal(source: Path, target: Path) -> None:
+        source.unlink()
+        link(source, target)
+
+    monkeypatch.setattr(store, "link", after_removal)
+    assert taken(two) == []
+    assert {t.state for t in trials_of(two).values()} == {"pending"}
+
+
+def test_what_is_begun_twice_is_noted_once(begin: Begin) -> None:
+    begin("short", grid={"model": ["vae"]}, base={"epochs": 2}).run()
+    long = begin("long", grid={"model": ["vae"]}, base={"epochs": 4})
+    assert len(taken(long)) == len(taken(long)) == 1
+    (trial,) = trials_of(long).values()
+    assert len(trial.notes) == 1
+
+
 def test_what_failed_or_is_unfinished_is_not_taken_over(begin: Begin) -> None:
     one = begin("one", grid={"model": ["vae"]})
     one.run(stop_after=1)
