@@ -20,7 +20,7 @@ def leave_useless() -> None:
     try:
         here = Path.cwd()
     except OSError:
-        here = Path(os.environ.get("PWD") or "/deleted").absolute()
+        here = Path("/", os.environ.get("PWD") or "deleted")  # it may be anything
         _left = here, "was deleted"
     else:
         if os.access(here, os.X_OK):

@@ -110,7 +110,7 @@ def answers(ledgers: Sequence[Ledger], question: Question) -> Answers:
     """
     by = question.by or "model"
     if any(ledger.planned_studies() for ledger in ledgers):
-        pairs, left_out = replicate_pairings(ledgers, by), list[str]()
+        pairs, left_out = replicate_pairings(ledgers, by)
     else:
         trials, left_out = alike(measured_trials(ledgers))
         pairs = pairings(trials, by)

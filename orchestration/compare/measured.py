@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -130,5 +130,10 @@ def _difference(usual: str, found: Counter[str]) -> str:
         one, two = json.loads(usual), json.loads(other)
     except ValueError:  # of training
         return f"{other} instead of {usual}"
-    name = next(name for name in {**one, **two} if one.get(name) != two.get(name))
-    return f"{name} {json.dumps(two.get(name))} instead of {json.dumps(one.get(name))}"
+    # As they are told apart: 1 is not 1.0, and null is not nothing.
+    name = next(n for n in {**one, **two} if _noted(one, n) != _noted(two, n))
+    return f"{name} {_noted(two, name)} instead of {_noted(one, name)}"
+
+
+def _noted(way: Mapping[str, Any], name: str) -> str:
+    return json.dumps(way[name], sort_keys=True) if name in way else "not noted"

@@ -151,6 +151,8 @@ def pairs_needed(effect: float, tests: int = 1) -> int | None:
         True,
         key=lambda n: detectable_effect(n, level) <= abs(effect),
     )
+    if enough == 0 and statistics.NormalDist().cdf(abs(effect)) ** least < POWER:
+        enough = 1  # of so few pairs every one has to have the same sign, which is rarer
     return least + enough if least + enough <= MOST_PAIRS else None
 
 

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from cvae_core.evaluation.metrics import describe
-from orchestration.compare.measured import Measured, measured
+from orchestration.compare.measured import REPEATS, Measured, alike, measured
 from orchestration.ledger.ledger import Ledger
+from orchestration.spec.flat_names import flat
 from orchestration.spec.trial_names import setting_text, short_name
 
 FIRST = ("beta", "lambda", "tau")
@@ -28,6 +29,11 @@ class Cell:
     settings: dict[str, Any]
     trials: dict[tuple[Any, ...], Measured]
     """By which repetition they are."""
+
+    @property
+    def trained(self) -> dict[str, Any]:
+        """The settings of its trials, also those that were searched."""
+        return next((trial.cell for trial in self.trials.values()), self.settings)
 
     @property
     def cost_s(self) -> float:
@@ -63,7 +69,8 @@ class Pairing:
         declared = describe(metric)
         if declared is None:
             return True
-        one, two = self.reference.settings, self.other.settings
+        # Of searches the winners' settings count as well, though they tell no searches apart.
+        one, two = (cell.trained for cell in self.cells)
         differing = [name for name in {**one, **two} if one.get(name) != two.get(name)]
         models = {one.get("model"), two.get("model")}
         return not declared.changed_by(differing, contrastive=models == {"cvae"})
@@ -106,21 +113,36 @@ def pairings(trials: Sequence[Measured], by: str = "model") -> list[Pairing]:
     return _paired(list(cells.values()), by)
 
 
-def replicate_pairings(ledgers: Iterable[Ledger], by: str = "model") -> list[Pairing]:
+def replicate_pairings(
+    ledgers: Iterable[Ledger], by: str = "model"
+) -> tuple[list[Pairing], list[str]]:
     """Every two searches that differ in ``by`` alone, each by the replicates of its winner.
 
     What is searched tells none apart: each side has what it found to be best. The value by which a
-    winner was picked has no part in it, being the best of many.
+    winner was picked has no part in it, being the best of many. Searches that began from several
+    seeds have replicates of the same seeds, and are compared begun from the same one.
+
+    Returns:
+        The pairings, and a line for every metric that was left out of some trials.
     """
-    cells = []
+    searches: list[tuple[dict[str, Any], list[str]]] = []
+    trials: dict[str, Measured] = {}
     for ledger in ledgers:
         for study in ledger.planned_studies():
             replicates = [ledger.trials[key] for key in study.replicates if key in ledger.trials]
             done = [measured(t, ledger.sweep) for t in replicates if t.state == "finished"]
             if done:
-                fixed = {name: v for name, v in done[0].cell.items() if name not in study.space}
-                cells.append(Cell(fixed, {trial.repeat: trial for trial in done}))
-    return _paired(cells, by)
+                begun = {n: v for n, v in flat(study.fixed).items() if n in REPEATS}
+                fixed = {n: v for n, v in done[0].cell.items() if n not in study.space}
+                searches.append((fixed | begun, [trial.key for trial in done]))
+                trials |= {trial.key: trial for trial in done}
+    kept, left_out = alike(list(trials.values()))
+    by_key = {trial.key: trial for trial in kept}
+    cells = [
+        Cell(settings, {by_key[key].repeat: by_key[key] for key in keys})
+        for settings, keys in searches
+    ]
+    return _paired(cells, by), left_out
 
 
 def _paired(cells: Sequence[Cell], by: str) -> list[Pairing]:

@@ -23,9 +23,6 @@ from orchestration.status.view import absent_lines, failure_lines
 from orchestration.terminal.tables import Sheet
 from orchestration.words import duration, states_text
 
-CONTENT_VERSION = 1
-"""Raised where the report of the same results would look different."""
-
 
 @dataclass(frozen=True)
 class Content:

@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cvae_core.config import NUMERICS, TrialConfig
+from cvae_core.config import TrialConfig
 from cvae_core.errors import CheckpointError, ConfigError
+from cvae_core.evaluation.distances.declaration import FD
 from orchestration import store
 from orchestration.errors import UserError
 from orchestration.ledger.checkpoints import newest, without_spares
@@ -24,14 +25,11 @@ from orchestration.ledger.documents import CheckpointRef, Sweep, Trial, checked
 from orchestration.ledger.folders import read_sweep
 from orchestration.ledger.ledger import Ledger
 from orchestration.ledger.paths import TRIALS, checkpoint_path, documents_in, sweep_names
+from orchestration.run.reusable import BY_EPOCH, alike, as_trained_by
 from orchestration.spec.sweep import SweepSpec
 from orchestration.spec.trial_key import trial_key
 from orchestration.terminal.console import Console
 from orchestration.words import count
-
-BY_EPOCH = {"probe_every": "val/probe_", "fd_every": "val/fd_"}
-"""What is measured while a trial trains, and so is in its history: every so many epochs and after
-the last. Where the rhythms differ, so do histories."""
 
 
 @dataclass(frozen=True)
@@ -99,43 +97,41 @@ def _candidates(
     for key, config in wanted.items():
         beginnings.setdefault(_without_epochs(config), []).append(key)
     for found in _finished(ledger):
-        with suppress(ConfigError):
-            if found.trial.key in wanted:
-                equal.setdefault(found.trial.key, found)
-            for key in beginnings.get(_without_epochs(found.config), []):
-                whole = found.trial.epoch == found.config.epochs  # else its patience ran out
-                longest = shorter[key].trial.epoch if key in shorter else 0
-                if whole and longest < found.trial.epoch < wanted[key].epochs:
-                    shorter[key] = found
+        if found.trial.key in wanted:
+            equal.setdefault(found.trial.key, found)
+        for key in beginnings.get(_without_epochs(found.config), []):
+            whole = found.trial.epoch == found.config.epochs  # else its patience ran out
+            longest = shorter[key].trial.epoch if key in shorter else 0
+            if whole and longest < found.trial.epoch < wanted[key].epochs:
+                shorter[key] = found
     return equal, shorter
 
 
 def _finished(ledger: Ledger) -> Iterator[_Found]:
     """Finished trials of this sweep, then of the others in its storage folder, as far as alike."""
     for trial in list(ledger.trials.values()):
-        if trial.state == "finished":
+        if trial.state == "finished" and _is_as_trained_by(ledger.sweep, trial, ledger.sweep):
             yield _Found(trial, ledger.folder)
     for name in sweep_names(ledger.folder.parent):
         folder = ledger.folder.parent / name
         if folder == ledger.folder:
             continue
         with suppress(UserError):  # of another version, or damaged: it is not this sweep's matter
-            if not _alike(read_sweep(folder), ledger.sweep):
+            sweep = read_sweep(folder)
+            if not alike(sweep, ledger.sweep):
                 continue
             for path in documents_in(folder, TRIALS):
                 with suppress(UserError):
                     trial = checked(Trial, store.read_document(path), path)
-                    if trial.state == "finished":
+                    if trial.state == "finished" and _is_as_trained_by(ledger.sweep, trial, sweep):
                         yield _Found(trial, folder)
 
 
-def _alike(other: Sweep, own: Sweep) -> bool:
-    """Whether trials of another sweep saw the same images, arithmetic and measurements."""
-    same_data = all(own.data.get(name) == digest for name, digest in other.data.items())
-    numerics = [sweep.code.get("numerics") for sweep in (other, own)]
-    evaluations = [sweep.spec.get("evaluation", {}) for sweep in (other, own)]
-    rhythms = [[each.get(name) for name in BY_EPOCH] for each in evaluations]
-    return same_data and numerics == [str(NUMERICS)] * 2 and rhythms[0] == rhythms[1]
+def _is_as_trained_by(own: Sweep, trial: Trial, sweep: Sweep) -> bool:
+    try:
+        return as_trained_by(own, trial, sweep.data)
+    except ConfigError:  # its settings are of another version
+        return False
 
 
 def _without_epochs(config: TrialConfig) -> str:
@@ -150,12 +146,15 @@ def _copy(ledger: Ledger, found: _Found) -> bool:
     evaluations = {}
     for entry, part in found.trial.evaluations.items():
         files = [(artifact.path, artifact.sha256) for artifact in part.artifacts]
-        whole = all(_link(found.folder, ledger.folder, *file) for file in files)
-        if whole and part.state == "finished" and "@" not in entry:
+        if part.state != "finished" or "@" in entry or entry == FD.name:
+            continue  # the classifiers of distances are the sweep's own
+        if all(_link(found.folder, ledger.folder, *file) for file in files):
             evaluations[entry] = part
     ledger.save(
         found.trial.model_copy(
             update={
+                # Where images lie changes no number, but is this sweep's.
+                "config": ledger.trials[found.trial.key].config,
                 "checkpoints": [ref],
                 "evaluations": evaluations,
                 "decisions": [],
@@ -179,12 +178,13 @@ def _link(source: Path, target: Path, path: str, digest: str) -> bool:
     if sha256(content) != digest:
         return False
     store.link(source / path, target / path)
-    return True
+    return (target / path).is_file()  # the other sweep may have removed it meanwhile
 
 
 def _continue(ledger: Ledger, found: _Found, config: TrialConfig) -> bool:
     """Let a trial begin where one of fewer epochs has ended; whether that went."""
     from cvae_core.training.checkpoint import read_checkpoint, sha256
+    from cvae_core.training.selection import Selection
 
     ref = newest(without_spares(found.trial.checkpoints))
     if ref is None or ref.epoch != found.trial.epoch:
@@ -194,16 +194,22 @@ def _continue(ledger: Ledger, found: _Found, config: TrialConfig) -> bool:
         before = read_checkpoint(content, config=found.config, expected_sha256=ref.sha256)
     except (OSError, CheckpointError):
         return False
+    selection = Selection(config.selection)
+    selection.load_state_dict(before.selection)
+    if selection.stop:  # with its last epoch: there is nothing to go on with
+        return False
     content = dataclasses.replace(before, config=config.to_settings()).to_bytes()
     key = trial_key(config)
     path = checkpoint_path(key, 0, ref.epoch)
     store.write_bytes(ledger.folder / path, content)
     start = CheckpointRef(epoch=ref.epoch, path=path, sha256=sha256(content), bytes=len(content))
     trial = ledger.trials[key]
+    note = f"begun at epoch {ref.epoch}, where {found.trial.key} ended"
     update: dict[str, Any] = {
         "epochs": _as_of_longer(found.trial, ledger.sweep.spec.get("evaluation", {})),
         "checkpoints": [start],
-        "notes": [*trial.notes, f"begun at epoch {ref.epoch}, where {found.trial.key} ended"],
+        # It may have been begun so before, and cut off.
+        "notes": [*(known for known in trial.notes if known != note), note],
     }
     ledger.save(trial.model_copy(update=update, deep=True))
     return True

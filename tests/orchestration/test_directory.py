@@ -57,6 +57,13 @@ def test_the_storage_folder_is_asked_for(gone: Gone, command: str) -> None:
     check_told(gone(command, *(["tiny"] if command in ON_A_SWEEP else [])), "runs")
 
 
+def test_what_a_shell_calls_it_may_be_anything(tmp_path: Path) -> None:
+    script = 'mkdir "$0"; cd "$0"; rmdir "$0"; exec env PWD=odd "$@"'
+    command = ["sh", "-c", script, str(tmp_path / "gone"), str(COMMAND), "list"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    check_told(done, "runs")
+
+
 @pytest.mark.parametrize("command", ON_A_FILE)
 def test_a_relative_file_is_refused(gone: Gone, command: str) -> None:
     check_told(gone(command, "sweep.yaml"), "sweep.yaml")

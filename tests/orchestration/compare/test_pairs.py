@@ -114,6 +114,15 @@ def test_what_was_measured_otherwise_is_left_out_and_said() -> None:
     assert alike(trials[:2]) == (trials[:2], [])
 
 
+def test_what_is_noted_in_another_form_is_said_too() -> None:
+    foreign = [{"of": "another version", "number": 1}, {"of": "another version", "number": 1.0}]
+    foreign.append({"of": "another version", "number": 1, "more": None})
+    _, lines = alike([trial(0.1, part, seed=n) for n, part in enumerate(foreign[:2])])
+    assert lines[0].endswith("(number 1.0 instead of 1)")
+    _, lines = alike([trial(0.1, part, seed=n) for n, part in enumerate(foreign[::2])])
+    assert lines[0].endswith("(more null instead of not noted)")
+
+
 def test_costs_are_of_training_and_evaluation_times_cpus() -> None:
     assert trial().cost_s == (3.0 + 1.0) * 2
 
@@ -128,9 +137,46 @@ def test_searches_are_compared_by_the_replicates_of_their_winners(
         study.winner = study.asks[0].key
         for seed in range(3):
             made.trial(study, 0.5, test={"probe/accuracy": best + seed}, replicate=True, beta=best)
-    (pairing,) = replicate_pairings([made.read()])
+    ((pairing,), _) = replicate_pairings([made.read()])
     assert (pairing.sides, pairing.name) == (("vae", "cvae"), "")
     assert BETA.name not in pairing.other.settings
     assert pairing.values("probe/accuracy") == [
         (pytest.approx(0.8 + seed), pytest.approx(0.9 + seed)) for seed in range(3)
     ]
+
+
+def test_searches_begun_from_several_seeds_are_compared_seed_by_seed(
+    searches: Callable[..., Searches], tmp_path: Path
+) -> None:
+    made = searches()
+    for model in ("vae", "cvae"):
+        for seed, best in ((0, 0.2), (1, 0.3)):
+            study = made.study(f"{model} seed={seed}", model=model, seed=seed)
+            study.winner = made.trial(study, 0.99, beta=best).key
+            for _ in range(2):
+                made.trial(study, 0.5, test={"probe/accuracy": best}, replicate=True, beta=best)
+    found, _ = replicate_pairings([made.read()])
+    assert names(found) == [("vae", "cvae", "seed=0"), ("vae", "cvae", "seed=1")]
+    assert [len(pairing.values("probe/accuracy")) for pairing in found] == [2, 2]
+
+
+def test_winners_are_compared_by_what_measures_the_same(
+    searches: Callable[..., Searches], tmp_path: Path
+) -> None:
+    """Also where what differs was searched, or a winner was measured otherwise."""
+    made = searches()
+    for latents, best in ((4, 0.2), (8, 0.3)):
+        architecture = {"architecture.latent_dim": latents}
+        study = made.study(f"latents={latents}", model="vae", **architecture)
+        study.winner = made.trial(study, 0.99, beta=best).key
+        for _ in range(3):
+            found = {"probe/accuracy": best, "test/elbo": -best}
+            last = made.trial(study, 0.5, test=found, replicate=True, beta=best)
+        if latents == 8:
+            last.evaluations["probe"].settings = {"split": "validation"}
+            made.ledger.save(last)
+    (pairing,), left_out = replicate_pairings([made.read()], "architecture.latent_dim")
+    assert pairing.comparable("probe/accuracy")
+    assert not pairing.comparable("val/loss")  # of another β
+    assert len(pairing.values("probe/accuracy")) == 2
+    assert len(left_out) == 2

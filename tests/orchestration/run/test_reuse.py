@@ -129,6 +129,49 @@ def test_what_is_not_alike_is_not_taken_over(begin: Begin, other: dict[str, Any]
     assert taken(begin("two", grid={"model": ["vae"]})) == []
 
 
+@pytest.mark.parametrize("epochs", [3, 4], ids=["as long", "longer"])
+def test_what_another_start_of_a_sweep_has_trained_is_known_by_itself(
+    begin: Begin, monkeypatch: pytest.MonkeyPatch, epochs: int
+) -> None:
+    """Its document says only how the last start went."""
+    grid = {"model": ["vae"]}
+    with monkeypatch.context() as patch:
+        patch.setattr("orchestration.spec.trial_key.NUMERICS", 1)
+        begin("one", grid=grid).run()
+    often = begin("often", grid=grid, base={"beta": 0.5}, evaluation={"probe_every": 1})
+    (trial,) = often.run().values()
+    ledger = Ledger.open(often.folder)
+    ledger.sweep.spec["evaluation"]["probe_every"] = 2
+    ledger.save_sweep()
+    threads = begin("threads", grid=grid, base={"beta": 0.25})
+    (trial,) = threads.run().values()
+    trial.attempts[0].worker["threads"] = {"torch": 2}
+    Ledger.open(threads.folder).save(trial)
+    for beta in (1e-3, 0.5, 0.25):
+        base = {"beta": beta, "epochs": epochs}
+        assert taken(begin(f"two{beta}", grid=grid, base=base)) == []
+
+
+@pytest.mark.parametrize(
+    "sections", [{"resources": {"cpu": 2}}, {"data": {}}], ids=["threads", "unknown data"]
+)
+def test_sums_depend_on_threads_and_unknown_data_are_others(
+    begin: Begin, sections: dict[str, Any]
+) -> None:
+    begin("one", grid={"model": ["vae"]}, data=sections.get("data")).run()
+    assert taken(begin("two", grid={"model": ["vae"]}, **sections)) == []
+
+
+def test_a_trial_whose_patience_has_run_out_does_not_go_on(begin: Begin) -> None:
+    selection = {"patience": 1, "min_delta": 1e9}  # improves once, on nothing
+    sections = {"grid": {"model": ["vae"]}, "evaluation": {"probe_every": 5}}
+    begin("short", base={"epochs": 2, "selection": selection}, **sections).run()
+    long = begin("long", base={"epochs": 4, "selection": selection}, **sections)
+    assert taken(long) == []
+    (trial,) = long.run().values()
+    assert (trial.epoch, "val/probe_accuracy" in trial.epochs[-1].metrics) == (2, True)
+
+
 def test_searches_and_schedulers_train_for_themselves(begin: Begin) -> None:
     begin("one", grid={"model": ["vae"]}).run()
     scheduler = {"name": "median", "metric": "val/reconstruction", "grace_epochs": 1}
@@ -147,6 +190,30 @@ def test_damaged_files_are_not_taken_over(begin: Begin, damage: str) -> None:
         again = begin(f"again{epochs}", grid={"model": ["vae"]}, base={"epochs": epochs})
         assert taken(again) == []
         assert {t.state for t in trials_of(again).values()} == {"pending"}
+
+
+def test_files_that_another_sweep_removes_meanwhile_are_not_taken_over(
+    begin: Begin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin("one", grid={"model": ["vae"]}).run()
+    two = begin("two", grid={"model": ["vae"]})
+    link = store.link
+
+    def after_removal(source: Path, target: Path) -> None:
+        source.unlink()
+        link(source, target)
+
+    monkeypatch.setattr(store, "link", after_removal)
+    assert taken(two) == []
+    assert {t.state for t in trials_of(two).values()} == {"pending"}
+
+
+def test_what_is_begun_twice_is_noted_once(begin: Begin) -> None:
+    begin("short", grid={"model": ["vae"]}, base={"epochs": 2}).run()
+    long = begin("long", grid={"model": ["vae"]}, base={"epochs": 4})
+    assert len(taken(long)) == len(taken(long)) == 1
+    (trial,) = trials_of(long).values()
+    assert len(trial.notes) == 1
 
 
 def test_what_failed_or_is_unfinished_is_not_taken_over(begin: Begin) -> None:
