@@ -13,7 +13,7 @@ from cvae_core.config import NUMERICS
 from cvae_core.training.checkpoint import sha256
 from orchestration import store
 from orchestration.errors import StorageError
-from orchestration.ledger.documents import Trial
+from orchestration.ledger.documents import Evaluated, Trial
 from orchestration.ledger.ledger import Ledger
 from orchestration.run.reuse import take_over
 from orchestration.terminal.console import Console
@@ -263,3 +263,13 @@ def test_cut_off_at_any_write_it_is_taken_over_the_next_time(
         taken(cut)
         if last % 3 == 0:
             assert {key: numbers(trial) for key, trial in cut.run().items()} == expected
+
+
+def test_figures_of_a_sweeps_own_classifiers_are_measured_anew(begin: Begin) -> None:
+    one = begin("one", grid={"model": ["vae"]})
+    (key,) = one.run()
+    judged = Evaluated(state="finished", metrics={"fd/digits-cnn_n360": 1.0})
+    Ledger.open(one.folder).change(key, lambda trial: trial.evaluations.update(fd=judged))
+    two = begin("two", grid={"model": ["vae"]})
+    taken(two)
+    assert set(trials_of(two)[key].evaluations) == {"probe"}
