@@ -20,6 +20,9 @@ def sentences(answers: Answers) -> list[str]:
         return []
     if not any(pairs):
         one, other = answers.pairings[0].sides
+        cells = [each.cells for each in answers.pairings]
+        if any(a.trials.keys() & b.trials.keys() for a, b in cells):
+            return [f"no verdicts: nothing that compares {one} and {other} was measured in both"]
         return [f"no verdicts: no seed was trained to its end with both {one} and {other}"]
     if max(pairs) < LEAST_PAIRS:
         return [

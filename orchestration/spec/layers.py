@@ -145,7 +145,7 @@ def _override(
     path = key.strip().split(".")
     if not separator or not all(path):
         raise UserError(f"--set {override!r}: write key=value, such as --set epochs=3")
-    value = parse_value(text)
+    value = parse_value(text, ".".join(path))
     if path[0] in sections:
         return _over(content, nested(path, value)), _locations(value, tuple(path))
     annotation = field_annotation(tuple(path))

@@ -84,8 +84,8 @@ def read_yaml(path: Path) -> YamlFile:
     return YamlFile(path, content, loader.lines)
 
 
-def parse_value(text: str) -> Any:
-    """A value from a command line, read as YAML (``1e-3``, ``[1, 2]``, ``null``, ``text``).
+def parse_value(text: str, key: str) -> Any:
+    """The value of ``--set key=text``, read as YAML (``1e-3``, ``[1, 2]``, ``null``, ``text``).
 
     Raises:
         UserError: it is not YAML, or something that ``read_yaml`` refuses.
@@ -96,9 +96,9 @@ def parse_value(text: str) -> Any:
     except yaml.YAMLError:
         alike = look_alike_in(text)
         hint = "" if alike is None else f"; {alike[1]}"
-        raise UserError(f"--set: {text!r} cannot be read as a YAML value{hint}") from None
+        raise UserError(f"--set {key}: {text!r} cannot be read as a YAML value{hint}") from None
     if loader.refused:
-        raise UserError(*(f"--set: {why}" for _, why in loader.refused))
+        raise UserError(*(f"--set {key}: {why}" for _, why in loader.refused))
     return content
 
 

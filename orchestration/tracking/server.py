@@ -35,6 +35,7 @@ class MlflowServer:
             "MLFLOW_DISABLE_TELEMETRY": "true",
             "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # eight processes that nobody needs
             "PYTHONSAFEPATH": "1",  # a file of the working directory is no module of MLflow's
+            "UVICORN_APP_DIR": os.devnull,  # its server would look there nevertheless
         }
         options = ["--default-artifact-root", artifact_root, "--host", host, "--port", str(port)]
         self._child = subprocess.Popen(  # noqa: S603 - no shell, and host and port are checked

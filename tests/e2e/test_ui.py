@@ -113,10 +113,14 @@ def get(url: str, body: Any = None, headers: dict[str, str] | None = None) -> An
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A working directory whose storage folder holds a sweep of two trials, also in MLflow."""
+    """A working directory whose storage folder holds a sweep of two trials, also in MLflow.
+
+    It holds a file as well that is named like MLflow.
+    """
     from orchestration.tracking.tracker import Tracker
 
     folder = tmp_path_factory.mktemp("ui")
+    (folder / "mlflow.py").write_text("raise ImportError('the one that lies here')")
     storage, uri = folder / "runs", f"sqlite:///{folder}/runs/mlflow.db"
     sweep = Sweep(name="two", sweep_id="1", created=1e9, spec={}, plan=["a", "b"])
     sweep.tracking_uri = uri
@@ -179,7 +183,7 @@ def test_the_pages_are_served(served: tuple[Ui, int, str], folder: Path) -> None
         assert {run["info"]["run_name"] for run in runs["runs"]} == {"two", *NAMES}
     assert f"http://127.0.0.1:{port}/#/experiments/{two['experiment_id']}/runs" in out
     assert "warning" not in out
-    assert {path.name for path in folder.iterdir()} == {"runs", "out.txt", "temporary"}
+    assert {path.name for path in folder.iterdir()} == {"mlflow.py", "runs", "out.txt", "temporary"}
 
 
 def test_a_taken_port(served: tuple[Ui, int, str], start: Callable[..., Ui], folder: Path) -> None:

@@ -162,6 +162,7 @@ def test_little_to_compare(grid: Callable[..., Grid], compare: Compare) -> None:
     (cell,) = verdicts(compare("mine", "--json"))["cells"]
     assert (cell["n"], cell["verdict"], cell["interval"]) == (0, "undecided", None)
     assert cell["why"] == "no seed for which both have it"
+    assert "nothing that compares vae and cvae was measured in both" in compare("mine").stdout
     done = compare("mine", "--csv")
     assert (done.returncode, done.stdout.count("\n")) == (0, 3)
 

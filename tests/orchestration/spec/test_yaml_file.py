@@ -70,7 +70,7 @@ def test_values_and_their_lines(tmp_path: Path) -> None:
     ],
 )
 def test_numbers_are_what_everybody_means(text: str, value: Any) -> None:
-    parsed = parse_value(text)
+    parsed = parse_value(text, "k")
     assert parsed == value
     assert type(parsed) is type(value)
 
@@ -100,8 +100,8 @@ def test_what_looks_like_a_number_is_refused_with_what_is_meant(
 ) -> None:
     expected = f"{text} is not a number here; write {meant}, or put text in quotes"
     with pytest.raises(UserError) as raised:
-        parse_value(text)
-    assert str(raised.value) == f"--set: {expected}"
+        parse_value(text, "k")
+    assert str(raised.value) == f"--set k: {expected}"
     with pytest.raises(UserError) as raised:
         read(tmp_path, f"a: 1\nb:\n  c:\n    - {text}\n")
     assert str(raised.value) == f"{tmp_path / 'file.yaml'}:4: b.c[0]: {expected}"
@@ -120,7 +120,7 @@ def test_a_decimal_comma_in_a_list_is_two_items_one_of_which_begins_with_a_zero(
         ("[a,001]", "1"),
     ):
         with pytest.raises(UserError, match=f"write {re.escape(meant)}, or put"):
-            parse_value(text)
+            parse_value(text, "k")
 
 
 def test_all_that_is_refused_is_named_at_once(tmp_path: Path) -> None:
@@ -212,13 +212,13 @@ def test_what_looks_like_yaml_may_stand_in_text(tmp_path: Path) -> None:
     values = ["it’s", "a–b", "'“a”：\u00a0−1'", '"«a»\u00a0"', "2020–2024", "Größe", "x → y"]
     file = read(tmp_path, "".join(f"k{i}: {value}\n" for i, value in enumerate(values)))
     assert list(file.content.values()) == [value.strip("'\"") for value in values]
-    assert parse_value("|\n  “a”：\u00a0b") == "“a”：\u00a0b"
+    assert parse_value("|\n  “a”：\u00a0b", "k") == "“a”：\u00a0b"
 
 
 @pytest.mark.parametrize("text", ["\u00a02", "[1，2", "a:\u00a0[b"])
 def test_what_only_looks_like_yaml_in_an_override(text: str) -> None:
-    with pytest.raises(UserError, match=r"^--set: .*here stands "):
-        parse_value(text)
+    with pytest.raises(UserError, match=r"^--set k: .*here stands "):
+        parse_value(text, "k")
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
@@ -230,13 +230,13 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["[1", "&a 1", "!!python/name:os.system", "[" * 2_000])
 def test_values_that_cannot_be_read(text: str) -> None:
-    with pytest.raises(UserError, match="--set"):
-        parse_value(text)
+    with pytest.raises(UserError, match="--set k: "):
+        parse_value(text, "k")
 
 
 def test_values_that_are_refused_say_so() -> None:
-    with pytest.raises(UserError, match="--set: anchors"):
-        parse_value("&a 1")
+    with pytest.raises(UserError, match="--set k: anchors"):
+        parse_value("&a 1", "k")
 
 
 def test_deep_nesting_is_refused_at_once(tmp_path: Path) -> None:
