@@ -38,9 +38,11 @@ class MlflowServer:
             "UVICORN_APP_DIR": os.devnull,  # its server would look there nevertheless
         }
         options = ["--default-artifact-root", artifact_root, "--host", host, "--port", str(port)]
+        # Those of somebody's own server would give this one other paths, certificates, processes.
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith("UVICORN_")}
         self._child = subprocess.Popen(  # noqa: S603 - no shell, and host and port are checked
             [sys.executable, "-m", "mlflow", "ui", *options, "--workers", "1"],
-            env=_allowed(host, port) | dict(os.environ) | own,
+            env=_allowed(host, port) | inherited | own,
             stdin=subprocess.DEVNULL,
             stdout=self._log,
             stderr=subprocess.STDOUT,
