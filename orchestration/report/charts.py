@@ -11,6 +11,8 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from cvae_core.evaluation.style import own_style
+
 WIDTH, HEIGHT = 560, 340
 LEFT, RIGHT, TOP, BOTTOM = 64, 14, 12, 46
 DECADES = 1.5
@@ -114,6 +116,7 @@ class _Axis:
     ticks: Sequence[tuple[float, str]]
 
 
+@own_style()  # matplotlib cannot even be imported with some backends a person may have set
 def _axis(
     values: Sequence[float], start: float, end: float, *, logarithmic: bool | None = None
 ) -> _Axis:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+import os
+import subprocess
+import sys
 
 import pytest
 
@@ -56,3 +59,16 @@ def test_what_is_not_finite_is_not_drawn() -> None:
     assert (path.count("M"), path.count("L")) == (2, 2)
     assert "nan" not in path
     assert "inf" not in path
+
+
+AXES = """
+from orchestration.report.charts import Point, scatter
+assert scatter("t", "x", "y", [Point(1.0, 2.0, 0, "", ""), Point(2.0, 3.0, 0, "", "")]).x_ticks
+"""
+
+
+def test_charts_are_drawn_whatever_backend_a_person_has_set() -> None:
+    chosen = {**os.environ, "MPLBACKEND": "module://matplotlib_inline.backend_inline"}
+    command = [sys.executable, "-c", AXES]
+    done = subprocess.run(command, env=chosen, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stderr) == (0, "")
