@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import itertools
 import math
 import shlex
@@ -164,8 +165,10 @@ def _is_primary(name: str) -> bool:
 def _check(asked: Sequence[str], names: Sequence[str]) -> None:
     for name in asked:
         if names and name not in names:
+            close = difflib.get_close_matches(name, names, n=1)
+            hint = f"did you mean {close[0]}? There are" if close else "there are"
             raise UserError(
-                f"metric {name}: no trial that is compared has it; there are: "
+                f"metric {name}: no trial that is compared has it; {hint}: "
                 f"{', '.join(sorted(names))}"
             )
 
@@ -192,13 +195,18 @@ def _command(ledger: Ledger, more: int) -> str | None:
         return None
     if ledger.planned_studies():
         replicates = ledger.sweep.spec.get("search", {}).get("replicates", 0) + more
-        return f"{command} --set search.replicates={replicates}"
-    words = shlex.split(command)
-    # Of settings given twice the last one counts; a person is shown the one.
-    before = [n for n, word in enumerate(words) if n and word.startswith("seeds=")]
-    gone = {place for n in before if words[n - 1] == "--set" for place in (n - 1, n)}
-    kept = shlex.join(word for n, word in enumerate(words) if n not in gone)
+        return _with_setting(command, "search.replicates", str(replicates))
     used = {trial.config["seed"] for trial in ledger.planned()}
     fresh = islice((seed for seed in itertools.count() if seed not in used), more)
     seeds = ",".join(map(str, sorted([*used, *fresh])))
-    return f"{kept} --set {shlex.quote(f'seeds=[{seeds}]')}"
+    return _with_setting(command, "seeds", f"[{seeds}]")
+
+
+def _with_setting(command: str, name: str, value: str) -> str:
+    """A command line with this ``--set`` in place of one of the same name, and not a quiet one."""
+    words = shlex.split(command)
+    before = [n for n, word in enumerate(words) if n and word.startswith(f"{name}=")]
+    gone = {place for n in before if words[n - 1] == "--set" for place in (n - 1, n)}
+    gone |= {place for place, word in enumerate(words) if word in ("-q", "--quiet")}
+    kept = [word for place, word in enumerate(words) if place not in gone]
+    return shlex.join([*kept, "--set", f"{name}={value}"])

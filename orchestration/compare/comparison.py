@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from orchestration.commands import sweep_command
 from orchestration.compare.answers import Question, answers
 from orchestration.compare.answers_view import answers_view, sentences
 from orchestration.compare.figure_files import digest_of, place_of
@@ -13,6 +14,7 @@ from orchestration.compare.measured import alike, measured_trials
 from orchestration.compare.reported import reported_rows, reported_sheet
 from orchestration.compare.searches import add_importances, search_comparison
 from orchestration.compare.searches_view import ended_lines, search_view
+from orchestration.compare.verdicts import UNDECIDED
 from orchestration.errors import UserError
 from orchestration.ledger.documents import TRAINED
 from orchestration.ledger.ledger import Ledger
@@ -81,7 +83,10 @@ def summary_view(ledger: Ledger, trials: list[dict[str, Any]]) -> list[Sheet | s
     if not any(trial["state"] in TRAINED for trial in trials):
         return []
     answered = answers([ledger], Question())
-    said = _spaced(sentences(answered))
+    said = sentences(answered)
+    if any(UNDECIDED in line or "no verdicts" in line for line in said):
+        said = [*said, f"how many more seeds would tell: {sweep_command('compare', ledger.folder)}"]
+    said = _spaced(said)
     if not ledger.planned_studies():
         return [comparison_table(trials), *said]
     return [*search_view(search_comparison(ledger)), *_figure_lines(ledger), *said, ""]

@@ -53,13 +53,14 @@ class Content:
     failures: Sequence[str]
 
 
-def content_of(ledger: Ledger) -> Content:
+def content_of(ledger: Ledger, *, at_work: bool | None = None) -> Content:
     """The report of a sweep, which may be at work.
 
     Args:
         ledger: of the sweep.
+        at_work: as for ``status_document``.
     """
-    document = status_document(ledger)
+    document = status_document(ledger, at_work=at_work)
     answered = answers([ledger], Question())
     trials = [trial for trial in document["trials"] if trial["metrics"] or trial["error"]]
     families = list(dict.fromkeys(trial["model"] for trial in _vae_first(trials)))

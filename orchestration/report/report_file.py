@@ -29,12 +29,12 @@ def note_results(ledger: Ledger) -> None:
     _note_report(ledger)
 
 
-def report_of(ledger: Ledger) -> str:
-    """The report of a sweep as it is now, HTML."""
+def report_of(ledger: Ledger, *, at_work: bool | None = None) -> str:
+    """The report of a sweep as it is now, HTML; ``at_work`` as for ``status_document``."""
     from orchestration.report.content import content_of
     from orchestration.report.page import html_of
 
-    return html_of(content_of(ledger))
+    return html_of(content_of(ledger, at_work=at_work))
 
 
 def _note_report(ledger: Ledger) -> None:
@@ -44,7 +44,7 @@ def _note_report(ledger: Ledger) -> None:
         return
     began = time.perf_counter()
     try:
-        files = {REPORT_PAGE: report_of(ledger), REPORT_NOTE: _note(ledger)}
+        files = {REPORT_PAGE: report_of(ledger, at_work=False), REPORT_NOTE: _note(ledger)}
         artifacts = [_written(ledger, path, text.encode()) for path, text in files.items()]
         evaluated = Evaluated(state="finished", settings=settings, artifacts=artifacts)
     except Exception as error:  # it is not to end a sweep whose trials are trained
@@ -62,7 +62,7 @@ def _note(ledger: Ledger) -> str:
     from orchestration.compare.answers import Question, answers
     from orchestration.report.note import note_of
 
-    counts = states_text(status_document(ledger)["counts"])
+    counts = states_text(status_document(ledger, at_work=False)["counts"])
     return note_of(answers([ledger], Question()), f"{ledger.sweep.name}: {counts}")
 
 

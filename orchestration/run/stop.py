@@ -19,6 +19,7 @@ from orchestration.errors import UserError
 from orchestration.ledger.ledger import Ledger
 from orchestration.ledger.lock import Holder, holder
 from orchestration.ledger.paths import STOP
+from orchestration.status.state import counts_in, state_of
 from orchestration.terminal.console import Console
 
 EVERY_S = 0.5
@@ -75,7 +76,8 @@ def stop_sweep(folder: Path, console: Console) -> None:
                 again,
             )
         console.line(f"{folder.name}: stopped")
-    console.line(f"to continue: {again}")
+    if not Ledger.exists(folder) or state_of(counts_in(Ledger.open(folder))) == "interrupted":
+        console.line(f"to continue: {again}")
 
 
 def _wait(folder: Path, holds: Holder) -> bool:

@@ -24,9 +24,15 @@ from orchestration.study.values import values_of
 STATES = ("pending", "running", "finished", "stopped", "failed")
 
 
-def status_document(ledger: Ledger) -> dict[str, Any]:
-    """The state of a sweep as plain values."""
-    alive = driver_alive(ledger.folder)
+def status_document(ledger: Ledger, *, at_work: bool | None = None) -> dict[str, Any]:
+    """The state of a sweep as plain values.
+
+    Args:
+        ledger: of the sweep.
+        at_work: whether somebody works on it; None: that is found out. A run that says at its end
+            what came of it does so no more.
+    """
+    alive = driver_alive(ledger.folder) if at_work is None else at_work
     evaluation = _evaluation(ledger.sweep)
     trials = [
         trial_document(trial, alive=alive, evaluation=evaluation) for trial in ledger.planned()

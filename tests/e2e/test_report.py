@@ -136,7 +136,11 @@ def test_nothing_of_a_table_is_cut_in_print(browser: Browser, report: Path) -> N
 def test_the_run_ends_with_it_and_mlflow_has_it(report: Path) -> None:
     from mlflow import MlflowClient
 
+    # Its run is at work while it writes it, and at its end.
+    assert "finished: 12 finished" in report.read_text()
     ledger = Ledger.open(report.parents[2])
     client = MlflowClient(ledger.sweep.tracking_uri)
-    (file,) = client.list_artifacts(str(ledger.sweep.parent_run_id), "report")
-    assert (file.path, file.file_size) == ("report/report.html", report.stat().st_size)
+    files = client.list_artifacts(str(ledger.sweep.parent_run_id), "report")
+    sizes = {file.path: file.file_size for file in files}
+    assert sizes["report/report.html"] == report.stat().st_size
+    assert "report/note.md" in sizes

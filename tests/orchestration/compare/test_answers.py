@@ -115,6 +115,10 @@ def test_what_would_decide_more_is_a_command(grid: Callable[..., Grid], compare:
     shown = compare("mine").stdout
     assert "no verdicts: they take 6 seeds in both, here 3 seeds" in shown
     assert more["command"] in shown
+    again = f"{COMMAND} --quiet --set 'beta=[1,2]' --set 'seeds=[0,1,2]'"
+    filled(grid("again", command=again), 3)
+    told = verdicts(compare("again", "--json"))["more"]["command"]
+    assert told == f"{COMMAND} --set 'beta=[1,2]' --set 'seeds=[{seeds}]'"
     filled(grid("old"), 3)
     assert verdicts(compare("old", "--json"))["more"]["command"] is None
 
@@ -171,6 +175,7 @@ def test_little_to_compare(grid: Callable[..., Grid], compare: Compare) -> None:
     ("arguments", "words"),
     [
         (["--metric", "probe/acuracy"], "metric probe/acuracy: no trial that is compared has it"),
+        (["--metric", "probe/acuracy"], "did you mean probe/accuracy? There are: "),
         (["--equal-within", "0.1"], "--equal-within 0.1: give a metric and the difference"),
         (["--equal-within", "probe/accuracy=-1"], "such as probe/accuracy=0.005"),
         (["--equal-within", "other=1"], "metric other: no trial"),

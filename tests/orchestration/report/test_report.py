@@ -122,7 +122,7 @@ def test_a_failure_of_it_is_said_and_made_good(
     ledger = Ledger.open(trained)
     ledger.sweep.evaluations.pop(REPORT, None)
 
-    def broken(_: Ledger) -> str:
+    def broken(_: Ledger, **__: object) -> str:
         raise ValueError("no ink")
 
     with monkeypatch.context() as patch:

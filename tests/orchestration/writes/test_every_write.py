@@ -145,7 +145,9 @@ def figures() -> Iterator[None]:
             "orchestration.compare.figure_files.search_figures",
             lambda _: {"a.png": b"picture", "b.png": b"picture"},
         )
-        patch.setattr("orchestration.report.report_file.report_of", lambda _: "<!doctype html>")
+        patch.setattr(
+            "orchestration.report.report_file.report_of", lambda *_, **__: "<!doctype html>"
+        )
         yield
 
 
