@@ -23,13 +23,13 @@ demo: $(VENV)/installed
 test: unit e2e
 
 unit: $(VENV)/installed-test
-	$(BIN)/python -m pytest -n 2 --dist worksteal --ignore tests/e2e --ignore tests/faults
+	$(BIN)/python -m pytest -n 2 --dist worksteal --ignore tests/e2e --ignore tests/faults --ignore tests/benchmarks
 
 # Whole programs, with Ray, servers and a browser: two files at a time, the longest first. Tests ask
 # for no quiet machine; E2E=0 runs them one after another all the same.
 E2E ?= 2
 e2e: $(VENV)/installed-test
-	$(BIN)/python -m pytest -n $(E2E) --dist loadfile --no-loadscope-reorder tests/faults tests/e2e
+	$(BIN)/python -m pytest -n $(E2E) --dist loadfile --no-loadscope-reorder tests/faults tests/e2e tests/benchmarks
 
 quick: $(VENV)/installed-test
 	$(BIN)/python -m pytest -n 2 --dist worksteal --ignore tests/e2e --ignore tests/faults -m "not slow"

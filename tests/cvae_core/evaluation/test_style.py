@@ -64,25 +64,15 @@ def drawn(*classes: str, said: str = "", **variables: str) -> dict[str, str]:
     return dict(line.split() for line in done.stdout.splitlines())
 
 
-@pytest.fixture(scope="module")
-def usual() -> dict[str, str]:
-    return drawn("cat", "dog")
-
-
-@pytest.mark.parametrize("backend", ["module://matplotlib_inline.backend_inline", "nonsense"])
-def test_neither_backend_nor_style_of_a_person_counts(
-    tmp_path: Path, usual: dict[str, str], backend: str
-) -> None:
-    style = tmp_path / "matplotlibrc"
+def test_neither_backend_nor_style_of_a_person_counts(tmp_path: Path) -> None:
+    usual, style = drawn("cat", "dog"), tmp_path / "matplotlibrc"
     style.write_text(STYLE)
-    assert drawn("cat", "dog", MPLBACKEND=backend, MATPLOTLIBRC=str(style)) == usual
-
-
-def test_a_style_that_is_no_text_does_not_count(tmp_path: Path, usual: dict[str, str]) -> None:
-    style = tmp_path / "matplotlibrc"
+    notebook = "module://matplotlib_inline.backend_inline"
+    assert drawn("cat", "dog", MPLBACKEND=notebook, MATPLOTLIBRC=str(style)) == usual
     style.write_bytes(b"\xff\xfe\x00")
     said = "Cannot decode"  # by matplotlib itself
-    assert drawn("cat", "dog", said=said, MATPLOTLIBRC=str(style)) == usual
+    broken = {"MPLBACKEND": "nonsense", "MATPLOTLIBRC": str(style)}
+    assert drawn("cat", "dog", said=said, **broken) == usual
 
 
 def test_a_person_s_own_backend_and_style_are_left_alone(tmp_path: Path, repository: Path) -> None:

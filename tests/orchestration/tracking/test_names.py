@@ -40,28 +40,43 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_working_directory_of_any_name(
     database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    """Without a file, and with one whose paths are relative."""
+    """With a file whose paths are relative: to the database, and to the artifacts."""
     folder = tmp_path / name
     folder.mkdir()
     monkeypatch.chdir(folder)
-    own = MlflowConfig(tracking_uri="sqlite:///own/mlflow.db", artifact_location=f"./{name}")
-    for config, where in ((MlflowConfig(), folder / "runs"), (own, folder)):
-        root = where / (config.artifact_location or "mlartifacts")
-        file = where / ("own/mlflow.db" if config.tracking_uri else "mlflow.db")
-        file.parent.mkdir()
-        shutil.copy(database, file)
-        uri = resolved_uri(config, Path("runs"))
-        opened = Place(uri, config, Path("runs")).open("sweep")
-        client = MlflowClient(uri)
-        run = client.create_run(opened.experiment_id).info
-        client.log_text(run.run_id, "kept", "part/picture.txt")
-        assert [path.read_text() for path in root.rglob("picture.txt")] == ["kept"]
-        listed = client.list_artifacts(run.run_id, "part")
-        assert [artifact.path for artifact in listed] == ["part/picture.txt"]
-        copy = client.download_artifacts(run.run_id, "part/picture.txt")
-        assert Path(copy).read_text() == "kept"
-    assert {path.name for path in folder.iterdir()} == {"runs", "own", name}
+    config = MlflowConfig(tracking_uri="sqlite:///own/mlflow.db", artifact_location=f"./{name}")
+    check(config, database, folder / "own" / "mlflow.db", folder / name)
+    assert {path.name for path in folder.iterdir()} == {"own", name}
     assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+@pytest.mark.parametrize("name", [WORST, "plain"], ids=ascii)
+def test_without_a_file_all_is_in_the_storage_folder(
+    database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    folder = tmp_path / name
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    runs = folder / "runs"
+    check(MlflowConfig(), database, runs / "mlflow.db", runs / "mlartifacts")
+    assert [path.name for path in folder.iterdir()] == ["runs"]
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def check(config: MlflowConfig, database: Path, file: Path, root: Path) -> None:
+    """A run's artifact is written below the root, found, and given back."""
+    file.parent.mkdir()
+    shutil.copy(database, file)
+    uri = resolved_uri(config, Path("runs"))
+    opened = Place(uri, config, Path("runs")).open("sweep")
+    client = MlflowClient(uri)
+    run = client.create_run(opened.experiment_id).info
+    client.log_text(run.run_id, "kept", "part/picture.txt")
+    assert [path.read_text() for path in root.rglob("picture.txt")] == ["kept"]
+    listed = client.list_artifacts(run.run_id, "part")
+    assert [artifact.path for artifact in listed] == ["part/picture.txt"]
+    copy = client.download_artifacts(run.run_id, "part/picture.txt")
+    assert Path(copy).read_text() == "kept"
 
 
 def test_a_name_that_is_no_text_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
