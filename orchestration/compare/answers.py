@@ -13,6 +13,7 @@ from itertools import islice
 from typing import Any
 
 from cvae_core.evaluation.metrics import describe
+from cvae_core.shell import shell_line
 from orchestration.compare.measured import alike, measured_trials
 from orchestration.compare.paired import LEVEL
 from orchestration.compare.pairs import Pairing, pairings, replicate_pairings
@@ -209,4 +210,4 @@ def _with_setting(command: str, name: str, value: str) -> str:
     gone = {place for n in before if words[n - 1] == "--set" for place in (n - 1, n)}
     gone |= {place for place, word in enumerate(words) if word in ("-q", "--quiet")}
     kept = [word for place, word in enumerate(words) if place not in gone]
-    return shlex.join([*kept, "--set", f"{name}={value}"])
+    return shell_line(*kept, "--set", f"{name}={value}")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from cvae_core.evaluation.style import own_style
 
@@ -21,7 +21,7 @@ DECADES = 1.5
 
 @dataclass(frozen=True)
 class Point:
-    """One mark, in the units of the axes."""
+    """One mark: in the units of the axes, in a ``Chart`` where it is drawn."""
 
     x: float
     y: float
@@ -38,17 +38,6 @@ class Line:
     """Points that belong together, from left to right."""
 
     points: Sequence[tuple[float, float]]
-    look: int
-    label: str
-    target: str
-
-
-@dataclass(frozen=True)
-class Mark:
-    """A point where it is drawn."""
-
-    x: float
-    y: float
     look: int
     label: str
     target: str
@@ -73,7 +62,7 @@ class Chart:
     y_title: str
     x_ticks: Sequence[tuple[float, str]]
     y_ticks: Sequence[tuple[float, str]]
-    marks: Sequence[Mark] = ()
+    marks: Sequence[Point] = ()
     strokes: Sequence[Stroke] = ()
     width: int = WIDTH
     height: int = HEIGHT
@@ -90,7 +79,7 @@ def scatter(title: str, x_title: str, y_title: str, points: Sequence[Point]) -> 
         return None
     across = _axis([p.x for p in finite], LEFT, WIDTH - RIGHT)
     up = _axis([p.y for p in finite], HEIGHT - BOTTOM, TOP)
-    marks = [Mark(across.at(p.x), up.at(p.y), p.look, p.label, p.target) for p in finite]
+    marks = [replace(p, x=across.at(p.x), y=up.at(p.y)) for p in finite]
     return Chart(title, x_title, y_title, across.ticks, up.ticks, marks=marks)
 
 

@@ -31,7 +31,6 @@ class Content:
     name: str
     state: str
     """How the sweep stands, in a sentence."""
-    at_work: bool
     made: str
     sentences: Sequence[str]
     more: Sequence[str]
@@ -73,7 +72,6 @@ def content_of(ledger: Ledger, *, at_work: bool | None = None) -> Content:
     return Content(
         name=document["name"],
         state=_state(document),
-        at_work=document["state"] == "running",
         made=time.strftime("%Y-%m-%d %H:%M"),
         sentences=sentences(answered) or [_nothing(document)],
         more=more_lines(answered),
