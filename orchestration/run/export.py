@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from cvae_core.config import TrialConfig
+from cvae_core.errors import CheckpointError
 from orchestration.commands import sweep_command
 from orchestration.compare.loaded import LoadedSweep
 from orchestration.errors import UserError
@@ -67,7 +68,13 @@ def export(
     with console.busy("writing the model", plain=False):
         from orchestration.tracking.model import register_model, save_model
 
-        model = sweep.model(key)
+        try:
+            model = sweep.model(key)
+        except (CheckpointError, OSError) as error:
+            again = sweep_command("retry", sweep.folder, "--trial", key)
+            raise UserError(
+                f"trial {key} of {ledger.sweep.name}: {error}; {again} trains it again"
+            ) from error
         facts = {"sweep": ledger.sweep.name, "trial_key": key, "config": trial.config}
         save_model(model, TrialConfig.from_settings(trial.config), folder, facts)
         if register is not None and trial.run_id is not None:

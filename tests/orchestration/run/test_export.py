@@ -118,3 +118,18 @@ def test_bad_requests(export: Callable[..., Any], arguments: list[str], words: s
     done = export(*arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert words in done.stderr
+
+
+@pytest.mark.parametrize("damage", ["torn", "gone"])
+def test_a_damaged_checkpoint_is_said_with_what_mends_it(
+    export: Callable[..., Any], trained: Path, tmp_path: Path, damage: str
+) -> None:
+    trial = Ledger.open(trained / "small").planned()[0]
+    path = trained / "small" / trial.checkpoints[-1].path
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-1]) if damage == "torn" else path.unlink()
+    done = export("small", trial.key, "--to", "out")
+    path.write_bytes(whole)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert f"retry small --trial {trial.key}" in done.stderr
+    assert not (tmp_path / "out").exists()
