@@ -27,7 +27,7 @@ from cvae_core.config import TrialConfig
 from cvae_core.data import Dataset, Images
 from cvae_core.data.views import make_views
 from cvae_core.streams import TRAINING, Streams
-from cvae_core.training.fit import Training
+from cvae_core.training.training import Training
 
 
 class Row(NamedTuple):

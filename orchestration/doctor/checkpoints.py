@@ -161,7 +161,7 @@ def checkpoint_bytes(config: TrialConfig, shape: tuple[int, int, int]) -> int:
     import numpy as np
 
     from cvae_core.data import Dataset, Images
-    from cvae_core.training.fit import Training
+    from cvae_core.training.training import Training
 
     pixels = np.random.default_rng(0).integers(0, 256, (IMAGES, *shape), dtype=np.uint8)
     images = Images(pixels, np.zeros(IMAGES, dtype=np.int64))

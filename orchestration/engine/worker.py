@@ -29,7 +29,7 @@ from cvae_core.evaluation.distances.declaration import FD
 from cvae_core.memory import bytes_asked_for, memory_error
 from cvae_core.models import VAE
 from cvae_core.training.checkpoint import Checkpoint, sha256
-from cvae_core.training.fit import Judge, Training, When
+from cvae_core.training.training import Judge, Training, When
 from orchestration import store
 from orchestration.engine.evaluator import Evaluator, read_reference
 from orchestration.engine.jobs import Job, TrainJob

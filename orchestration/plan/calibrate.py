@@ -22,7 +22,7 @@ from cvae_core.evaluation.part import Part
 from cvae_core.evaluation.parts import PARTS, measure
 from cvae_core.evaluation.probes.validation import validation_judge
 from cvae_core.evaluation.subject import Subject
-from cvae_core.training.fit import Training
+from cvae_core.training.training import Training
 from orchestration.threads import limit_threads
 
 WARM_UP_BATCHES = 4

@@ -12,7 +12,7 @@ from cvae_core.config import TrialConfig
 from cvae_core.data import Dataset, Images
 from cvae_core.evaluation.probes.validation import validation_judge
 from cvae_core.training.checkpoint import Checkpoint
-from cvae_core.training.fit import Training
+from cvae_core.training.training import Training
 
 Configure = Callable[..., TrialConfig]
 TERMS = {"vae": ("loss", "reconstruction", "kl")}

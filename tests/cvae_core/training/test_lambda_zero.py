@@ -15,7 +15,7 @@ from cvae_core import fit
 from cvae_core.config import TrialConfig
 from cvae_core.data import Dataset
 from cvae_core.models import build_model
-from cvae_core.training import fit as fit_module
+from cvae_core.training import training as training_module
 from cvae_core.training.clip import clip_grad_norm
 from cvae_core.training.fit import FitResult
 
@@ -36,7 +36,7 @@ def norms(monkeypatch: pytest.MonkeyPatch) -> list[float]:
         seen.append(float(norm))
         return norm
 
-    monkeypatch.setattr(fit_module, "clip_grad_norm", clip_and_note)
+    monkeypatch.setattr(training_module, "clip_grad_norm", clip_and_note)
     return seen
 
 

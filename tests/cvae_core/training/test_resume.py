@@ -12,7 +12,7 @@ from cvae_core.config import TrialConfig
 from cvae_core.data import Dataset
 from cvae_core.evaluation.probes.validation import validation_judge
 from cvae_core.training.checkpoint import Checkpoint, read_checkpoint
-from cvae_core.training.fit import Training, When
+from cvae_core.training.training import Training, When
 
 pytestmark = pytest.mark.slow
 

@@ -12,7 +12,7 @@ from cvae_core.data import Dataset
 from cvae_core.evaluation.probes.validation import validation_judge
 from cvae_core.models import VAE
 from cvae_core.training.checkpoint import Checkpoint
-from cvae_core.training.fit import Training, When
+from cvae_core.training.training import Training, When
 
 Configure = Callable[..., TrialConfig]
 Bits = Callable[[Checkpoint], dict[str, Any]]

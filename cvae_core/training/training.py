@@ -1,0 +1,216 @@
+"""The training loop."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from cvae_core.config import TrialConfig
+from cvae_core.data.dataset import Dataset
+from cvae_core.data.scaling import shared, to_unit
+from cvae_core.data.splits import split_indices
+from cvae_core.errors import NonFiniteLossError
+from cvae_core.losses import Terms
+from cvae_core.models import VAE, build_model
+from cvae_core.streams import TRAINING, VALIDATION, Streams
+from cvae_core.training.adam import Adam
+from cvae_core.training.averages import Averages, listed
+from cvae_core.training.checkpoint import Checkpoint
+from cvae_core.training.clip import clip_grad_norm
+from cvae_core.training.selection import Selection
+from cvae_core.training.terms import batch_terms
+
+Judge = tuple["When", Callable[[VAE], dict[str, float]]]
+"""When the model is looked at, and what looks at it: metrics on validation."""
+COLUMNS = ("loss", "reconstruction", "kl", "contrastive")
+
+
+@dataclass(frozen=True)
+class When:
+    """Epochs after which something is measured; that changes nothing of what is trained."""
+
+    every: int = 0
+    """Every so many, and after the last; 0: never."""
+    at: Collection[int] = ()
+    """After these as well."""
+
+
+class Training:
+    """One model in training, an epoch at a time: the loop turned inside out, for schedulers.
+
+    Args:
+        config: the trial's settings.
+        data: images in memory.
+        start: checkpoint to go on from.
+        judges: after which epochs the model is looked at, and what looks at it; in this order
+            their metrics join the epoch's record.
+        device: as PyTorch names it.
+    """
+
+    def __init__(
+        self,
+        config: TrialConfig,
+        data: Dataset,
+        *,
+        start: Checkpoint | None = None,
+        judges: Sequence[Judge] = (),
+        device: str = "cpu",
+    ) -> None:
+        self.config = config
+        self.epoch = 0
+        self._device = torch.device(device)
+        self._judges = judges
+        self._pixels = shared(data.train.pixels).to(self._device)
+        self._train, self._val = split_indices(
+            len(data.train), config.data.validation_fraction, config.data.split_seed
+        )
+        self.model = build_model(config, data.image_shape).to(self._device)
+        self._parameters = list(self.model.parameters())
+        self._optimizer = Adam(
+            self._parameters, lr=config.learning_rate, fused=self._device.type in ("cpu", "cuda")
+        )
+        self._columns = COLUMNS if config.model == "cvae" else COLUMNS[:-1]
+        self._streams = Streams(config.seed, TRAINING)
+        self._selection = Selection(config.selection)
+        if start is not None:
+            self.epoch = start.epoch
+            self.model.load_state_dict(start.model)
+            # The optimiser would take these tensors over and change the caller's checkpoint.
+            self._optimizer.load_state_dict(_on_cpu(start.optimizer))
+            self._streams.load_state_dict(start.streams)
+            self._selection.load_state_dict(start.selection)
+
+    @property
+    def images(self) -> int:
+        """Images that an epoch trains on."""
+        return len(self._train)
+
+    @property
+    def finished(self) -> bool:
+        """Whether the last epoch is done or patience has run out."""
+        return self.epoch >= self.config.epochs or self._selection.stop
+
+    def run_epoch(self) -> dict[str, Any]:
+        """Train one epoch, validate, and return its record.
+
+        Raises:
+            NonFiniteLossError: the loss became NaN or infinite; the training is then of no use.
+        """
+        for done in self.epoch_by_steps():
+            if isinstance(done, dict):
+                return done
+        raise AssertionError("an epoch ends with its record")
+
+    def epoch_by_steps(self) -> Iterator[int | dict[str, Any]]:
+        """One epoch as ``run_epoch`` trains it, with pauses in which its caller may do others.
+
+        Yields:
+            The number of images trained on after each step, and at last the epoch's record.
+
+        Raises:
+            NonFiniteLossError: the loss became NaN or infinite; the training is then of no use.
+        """
+        began = time.perf_counter()
+        with _deterministic():
+            metrics = yield from self._train_epoch()
+            trained = time.perf_counter()
+            self.epoch += 1
+            metrics |= self._validate()
+        self._selection.update(self.epoch, metrics, self.model.state_dict())
+        for when, judge in self._judges:
+            if self._is_due(when):
+                metrics |= judge(self.model)
+        yield {
+            "epoch": self.epoch,
+            "metrics": metrics,
+            "images_per_s": len(self._train) / (trained - began),
+            "epoch_s": time.perf_counter() - began,
+        }
+
+    def _is_due(self, when: When) -> bool:
+        regular = bool(when.every) and (self.epoch % when.every == 0 or self.finished)
+        return regular or self.epoch in when.at
+
+    def checkpoint(self) -> Checkpoint:
+        """The state at the end of the last epoch."""
+        return Checkpoint(
+            config=self.config.to_settings(),
+            epoch=self.epoch,
+            stopped_early=self._selection.stop,
+            model=_on_cpu(self.model.state_dict()),
+            optimizer=_on_cpu(self._optimizer.state_dict()),
+            streams=self._streams.state_dict(),
+            selection=_on_cpu(self._selection.state_dict()),
+        )
+
+    def step(self, unit: Tensor) -> Terms:
+        """One optimiser step on images in [0, 1], (B, C, H, W); returns the detached terms."""
+        self._optimizer.zero_grad(set_to_none=True)
+        terms = batch_terms(self.model, unit, self.config, self._streams)
+        terms.loss.backward()
+        if self.config.clip_norm is not None:
+            gradients = [p.grad for p in self._parameters if p.grad is not None]
+            clip_grad_norm(gradients, self.config.clip_norm)
+        self._optimizer.step()
+        return terms.detach()
+
+    def _train_epoch(self) -> Generator[int, None, dict[str, float]]:
+        self.model.train()
+        order = self._train[torch.randperm(len(self._train), generator=self._streams["batches"])]
+        batches = order.split(self.config.batch_size)
+        averages = Averages(self._columns, batches, self._device)
+        done = 0
+        for indices in batches:
+            averages.add(self.step(self._batch(indices)))
+            done += len(indices)
+            averages.check_now_and_then(self.epoch + 1)
+            yield done
+        return averages.means("train")
+
+    @torch.no_grad()
+    def _validate(self) -> dict[str, float]:
+        self.model.eval()
+        streams = Streams(self.config.seed, VALIDATION)
+        batches = self._val.split(self.config.batch_size)
+        averages = Averages(self._columns, batches, self._device)
+        for indices in batches:
+            averages.add(
+                batch_terms(self.model, self._batch(indices), self.config, streams, "val_")
+            )
+        metrics = averages.means("val")
+        if not all(map(math.isfinite, metrics.values())):
+            raise NonFiniteLossError(
+                f"the validation loss is not finite after epoch {self.epoch}, "
+                f"step {len(self._train.split(self.config.batch_size))}: {listed(metrics)}"
+            )
+        return metrics
+
+    def _batch(self, indices: Tensor) -> Tensor:
+        pixels = self._pixels.index_select(0, indices.to(self._device))
+        return to_unit(pixels, self.config.data)
+
+
+def _on_cpu(state: Any) -> Any:
+    """A copy of nested containers in which every tensor is on the CPU and shares no memory."""
+    if isinstance(state, Tensor):
+        return state.detach().to("cpu", copy=True)
+    if isinstance(state, dict):
+        return {key: _on_cpu(value) for key, value in state.items()}
+    if isinstance(state, list):
+        return [_on_cpu(value) for value in state]
+    return state
+
+
+@contextmanager
+def _deterministic() -> Iterator[None]:
+    """cuDNN's deterministic kernels and full float32, restored afterwards; no effect on the CPU."""
+    cudnn = torch.backends.cudnn
+    with cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
+        yield
