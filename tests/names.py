@@ -13,6 +13,12 @@ NAMES = [
     *("Größe", "e\u0301", "→😀", "\u202eleft", "\x1b[31m", "\x7f", ".hidden", "..."),
     "l" * 200,
 ]
+SOME = [
+    *("plain", "only%41pct", "why?x=1", "ha#sh", "new\nline", 'say "so"', "-dash", "~"),
+    *("back\\slash", "{x}", "{SCHEMA_VERSION}", "http:", "\u202eleft", "..."),
+]
+"""One of each kind, where a name costs a database: that an address leads to its file is tested
+with all of them."""
 NOT_UTF8 = os.fsdecode(b"\xff\xfe")
 NAMES_AND_BYTES = [*NAMES, NOT_UTF8]
 WORST = "-w%41?x=1#'\"$HOME;&[{ü→\\ \nz "

@@ -2,44 +2,75 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
 
-from orchestration.cli.main import COMMANDS
+from orchestration.cli.main import COMMANDS, carry_out
+from orchestration.directory import leave_useless
 
 pytestmark = pytest.mark.slow
 
-COMMAND = Path(sys.executable).with_name("cvae-sweep")
-Done = subprocess.CompletedProcess[str]
-Gone = Callable[..., Done]
 ON_A_SWEEP = (
     *("resume", "stop", "retry", "evaluate", "status", "study", "compare", "report", "sync"),
     "export",
 )
 ON_A_FILE = ("run", "plan", "validate")
+ONE_AFTER_ANOTHER = """
+import contextlib, io, json, sys
+from orchestration.cli.main import main
+ended = {}
+for command in json.loads(sys.argv[1]):
+    sys.argv[1:] = command
+    with contextlib.redirect_stderr(io.StringIO()) as said, contextlib.redirect_stdout(said):
+        try:
+            main()
+        except SystemExit as end:
+            ended[command[0]] = [end.code, said.getvalue()]
+print(json.dumps(ended))
+"""
+
+
+class Done(NamedTuple):
+    returncode: Any
+    stdout: str
+    stderr: str
+
+
+Gone = Callable[..., Done]
 
 
 @pytest.fixture
-def gone(tmp_path: Path) -> Gone:
+def gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Gone:
     """``gone("list")``: that command in a folder that is no more."""
     (tmp_path / "sweep.yaml").write_text("name: tiny\nbase: {data: {name: digits}, epochs: 1}\n")
-    gone = tmp_path / "gone"
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(("MLFLOW", "CVAE"))}
-    script = 'mkdir "$0"; cd "$0"; rmdir "$0"; exec "$@"'
+    for name in os.environ:
+        if name.startswith(("MLFLOW", "CVAE")):
+            monkeypatch.delenv(name)
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("PWD", str(folder))
+    folder.rmdir()
+    monkeypatch.setattr("orchestration.directory._left", None)  # and again at the end
 
     def run(*arguments: str, **variables: str) -> Done:
-        return subprocess.run(
-            ["sh", "-c", script, str(gone), str(COMMAND), *arguments],
-            env=environment | variables,
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in variables.items():
+                patch.setenv(name, value)
+            patch.setattr(sys, "argv", ["cvae-sweep", *arguments])
+            leave_useless()
+            with pytest.raises(SystemExit) as end:
+                carry_out()
+        return Done(end.value.code, *capfd.readouterr())
 
     return run
 
@@ -57,11 +88,9 @@ def test_the_storage_folder_is_asked_for(gone: Gone, command: str) -> None:
     check_told(gone(command, *(["tiny"] if command in ON_A_SWEEP else [])), "runs")
 
 
-def test_what_a_shell_calls_it_may_be_anything(tmp_path: Path) -> None:
-    script = 'mkdir "$0"; cd "$0"; rmdir "$0"; exec env PWD=odd "$@"'
-    command = ["sh", "-c", script, str(tmp_path / "gone"), str(COMMAND), "list"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
-    check_told(done, "runs")
+def test_what_a_shell_calls_it_may_be_anything(gone: Gone, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PWD", "odd")
+    check_told(gone("list"), "runs")
 
 
 @pytest.mark.parametrize("command", ON_A_FILE)
@@ -82,10 +111,9 @@ def test_a_relative_cache_is_refused(gone: Gone) -> None:
     check_told(gone("data", "digits", CVAE_SWEEP_CACHE="here"), "here")
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_absolute_paths_are_found(gone: Gone, tmp_path: Path, command: str) -> None:
-    if command == "run":
-        pytest.skip("tests/e2e/test_homes.py does")
+def test_absolute_paths_are_found(gone: Gone, tmp_path: Path) -> None:
+    """In a process that began there, and imports there what a command needs; of ``run``
+    tests/e2e/test_homes.py shows it."""
     file, storage = f"{tmp_path}/sweep.yaml", ["--storage", f"{tmp_path}/runs"]
     others = {
         "plan": ["plan", file, *storage],
@@ -93,16 +121,25 @@ def test_absolute_paths_are_found(gone: Gone, tmp_path: Path, command: str) -> N
         "data": ["data", "digits"],
         "completion": ["completion", "zsh"],
     }
-    usual = [command, *(["tiny"] if command in ON_A_SWEEP else []), *storage]
-    done = gone(*others.get(command, usual))
-    assert "working directory" not in done.stderr
-    assert "Traceback" not in done.stderr
-    if command in ON_A_SWEEP:
-        assert f"there is no sweep 'tiny' in {tmp_path}/runs" in done.stderr
-    elif command == "ui":
-        assert "there is no such database" in done.stderr
-    else:
-        assert done.stderr == ""
+    named = {name: ["tiny"] if name in ON_A_SWEEP else [] for name in COMMANDS}
+    usual = {name: [name, *given, *storage] for name, given in named.items()} | others
+    del usual["run"]
+    done = subprocess.run(
+        [sys.executable, "-c", ONE_AFTER_ANOTHER, json.dumps(list(usual.values()))],
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    ended: dict[str, tuple[int, str]] = json.loads(done.stdout)
+    assert (ended.keys(), done.stderr) == (usual.keys(), "")
+    for command, (code, said) in ended.items():
+        assert "working directory" not in said
+        assert "Traceback" not in said
+        assert code == (0 if command in {*others, "list", "doctor"} else 2), said
+        if command in ON_A_SWEEP:
+            assert f"there is no sweep 'tiny' in {tmp_path}/runs" in said
+        elif command == "ui":
+            assert "there is no such database" in said
 
 
 def test_images_below_the_folder_are_said_to_be_missing(gone: Gone, tmp_path: Path) -> None:

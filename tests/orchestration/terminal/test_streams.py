@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
-from itertools import combinations
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,7 @@ import pytest
 pytestmark = pytest.mark.slow
 
 COMMAND = Path(sys.executable).with_name("cvae-sweep")
-SUBSETS = [closed for size in range(4) for closed in combinations((0, 1, 2), size)]
+SUBSETS = [(), (0,), (1,), (2,), (0, 1, 2)]
 LEDGER = """
 import os, subprocess, sys
 from orchestration.terminal import streams
@@ -63,9 +62,6 @@ def test_a_command_ends_as_it_does_with_open_streams(folder: Path, closed: Seque
     assert bool(done.stdout) == (1 not in closed)
     assert bool(done.stderr) == (2 not in closed)
     assert "Traceback" not in done.stderr
-    listed = closing(str(COMMAND), "list", closed=closed, folder=folder)
-    assert (listed.returncode, listed.stderr) == (0, "")
-    assert bool(listed.stdout) == (1 not in closed)
 
 
 @pytest.mark.parametrize("closed", SUBSETS, ids=str)
