@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from orchestration.report.content import Content
@@ -20,6 +21,16 @@ def html_of(content: Content) -> str:
     Args:
         content: of the report.
     """
+    return _template().render(
+        content=content,
+        # Files of this package.
+        style=Markup((TEMPLATES / "report.css").read_text()),  # noqa: S704
+        script=Markup((TEMPLATES / "report.js").read_text()),  # noqa: S704
+    )
+
+
+@cache
+def _template() -> Template:
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -29,12 +40,7 @@ def html_of(content: Content) -> str:
     )
     environment.filters["rows"] = _rows
     environment.globals["zip"] = zip
-    return environment.get_template("report.html").render(
-        content=content,
-        # Files of this package.
-        style=Markup((TEMPLATES / "report.css").read_text()),  # noqa: S704
-        script=Markup((TEMPLATES / "report.js").read_text()),  # noqa: S704
-    )
+    return environment.get_template("report.html")
 
 
 def _rows(columns: Iterable[Sequence[Any]]) -> list[tuple[Any, ...]]:
