@@ -36,6 +36,14 @@ class Listener:
     def failed(self, job: TrialJob, failure: Failure, trial: Trial) -> None:
         """A job has failed, for good or until it is tried again (``failure.again_s``)."""
 
+    def nodes_changed(self, changes: list[str], slots: int) -> None:
+        """Nodes have joined the cluster or are gone.
+
+        Args:
+            changes: a line each.
+            slots: how many jobs run at once from now on.
+        """
+
     def map_started(self, job: SharedMapJob) -> None:
         """A worker begins to draw the map of all trials."""
 

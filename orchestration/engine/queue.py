@@ -58,8 +58,19 @@ class Queue:
         self._begun: list[Job] = []
         self.closed = False
         """Set to hand out nothing more; jobs under way may end."""
-        self.at_once = slots
-        """How many jobs may be under way at once; fewer than at first when memory has run out."""
+        self._slots = slots
+        self._held_in_memory: int | None = None
+
+    @property
+    def at_once(self) -> int | None:
+        """How many jobs may be under way at once: as many as there are slots, or fewer once memory
+        has run out; None: one for everybody who asks."""
+        known = [n for n in (self._slots, self._held_in_memory) if n is not None]
+        return min(known, default=None)
+
+    def slots_are(self, slots: int) -> None:
+        """From now on there are so many; 0: nothing is handed out until there are some again."""
+        self._slots = slots
 
     @property
     def done(self) -> bool:
@@ -204,7 +215,7 @@ class Queue:
             follows["again_s"] = self._retries.put_back(job)
         else:
             if failure.kind == OUT_OF_MEMORY and len(self._out) > 1:
-                follows["at_once"] = self.at_once = self._fewer_at_once()
+                follows["at_once"] = self._held_in_memory = self._fewer_at_once()
                 counted = False
             follows["again_s"] = self._retries.put_off(job, counted=counted)
         failure = failure.model_copy(update=follows)

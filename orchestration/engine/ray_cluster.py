@@ -15,9 +15,10 @@ import ray
 from joblib import cpu_count
 
 from orchestration.engine import ray_patches
+from orchestration.engine.nodes import Nodes, name_of
 from orchestration.engine.ray_address import let_in
 from orchestration.errors import UserError
-from orchestration.plan.slots import Node, count_slots, object_store_bytes
+from orchestration.plan.slots import object_store_bytes
 from orchestration.signals import reset_handlers
 from orchestration.spec.sweep import Resources
 from orchestration.threads import thread_environment
@@ -37,6 +38,8 @@ class Cluster:
     local: bool
     died: Callable[[], str | None] = lambda: None
     """Which of the processes without which a local Ray is none has died; None: they live."""
+    nodes: Nodes | None = None
+    """Of a cluster that was joined."""
 
 
 class RaySession:
@@ -87,7 +90,10 @@ class RaySession:
             children = psutil.Process().children()
             self._head = [p for p in children if p.name() in HEAD and p not in before]
         try:
-            return Cluster(self._slots(), self._address is None, self._died)
+            nodes = Nodes(ray.nodes, self._resources, self._max_concurrent)
+            self._check_size(nodes)
+            joined = None if self._address is None else nodes
+            return Cluster(nodes.slots, self._address is None, self._died, joined)
         except UserError:
             self.stop()
             raise
@@ -136,15 +142,17 @@ class RaySession:
             return f"Ray's process {process.pid}"
         return None
 
-    def _slots(self) -> int:
-        alive = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-        nodes = [Node(has.get("CPU", 0), has.get("GPU", 0)) for has in alive]
-        fitting = count_slots(nodes, self._resources, self._max_concurrent)
-        if fitting == 0:
-            total = ray.cluster_resources()
-            raise UserError(
-                f"a trial asks for {self._resources.cpu} CPUs and {self._resources.gpu:g} GPUs, "
-                f"and no node has that many (all together: {total.get('CPU', 0):g} CPUs, "
-                f"{total.get('GPU', 0):g} GPUs); lower resources: in the sweep file"
-            )
-        return fitting
+    def _check_size(self, nodes: Nodes) -> None:
+        if nodes.slots:
+            return
+        sizes = [
+            f"{name_of(node)}: {node['Resources'].get('CPU', 0):g} CPUs, "
+            f"{node['Resources'].get('GPU', 0):g} GPUs"
+            for node in ray.nodes()
+            if node["Alive"]
+        ]
+        raise UserError(
+            f"a trial asks for {self._resources.cpu} CPUs and {self._resources.gpu:g} GPUs, and no "
+            f"node has that many ({'; '.join(sizes) or 'there is none'}); lower resources: in the "
+            "sweep file"
+        )

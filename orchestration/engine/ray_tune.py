@@ -31,6 +31,8 @@ from orchestration.ledger.documents import Failure
 from orchestration.ledger.processes import ProcessRecord
 from orchestration.spec.sweep import Resources
 
+MOST_PENDING = 100_000
+
 
 class TrialActor(Trainable):
     """A worker in an actor: one job after another, with the data it was started with."""
@@ -77,6 +79,7 @@ class _JobSearcher(_Unsaved, Searcher):
         self._queue = queue
         self._results = results
         self._died = cluster.died
+        self._nodes = cluster.nodes
         self._logs = temporary / "session_latest" / "logs"
         self._watch = OomWatch()
         self._lost: dict[str, tuple[Job, Failure]] = {}
@@ -95,6 +98,7 @@ class _JobSearcher(_Unsaved, Searcher):
             if self._died():
                 threading.Event().wait()  # no trial's fault: all begins anew
             self._results.lost(*self._lost.pop(next(iter(self._lost))))
+        self._follow_nodes()
         if self._queue.done:
             return Searcher.FINISHED
         job = self._queue.next()
@@ -102,6 +106,11 @@ class _JobSearcher(_Unsaved, Searcher):
             return Searcher.FINISHED if self._queue.done else None
         self.jobs[trial_id] = job
         return {"job": job_to_json(job)}
+
+    def _follow_nodes(self) -> None:
+        changes = self._nodes.look() if self._nodes is not None else []
+        if self._nodes is not None and changes:
+            self._results.nodes_changed(changes, self._nodes.slots)
 
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
@@ -203,8 +212,9 @@ class RayEngine:
 
     def work(self, queue: Queue, results: Results) -> None:
         """Work a queue off. Call in the main thread."""
-        # Without it a searcher's trials run one at a time.
-        os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(self.slots)
+        # Without it a searcher's trials run one at a time; the queue knows how many there are to
+        # be, and that may grow.
+        os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(MOST_PENDING)
         temporary = self._processes.temporary
         searcher = _JobSearcher(queue, results, self._cluster, temporary)
         gpus = {"GPU": self._resources.gpu} if self._resources.gpu else {}

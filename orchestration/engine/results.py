@@ -94,6 +94,11 @@ class Results:
             self._checkpointing = True
         self.stopping = True
 
+    def nodes_changed(self, changes: list[str], slots: int) -> None:
+        """Nodes have joined or are gone: from now on so many jobs run at once."""
+        self._queue.slots_are(slots)
+        self._listener.nodes_changed(changes, slots)
+
     def begun(self, job: Job) -> None:
         """A worker has taken a job up."""
         if self.broken is not None:

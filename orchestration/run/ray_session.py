@@ -34,6 +34,7 @@ def start_ray(run: SweepRun, processes: ProcessRecord) -> Iterator[Engine]:
     else:
         ray_environment.prepare_joining()
     from orchestration.engine import ray_patches
+    from orchestration.engine.node_checks import check_nodes
     from orchestration.engine.ray_cluster import RaySession
 
     to_do = in_words(request, run.plan, run.ledger)
@@ -56,6 +57,8 @@ def start_ray(run: SweepRun, processes: ProcessRecord) -> Iterator[Engine]:
                 handlers_restored(),  # Ray sets its own
             ):
                 cluster = session.start()
+                if address is not None:
+                    check_nodes(request.folder)
         run.signals.check()
         processes.update()
         with watching(cluster.died, Rescue(run)):

@@ -27,6 +27,11 @@ class View(Listener):
         self._console = console
         self._board = board
 
+    def nodes_changed(self, changes: list[str], slots: int) -> None:
+        self._board.slots = max(slots, 1)
+        for line in changes:
+            self._console.line(line)
+
     def map_started(self, job: SharedMapJob) -> None:
         self._console.line(f"{_map_of(job)} begins")
 

@@ -1,0 +1,161 @@
+"""A Ray cluster of several hosts, and sweeps on it."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orchestration.ledger.documents import Trial
+from orchestration.ledger.ledger import Ledger
+from tests.cluster.hosts import Host, Network, NoNamespacesError
+
+BIN = Path(sys.executable).parent
+PORT = 6379
+PATIENCE_S = 120.0
+OFF = "probe_every: 0, probe: false, umap: false, fd: false, pictures: false, diagnostics: false"
+SWEEP = f"""\
+name: small
+base:
+  data: {{name: digits}}
+  epochs: 20
+  batch_size: 128
+  learning_rate: 3e-3
+  architecture: {{channels: [4, 8], latent_dim: 4}}
+grid:
+  model: [vae, cvae]
+  beta: [1e-3, 1e-5]
+seeds: [0, 1, 2]
+checkpoints: {{min_interval_s: 0}}
+evaluation: {{{OFF}}}
+"""
+
+
+class RayHosts:
+    """Hosts whose Ray is one cluster; the first one is its head."""
+
+    def __init__(self, network: Network, folder: Path) -> None:
+        self.network = network
+        self.folder = folder
+        """That all hosts see."""
+        self.token = folder / "token"
+        self.token.write_text(secrets.token_hex(32))
+        self.token.chmod(0o600)
+        kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
+        self.environment = kept | {
+            "RAY_AUTH_MODE": "token",
+            "RAY_AUTH_TOKEN_PATH": str(self.token),
+            "CVAE_SWEEP_CACHE": str(folder / "cache"),
+        }
+        self.head = self.add(cpus=1)
+
+    @property
+    def address(self) -> str:
+        return f"{self.network.hosts[next(iter(self.network.hosts))].address}:{PORT}"
+
+    def add(self, *, cpus: int = 1, hidden: tuple[Path, ...] = (), **environment: str) -> Host:
+        """One more host, whose Ray is up when this returns."""
+        host = self.network.add(self.environment | environment)
+        host.hidden += hidden
+        first = len(self.network.hosts) == 1
+        where = (
+            ["--head", "--port", str(PORT), "--include-dashboard", "false"]
+            if first
+            else ["--address", self.address]
+        )
+        # Below the temporary folder, where sockets have short paths.
+        extra = ["--temp-dir", str(host.temporary / "ray")] if first else []
+        log = self.folder / f"{host.name}.log"
+        process = host.start(
+            *(str(BIN / "ray"), "start", *where, "--node-ip-address", host.address),
+            *("--num-cpus", str(cpus), "--block", *extra),
+            log=log,
+        )
+        self._wait_for(host, process, log)
+        return host
+
+    def _wait_for(self, host: Host, process: subprocess.Popen[str], log: Path) -> None:
+        until = time.monotonic() + PATIENCE_S
+        while "Ray runtime started" not in log.read_text():
+            if process.poll() is not None or time.monotonic() > until:
+                pytest.fail(f"Ray did not start on {host.name}: {log.read_text()}")
+            time.sleep(0.1)
+
+    @property
+    def storage(self) -> Path:
+        return self.folder / "runs"
+
+    def write(self, text: str = SWEEP, name: str = "small.yaml") -> Path:
+        path = self.folder / name
+        path.write_text(text)
+        return path
+
+    def start(self, host: Host, *arguments: str) -> subprocess.Popen[str]:
+        """Start a command of ours on a host; what it prints is in ``log``."""
+        return host.start(str(BIN / "cvae-sweep"), *arguments, cwd=self.folder, log=self.log)
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "command.log"
+
+    def status(self, name: str = "small") -> dict[str, Any]:
+        done = subprocess.run(
+            [str(BIN / "cvae-sweep"), "status", name, "--storage", str(self.storage), "--json"],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        found: dict[str, Any] = json.loads(done.stdout)
+        return found
+
+    def trials(self, name: str = "small", *, runs: Path | None = None) -> dict[str, Trial]:
+        """Of a ledger, by key; empty where there is none yet."""
+        folder = (runs or self.storage) / name
+        return Ledger.open(folder).trials if Ledger.exists(folder) else {}
+
+
+def wait_until(holds: Callable[[], bool], what: str, patience_s: float = PATIENCE_S) -> None:
+    """Wait for something that will come; else the test fails and says what it was."""
+    until = time.monotonic() + patience_s
+    while not holds():
+        if time.monotonic() > until:
+            pytest.fail(f"in {patience_s:.0f} s there was no: {what}")
+        time.sleep(0.05)
+
+
+@pytest.fixture
+def network() -> Iterator[Network]:
+    """Hosts on a switch, and nothing of them afterwards."""
+    if os.geteuid() != 0 or not shutil.which("ip") or not shutil.which("unshare"):
+        pytest.skip("hosts are made of network namespaces: that takes root, ip and unshare")
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
+    try:
+        made = Network(100 + int(worker))
+    except NoNamespacesError as error:
+        pytest.skip(f"no namespaces can be made here: {error}")
+    try:
+        yield made
+    finally:
+        made.remove()
+
+
+@pytest.fixture
+def cluster(network: Network, tmp_path: Path) -> RayHosts:
+    """A head with one CPU."""
+    return RayHosts(network, tmp_path)
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])

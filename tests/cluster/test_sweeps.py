@@ -1,0 +1,61 @@
+"""Sweeps on several hosts come out as on one, whatever happens to a host."""
+
+from __future__ import annotations
+
+import subprocess
+from typing import Any
+
+from orchestration.ledger.documents import Trial
+from tests.cluster.conftest import BIN, SWEEP, RayHosts, wait_until
+
+LONG = SWEEP.replace("epochs: 20", "epochs: 80").replace("seeds: [0, 1, 2]", "seeds: [0]")
+
+
+def metrics(trials: dict[str, Trial]) -> dict[str, list[Any]]:
+    """Of every epoch of every trial."""
+    return {key: [epoch.metrics for epoch in trial.epochs] for key, trial in trials.items()}
+
+
+def hosts_of(trials: dict[str, Trial]) -> set[str]:
+    """Where they were trained, as far as a worker has said so."""
+    attempts = [attempt for trial in trials.values() for attempt in trial.attempts]
+    return {attempt.worker["host"] for attempt in attempts if attempt.worker}
+
+
+def quiet(cluster: RayHosts, text: str) -> dict[str, list[Any]]:
+    """What one run on this machine alone finds."""
+    folder = cluster.folder / "quiet"
+    folder.mkdir()
+    (folder / "small.yaml").write_text(text)
+    command = [str(BIN / "cvae-sweep"), "run", "small.yaml"]
+    subprocess.run(command, cwd=folder, check=True, capture_output=True)
+    return metrics(cluster.trials(runs=folder / "runs"))
+
+
+def test_a_grid_on_two_hosts(cluster: RayHosts) -> None:
+    other = cluster.add()
+    file = cluster.write()
+    process = cluster.start(cluster.head, "run", str(file), "--address", cluster.address)
+    assert process.wait(300) == 0, cluster.log.read_text()
+    trials = cluster.trials()
+    assert len(trials) == 12
+    assert hosts_of(trials) == {cluster.head.name, other.name}
+    assert "2 trials at a time" in cluster.log.read_text()
+    assert metrics(trials) == quiet(cluster, SWEEP)
+
+
+def test_a_host_dies_and_another_one_joins(cluster: RayHosts) -> None:
+    second = cluster.add()
+    file = cluster.write(LONG)
+    process = cluster.start(cluster.head, "run", str(file), "--address", cluster.address)
+    wait_until(lambda: second.name in hosts_of(cluster.trials()), "epoch on the second host")
+    second.kill()
+    wait_until(lambda: f"node {second.name} " in cluster.log.read_text(), "word of the lost node")
+    third = cluster.add()
+    assert process.wait(300) == 0, cluster.log.read_text()
+    said = cluster.log.read_text()
+    assert f"node {third.name} ({third.address}) has joined: 2 trials at a time now" in said
+    assert f"node {second.name} ({second.address}) is gone: 1 trial at a time now" in said
+    trials = cluster.trials()
+    assert third.name in hosts_of(trials)
+    assert metrics(trials) == quiet(cluster, LONG)
