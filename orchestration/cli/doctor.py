@@ -15,6 +15,7 @@ from orchestration.cli.options import (
     sweep_file_argument,
     tracking_uri_option,
 )
+from orchestration.doctor.cluster import check_cluster
 from orchestration.doctor.report import document, examine
 from orchestration.doctor.subject import Subject
 from orchestration.doctor.view import findings_table, summary
@@ -31,6 +32,11 @@ from orchestration.terminal.console import Console
 @click.option("--data-root", type=PlacePath(), help="Folder of the data sets.")
 @tracking_uri_option
 @click.option("--max-concurrent", type=click.IntRange(min=1), help="Most trials that run at once.")
+@click.option(
+    "--address",
+    metavar="ADDRESS",
+    help="Check the nodes of the Ray cluster there (host:port, or auto) instead of this machine.",
+)
 @storage_option
 @json_option
 def command(  # a parameter for each option
@@ -39,10 +45,11 @@ def command(  # a parameter for each option
     data_root: Path | None,
     tracking_uri: str | None,
     max_concurrent: int | None,
+    address: str | None,
     storage: Path | None,
     as_json: bool,
 ) -> int:
-    """Check this machine for what a sweep needs: for what the sweep in FILE needs, if given.
+    """Check this machine, or a cluster's nodes, for what a sweep needs: the one in FILE, if given.
 
     Changes nothing. Exit code 1 where there is a problem; warnings alone leave it 0.
     """
@@ -55,7 +62,7 @@ def command(  # a parameter for each option
         max_concurrent=max_concurrent,
         spec=None if file is None else load_spec(find_sweep_file(file), overrides),
     )
-    findings = examine(subject)
+    findings = examine(subject) if address is None else check_cluster(subject, address)
     report = document(findings)
     if as_json:
         click.echo(json.dumps(report, indent=2, ensure_ascii=False))

@@ -57,7 +57,8 @@ def answers(folder: Path) -> dict[str, dict[str, Any]]:
 
     One that does not answer has ``silent`` alone.
     """
-    nodes = {node["NodeID"]: name_of(node) for node in ray.nodes() if node["Alive"]}
+    alive = {node["NodeID"]: node for node in ray.nodes() if node["Alive"]}
+    nodes = {number: name_of(node) for number, node in alive.items()}
     word = secrets.token_hex(16)
     asked = folder / f".{word}"
     store.write_bytes(asked, word.encode())
@@ -85,6 +86,8 @@ def answers(folder: Path) -> dict[str, dict[str, Any]]:
                 continue
             back = folder / f".{word}-{answer['id']}"
             answer["seen"] = back.is_file() and back.read_text() == word
+            has = alive[number]["Resources"]
+            answer |= {"cpus": has.get("CPU", 0), "gpus": has.get("GPU", 0)}
             answer["skew_s"] = _skew(answer["time"], began[number], time.time())
             found[name] = answer
         return found

@@ -177,5 +177,8 @@ class Network:
                 ).stdout.split():
                     with suppress(ProcessLookupError):
                         os.kill(int(number), signal.SIGKILL)
+                # By itself it would go with the namespace, but some time later.
+                cable = name.replace("h", "v")
+                subprocess.run(["ip", "link", "del", cable], capture_output=True)
                 _ip("netns", "del", name)
         subprocess.run(["ip", "link", "del", self._bridge], capture_output=True)

@@ -59,3 +59,17 @@ def test_a_host_dies_and_another_one_joins(cluster: RayHosts) -> None:
     trials = cluster.trials()
     assert third.name in hosts_of(trials)
     assert metrics(trials) == quiet(cluster, LONG)
+
+
+def test_the_driver_is_killed_and_continued_from_another_host(cluster: RayHosts) -> None:
+    other = cluster.add()
+    file = cluster.write(LONG)
+    process = cluster.start(cluster.head, "run", str(file), "--address", cluster.address)
+    wait_until(lambda: any(trial.epoch > 2 for trial in cluster.trials().values()), "third epoch")
+    process.kill()
+    process.wait()
+    before = {key: trial.epoch for key, trial in cluster.trials().items()}
+    assert min(before.values()) < 80
+    process = cluster.start(other, "resume", "small", "--storage", str(cluster.storage))
+    assert process.wait(300) == 0, cluster.log.read_text()
+    assert metrics(cluster.trials()) == quiet(cluster, LONG)

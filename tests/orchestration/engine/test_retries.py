@@ -313,6 +313,23 @@ def test_without_memory_fewer_run_at_once(local_sweep: LocalSweep, clock: Any) -
     assert queue.at_once == 1
 
 
+def test_as_many_run_at_once_as_there_are_slots_now(local_sweep: LocalSweep, clock: Any) -> None:
+    sweep = local_sweep(grid={"beta": [0.1, 0.2, 0.3, 0.4]})
+    queue = sweep.queue(sweep.open(), slots=1, clock=clock)
+    first = take(queue)
+    assert queue.next() is None
+    queue.slots_are(3)
+    second = take(queue)
+    assert queue.lost(second, MEMORY).at_once == 1
+    queue.slots_are(4)
+    assert (queue.at_once, queue.next()) == (1, None), "memory is as short as it was"
+    queue.slots_are(0)
+    finish(sweep.open(), queue, first)
+    assert (queue.next(), queue.done) == (None, False)
+    queue.slots_are(1)
+    assert take(queue) is not None
+
+
 def test_never_below_one(local_sweep: LocalSweep, clock: Any) -> None:
     sweep = local_sweep(grid=GRID)
     queue = sweep.queue(sweep.open(), slots=3, clock=clock)

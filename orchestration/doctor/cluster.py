@@ -1,0 +1,66 @@
+"""The nodes of a Ray cluster, each asked what a sweep needs of it."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from rich.filesize import decimal
+
+from orchestration.doctor.finding import Finding, ok, problem
+from orchestration.doctor.subject import Subject, nearest_existing
+from orchestration.engine.ray_environment import prepare_joining
+from orchestration.errors import UserError
+from orchestration.plan.slots import Node, count_slots
+
+
+def check_cluster(subject: Subject, address: str) -> list[Finding]:
+    """A finding a node.
+
+    Args:
+        subject: with the folder that all nodes have to see.
+        address: of the cluster.
+
+    Raises:
+        UserError: it cannot be joined.
+    """
+    from orchestration.engine.ray_address import check_address
+
+    check_address(address)
+    prepare_joining()
+    from orchestration.engine.node_checks import answers, problems_of
+    from orchestration.engine.ray_cluster import RaySession
+
+    place = nearest_existing(subject.storage)
+    findings = []
+    with (
+        tempfile.TemporaryDirectory(prefix=".cvae-doctor-", dir=place) as folder,
+        tempfile.TemporaryDirectory() as temporary,
+    ):
+        try:
+            session = RaySession(
+                address, subject.resources, subject.max_concurrent, 0, Path(temporary)
+            )
+            session.start()
+        except UserError as error:
+            return [problem("cluster", line, "See docs/cluster.md.") for line in error.lines]
+        try:
+            for name, found in answers(Path(folder)).items():
+                wrong = problems_of(found, Path(folder))
+                findings += [
+                    problem(f"node {name}", each, "See docs/cluster.md.") for each in wrong
+                ]
+                if not wrong:
+                    node = Node(found["cpus"], found["gpus"])
+                    fitting = count_slots([node], subject.resources, subject.max_concurrent)
+                    findings.append(
+                        ok(
+                            f"node {name}",
+                            f"{node.cpus:g} CPUs, {node.gpus:g} GPUs: {fitting} trials at a time; "
+                            f"sees {place}, {decimal(found['memory'])} of memory and "
+                            f"{decimal(found['disk'])} of disk free, same versions",
+                        )
+                    )
+        finally:
+            session.stop()
+    return findings

@@ -1,0 +1,69 @@
+"""What is wrong with a node is said before the first trial, with its name, and nothing is begun."""
+
+from __future__ import annotations
+
+import json
+import secrets
+
+from tests.cluster.conftest import BIN, RayHosts
+
+
+def other_version(cluster: RayHosts) -> str:
+    """A folder for PYTHONPATH, in which this package, and NumPy, are of other versions."""
+    for name in ("cvae_sweep-0.0.1", "numpy-1.2.3"):
+        package, _, version = name.partition("-")
+        folder = cluster.folder / "other" / f"{name}.dist-info"
+        folder.mkdir(parents=True)
+        (folder / "METADATA").write_text(f"Name: {package}\nVersion: {version}\n")
+    return str(cluster.folder / "other")
+
+
+def test_all_that_is_wrong_is_said_at_once(cluster: RayHosts) -> None:
+    cluster.storage.mkdir()
+    unshared = cluster.add(hidden=(cluster.storage,))
+    outdated = cluster.add(PYTHONPATH=other_version(cluster))
+    file = cluster.write()
+    command = [str(BIN / "cvae-sweep"), "run", str(file), "--storage", str(cluster.storage)]
+    done = cluster.head.run(*command, "--address", cluster.address)
+    assert done.returncode == 2, done.stderr
+    lines = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert len(lines) == 2
+    (folder,) = (line for line in lines if line.startswith(f"error: node {unshared.name} "))
+    assert f"the sweep's folder {cluster.storage}/small cannot be read there" in folder
+    assert "--storage" in folder
+    (versions,) = (line for line in lines if line.startswith(f"error: node {outdated.name} "))
+    assert "cvae-sweep 0.0.1 (here 0." in versions
+    assert "numpy 1.2.3 (here " in versions
+    assert list(cluster.storage.glob("small*")) == [], "nothing was begun"
+
+
+def test_a_token_that_is_not_the_clusters(cluster: RayHosts) -> None:
+    file = cluster.write()
+    other = cluster.folder / "other_token"
+    other.write_text(secrets.token_hex(32))
+    command = [str(BIN / "cvae-sweep"), "run", str(file), "--address", cluster.address]
+    asks = f"the Ray cluster at {cluster.address} asks for a token"
+    wrong = cluster.head.run(*command, RAY_AUTH_TOKEN_PATH=str(other))
+    assert wrong.returncode == 2
+    assert f"{asks}, and does not accept the one in {other}: copy the file" in wrong.stderr
+    missing = cluster.head.run(*command, RAY_AUTH_MODE="", RAY_AUTH_TOKEN_PATH="")
+    assert missing.returncode == 2
+    assert f"{asks}, and there is none here: copy the file" in missing.stderr
+    assert not (cluster.folder / "runs").exists()
+
+
+def test_doctor_looks_at_every_node(cluster: RayHosts) -> None:
+    cluster.storage.mkdir()
+    unshared = cluster.add(cpus=3, hidden=(cluster.storage,))
+    command = [str(BIN / "cvae-sweep"), "doctor", "--address", cluster.address]
+    done = cluster.head.run(*command, "--storage", str(cluster.storage), "--json")
+    assert done.returncode == 1, done.stderr
+    report = json.loads(done.stdout)
+    found = {check["name"]: check for check in report["checks"]}
+    fit = found[f"node {cluster.head.name} ({cluster.head.address})"]
+    assert fit["status"] == "ok"
+    assert "1 CPUs, 0 GPUs: 1 trials at a time" in fit["found"]
+    unfit = found[f"node {unshared.name} ({unshared.address})"]
+    assert unfit["status"] == "problem"
+    assert "cannot be read there" in unfit["found"]
+    assert list(cluster.storage.iterdir()) == []

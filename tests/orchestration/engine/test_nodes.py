@@ -1,0 +1,102 @@
+"""Nodes that join and are gone, and what a node may answer before the first trial."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orchestration.engine.node_checks import PACKAGES, _version, problems_of
+from orchestration.engine.nodes import Nodes
+from orchestration.spec.sweep import Resources
+from tests.orchestration.conftest import Clock
+
+
+def node(number: int, cpus: float = 2, *, alive: bool = True) -> dict[str, Any]:
+    """As Ray lists it."""
+    return {
+        "NodeID": f"id{number}",
+        "NodeManagerHostname": f"host{number}",
+        "NodeManagerAddress": f"10.0.0.{number}",
+        "Alive": alive,
+        "Resources": {"CPU": cpus} if alive else {},
+    }
+
+
+def test_nodes_join_and_are_gone() -> None:
+    listed, clock = [node(1, cpus=3)], Clock()
+    nodes = Nodes(lambda: listed, Resources(cpu=2), None, clock)
+    assert nodes.slots == 1
+    listed.append(node(2, cpus=4))
+    assert nodes.look() == [], "it looks once a second"
+    clock.sleep(1.0)
+    assert nodes.look() == ["node host2 (10.0.0.2) has joined: 3 trials at a time now"]
+    clock.sleep(1.0)
+    assert nodes.look() == []
+    listed[0] = node(1, alive=False)
+    listed.append(node(3, cpus=1))
+    clock.sleep(1.0)
+    gone, joined = nodes.look()
+    assert gone == "node host1 (10.0.0.1) is gone"
+    assert joined == "node host3 (10.0.0.3) has joined: 2 trials at a time now"
+    listed[1] = node(2, alive=False)
+    clock.sleep(1.0)
+    (gone,) = nodes.look()
+    assert gone.endswith("is gone: no node can hold a trial now; it goes on when one joins")
+    assert nodes.slots == 0
+
+
+def test_no_more_than_was_asked_for() -> None:
+    listed, clock = [node(1)], Clock()
+    nodes = Nodes(lambda: listed, Resources(cpu=1), 2, clock)
+    listed.append(node(2))
+    clock.sleep(1.0)
+    assert nodes.look() == ["node host2 (10.0.0.2) has joined"]
+    assert nodes.slots == 2
+
+
+FIT: dict[str, Any] = {
+    "id": "a",
+    "read": "yes",
+    "wrote": True,
+    "write_error": "",
+    "seen": True,
+    "versions": {name: _version(name) for name in PACKAGES},
+    "memory": 8 * 10**9,
+    "disk": 50 * 10**9,
+    "temporary": "/tmp",
+    "skew_s": 0.2,
+}
+FOLDER = Path("/shared/runs/small")
+
+
+def test_a_fit_node() -> None:
+    assert problems_of(FIT, FOLDER) == []
+
+
+@pytest.mark.parametrize(
+    ("differing", "said"),
+    [
+        ({"read": "No such file or directory"}, "cannot be read there (No such file or directory)"),
+        ({"read": "it has another content"}, "every node has to see /shared/runs as the same"),
+        ({"wrote": False, "write_error": "Read-only file system"}, "(Read-only file system)"),
+        ({"seen": False}, "what it writes into /shared/runs/small is not seen here"),
+        ({"memory": 10**8}, "100.0 MB of memory are free"),
+        ({"disk": 10**6}, "1.0 MB are free in its temporary folder /tmp"),
+        ({"skew_s": -3600.0}, "its clock differs by -3600 s"),
+        ({"versions": {"torch": "1.0"}}, "other versions: torch 1.0 (here 2."),
+        ({"versions": {"cvae-sweep": None}}, "cvae-sweep is not installed in its Python"),
+    ],
+)
+def test_what_is_wrong_is_named(differing: dict[str, Any], said: str) -> None:
+    (problem,) = problems_of(FIT | differing, FOLDER)
+    assert said in problem
+
+
+def test_all_of_it_at_once() -> None:
+    problems = problems_of(FIT | {"seen": False, "memory": 0, "skew_s": 100.0}, FOLDER)
+    assert len(problems) == 3
+    assert problems_of({"silent": "it did not answer within 60 s"}, FOLDER) == [
+        "it did not answer within 60 s"
+    ]
