@@ -12,6 +12,9 @@ from orchestration.doctor.subject import Subject, nearest_existing
 from orchestration.engine.ray_environment import prepare_joining
 from orchestration.errors import UserError
 from orchestration.plan.slots import Node, count_slots
+from orchestration.words import count
+
+ADVICE = "docs/cluster.md says what a node needs."
 
 
 def check_cluster(subject: Subject, address: str) -> list[Finding]:
@@ -43,20 +46,19 @@ def check_cluster(subject: Subject, address: str) -> list[Finding]:
             )
             session.start()
         except UserError as error:
-            return [problem("cluster", line, "See docs/cluster.md.") for line in error.lines]
+            return [problem("cluster", line, ADVICE) for line in error.lines]
         try:
             for name, found in answers(Path(folder)).items():
                 wrong = problems_of(found, Path(folder))
-                findings += [
-                    problem(f"node {name}", each, "See docs/cluster.md.") for each in wrong
-                ]
+                findings += [problem(f"node {name}", line, ADVICE) for line in wrong]
                 if not wrong:
                     node = Node(found["cpus"], found["gpus"])
                     fitting = count_slots([node], subject.resources, subject.max_concurrent)
                     findings.append(
                         ok(
                             f"node {name}",
-                            f"{node.cpus:g} CPUs, {node.gpus:g} GPUs: {fitting} trials at a time; "
+                            f"{count(int(node.cpus), 'CPU')}, {count(int(node.gpus), 'GPU')}: "
+                            f"{count(fitting, 'trial')} at a time; "
                             f"sees {place}, {decimal(found['memory'])} of memory and "
                             f"{decimal(found['disk'])} of disk free, same versions",
                         )

@@ -62,7 +62,7 @@ def test_doctor_looks_at_every_node(cluster: RayHosts) -> None:
     found = {check["name"]: check for check in report["checks"]}
     fit = found[f"node {cluster.head.name} ({cluster.head.address})"]
     assert fit["status"] == "ok"
-    assert "1 CPUs, 0 GPUs: 1 trials at a time" in fit["found"]
+    assert "1 CPU, 0 GPUs: 1 trial at a time" in fit["found"]
     unfit = found[f"node {unshared.name} ({unshared.address})"]
     assert unfit["status"] == "problem"
     assert "cannot be read there" in unfit["found"]

@@ -87,6 +87,7 @@ APPENDED = {"lock", "logs/ray.log"}
 """What is opened elsewhere: the lock, which stays empty, and what Ray prints."""
 OTHERS = {
     "doctor.filesystem._try": "tries a folder out",
+    "engine.node_checks.answers": "a word for every node of a cluster, taken away again",
     "engine.results.Results.stop": "asks workers for checkpoints, by a file that goes again",
     "ledger.recovery.mend": "puts the version before in the place of a damaged document",
     "ledger.recovery.remove_unfinished": "what lost workers have left: none here",

@@ -15,6 +15,8 @@ ELSEWHERE = {
         "caches._of_this_user": "a temporary folder for caches",
         "terminal.console.Console.others_to": "appends what Ray prints to the sweep's log",
         "cli.export.command": "a temporary folder for a model to be registered",
+        "doctor.cluster.check_cluster": "temporary folders, to see whether nodes share a folder",
+        "engine.node_checks._look_here.look": "on a node: a word that is taken away again",
         "doctor.filesystem.check_storage": "a temporary folder, to see whether the storage works",
         "tracking.database.make_database": "a temporary folder for a new database",
         "tracking.rehearsal.would_upgrade": "a temporary folder for a copy of a database",
