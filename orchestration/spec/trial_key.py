@@ -8,7 +8,8 @@ import json
 from typing import Any
 
 from cvae_core.config import NUMERICS, TrialConfig
-from cvae_core.settings import setting_name
+from cvae_core.settings import means_something, plain, setting_name
+from cvae_core.stages import stages_of
 
 KEY_LENGTH = 10
 
@@ -38,10 +39,17 @@ def relevant(config: TrialConfig, *, identity: bool = True, places: bool = True)
 
     Args:
         config: the trial's settings.
-        identity: also leave out settings that joined later and stand at their default, and places.
+        identity: also leave out settings that joined later and stand at their default, places,
+            and whatever else changes nothing, such as the names of stages.
         places: keep settings that say where something is and not what.
     """
-    return _relevant(config, config.model, identity, places and not identity)
+    stages = stages_of(config)
+    if identity and config.stages != stages:
+        config = dataclasses.replace(config, stages=stages)
+    settings = _relevant(config, config.model, identity, places and not identity)
+    if not stages:
+        settings.pop("stages", None)
+    return settings
 
 
 def _relevant(group: Any, model: str, identity: bool, places: bool) -> dict[str, Any]:
@@ -54,7 +62,11 @@ def _relevant(group: Any, model: str, identity: bool, places: bool) -> dict[str,
             continue
         if not places and not declared.metadata["identity"]:
             continue
+        if not means_something(declared, group):
+            continue
         if dataclasses.is_dataclass(value):
             value = _relevant(value, model, identity, places)
-        settings[setting_name(declared)] = list(value) if isinstance(value, tuple) else value
+            if not value:
+                continue
+        settings[setting_name(declared)] = plain(value)
     return settings

@@ -77,7 +77,9 @@ def _check_cells(errors: SpecErrors, space: Space, cells: Cells) -> None:
             why = (
                 f"it means nothing to a VAE: write model: {only} in base or grid"
                 if only
-                else ("its conditions hold nowhere")
+                else "its conditions hold nowhere, or the schedule it is of has another shape"
+                if name.startswith("schedule.")
+                else "its conditions hold nowhere"
             )
             errors.add(place, f"is searched in no trial: {why}, or leave it out")
 
