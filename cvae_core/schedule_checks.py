@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 PLACES = {"beta": "beta", "lambda": "lambda_", "learning_rate": "learning_rate"}
 """The settings that have a schedule, and how Python calls them."""
+NAME = re.compile(r"[\w.+-]{1,24}")
 
 
 def schedules(config: TrialConfig) -> Iterator[tuple[str, FactorConfig]]:
@@ -34,6 +36,11 @@ def check_course(config: TrialConfig) -> None:
         _check_schedule(config, name, factor)
     _check_lengths(config)
     for index, stage in enumerate(config.stages):
+        if stage.name is not None and not NAME.fullmatch(stage.name):
+            raise ConfigError(
+                f"must be letters, digits, '.', '_', '+' or '-' (at most 24), not {stage.name!r}",
+                ("stages", index, "name"),
+            )
         for name, _ in schedules(config):
             if name in overrides(stage):
                 raise ConfigError(
