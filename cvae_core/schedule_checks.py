@@ -56,7 +56,7 @@ def _check_schedule(config: TrialConfig, name: str, factor: FactorConfig) -> Non
     place = ("schedule", name)
     if factor.epochs > config.epochs:
         raise ConfigError(
-            f"{factor.epochs} epochs are more than the {config.epochs} of the trial; shorten the "
+            f"{factor.epochs:g} epochs are more than the {config.epochs} of the trial; shorten the "
             "schedule, or raise epochs",
             (*place, "epochs"),
         )

@@ -44,12 +44,9 @@ def relevant(config: TrialConfig, *, identity: bool = True, places: bool = True)
         places: keep settings that say where something is and not what.
     """
     stages = stages_of(config)
-    if identity and config.stages != stages:
+    if config.stages != stages and (identity or not stages):
         config = dataclasses.replace(config, stages=stages)
-    settings = _relevant(config, config.model, identity, places and not identity)
-    if not stages:
-        settings.pop("stages", None)
-    return settings
+    return _relevant(config, config.model, identity, places and not identity)
 
 
 def _relevant(group: Any, model: str, identity: bool, places: bool) -> dict[str, Any]:

@@ -42,7 +42,7 @@ class Names:
     def name(self, config: TrialConfig, *, seed: bool = True, model: bool = True) -> str:
         """Such as ``cvae β=0.001 λ=0.1 latent_dim=16 seed=1``; what does not vary is left out."""
         values = settings_of(config)
-        given = [name for name in self.varied if name in values]
+        given = [name for name in self.varied if values.get(name, []) != []]
         parts = [
             *([config.model] if model else []),
             *(f"{self.labels[n]}={setting_text(values[n])}" for n in given),
@@ -77,7 +77,7 @@ def short_name(name: str, names: Sequence[str]) -> str:
 
 def setting_text(value: Any) -> str:
     """A setting as a person reads it; ``-`` where a trial has none."""
-    if value is None:
+    if value is None or value == []:
         return "-"
     if isinstance(value, float):
         return f"{value:g}"

@@ -133,4 +133,5 @@ def _check_together(errors: SpecErrors, space: Space, cells: Cells) -> None:
             try:
                 TrialConfig.from_settings(merge(settings, nested_of({name: value})))
             except ConfigError as error:
-                errors.add((*space.places[name], kind, index), str(error))
+                own = ".".join(map(str, error.at)) == name
+                errors.add((*space.places[name], kind, index), error.what if own else str(error))
