@@ -200,7 +200,9 @@ class TrialConfig(Checked):
         ScheduleConfig(), "factors on settings that change while it trains", added=True
     )
     stages: tuple[StageConfig, ...] = setting(
-        (), "stages of the training, in order, each a mapping; none: it is one", added=True
+        (),
+        "stages of the training, one after the other (`docs/arms.md`); none: it is one",
+        added=True,
     )
 
     def __post_init__(self) -> None:

@@ -50,7 +50,10 @@ def check_course(
                 config.stages and len(_with_own(config, name)) == len(config.stages)
                 for config in configs
             ):
-                errors.add(place, "has no effect: every stage has its own")
+                errors.add(
+                    place,
+                    "has no effect where every stage has its own; with a list of grids it can be left out there",
+                )
     _check_names(errors, content, configs)
 
 

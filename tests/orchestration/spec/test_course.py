@@ -119,9 +119,10 @@ WRONG = [
         "a VAE whose reconstruction has no weight learns nothing",
     ),
     (
-        f"grid:\n  lambda: [0.1, 1]\n  stages: [[{{epochs: 2, lambda: 1}}, {{lambda: 0}}], {PAPER}]",
+        "grid:\n  lambda: [0.1, 1]\n  stages:\n"
+        f"  - [{{epochs: 2, lambda: 1}}, {{lambda: 0}}]\n  - {PAPER}",
         "6: grid.lambda: ",
-        "has no effect: every stage has its own",
+        "has no effect where every stage has its own",
     ),
     (
         "grid:\n  stages:\n  - [{epochs: 2, name: a, beta: 1}, {name: b}]\n"
@@ -151,8 +152,8 @@ WRONG = [
         "9 epochs are more than the 6",
     ),
     (
-        f"  schedule: {{beta: {{shape: linear, epochs: 2}}}}\n{SEARCH}    beta: {{log: [1e-3, 1]}}\n"
-        "    schedule.beta.cycles: {range: [1, 9]}",
+        f"  schedule: {{beta: {{shape: linear, epochs: 2}}}}\n{SEARCH}"
+        "    beta: {log: [1e-3, 1]}\n    schedule.beta.cycles: {range: [1, 9]}",
         "10: search.space.schedule.beta.cycles: ",
         "is searched in no trial",
     ),
