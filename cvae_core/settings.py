@@ -129,23 +129,18 @@ def build(cls: type[T], settings: Mapping[str, Any]) -> T:
     values: dict[str, Any] = {}
     for name, value in settings.items():
         hint = hints[declared[name].name]
-        item = item_type(hint)
-        if dataclasses.is_dataclass(hint) and isinstance(value, Mapping):
+        if isinstance(value, Mapping) and dataclasses.is_dataclass(hint):
             value = build(hint, value)  # type: ignore[arg-type]
-        elif item is not None and isinstance(value, list):
-            value = tuple(
-                build(item, each) if isinstance(each, Mapping) else each for each in value
-            )
         elif isinstance(value, list):
-            value = tuple(value)
-        elif (
-            isinstance(value, int) and not isinstance(value, bool) and hint in (float, float | None)
-        ):
+            item = item_type(hint)
+            value = tuple(value if item is None else (build(item, each) for each in value))
+        elif isinstance(value, int) and not isinstance(value, bool) and hint in _FLOATS:
             value = float(value)
         values[declared[name].name] = value
     return cls(**values)
 
 
+_FLOATS = (float, float | None)
 # Evaluating annotations takes longer than all else here, and ledgers hold many trials.
 _hints: Callable[[type], dict[str, Any]] = cache(get_type_hints)
 

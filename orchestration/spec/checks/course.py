@@ -52,7 +52,8 @@ def check_course(
             ):
                 errors.add(
                     place,
-                    "has no effect where every stage has its own; with a list of grids it can be left out there",
+                    "has no effect where every stage has its own; with a list of grids it can be "
+                    "left out there",
                 )
     _check_names(errors, content, configs)
 
