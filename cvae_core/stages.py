@@ -67,6 +67,14 @@ def stages_of(config: TrialConfig) -> tuple[StageConfig, ...]:
     return (*stages[:-1], dataclasses.replace(stages[-1], epochs=None))
 
 
+def preparation(config: TrialConfig) -> int:
+    """Epochs before the last stage, which early stopping and the best epoch do not look at.
+
+    They are a preparation: what is trained for comes after them.
+    """
+    return beginnings(stages_of(config))[-1]
+
+
 def beginnings(stages: Sequence[StageConfig]) -> list[int]:
     """Epochs that are over when each stage begins."""
     begun = [0]

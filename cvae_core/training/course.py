@@ -48,14 +48,6 @@ class Course:
             TrialConfig.from_settings(merge(alone, overrides(stage))) for stage in stages
         ] or [config]
 
-    @property
-    def decides_after(self) -> int:
-        """Epochs that early stopping and the choice of the best epoch do not look at.
-
-        A stage before the last is a preparation: what is trained for comes after it.
-        """
-        return self._begin[-1]
-
     @cached_property
     def end(self) -> TrialConfig:
         """The settings at the end: the last stage's, every schedule run down."""

@@ -19,6 +19,7 @@ from cvae_core.data.splits import split_indices
 from cvae_core.errors import NonFiniteLossError
 from cvae_core.losses import Terms
 from cvae_core.models import VAE, build_model
+from cvae_core.stages import preparation
 from cvae_core.streams import TRAINING, VALIDATION, Streams
 from cvae_core.training.adam import Adam
 from cvae_core.training.averages import Averages, listed
@@ -126,7 +127,7 @@ class Training:
             trained = time.perf_counter()
             self.epoch += 1
             metrics |= self._validate()
-        if self.epoch > self._course.decides_after:
+        if self.epoch > preparation(self.config):
             self._selection.update(self.epoch, metrics, self.model.state_dict())
         for when, judge in self._judges:
             if self._is_due(when):
