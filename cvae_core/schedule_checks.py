@@ -110,7 +110,7 @@ def _check_trains(config: TrialConfig, stage: StageConfig, place: tuple[str | in
     off = {name for name, factor in schedules(config) if _rests_at_zero(config, factor)}
     beta = config.beta if stage.beta is None else stage.beta
     lambda_ = config.lambda_ if stage.lambda_ is None else stage.lambda_
-    if config.model != "cvae":
+    if config.model == "vae":
         raise ConfigError(
             "a VAE whose reconstruction has no weight learns nothing from the images; this is for "
             "model: cvae alone, such as grid: [{model: [vae]}, {model: [cvae], …}]",
