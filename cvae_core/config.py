@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from cvae_core.errors import ConfigError
+from cvae_core.schedule import ScheduleConfig
+from cvae_core.schedule_checks import check_course
 from cvae_core.settings import Checked, ModelName, build, group, merge, plain, setting
+from cvae_core.stages import StageConfig
 
 NUMERICS = 2
 """Raised whenever a change of this project's arithmetic changes results for equal settings."""
@@ -148,6 +151,13 @@ class ViewsConfig(Checked):
 
 
 @dataclass(frozen=True)
+class WeightsConfig(Checked):
+    """Weights of the objective's terms that have no letter of their own."""
+
+    reconstruction: float = setting(1.0, "weight of the reconstruction error", ge=0, added=True)
+
+
+@dataclass(frozen=True)
 class SelectionConfig(Checked):
     """Early stopping and the choice of the epoch that is evaluated, on validation."""
 
@@ -185,6 +195,19 @@ class TrialConfig(Checked):
     )
     views: ViewsConfig = group(ViewsConfig(), "augmentations", only="cvae")
     selection: SelectionConfig = group(SelectionConfig(), "early stopping and best-epoch selection")
+    weights: WeightsConfig = group(WeightsConfig(), "weights of terms", added=True)
+    schedule: ScheduleConfig = group(
+        ScheduleConfig(), "factors on settings that change while it trains", added=True
+    )
+    stages: tuple[StageConfig, ...] = setting(
+        (),
+        "stages of the training, one after the other (`docs/arms.md`); none: it is one",
+        added=True,
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_course(self)
 
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any]) -> TrialConfig:

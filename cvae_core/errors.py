@@ -8,7 +8,17 @@ class CoreError(Exception):
 
 
 class ConfigError(CoreError):
-    """Settings that contradict each other or the data."""
+    """Settings that contradict each other or the data.
+
+    Args:
+        what: the sentence.
+        at: the way to the setting that is meant, such as ``("stages", 1, "lambda")``.
+    """
+
+    def __init__(self, what: str, at: tuple[str | int, ...] = ()) -> None:
+        place = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in at)
+        super().__init__(f"{place[1:]}: {what}" if at else what)
+        self.what, self.at = what, at
 
 
 class DataError(CoreError):

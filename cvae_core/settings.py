@@ -2,7 +2,8 @@
 
 Each setting is declared once, with its default, limits and description; sweep files are validated
 against these declarations and the reference documentation is written from them. A field whose
-metadata says ``only="cvae"`` means nothing to a plain VAE.
+metadata says ``only="cvae"`` means nothing to a plain VAE, one with ``when`` nothing where that
+does not hold of its group.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import field
 from functools import cache
-from typing import Any, Literal, TypeVar, get_type_hints
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from cvae_core.errors import ConfigError
 
@@ -32,12 +33,14 @@ def setting(
     name: str | None = None,
     added: bool = False,
     identity: bool = True,
+    when: Callable[[Any], bool] | None = None,
 ) -> Any:
     """Declare a field: default, description, limits (applied to each item of a tuple).
 
     ``added`` marks a field that joined after the first release: at its default it is left out of a
     configuration's identity, so that old trial keys stay what they were. ``identity=False`` marks
-    one that says where something is and not what: it is never part of the identity.
+    one that says where something is and not what: it is never part of the identity. ``when`` is
+    asked with the group that the field is in, whether the field means something there.
     """
     limits = {"gt": gt, "ge": ge, "lt": lt, "le": le}
     metadata = {
@@ -47,13 +50,27 @@ def setting(
         "name": name,
         "added": added,
         "identity": identity,
+        "when": when,
     }
     return field(default=default, metadata=metadata)
 
 
-def group(default: Any, doc: str, *, only: ModelName | None = None) -> Any:
+def group(
+    default: Any,
+    doc: str,
+    *,
+    only: ModelName | None = None,
+    name: str | None = None,
+    added: bool = False,
+) -> Any:
     """Declare a group of settings: a frozen dataclass whose fields are settings."""
-    return setting(default, doc, only=only)
+    return setting(default, doc, only=only, name=name, added=added)
+
+
+def means_something(declared: dataclasses.Field[Any], group: Any) -> bool:
+    """Whether a field counts beside the others of its group, whatever the trial's model."""
+    when = declared.metadata["when"]
+    return when is None or bool(when(group))
 
 
 def setting_name(declared: dataclasses.Field[Any]) -> str:
@@ -75,7 +92,7 @@ class Checked:
     def __post_init__(self) -> None:
         for declared in dataclasses.fields(self):  # type: ignore[arg-type]
             value = getattr(self, declared.name)
-            if value == ():
+            if value == () != declared.default:
                 raise ConfigError(f"{setting_name(declared)} must not be empty")
             items = value if isinstance(value, tuple) else (value,)
             for kind, limit in declared.metadata["limits"].items():
@@ -112,24 +129,49 @@ def build(cls: type[T], settings: Mapping[str, Any]) -> T:
     values: dict[str, Any] = {}
     for name, value in settings.items():
         hint = hints[declared[name].name]
-        if dataclasses.is_dataclass(hint) and isinstance(value, Mapping):
+        if isinstance(value, Mapping) and dataclasses.is_dataclass(hint):
             value = build(hint, value)  # type: ignore[arg-type]
         elif isinstance(value, list):
-            value = tuple(value)
-        elif (
-            isinstance(value, int) and not isinstance(value, bool) and hint in (float, float | None)
-        ):
+            item = item_type(hint)
+            value = tuple(value if item is None else (build(item, each) for each in value))
+        elif isinstance(value, int) and not isinstance(value, bool) and hint in _FLOATS:
             value = float(value)
         values[declared[name].name] = value
     return cls(**values)
 
 
+_FLOATS = (float, float | None)
 # Evaluating annotations takes longer than all else here, and ledgers hold many trials.
 _hints: Callable[[type], dict[str, Any]] = cache(get_type_hints)
 
 
+def item_type(hint: Any) -> Any:
+    """The dataclass of which a setting is a list; None where it is no such list."""
+    items = get_args(hint) if get_origin(hint) is tuple else ()
+    return items[0] if items and dataclasses.is_dataclass(items[0]) else None
+
+
 def plain(value: Any) -> Any:
-    """A dataclass of settings under the names that files use; tuples become lists."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+    """A dataclass of settings under the names that files use; tuples become lists.
+
+    Of dataclasses in a list it is what differs from their defaults: what a file gives.
+    """
+    if _is_settings(value):
         return {setting_name(f): plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
-    return list(value) if isinstance(value, tuple) else value
+    if isinstance(value, tuple):
+        return [_given(item) if _is_settings(item) else item for item in value]
+    return value
+
+
+def _given(value: Any) -> dict[str, Any]:
+    """A dataclass of settings without those that stand at their defaults."""
+    return {
+        setting_name(f): _given(own) if _is_settings(own) else plain(own)
+        for f in dataclasses.fields(value)
+        for own in [getattr(value, f.name)]
+        if own != f.default
+    }
+
+
+def _is_settings(value: Any) -> bool:
+    return dataclasses.is_dataclass(value) and not isinstance(value, type)

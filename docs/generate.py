@@ -18,7 +18,7 @@ from cvae_core.config import PRESETS, TrialConfig
 from cvae_core.evaluation.metric import Metric
 from cvae_core.evaluation.metrics import METRICS
 from cvae_core.evaluation.parts import PARTS
-from cvae_core.settings import setting_name
+from cvae_core.settings import item_type, setting_name
 from orchestration.spec.flat_names import flat
 from orchestration.spec.reported import Reported
 from orchestration.spec.search import Objective, Parameter, Scheduler, Search
@@ -195,15 +195,18 @@ def settings(cls: Any, prefix: str = "", only: str | None = None) -> Iterator[tu
     for field in dataclasses.fields(cls):
         meta, hint = field.metadata, hints[field.name]
         means = meta["only"] or only
+        name, item = f"{prefix}{setting_name(field)}", item_type(hint)
         if dataclasses.is_dataclass(hint):
-            yield from settings(hint, f"{prefix}{setting_name(field)}.", means)
+            yield from settings(hint, f"{name}.", means)
             continue
         doc = meta["doc"] + (f" ({means.upper()} alone)" if means else "")
         if field.name == "seed":
             continue  # a section of its own
         default = list(field.default) if isinstance(field.default, tuple) else field.default
-        name = code(prefix + setting_name(field))
-        yield name, values(hint, meta["limits"]), code(default), doc
+        kind = "list of mappings" if item else values(hint, meta["limits"])
+        yield code(name), kind, code(default), doc
+        if item:
+            yield from settings(item, f"{name}[].", means)
 
 
 def presets() -> Iterator[tuple[str, ...]]:

@@ -10,15 +10,19 @@ from cvae_core.evaluation.parts import PARTS
 
 NT_XENT = ("tau", "batch_size", "contrast", "architecture.projection", "views")
 """Settings that change what the contrastive term measures."""
+LOSS = ("model", "beta", "weights", "schedule.beta", "stages", *PIXEL_SCALE)
+LOSS_CVAE = ("lambda", "schedule.lambda", *NT_XENT)
+"""Settings that change what the sum of the terms measures."""
 
 TRAINING = (
     Metric(
         "train/loss",
         "train loss",
-        "reconstruction + β·KL, + λ·contrastive term for a CVAE; mean over the epoch's images",
+        "reconstruction + β·KL, + λ·contrastive term for a CVAE, with the weights of each step; "
+        "mean over the epoch's images",
         "lower",
-        depends=("model", "beta", *PIXEL_SCALE),
-        depends_cvae=("lambda", *NT_XENT),
+        depends=LOSS,
+        depends_cvae=LOSS_CVAE,
     ),
     Metric(
         "train/reconstruction",
@@ -45,15 +49,16 @@ TRAINING = (
         "lower",
         "nats",
         "arXiv:2002.05709, equation 1",
-        depends_cvae=NT_XENT,
+        depends_cvae=(*NT_XENT, "stages"),
     ),
     Metric(
         "val/loss",
         "val loss",
-        "train/loss on the validation part, with fixed noise",
+        "train/loss on the validation part, with fixed noise, and in every epoch with the weights "
+        "that the training ends with",
         "lower",
-        depends=("model", "beta", *PIXEL_SCALE),
-        depends_cvae=("lambda", *NT_XENT),
+        depends=LOSS,
+        depends_cvae=LOSS_CVAE,
     ),
     Metric(
         "val/reconstruction",
@@ -76,9 +81,25 @@ TRAINING = (
         "train/contrastive on the validation part, with fixed views and noise",
         "lower",
         "nats",
-        depends_cvae=NT_XENT,
+        depends_cvae=(*NT_XENT, "stages"),
     ),
 )
+CHANGING = tuple(
+    Metric(
+        f"train/{name}",
+        f"{word} then",
+        f"{word} at the last step of the epoch, where a schedule or stages change it",
+        None,
+    )
+    for name, word in (
+        ("beta", "β"),
+        ("lambda", "λ"),
+        ("tau", "τ"),
+        ("learning_rate", "learning rate"),
+        ("weights_reconstruction", "weight of the reconstruction"),
+    )
+)
+"""Settings that are recorded because they change."""
 TIME = (
     Metric(
         "time/epoch_s",
@@ -94,7 +115,11 @@ TIME = (
         "higher",
     ),
 )
-METRICS = [*TRAINING, *(metric for part in PARTS.values() for metric in part.metrics), *TIME]
+METRICS = [
+    *(*TRAINING, *CHANGING),
+    *(metric for part in PARTS.values() for metric in part.metrics),
+    *TIME,
+]
 
 
 def describe(name: str) -> Metric | None:

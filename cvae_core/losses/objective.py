@@ -1,4 +1,4 @@
-"""The weighted objective: reconstruction + β KL + λ NT-Xent."""
+"""The weighted objective: reconstruction, times its weight, + β KL + λ NT-Xent."""
 
 from __future__ import annotations
 
@@ -23,8 +23,15 @@ class Terms(NamedTuple):
         )
 
 
+# Six parameters: three terms, each with its weight.
 def objective(
-    reconstruction: Tensor, kl: Tensor, contrastive: Tensor | None, *, beta: float, lambda_: float
+    reconstruction: Tensor,
+    kl: Tensor,
+    contrastive: Tensor | None,
+    *,
+    beta: float,
+    lambda_: float,
+    reconstruction_weight: float = 1.0,
 ) -> Terms:
     """Add up the terms.
 
@@ -34,6 +41,7 @@ def objective(
         contrastive: NT-Xent, in nats, scalar; None for a VAE.
         beta: weight of the KL divergence.
         lambda_: weight of the contrastive term.
+        reconstruction_weight: of the mean squared error.
 
     Example:
         >>> import torch
@@ -43,7 +51,8 @@ def objective(
         >>> objective(mse, kl, contrastive, beta=1e-3, lambda_=0.1).loss
         tensor(0.2300)
     """
-    loss = reconstruction + beta * kl
+    # One times a number is that number, to the last bit.
+    loss = reconstruction_weight * reconstruction + beta * kl
     if contrastive is not None:
         # With λ = 0 this adds an exact zero to value and gradients: the control that shows the
         # contrastive branch itself changes nothing.

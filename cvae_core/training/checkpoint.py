@@ -14,6 +14,7 @@ from torch import Tensor
 from cvae_core.config import TrialConfig
 from cvae_core.errors import CheckpointError, ConfigError
 from cvae_core.memory import memory_error
+from cvae_core.stages import stages_of
 
 FORMAT = 1
 
@@ -101,10 +102,10 @@ def read_checkpoint(
 def _what_counts(config: TrialConfig) -> dict[str, Any]:
     """All settings, those that joined after a checkpoint was written at their defaults.
 
-    Where the images lie does not count; which they are does.
+    Where the images lie does not count; which they are does. Nor does what stages are called.
     """
     data = dataclasses.replace(config.data, path=None)
-    return dataclasses.replace(config, data=data).to_settings()
+    return dataclasses.replace(config, data=data, stages=stages_of(config)).to_settings()
 
 
 def _differences(a: dict[str, Any], b: dict[str, Any], prefix: str = "") -> list[str]:

@@ -40,7 +40,14 @@ def batch_terms(
             first = _latent_of_view(model, unit, config, streams, prefix)
         second = _latent_of_view(model, unit, config, streams, prefix)
         contrastive = nt_xent(model.project(first), model.project(second), config.tau)
-    return objective(reconstruction, kl, contrastive, beta=config.beta, lambda_=config.lambda_)
+    return objective(
+        reconstruction,
+        kl,
+        contrastive,
+        beta=config.beta,
+        lambda_=config.lambda_,
+        reconstruction_weight=config.weights.reconstruction,
+    )
 
 
 def _latent_of_view(

@@ -19,11 +19,13 @@ from cvae_core.data.splits import split_indices
 from cvae_core.errors import NonFiniteLossError
 from cvae_core.losses import Terms
 from cvae_core.models import VAE, build_model
+from cvae_core.stages import preparation
 from cvae_core.streams import TRAINING, VALIDATION, Streams
 from cvae_core.training.adam import Adam
 from cvae_core.training.averages import Averages, listed
 from cvae_core.training.checkpoint import Checkpoint
 from cvae_core.training.clip import clip_grad_norm
+from cvae_core.training.course import Course
 from cvae_core.training.selection import Selection
 from cvae_core.training.terms import batch_terms
 
@@ -64,6 +66,8 @@ class Training:
         device: str = "cpu",
     ) -> None:
         self.config = config
+        self._course = Course(config)
+        self._now = self._course.at(0)
         self.epoch = 0
         self._device = torch.device(device)
         self._judges = judges
@@ -123,7 +127,8 @@ class Training:
             trained = time.perf_counter()
             self.epoch += 1
             metrics |= self._validate()
-        self._selection.update(self.epoch, metrics, self.model.state_dict())
+        if self.epoch > preparation(self.config):
+            self._selection.update(self.epoch, metrics, self.model.state_dict())
         for when, judge in self._judges:
             if self._is_due(when):
                 metrics |= judge(self.model)
@@ -153,7 +158,7 @@ class Training:
     def step(self, unit: Tensor) -> Terms:
         """One optimiser step on images in [0, 1], (B, C, H, W); returns the detached terms."""
         self._optimizer.zero_grad(set_to_none=True)
-        terms = batch_terms(self.model, unit, self.config, self._streams)
+        terms = batch_terms(self.model, unit, self._now, self._streams)
         terms.loss.backward()
         if self.config.clip_norm is not None:
             gradients = [p.grad for p in self._parameters if p.grad is not None]
@@ -167,22 +172,32 @@ class Training:
         batches = order.split(self.config.batch_size)
         averages = Averages(self._columns, batches, self._device)
         done = 0
-        for indices in batches:
+        if self._course.forgets_at(self.epoch):
+            self._optimizer.state.clear()
+        for number, indices in enumerate(batches):
+            self._enter(self.epoch + number / len(batches))
             averages.add(self.step(self._batch(indices)))
             done += len(indices)
             averages.check_now_and_then(self.epoch + 1)
             yield done
-        return averages.means("train")
+        return averages.means("train") | self._course.metrics(self._now)
+
+    def _enter(self, time: float) -> None:
+        """Take on the settings of a moment, in epochs since training began."""
+        self._now = self._course.at(time)
+        for parameters in self._optimizer.param_groups:
+            parameters["lr"] = self._now.learning_rate
 
     @torch.no_grad()
     def _validate(self) -> dict[str, float]:
+        """Means on validation, with the weights of the end: one measure for all epochs."""
         self.model.eval()
         streams = Streams(self.config.seed, VALIDATION)
         batches = self._val.split(self.config.batch_size)
         averages = Averages(self._columns, batches, self._device)
         for indices in batches:
             averages.add(
-                batch_terms(self.model, self._batch(indices), self.config, streams, "val_")
+                batch_terms(self.model, self._batch(indices), self._course.end, streams, "val_")
             )
         metrics = averages.means("val")
         if not all(map(math.isfinite, metrics.values())):

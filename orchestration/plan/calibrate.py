@@ -22,6 +22,7 @@ from cvae_core.evaluation.part import Part
 from cvae_core.evaluation.parts import PARTS, measure
 from cvae_core.evaluation.probes.validation import validation_judge
 from cvae_core.evaluation.subject import Subject
+from cvae_core.schedule import ScheduleConfig
 from cvae_core.training.training import Training
 from orchestration.threads import limit_threads
 
@@ -56,7 +57,10 @@ def calibrate(config: TrialConfig, data: Dataset, *, threads: int, gpu: bool) ->
     """Measure a trial's cost in this process; takes some seconds."""
     limit_threads(threads)
     device = "cuda" if gpu else "cpu"
-    config = dataclasses.replace(config, epochs=2, selection=SelectionConfig())
+    # What changes as training goes on changes nothing about its cost.
+    config = dataclasses.replace(
+        config, epochs=2, selection=SelectionConfig(), schedule=ScheduleConfig(), stages=()
+    )
     # Both parts of the split have to have an image.
     least = math.ceil(2 / min(config.data.validation_fraction, 1 - config.data.validation_fraction))
     few = _some(data, max(least, WARM_UP_BATCHES * config.batch_size))

@@ -27,7 +27,7 @@ from orchestration.ledger.ledger import Ledger
 from orchestration.ledger.paths import TRIALS, checkpoint_path, documents_in, sweep_names
 from orchestration.run.reusable import BY_EPOCH, alike, as_trained_by
 from orchestration.spec.sweep import SweepSpec
-from orchestration.spec.trial_key import trial_key
+from orchestration.spec.trial_key import canonical, short_hash, trial_key
 from orchestration.terminal.console import Console
 from orchestration.words import count
 
@@ -135,7 +135,7 @@ def _is_as_trained_by(own: Sweep, trial: Trial, sweep: Sweep) -> bool:
 
 
 def _without_epochs(config: TrialConfig) -> str:
-    return trial_key(dataclasses.replace(config, epochs=1))
+    return short_hash({n: v for n, v in canonical(config).items() if n != "epochs"})
 
 
 def _copy(ledger: Ledger, found: _Found) -> bool:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from cvae_core.config import TrialConfig
 from orchestration.spec.flat_names import flat
 from orchestration.spec.search import Parameter
-from orchestration.spec.settings import model_of, number_type
+from orchestration.spec.settings import counts, model_of, number_type
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,8 @@ def suggested(
 def dimensions_of(space: Mapping[str, Parameter], cell: TrialConfig) -> tuple[Dimension, ...]:
     """What is searched in a cell, in an order that does not depend on the file's.
 
-    What means nothing to the cell's model, or whose ``when`` never holds there, is left out.
+    What means nothing to the cell's model or beside its other settings, or whose ``when`` never
+    holds there, is left out.
     """
     dimensions: dict[str, Dimension] = {}
     fixed = flat(cell.to_settings())
@@ -86,6 +87,7 @@ def dimensions_of(space: Mapping[str, Parameter], cell: TrialConfig) -> tuple[Di
         open_ = {other: v for other, v in dimension.when.items() if other in space}
         settled = dimension.when.keys() - open_.keys()
         possible = all(fixed.get(other) in dimension.when[other] for other in settled)
+        possible = possible and counts(tuple(name.split(".")), cell)
         if possible and open_.keys() <= dimensions.keys():
             dimensions[name] = Dimension(**{**vars(dimension), "when": open_})
     return tuple(dimensions.values())

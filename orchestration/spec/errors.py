@@ -107,7 +107,8 @@ class SpecErrors:
 def _must_be(detail: Any, place: Location) -> str:
     kind = detail["type"]
     if kind in ("model_type", "model_attributes_type", "dict_type"):
-        return f"must be a mapping of settings, such as {place[-1]}: {{name: value}}"
+        named = "" if isinstance(place[-1], int) else f"{place[-1]}: "
+        return f"must be a mapping of settings, such as {named}{{name: value}}"
     if kind in ("list_type", "tuple_type"):
         return "must be a list, such as [1, 2]"
     if kind == "too_short":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field
 from cvae_core.config import TrialConfig
 from cvae_core.errors import ConfigError
 from cvae_core.evaluation.parts import PARTS
+from orchestration.spec.checks.course import check_course, place_of
 from orchestration.spec.checks.metrics import Trials
 from orchestration.spec.checks.scheduler import check_scheduler, read_scheduler
 from orchestration.spec.checks.search import Written, check_search, read_search
@@ -22,7 +23,12 @@ from orchestration.spec.flat_names import entries
 from orchestration.spec.layers import Layers, read_layers
 from orchestration.spec.reported import Reported, read_reported
 from orchestration.spec.search import Int, Objective, Parameter, Scheduler, Search
-from orchestration.spec.settings import field_annotation, setting_names, settings_model
+from orchestration.spec.settings import (
+    field_annotation,
+    item_names,
+    setting_names,
+    settings_model,
+)
 from orchestration.spec.sweep import MAX_TRIALS, Checkpoints, Resources, SweepSpec
 from orchestration.spec.yaml_file import Location
 
@@ -79,8 +85,9 @@ def parse_spec(layers: Layers) -> SweepSpec:
         errors.raise_any()
     spec = SweepSpec(**sections)
     _check_size(spec, errors, 1 if search is None else search.search.trials)
-    configs = _configs(spec, errors)
+    configs = _configs(spec, content, errors)
     if configs:
+        check_course(errors, spec, content, configs, search)
         trials = Trials(configs, _models(configs, search), spec.evaluation)
         if search is not None:
             check_search(errors, search, spec.base, spec.grid, trials)
@@ -101,7 +108,11 @@ def _known_in(group: tuple[str, ...]) -> list[str]:
         return list(Reported.model_fields)
     if group[0] == "scheduler":
         return list(Scheduler.model_fields)
-    return setting_names(group[1:]) if group[0] == "base" else _section_names(group[0])
+    if group[0] not in ("base", "grid"):
+        return _section_names(group[0])
+    # Of an item of a list its number is left out, and a grid's settings may have dots.
+    path = tuple(n for step in group[1:] for n in step.split(".") if not n.isdigit())
+    return item_names(path) or setting_names(path)
 
 
 def _models(configs: Sequence[TrialConfig], search: Written | None) -> frozenset[str]:
@@ -210,13 +221,13 @@ def _check_size(spec: SweepSpec, errors: SpecErrors, each: int) -> None:
         errors.raise_any()
 
 
-def _configs(spec: SweepSpec, errors: SpecErrors) -> list[TrialConfig]:
+def _configs(spec: SweepSpec, content: Mapping[str, Any], errors: SpecErrors) -> list[TrialConfig]:
     """One of each cell; none where one of them is not allowed."""
-    configs = []
+    configs, refused = [], False
     for cell in spec.cells():
         try:
             configs.append(TrialConfig.from_settings(cell))
         except ConfigError as error:
-            errors.add(("base",), str(error))
-            return []
-    return configs
+            errors.add(place_of(error.at, content, cell), error.what)
+            refused = True
+    return [] if refused else configs

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 from pydantic import BaseModel, ConfigDict, Field, Strict, create_model
 
 from cvae_core.config import TrialConfig
-from cvae_core.settings import setting_name
+from cvae_core.settings import item_type, means_something, setting_name
 
 FORBID = ConfigDict(extra="forbid", populate_by_name=False)
 
@@ -27,11 +27,7 @@ def settings_model(cls: Any) -> type[BaseModel]:
     for declared in dataclasses.fields(cls):
         hint = hints[declared.name]
         limits = declared.metadata["limits"]
-        annotation = (
-            settings_model(hint)
-            if isinstance(hint, type) and dataclasses.is_dataclass(hint)
-            else _strict(hint, limits)
-        )
+        annotation = _strict(hint, limits, least=0 if declared.default == () else 1)
         fields[declared.name] = (
             annotation,
             Field(
@@ -59,6 +55,35 @@ def field_annotation(path: tuple[str, ...]) -> Any:
             return None
         model = annotation
     return None
+
+
+def item_names(path: tuple[str, ...]) -> list[str]:
+    """Names of the settings in each item of a list, or in a group there; empty: it is no such list.
+
+    Args:
+        path: ``("stages",)``, or ``("stages", "weights")`` for what is in there.
+    """
+    cls: Any = TrialConfig
+    in_list = False
+    for name in path:
+        declared = next((f for f in dataclasses.fields(cls) if setting_name(f) == name), None)
+        hint = None if declared is None else get_type_hints(cls)[declared.name]
+        item = item_type(hint)
+        in_list, cls = in_list or item is not None, item or hint
+        if not dataclasses.is_dataclass(cls):
+            return []
+    return [setting_name(field) for field in dataclasses.fields(cls)] if in_list else []
+
+
+def counts(path: tuple[str, ...], config: TrialConfig) -> bool:
+    """Whether a setting means something beside the others of its group, whatever the model."""
+    group: Any = config
+    for name in path:
+        declared = next(f for f in dataclasses.fields(group) if setting_name(f) == name)
+        if not means_something(declared, group):
+            return False
+        group = getattr(group, declared.name)
+    return True
 
 
 def number_type(path: tuple[str, ...]) -> type[int] | type[float] | None:
@@ -95,15 +120,23 @@ def setting_names(path: tuple[str, ...] = ()) -> list[str]:
     return [field.alias or name for name, field in model.model_fields.items()]
 
 
-def _strict(hint: Any, limits: dict[str, float]) -> Any:
-    """No silent conversions: "3" is not 3, true is not 1; an integer is a fine float."""
+def _strict(hint: Any, limits: dict[str, float], least: int = 1) -> Any:
+    """No silent conversions: "3" is not 3, true is not 1; an integer is a fine float.
+
+    Args:
+        hint: the setting's type.
+        limits: of the setting, or of each of its items.
+        least: items of a list.
+    """
+    if isinstance(hint, type) and dataclasses.is_dataclass(hint):
+        return settings_model(hint)
     origin = get_origin(hint)
     if origin is Literal:
         return hint
     if origin is tuple:
         items: Any = tuple(a if a is Ellipsis else _strict(a, limits) for a in get_args(hint))
         made: Any = tuple.__class_getitem__(items)
-        return Annotated[made, Field(min_length=1)] if Ellipsis in items else made
+        return Annotated[made, Field(min_length=least)] if Ellipsis in items else made
     if origin in (Union, types.UnionType):
         return Union[tuple(_strict(a, limits) for a in get_args(hint))]  # noqa: UP007
     if hint in (int, float):

@@ -8,7 +8,8 @@ import json
 from typing import Any
 
 from cvae_core.config import NUMERICS, TrialConfig
-from cvae_core.settings import setting_name
+from cvae_core.settings import means_something, plain, setting_name
+from cvae_core.stages import stages_of
 
 KEY_LENGTH = 10
 
@@ -38,9 +39,13 @@ def relevant(config: TrialConfig, *, identity: bool = True, places: bool = True)
 
     Args:
         config: the trial's settings.
-        identity: also leave out settings that joined later and stand at their default, and places.
+        identity: also leave out settings that joined later and stand at their default, places,
+            and whatever else changes nothing, such as the names of stages.
         places: keep settings that say where something is and not what.
     """
+    stages = stages_of(config)
+    if config.stages != stages and (identity or not stages):
+        config = dataclasses.replace(config, stages=stages)
     return _relevant(config, config.model, identity, places and not identity)
 
 
@@ -54,7 +59,11 @@ def _relevant(group: Any, model: str, identity: bool, places: bool) -> dict[str,
             continue
         if not places and not declared.metadata["identity"]:
             continue
+        if not means_something(declared, group):
+            continue
         if dataclasses.is_dataclass(value):
             value = _relevant(value, model, identity, places)
-        settings[setting_name(declared)] = list(value) if isinstance(value, tuple) else value
+            if not value:
+                continue
+        settings[setting_name(declared)] = plain(value)
     return settings

@@ -42,7 +42,7 @@ class Names:
     def name(self, config: TrialConfig, *, seed: bool = True, model: bool = True) -> str:
         """Such as ``cvae β=0.001 λ=0.1 latent_dim=16 seed=1``; what does not vary is left out."""
         values = settings_of(config)
-        given = [name for name in self.varied if name in values]
+        given = [name for name in self.varied if values.get(name, []) != []]
         parts = [
             *([config.model] if model else []),
             *(f"{self.labels[n]}={setting_text(values[n])}" for n in given),
@@ -64,22 +64,43 @@ def names_of(trials: Iterable[Mapping[str, Any]]) -> Names:
 
 
 def short_name(name: str, names: Sequence[str]) -> str:
-    """A setting's name without its group, unless another one of ``names`` would be called so."""
+    """A setting's name without its group, unless another one of ``names`` would be called so.
+
+    Of ``schedule.beta.epochs`` it is ``β.epochs``: which setting's schedule that is belongs to it.
+    """
     last = [other.rpartition(".")[2] for other in names]
-    part = name.rpartition(".")[2]
+    *groups, part = name.split(".")
+    if len(groups) > 1:
+        return f"{LABELS.get(groups[-1], groups[-1])}.{part}"
     return LABELS.get(name, part if last.count(part) == 1 else name)
 
 
 def setting_text(value: Any) -> str:
     """A setting as a person reads it; ``-`` where a trial has none."""
-    if value is None:
+    if value is None or value == []:
         return "-"
     if isinstance(value, float):
         return f"{value:g}"
+    if isinstance(value, list) and value and isinstance(value[0], Mapping):
+        return stages_text(value)
     if isinstance(value, list):
         return "×".join(map(setting_text, value))
     text = str(value)
     return text if len(text) <= LONGEST else f"{text[:12]}…"  # such as the hash of a content
+
+
+def stages_text(stages: Sequence[Mapping[str, Any]]) -> str:
+    """Stages by their names, else by what is special to each: ``20×reconstruction=0→λ=0``."""
+    return "→".join(map(_stage_text, stages))
+
+
+def _stage_text(stage: Mapping[str, Any]) -> str:
+    if stage.get("name"):
+        return str(stage["name"])
+    length = f"{stage['epochs']}×" if stage.get("epochs") else ""
+    special = flat({name: value for name, value in stage.items() if name not in ("epochs", "name")})
+    words = [f"{short_name(name, list(special))}={setting_text(v)}" for name, v in special.items()]
+    return length + (",".join(words) or "as is")
 
 
 def trial_fields(config: TrialConfig) -> dict[str, Any]:

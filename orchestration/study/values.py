@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from orchestration.ledger.documents import Trial
+from cvae_core.config import TrialConfig
+from cvae_core.stages import preparation
+from orchestration.ledger.documents import Epoch, Trial
 from orchestration.spec.search import Objective
 
 
@@ -24,15 +26,18 @@ def value_of(trial: Trial, metric: str) -> float | None:
     selection = trial.config["selection"]
     chosen = trial.epochs
     if selection["epoch"] == "best":
-        epoch = _best_epoch(trial, selection["metric"], selection["min_delta"])
-        chosen = [record for record in trial.epochs if record.epoch == epoch]
+        best = _best_epoch(trial, selection["metric"], selection["min_delta"])
+        chosen = trial.epochs if best is None else [best]
     values = [record.metrics[metric] for record in chosen if metric in record.metrics]
     return values[-1] if values else None
 
 
-def _best_epoch(trial: Trial, metric: str, min_delta: float) -> int:
-    best, best_epoch = math.inf, 0
+def _best_epoch(trial: Trial, metric: str, min_delta: float) -> Epoch | None:
+    """The best after the stages that prepare; None where it was stopped before."""
+    staged = bool(trial.config.get("stages"))  # old trials know of none
+    prepared = preparation(TrialConfig.from_settings(trial.config)) if staged else 0
+    best, found = math.inf, None
     for record in trial.epochs:
-        if record.metrics[metric] < best - min_delta:
-            best, best_epoch = record.metrics[metric], record.epoch
-    return best_epoch
+        if record.epoch > prepared and record.metrics[metric] < best - min_delta:
+            best, found = record.metrics[metric], record
+    return found

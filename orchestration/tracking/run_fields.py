@@ -12,6 +12,7 @@ from cvae_core.config import TrialConfig
 from cvae_core.evaluation.figures import BLUE, ORANGE
 from orchestration.ledger.documents import Epoch, Sweep, Trial
 from orchestration.ledger.ledger import Ledger
+from orchestration.spec.trial_names import stages_text
 
 STATUSES = {"running": "RUNNING", "pending": "KILLED", "failed": "FAILED"}
 SWEEP_STATUSES = {"finished": "FINISHED", "failed": "FAILED", "interrupted": "KILLED"}
@@ -19,6 +20,8 @@ KEY_TAG = "trial_key"
 PARENT = "parent"
 """Stands for the sweep's own run where runs are named by their trial keys."""
 SWEEP_TAG = "cvae_sweep.sweep_id"
+LONGEST = 500
+"""Characters of a parameter that every MLflow takes."""
 PARENT_TAG = f"{SWEEP_TAG}.parent"
 COLOURS = {"vae": BLUE, "cvae": ORANGE}
 """Of runs in MLflow's charts: those of all pictures here."""
@@ -34,6 +37,13 @@ def as_yaml(settings: Mapping[str, Any]) -> str:
 def text_tag(name: str) -> str:
     """Of the tag that says which text a file of a run has."""
     return f"artifacts.{name}"
+
+
+def param_text(value: Any) -> str:
+    """A setting as a parameter of a run, by which runs are found and grouped; stages by name."""
+    if isinstance(value, list) and value and isinstance(value[0], Mapping):
+        return stages_text(value)[:LONGEST]
+    return str(value)
 
 
 def status_of(trial: Trial) -> str:

@@ -16,7 +16,7 @@ from orchestration.ledger.names import split_entry, stop_of, stop_text
 from orchestration.ledger.paths import CHECKPOINTS
 from orchestration.spec.flat_names import flat
 from orchestration.spec.trial_key import relevant
-from orchestration.tracking.run_fields import epoch_metrics, status_of, text_tag
+from orchestration.tracking.run_fields import epoch_metrics, param_text, status_of, text_tag
 from orchestration.tracking.run_index import StoredRun
 
 BATCH = 1000
@@ -40,7 +40,7 @@ class RunWriter:
     def log_params(self, config: TrialConfig) -> None:
         """The settings that matter to a trial, as parameters."""
         settings = flat(relevant(config, identity=False))
-        params = {name: str(value) for name, value in settings.items()}
+        params = {name: param_text(value) for name, value in settings.items()}
         missing = [Param(k, v) for k, v in params.items() if k not in self._run.params]
         if missing:
             self._client.log_batch(self._run.run_id, params=missing)

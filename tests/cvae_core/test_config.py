@@ -14,9 +14,12 @@ from cvae_core.config import (
     SelectionConfig,
     TrialConfig,
     ViewsConfig,
+    WeightsConfig,
 )
 from cvae_core.errors import ConfigError
+from cvae_core.schedule import DecayConfig, FactorConfig, ScheduleConfig
 from cvae_core.settings import setting_name
+from cvae_core.stages import StageConfig, StageWeights
 
 TOO_FAR: list[tuple[type, str, Any, str]] = [
     (TrialConfig, "beta", -1e-9, "beta must be at least 0"),
@@ -149,6 +152,8 @@ def test_settings_are_frozen() -> None:
 
 
 def test_every_setting_has_a_description() -> None:
-    for cls in (TrialConfig, DataConfig, ArchitectureConfig, ViewsConfig, SelectionConfig):
+    of_data = (DataConfig, ArchitectureConfig, ViewsConfig)
+    of_training = (SelectionConfig, WeightsConfig, ScheduleConfig, FactorConfig, DecayConfig)
+    for cls in (TrialConfig, *of_data, *of_training, StageConfig, StageWeights):
         for declared in dataclasses.fields(cls):
             assert declared.metadata["doc"], setting_name(declared)

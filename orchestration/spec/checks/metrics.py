@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from cvae_core.config import TrialConfig
 from cvae_core.evaluation.distances.declaration import FD, IN_TRAINING
 from cvae_core.evaluation.metric import Metric
-from cvae_core.evaluation.metrics import describe
+from cvae_core.evaluation.metrics import CHANGING, describe
 from orchestration.spec.evaluation import Evaluation
 
 TERMS = ("loss", "reconstruction", "kl", "contrastive")
@@ -42,6 +42,8 @@ def sealed(name: str) -> str | None:
         choices = f"known here: {', '.join(OPEN)}, {IN_TRAINING}"
         hint = f'did you mean "{close[0]}"?' if close else choices
         return f"nobody computes {name}; {hint}"
+    if metric in CHANGING:
+        return f"{name} is a setting that is recorded, not a result; write {COMPARABLE}"
     if name.startswith("val/"):
         return (
             f"{name} is measured by the evaluation after training, if at all, and is not there in "

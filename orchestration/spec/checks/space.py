@@ -51,6 +51,12 @@ def read_space(errors: SpecErrors, written: Any) -> Space:
                 "use seeds: [...], each of which is a study of its own; search: {replicates: 5} "
                 "trains the best again with five new seeds",
             )
+        elif path[0] == "schedule" and path[-1] == "shape":
+            errors.add(
+                place,
+                "cannot be searched: what else a schedule has depends on it; put it under base: or "
+                "grid:",
+            )
         elif path[0] in _ALIKE:
             errors.add(place, f"cannot be searched: {_ALIKE[path[0]]}; put it under base: or grid:")
         elif name in space.places:

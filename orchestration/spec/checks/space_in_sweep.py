@@ -77,7 +77,9 @@ def _check_cells(errors: SpecErrors, space: Space, cells: Cells) -> None:
             why = (
                 f"it means nothing to a VAE: write model: {only} in base or grid"
                 if only
-                else ("its conditions hold nowhere")
+                else "its conditions hold nowhere, or the schedule it is of has another shape"
+                if name.startswith("schedule.")
+                else "its conditions hold nowhere"
             )
             errors.add(place, f"is searched in no trial: {why}, or leave it out")
 
@@ -131,4 +133,5 @@ def _check_together(errors: SpecErrors, space: Space, cells: Cells) -> None:
             try:
                 TrialConfig.from_settings(merge(settings, nested_of({name: value})))
             except ConfigError as error:
-                errors.add((*space.places[name], kind, index), str(error))
+                own = ".".join(map(str, error.at)) == name
+                errors.add((*space.places[name], kind, index), error.what if own else str(error))

@@ -58,11 +58,11 @@ def fixed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_what_costs_the_same_is_measured_once(load: Load) -> None:
     spec = load(
         "name: a\ngrid: {model: [vae, cvae], beta: [1, 2], tau: [0.1, 1], learning_rate: [1, 2], "
-        "batch_size: [64, 128]}\nseeds: [0, 1]"
+        "batch_size: [64, 128], stages: [[], [{epochs: 5, beta: 3}, {}]]}\nseeds: [0, 1]"
     )
     plan = make_plan(spec)
     kinds = list(kinds_of(plan.trials).values())
-    assert sorted(len(keys) for keys in kinds) == [8, 8, 16, 16]
+    assert sorted(len(keys) for keys in kinds) == [16, 16, 32, 32]
     for keys in kinds:
         assert len({(plan.trials[k].model, plan.trials[k].batch_size) for k in keys}) == 1
 
@@ -160,7 +160,8 @@ def test_a_small_validation_part(load: Load, small: Dataset) -> None:
 
 def test_a_calibration_leaves_the_data_alone(load: Load, small: Dataset) -> None:
     before = small.fingerprint()
-    spec = load(f"name: a\nbase: {{{SMALL}}}")
+    later = "stages: [{epochs: 7, tau: 1}, {}], schedule: {beta: {shape: step, epochs: 5}}"
+    spec = load(f"name: a\nbase: {{{SMALL}, {later}}}")
     (config,) = make_plan(spec).trials.values()
     calibrate(config, small, threads=1, gpu=False)
     assert dataclasses.replace(small).fingerprint() == before  # hashed anew

@@ -273,3 +273,37 @@ def test_figures_of_a_sweeps_own_classifiers_are_measured_anew(begin: Begin) -> 
     two = begin("two", grid={"model": ["vae"]})
     taken(two)
     assert set(trials_of(two)[key].evaluations) == {"probe"}
+
+
+STAGES = [{"epochs": 2, "weights": {"reconstruction": 0}}, {"lambda": 0, "reset_optimizer": True}]
+CHANGING: dict[str, dict[str, Any]] = {
+    "stages": {"stages": STAGES},
+    "schedule": {"schedule": {"beta": {"shape": "cosine", "epochs": 2}}},
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", CHANGING)
+def test_a_longer_trial_goes_on_in_the_midst_of_its_course(begin: Begin, case: str) -> None:
+    base = {"model": "cvae", **CHANGING[case]}
+    begin("short", base=base | {"epochs": 3}).run()
+    long = begin("long", base=base | {"epochs": 5})
+    assert "1 trial continued from where they ended in short" in taken(long)[0]
+    (continued,) = long.run().values()
+    (fresh,) = begin("fresh", base=base | {"epochs": 5}).run().values()
+    assert [attempt.from_epoch for attempt in continued.attempts] == [3]
+    assert numbers(continued) == numbers(fresh)
+
+
+def test_the_last_stage_s_length_is_no_matter_but_that_of_others_is(begin: Begin) -> None:
+    def staged(name: str, first: int, last: int | None, epochs: int) -> Any:
+        own = {} if last is None else {"epochs": last}
+        stages = [{"epochs": first, "tau": 1.0, "name": name}, {"tau": 2.0, **own}]
+        return begin(name, base={"model": "cvae", "epochs": epochs, "stages": stages})
+
+    staged("short", 1, 1, 2).run()
+    assert "taken over from short" in taken(staged("renamed", 1, None, 2))[0]
+    assert "continued from where they ended in renamed" in taken(staged("longer", 1, 3, 4))[0]
+    assert taken(staged("other", 2, 1, 3)) == []
+    # What was taken over by another name is read as its own.
+    assert {t.state for t in staged("longer", 1, 3, 4).run().values()} == {"finished"}

@@ -55,6 +55,20 @@ def test_a_finished_trial_is_worth_what_its_weights_are() -> None:
     assert found == Outcome("complete", (0.6,), {1: 0.3, 2: 0.7, 3: 0.6})
 
 
+@pytest.mark.parametrize(("ended", "worth"), [(4, 0.8), (2, 0.7)])
+def test_the_best_epoch_is_one_of_the_last_stage(ended: int, worth: float) -> None:
+    losses = (1.0, 2.0, 4.0, 3.0)[:ended]
+    records = [
+        metrics | {"val/loss": loss}
+        for metrics, loss in zip(accuracies(0.6, 0.7, 0.9, 0.8), losses, strict=False)
+    ]
+    settings = {"selection": {"epoch": "best"}, "stages": [{"epochs": 2, "beta": 1}, {}]}
+    found = outcome_of(trial("finished", *records, **settings), [ACCURACY])
+    assert found.values == (worth,)
+    plain = outcome_of(trial("finished", *records, selection={"epoch": "best"}), [ACCURACY])
+    assert plain.values == (0.6,)
+
+
 def test_several_objectives_have_no_intermediate_values() -> None:
     last = {"val/probe_accuracy": 0.6, "val/reconstruction": 12.0}
     found = outcome_of(trial("finished", *accuracies(0.5), last), [ERROR, ACCURACY])

@@ -595,3 +595,16 @@ def test_each_family_has_its_colour(place: Place) -> None:
         place.tracker().sync_trial(place.ledger, key)
     colours = {run.data.tags["trial_key"]: run.data.tags["mlflow.runColor"] for run in place.runs()}
     assert colours["a1"] == colours["a2"] != colours["b1"]
+
+
+def test_stages_are_a_parameter_by_their_names(place: Place) -> None:
+    stages = [{"epochs": 2, "name": "contrastive", "weights": {"reconstruction": 0}}, {"lambda": 0}]
+    many = [{"epochs": 1, "beta": n / 7} for n in range(60)] + [{}]
+    place.end(place.add(model="cvae", stages=stages))
+    place.end(place.add("b2", model="cvae", epochs=99, stages=many))
+    for key in ("a1", "b2"):
+        place.tracker().sync_trial(place.ledger, key)
+    params = {run.data.tags["trial_key"]: run.data.params for run in place.runs()}
+    assert params["a1"]["stages"] == "contrastive→λ=0"
+    assert params["a1"]["schedule.beta.shape"] == "constant"
+    assert len(params["b2"]["stages"]) == 500

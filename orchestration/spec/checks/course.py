@@ -1,0 +1,129 @@
+"""What is wrong with schedules and stages beside the rest of a sweep file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from cvae_core.config import TrialConfig
+from cvae_core.schedule_checks import PLACES, schedules
+from cvae_core.stages import overrides, stages_of
+from orchestration.spec.checks.search import Written
+from orchestration.spec.errors import SpecErrors
+from orchestration.spec.flat_names import entries, flat
+from orchestration.spec.sweep import SweepSpec
+from orchestration.spec.trial_names import stages_text
+from orchestration.spec.yaml_file import Location
+
+
+# Five parameters: what was read of the file, and what became of it.
+def check_course(
+    errors: SpecErrors,
+    spec: SweepSpec,
+    content: Mapping[str, Any],
+    configs: Sequence[TrialConfig],
+    search: Written | None,
+) -> None:
+    """Check what concerns several sections, of trials that are in order one by one.
+
+    Args:
+        errors: where mistakes are noted.
+        spec: base and grid.
+        content: of the file, as it is written.
+        configs: one of each cell.
+        search: the section, if there is one.
+    """
+    searched = search.space.places if search else {}
+    _check_lengths_are_given(errors, spec, content, configs, searched)
+    for name, place in searched.items():
+        numbers = [n for config in configs for n in _with_own(config, name)]
+        if numbers:
+            errors.add(
+                place,
+                f"stages[{numbers[0]}] has {name} of its own, which no search changes; take it out "
+                "there, or search stages: {choice: [[…], […]]}",
+            )
+    for start, grid in _grids(content):
+        for path, place, _ in entries(grid, start):
+            name = ".".join(path)
+            if any(
+                config.stages and len(_with_own(config, name)) == len(config.stages)
+                for config in configs
+            ):
+                errors.add(
+                    place,
+                    "has no effect where every stage has its own; with a list of grids it can be "
+                    "left out there",
+                )
+    _check_names(errors, content, configs)
+
+
+def _with_own(config: TrialConfig, name: str) -> list[int]:
+    """The stages that override a setting, by their number."""
+    return [i for i, stage in enumerate(config.stages) if name in flat(overrides(stage))]
+
+
+def _check_lengths_are_given(
+    errors: SpecErrors,
+    spec: SweepSpec,
+    content: Mapping[str, Any],
+    configs: Sequence[TrialConfig],
+    searched: Mapping[str, Location],
+) -> None:
+    """That no schedule has its length by default: there is none that suits."""
+    given = {*flat(spec.base), *searched}
+    for grid in spec.grid:
+        for name, values in grid.items():
+            inner = [name, *(f"{name}.{n}" for v in values if isinstance(v, dict) for n in flat(v))]
+            given |= set(inner)
+    for name in PLACES:
+        moving = [config for config in configs if name in dict(schedules(config))]
+        if moving and f"schedule.{name}.epochs" not in given:
+            at = ("schedule", name, "shape")
+            errors.add(
+                place_of(at, content, moving[0].to_settings()),
+                "needs its length: write epochs: 10 beside it, or as many as it is to take",
+            )
+
+
+def _check_names(
+    errors: SpecErrors, content: Mapping[str, Any], configs: Sequence[TrialConfig]
+) -> None:
+    """That stages which differ are not called alike, as trials are known by these names."""
+    known: dict[str, Any] = {}
+    for config in configs:
+        settings = config.to_settings()
+        text, stages = stages_text(settings["stages"]), stages_of(config)
+        if known.setdefault(f"{config.model} {text}", stages) != stages:
+            errors.add(
+                place_of(("stages",), content, settings),
+                f"other stages are called {text} as well; give one of them other names",
+            )
+
+
+def place_of(at: Location, content: Mapping[str, Any], cell: Mapping[str, Any]) -> Location:
+    """Where a setting of a trial stands in a file: in the grid if it is varied there, else in base.
+
+    Args:
+        at: the way to the setting, from the trial's settings on.
+        content: of the file.
+        cell: the trial's settings, nested.
+    """
+    for start, grid in _grids(content):
+        for path, place, values in entries(grid, start):
+            if at and at[: len(path)] == path and isinstance(values, list):
+                own: Any = cell
+                for name in path:
+                    own = own.get(name) if isinstance(own, Mapping) else None
+                index = (values.index(own),) if own in values else ()
+                return (*place, *index, *at[len(path) :])
+    return ("base", *at)
+
+
+def _grids(content: Mapping[str, Any]) -> Iterator[tuple[Location, Mapping[str, Any]]]:
+    """The grids of a file, and where each stands."""
+    grids = content.get("grid", {})
+    if isinstance(grids, Mapping):
+        yield ("grid",), grids
+    else:
+        yield from ((("grid", index), grid) for index, grid in enumerate(grids))
