@@ -19,14 +19,22 @@ PATIENCE_S = 90.0
 
 
 class TrackingServer:
-    """``mlflow server`` on 127.0.0.1: runs in SQLite, artifacts taken by HTTP, in one folder."""
+    """``mlflow server``: runs in a database, artifacts taken by HTTP, in one folder.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        folder: of its files.
+        host: the address that it listens on.
+        database: SQLAlchemy's address of one; None: SQLite in the folder.
+    """
+
+    def __init__(self, folder: Path, host: str = "127.0.0.1", database: str | None = None) -> None:
         self.folder = folder
+        self._host = host
+        self._database = database or f"sqlite:///{folder}/mlflow.db"
         with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
+            probe.bind((host, 0))
             self.port = int(probe.getsockname()[1])
-        self.uri = f"http://127.0.0.1:{self.port}"
+        self.uri = f"http://{host}:{self.port}"
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self, *, wait: bool = True) -> None:
@@ -37,9 +45,10 @@ class TrackingServer:
             "MLFLOW_DISABLE_TELEMETRY": "true",
             "PYTHONSAFEPATH": "1",
         }
-        places = ["--backend-store-uri", f"sqlite:///{self.folder}/mlflow.db"]
+        places = ["--backend-store-uri", self._database]
         places += ["--artifacts-destination", str(self.folder / "artifacts")]
-        listen = ["--host", "127.0.0.1", "--port", str(self.port), "--workers", "1"]
+        listen = ["--host", self._host, "--port", str(self.port), "--workers", "1"]
+        listen += ["--allowed-hosts", f"{self._host}:{self.port}"]
         with (self.folder / "log.txt").open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "mlflow", "server", *places, *listen],

@@ -1,0 +1,76 @@
+"""MLflow's server on PostgreSQL, both stopped and started again while hosts are at work."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+
+from tests.cluster.conftest import SWEEP, RayHosts, wait_until
+from tests.cluster.postgres import Postgres, programs
+from tests.tracking_server import TrackingServer
+
+LONG = SWEEP.replace("epochs: 20", "epochs: 60").replace("seeds: [0, 1, 2]", "seeds: [0, 1]")
+
+
+@pytest.fixture
+def postgres() -> Iterator[Postgres]:
+    if programs() is None:
+        pytest.skip("PostgreSQL is not installed")
+    # Below pytest's own folder no other user gets in.
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        made = Postgres(Path(folder) / "postgres")
+        try:
+            yield made
+        finally:
+            made.stop()
+
+
+def test_server_and_database_stop_and_start_again(cluster: RayHosts, postgres: Postgres) -> None:
+    cluster.add()
+    server = TrackingServer(cluster.folder / "mlflow", cluster.network.outside, postgres.address)
+    server.start()
+    try:
+        run_while_they_fail(cluster, server, postgres)
+        check_told(cluster, MlflowClient(server.uri))
+    finally:
+        server.kill()
+
+
+def run_while_they_fail(cluster: RayHosts, server: TrackingServer, postgres: Postgres) -> None:
+    file, tracking = cluster.write(LONG), ("--tracking-uri", server.uri)
+    process = cluster.start(cluster.head, "run", str(file), "--address", cluster.address, *tracking)
+
+    def epochs() -> int:
+        return sum(trial.epoch for trial in cluster.trials().values())
+
+    wait_until(lambda: epochs() > 20, "twentieth epoch")
+    server.kill()
+    seen = epochs()
+    wait_until(lambda: epochs() > seen + 40, "further epoch without a server")
+    server.start()
+    postgres.stop()
+    seen = epochs()
+    wait_until(lambda: epochs() > seen + 40, "further epoch without a database")
+    postgres.start()
+    assert process.wait(300) == 0, cluster.log.read_text()
+
+
+def check_told(cluster: RayHosts, client: MlflowClient) -> None:
+    """One finished run for each trial, with every epoch."""
+    (experiment,) = client.search_experiments(filter_string="name = 'small'")
+    runs = client.search_runs([experiment.experiment_id])
+    by_key = {run.data.tags.get("trial_key"): run for run in runs}
+    trials = cluster.trials()
+    assert trials.keys() < by_key.keys()
+    assert len(runs) == len(trials) + 1
+    for key, trial in trials.items():
+        run = by_key[key]
+        assert run.info.status == "FINISHED"
+        history = client.get_metric_history(run.info.run_id, "val/loss")
+        told = [point.value for point in sorted(history, key=lambda point: point.step)]
+        assert told == [epoch.metrics["val/loss"] for epoch in trial.epochs]
