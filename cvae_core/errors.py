@@ -8,7 +8,16 @@ class CoreError(Exception):
 
 
 class ConfigError(CoreError):
-    """Settings that contradict each other or the data."""
+    """Settings that contradict each other or the data.
+
+    Args:
+        message: what is wrong and what to do.
+        setting: dotted name of the one to be looked at, where there is one.
+    """
+
+    def __init__(self, message: str, setting: str | None = None) -> None:
+        super().__init__(message)
+        self.setting = setting
 
 
 class DataError(CoreError):

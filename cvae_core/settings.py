@@ -2,7 +2,8 @@
 
 Each setting is declared once, with its default, limits and description; sweep files are validated
 against these declarations and the reference documentation is written from them. A field whose
-metadata says ``only="cvae"`` means nothing to a plain VAE.
+declaration says ``only="cvae"`` means nothing to a plain VAE; ``also={"augment": True}`` says with
+which setting of the whole trial it means something as well.
 """
 
 from __future__ import annotations
@@ -29,11 +30,16 @@ def setting(
     lt: float | None = None,
     le: float | None = None,
     only: ModelName | None = None,
+    also: Mapping[str, Any] | None = None,
     name: str | None = None,
     added: bool = False,
     identity: bool = True,
 ) -> Any:
     """Declare a field: default, description, limits (applied to each item of a tuple).
+
+    ``only`` and ``also`` say where it means something: to that model, and wherever one of those
+    settings of the whole trial has that value. With neither it does everywhere, or, in a group,
+    where the group does.
 
     ``added`` marks a field that joined after the first release: at its default it is left out of a
     configuration's identity, so that old trial keys stay what they were. ``identity=False`` marks
@@ -43,7 +49,7 @@ def setting(
     metadata = {
         "doc": doc,
         "limits": {k: v for k, v in limits.items() if v is not None},
-        "only": only,
+        "where": {**({"model": only} if only else {}), **(also or {})},
         "name": name,
         "added": added,
         "identity": identity,
@@ -51,9 +57,22 @@ def setting(
     return field(default=default, metadata=metadata)
 
 
-def group(default: Any, doc: str, *, only: ModelName | None = None) -> Any:
+def group(
+    default: Any,
+    doc: str,
+    *,
+    only: ModelName | None = None,
+    also: Mapping[str, Any] | None = None,
+    added: bool = False,
+) -> Any:
     """Declare a group of settings: a frozen dataclass whose fields are settings."""
-    return setting(default, doc, only=only)
+    return setting(default, doc, only=only, also=also, added=added)
+
+
+def means_something(declared: dataclasses.Field[Any], trial: Any) -> bool:
+    """Whether a setting changes anything of a trial, given where its group does."""
+    where = declared.metadata["where"]
+    return not where or any(getattr(trial, name) == value for name, value in where.items())
 
 
 def setting_name(declared: dataclasses.Field[Any]) -> str:

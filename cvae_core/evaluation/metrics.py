@@ -10,23 +10,30 @@ from cvae_core.evaluation.parts import PARTS
 
 NT_XENT = ("tau", "batch_size", "contrast", "architecture.projection", "views")
 """Settings that change what the contrastive term measures."""
+WEIGHTS = ("beta", "weights")
+INPUTS = ("augment", "reconstruct")
+"""Settings that change what images the terms of training are of."""
 
 TRAINING = (
     Metric(
         "train/loss",
         "train loss",
-        "reconstruction + β·KL, + λ·contrastive term for a CVAE; mean over the epoch's images",
+        "reconstruction (times its weight) + β·KL, + λ·contrastive term for a CVAE; mean over the "
+        "epoch's images",
         "lower",
-        depends=("model", "beta", *PIXEL_SCALE),
+        depends=("model", *WEIGHTS, *INPUTS, *PIXEL_SCALE),
         depends_cvae=("lambda", *NT_XENT),
+        depends_augmented=("views",),
     ),
     Metric(
         "train/reconstruction",
         "train MSE",
-        "squared error per pixel of decoded samples, in the model's range; mean over the images",
+        "squared error per pixel of decoded samples, in the model's range; mean over the images. "
+        "Not there where the decoder is not trained",
         "lower",
         "squared pixel value",
-        depends=PIXEL_SCALE,
+        depends=(*INPUTS, *PIXEL_SCALE),
+        depends_augmented=("views",),
     ),
     Metric(
         "train/kl",
@@ -36,6 +43,8 @@ TRAINING = (
         None,
         "nats per image",
         "arXiv:1312.6114, appendix B",
+        depends=("augment",),
+        depends_augmented=("views",),
     ),
     Metric(
         "train/contrastive",
@@ -45,20 +54,22 @@ TRAINING = (
         "lower",
         "nats",
         "arXiv:2002.05709, equation 1",
+        depends=("augment",),
         depends_cvae=NT_XENT,
     ),
     Metric(
         "val/loss",
         "val loss",
-        "train/loss on the validation part, with fixed noise",
+        "train/loss on the validation part, with fixed noise; of the originals, also with augment",
         "lower",
-        depends=("model", "beta", *PIXEL_SCALE),
+        depends=("model", *WEIGHTS, *PIXEL_SCALE),
         depends_cvae=("lambda", *NT_XENT),
     ),
     Metric(
         "val/reconstruction",
         "val MSE",
-        "train/reconstruction on the validation part, with fixed noise",
+        "train/reconstruction on the validation part, with fixed noise; of the originals, also "
+        "with augment",
         "lower",
         "squared pixel value",
         depends=PIXEL_SCALE,

@@ -19,17 +19,16 @@ from cvae_core.data.splits import split_indices
 from cvae_core.errors import NonFiniteLossError
 from cvae_core.losses import Terms
 from cvae_core.models import VAE, build_model
-from cvae_core.streams import TRAINING, VALIDATION, Streams
+from cvae_core.streams import AUGMENTED, TRAINING, VALIDATION, Streams
 from cvae_core.training.adam import Adam
 from cvae_core.training.averages import Averages, listed
 from cvae_core.training.checkpoint import Checkpoint
 from cvae_core.training.clip import clip_grad_norm
 from cvae_core.training.selection import Selection
-from cvae_core.training.terms import batch_terms
+from cvae_core.training.terms import batch_terms, columns
 
 Judge = tuple["When", Callable[[VAE], dict[str, float]]]
 """When the model is looked at, and what looks at it: metrics on validation."""
-COLUMNS = ("loss", "reconstruction", "kl", "contrastive")
 
 
 @dataclass(frozen=True)
@@ -76,8 +75,8 @@ class Training:
         self._optimizer = Adam(
             self._parameters, lr=config.learning_rate, fused=self._device.type in ("cpu", "cuda")
         )
-        self._columns = COLUMNS if config.model == "cvae" else COLUMNS[:-1]
-        self._streams = Streams(config.seed, TRAINING)
+        self._columns = columns(config)
+        self._streams = Streams(config.seed, AUGMENTED if config.augment else TRAINING)
         self._selection = Selection(config.selection)
         if start is not None:
             self.epoch = start.epoch

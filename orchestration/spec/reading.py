@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,9 +13,9 @@ from pydantic import BaseModel, Field
 from cvae_core.config import TrialConfig
 from cvae_core.errors import ConfigError
 from cvae_core.evaluation.parts import PARTS
-from orchestration.spec.checks.metrics import Trials
+from orchestration.spec.checks.occurring import check_views, place_of, trials_of
 from orchestration.spec.checks.scheduler import check_scheduler, read_scheduler
-from orchestration.spec.checks.search import Written, check_search, read_search
+from orchestration.spec.checks.search import check_search, read_search
 from orchestration.spec.errors import IN_QUOTES, SpecErrors, short
 from orchestration.spec.evaluation import Evaluation, part_settings
 from orchestration.spec.flat_names import entries
@@ -79,9 +79,10 @@ def parse_spec(layers: Layers) -> SweepSpec:
         errors.raise_any()
     spec = SweepSpec(**sections)
     _check_size(spec, errors, 1 if search is None else search.search.trials)
-    configs = _configs(spec, errors)
+    configs = _configs(spec, errors, content)
     if configs:
-        trials = Trials(configs, _models(configs, search), spec.evaluation)
+        trials = trials_of(configs, spec.evaluation, search.space if search else None)
+        check_views(errors, content, trials)
         if search is not None:
             check_search(errors, search, spec.base, spec.grid, trials)
         if scheduler is not None:
@@ -102,14 +103,6 @@ def _known_in(group: tuple[str, ...]) -> list[str]:
     if group[0] == "scheduler":
         return list(Scheduler.model_fields)
     return setting_names(group[1:]) if group[0] == "base" else _section_names(group[0])
-
-
-def _models(configs: Sequence[TrialConfig], search: Written | None) -> frozenset[str]:
-    """All models that occur, in the grid or in the space."""
-    searched = search.space.parameters.get("model") if search else None
-    if searched is not None and searched.choice:
-        return frozenset(searched.choice)
-    return frozenset(config.model for config in configs)
 
 
 def _check_parts(errors: SpecErrors, evaluation: Any) -> None:
@@ -210,13 +203,13 @@ def _check_size(spec: SweepSpec, errors: SpecErrors, each: int) -> None:
         errors.raise_any()
 
 
-def _configs(spec: SweepSpec, errors: SpecErrors) -> list[TrialConfig]:
+def _configs(spec: SweepSpec, errors: SpecErrors, content: Mapping[str, Any]) -> list[TrialConfig]:
     """One of each cell; none where one of them is not allowed."""
     configs = []
     for cell in spec.cells():
         try:
             configs.append(TrialConfig.from_settings(cell))
         except ConfigError as error:
-            errors.add(("base",), str(error))
+            errors.add(place_of(content, error.setting), str(error))
             return []
     return configs

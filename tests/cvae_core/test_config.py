@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from cvae_core.config import (
-    PRESETS,
     ArchitectureConfig,
     DataConfig,
     SelectionConfig,
@@ -16,6 +15,7 @@ from cvae_core.config import (
     ViewsConfig,
 )
 from cvae_core.errors import ConfigError
+from cvae_core.presets import PRESETS
 from cvae_core.settings import setting_name
 
 TOO_FAR: list[tuple[type, str, Any, str]] = [
@@ -152,3 +152,26 @@ def test_every_setting_has_a_description() -> None:
     for cls in (TrialConfig, DataConfig, ArchitectureConfig, ViewsConfig, SelectionConfig):
         for declared in dataclasses.fields(cls):
             assert declared.metadata["doc"], setting_name(declared)
+
+
+ALL_ZERO: list[dict[str, Any]] = [
+    {"model": "vae", "beta": 0},
+    {"model": "vae", "beta": 0, "lambda": 1},
+    {"model": "cvae", "beta": 0, "lambda": 0},
+]
+
+
+@pytest.mark.parametrize("settings", ALL_ZERO, ids=str)
+def test_weights_that_are_all_zero_are_refused(settings: dict[str, Any]) -> None:
+    nothing = {"weights": {"reconstruction": 0}}
+    with pytest.raises(ConfigError, match="all 0: nothing would be trained") as raised:
+        TrialConfig.from_settings({**settings, **nothing})
+    assert raised.value.setting == "weights.reconstruction"
+    TrialConfig.from_settings({**settings, "weights": {"reconstruction": 1e-9}})
+    TrialConfig.from_settings({**settings, **nothing, "beta": 1e-9})
+
+
+def test_an_untrained_decoder_cannot_choose_the_epoch() -> None:
+    settings = {"weights": {"reconstruction": 0}, "selection": {"metric": "val/reconstruction"}}
+    with pytest.raises(ConfigError, match="so there is no val/reconstruction; write val/loss"):
+        TrialConfig.from_settings(settings)

@@ -12,9 +12,10 @@ from cvae_core.settings import merge
 from orchestration.spec.checks.space import SPACE
 from orchestration.spec.checks.values import Space
 from orchestration.spec.dimensions import Dimension, dimensions_of
-from orchestration.spec.errors import SpecErrors, short
+from orchestration.spec.errors import SpecErrors, listed, short
 from orchestration.spec.flat_names import entries, flat, nested_of
-from orchestration.spec.settings import model_of
+from orchestration.spec.meaning import meant_where, pointless
+from orchestration.spec.settings import where_meant
 from orchestration.spec.trial_names import Names
 
 Cells = Sequence[tuple[TrialConfig, dict[str, Dimension]]]
@@ -73,11 +74,11 @@ def _check_cells(errors: SpecErrors, space: Space, cells: Cells) -> None:
         )
     for name, place in space.places.items():
         if not any(name in dimensions for _, dimensions in cells):
-            only = model_of(tuple(name.split(".")))
+            meant = where_meant(tuple(name.split(".")))
             why = (
-                f"it means nothing to a VAE: write model: {only} in base or grid"
-                if only
-                else ("its conditions hold nowhere")
+                f"it {pointless(meant)}: write {meant_where(meant)} in base or grid"
+                if meant
+                else "its conditions hold nowhere"
             )
             errors.add(place, f"is searched in no trial: {why}, or leave it out")
 
@@ -95,10 +96,14 @@ def _check_base(errors: SpecErrors, space: Space, base: Mapping[str, Any], cells
 
 def _is_fixed(name: str, config: TrialConfig, dimensions: Mapping[str, Dimension]) -> bool:
     """Whether some trial of a cell has a setting's fixed value."""
-    only = model_of(tuple(name.split(".")))
+    where = where_meant(tuple(name.split(".")))
+    settings = flat(config.to_settings())
+    holds = [other for other, value in where.items() if settings[other] == value]
+    always = any(other not in dimensions for other in holds)
     if name in dimensions:
-        return bool(dimensions[name].when.keys() - ({"model"} if only else set()))
-    return only in (None, config.model)
+        # The condition by which it means something leaves no trial with another value.
+        return bool(dimensions[name].when.keys() - (set() if always else where.keys()))
+    return not where or bool(holds)
 
 
 def _check_conditions(errors: SpecErrors, space: Space, configs: Sequence[TrialConfig]) -> None:
@@ -114,10 +119,10 @@ def _check_conditions(errors: SpecErrors, space: Space, configs: Sequence[TrialC
             other = ".".join(path)
             for value in values if isinstance(values, list) else [values]:
                 if other not in space.parameters and value not in occurring[other]:
-                    listed = ", ".join(map(str, occurring[other]))
                     errors.add(
                         place,
-                        f"{other} is never {short(value)}: base and grid have {listed}",
+                        f"{other} is never {short(value)}: base and grid have "
+                        f"{listed(occurring[other])}",
                     )
 
 

@@ -55,7 +55,7 @@ def test_last_parts_that_are_shared_are_written_out() -> None:
 
 def test_texts_of_settings() -> None:
     values = [None, 1e-8, 3, [8, 16], (), "mean", True]
-    assert [setting_text(v) for v in values] == ["-", "1e-08", "3", "8×16", "()", "mean", "True"]
+    assert [setting_text(v) for v in values] == ["-", "1e-08", "3", "8×16", "()", "mean", "true"]
 
 
 def test_where_a_folder_lies_names_nothing_but_what_is_in_it_does() -> None:
