@@ -10,7 +10,7 @@ from cvae_core.config import TrialConfig
 from cvae_core.errors import ConfigError
 from cvae_core.settings import merge
 from orchestration.spec.checks.space import SPACE
-from orchestration.spec.checks.values import Space
+from orchestration.spec.checks.values import Space, within
 from orchestration.spec.dimensions import Dimension, dimensions_of
 from orchestration.spec.errors import SpecErrors, listed, short
 from orchestration.spec.flat_names import entries, flat, nested_of
@@ -52,6 +52,7 @@ def check_space(
     _check_cells(errors, space, cells)
     _check_base(errors, space, base, cells)
     _check_together(errors, space, cells)
+    _check_weights(errors, space, cells)
 
 
 def _check_grids(
@@ -137,3 +138,24 @@ def _check_together(errors: SpecErrors, space: Space, cells: Cells) -> None:
                 TrialConfig.from_settings(merge(settings, nested_of({name: value})))
             except ConfigError as error:
                 errors.add((*space.places[name], kind, index), str(error))
+
+
+def _check_weights(errors: SpecErrors, space: Space, cells: Cells) -> None:
+    """That some term of the objective has a weight, whatever is suggested."""
+    for config, dimensions in cells:
+        fixed = flat(config.to_settings())
+
+        def may_be(name: str, value: Any, searched: Any = dimensions, fixed: Any = fixed) -> bool:
+            if name in searched:
+                return within(name, space.parameters[name], value)
+            return bool(fixed[name] == value)
+
+        zero = [n for n in ("weights.reconstruction", "beta", "lambda") if may_be(n, 0)]
+        enough = 2 if may_be("model", "vae") else 3
+        searched = [name for name in zero[:enough] if name in dimensions]
+        if zero[:enough] == ["weights.reconstruction", "beta", "lambda"][:enough] and searched:
+            errors.add(
+                space.places[searched[0]],
+                f"{', '.join(zero[:enough])} could all be 0, and nothing would be trained: keep 0 "
+                "out of one of them",
+            )
