@@ -27,7 +27,10 @@ START_S = 10.0
 """Starting Ray, its workers and MLflow, on the machines this was measured on."""
 CALIBRATION_S = 10
 """Of one kind of trial, for MNIST; said beforehand."""
-FREE = ("seed", "beta", "lambda", "tau", "epochs", "learning_rate", "clip_norm", "selection")
+FREE = (
+    *("seed", "beta", "lambda", "tau", "epochs", "learning_rate", "clip_norm", "selection"),
+    "reconstruct",
+)
 """Settings that change nothing about the time an epoch takes."""
 
 
