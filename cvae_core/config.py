@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from cvae_core.errors import ConfigError
+from cvae_core.presets import PRESETS
 from cvae_core.schedule import ScheduleConfig
 from cvae_core.schedule_checks import check_course
 from cvae_core.settings import Checked, ModelName, build, group, merge, plain, setting
 from cvae_core.stages import StageConfig
 
+UNTRAINED = "the decoder is not trained (weights.reconstruction: 0)"
+"""Why a figure or picture of decoded images is not there."""
 NUMERICS = 2
 """Raised whenever a change of this project's arithmetic changes results for equal settings."""
 
@@ -88,15 +91,29 @@ class ArchitectureConfig(Checked):
     projection: tuple[int, ...] = setting(
         (8, 5), "widths of the projection head, hidden layers first", ge=1, only="cvae"
     )
+    kernel: Literal[3, 4, 5] = setting(
+        4,
+        "side of the convolutions' kernels; those that keep the size of a map have an odd one, "
+        "of 4 it is 3",
+        added=True,
+    )
+    blocks: Literal["conv", "residual"] = setting(
+        "conv",
+        "residual: each convolution of the encoder is followed by a residual block of two 3×3 "
+        "convolutions, and the decoder mirrors it",
+        added=True,
+    )
 
 
 @dataclass(frozen=True)
 class ViewsConfig(Checked):
-    """How the second view of an image is made for the contrastive term."""
+    """How an image is augmented, for the contrastive term and where ``augment`` is true."""
 
     pairs: Literal["original+augmented", "two augmented"] = setting(
         "original+augmented",
-        "what is contrasted (the paper's text: the first, its code: the second)",
+        "what is contrasted (the paper's text: the first, its code: the second); with augment the "
+        "first of the pair is the view that is encoded in place of the original",
+        only="cvae",
     )
     crop_scale: tuple[float, float] | None = setting(
         (0.8, 1.0),
@@ -152,9 +169,15 @@ class ViewsConfig(Checked):
 
 @dataclass(frozen=True)
 class WeightsConfig(Checked):
-    """Weights of the objective's terms that have no letter of their own."""
+    """Weights of the objective's terms besides β and λ."""
 
-    reconstruction: float = setting(1.0, "weight of the reconstruction error", ge=0, added=True)
+    reconstruction: float = setting(
+        1.0,
+        "weight of the reconstruction error; 0: the decoder is neither run nor trained, and "
+        "nothing that needs it is measured (a CVAE with beta 0 is then SimCLR alone)",
+        ge=0,
+        added=True,
+    )
 
 
 @dataclass(frozen=True)
@@ -193,9 +216,24 @@ class TrialConfig(Checked):
     architecture: ArchitectureConfig = group(
         ArchitectureConfig(), "encoder, decoder and projection head"
     )
-    views: ViewsConfig = group(ViewsConfig(), "augmentations", only="cvae")
+    views: ViewsConfig = group(ViewsConfig(), "augmentations", only="cvae", also={"augment": True})
     selection: SelectionConfig = group(SelectionConfig(), "early stopping and best-epoch selection")
-    weights: WeightsConfig = group(WeightsConfig(), "weights of terms", added=True)
+    augment: bool = setting(
+        False,
+        "true: in training, an augmented view of each image is encoded in its place; validation "
+        "and evaluation are of the originals in any case",
+        added=True,
+    )
+    reconstruct: Literal["original", "view"] = setting(
+        "original",
+        "what the decoder's output is compared with: the image as it is, or the view of it that "
+        "was encoded",
+        also={"augment": True},
+        added=True,
+    )
+    weights: WeightsConfig = group(
+        WeightsConfig(), "weights of the objective's terms besides beta and lambda", added=True
+    )
     schedule: ScheduleConfig = group(
         ScheduleConfig(), "factors on settings that change while it trains", added=True
     )
@@ -208,6 +246,13 @@ class TrialConfig(Checked):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_course(self)
+
+    @property
+    def decodes(self) -> bool:
+        """Whether the decoder is trained, in one stage at least; else its images mean nothing."""
+        own = self.weights.reconstruction
+        given = [stage.weights.reconstruction for stage in self.stages]
+        return any(own if weight is None else weight for weight in given or [own])
 
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any]) -> TrialConfig:
@@ -224,35 +269,3 @@ class TrialConfig(Checked):
         """Nested plain values under the names that files use; tuples become lists."""
         settings: dict[str, Any] = plain(self)
         return settings
-
-
-_COLOUR: dict[str, Any] = {
-    # The declared defaults are the paper's MNIST shape; its CIFAR-10 shape differs by this.
-    "batch_size": 256,
-    "data": {"value_range": "symmetric"},
-    "architecture": {
-        "channels": [32, 64, 128, 256],
-        "latent_dim": 128,
-        "projection": [64, 32],
-    },
-    "views": {
-        "crop_scale": [0.2, 1.0],
-        "flip_probability": 0.5,
-        "brightness": 0.4,
-        "contrast": 0.4,
-        "saturation": 0.4,
-        "hue": 0.1,
-        "grayscale_probability": 0.2,
-        "rotation_degrees": 0.0,
-        "translation": 0.0,
-    },
-}
-
-
-PRESETS: dict[str, dict[str, Any]] = {
-    "cifar10": _COLOUR,
-    "folder": _COLOUR,
-    # Mirrored, a house number is another one or none.
-    "svhn": merge(_COLOUR, {"views": {"flip_probability": 0.0}}),
-}
-"""What a data set changes in the declared defaults."""

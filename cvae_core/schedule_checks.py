@@ -50,6 +50,15 @@ def check_course(config: TrialConfig) -> None:
         _check_trains(config, stage, ("stages", index))
     if not config.stages:
         _check_trains(config, StageConfig(), ("weights", "reconstruction"))
+    last = config.stages[-1].weights.reconstruction if config.stages else None
+    if (config.weights.reconstruction if last is None else last) == 0 and (
+        config.selection.metric == "val/reconstruction"
+    ):
+        raise ConfigError(
+            "with weights.reconstruction: 0 at the end there is no val/reconstruction; write "
+            "val/loss",
+            ("selection", "metric"),
+        )
 
 
 def _check_schedule(config: TrialConfig, name: str, factor: FactorConfig) -> None:
@@ -110,14 +119,11 @@ def _check_trains(config: TrialConfig, stage: StageConfig, place: tuple[str | in
     off = {name for name, factor in schedules(config) if _rests_at_zero(config, factor)}
     beta = config.beta if stage.beta is None else stage.beta
     lambda_ = config.lambda_ if stage.lambda_ is None else stage.lambda_
-    if config.model == "vae":
+    contrast = config.model == "cvae" and lambda_ and "lambda" not in off
+    if not contrast and (not beta or "beta" in off):
+        names = "beta and lambda" if config.model == "cvae" else "beta"
         raise ConfigError(
-            "a VAE whose reconstruction has no weight learns nothing from the images; this is for "
-            "model: cvae alone, such as grid: [{model: [vae]}, {model: [cvae], …}]",
-            place,
-        )
-    if (not beta or "beta" in off) and (not lambda_ or "lambda" in off):
-        raise ConfigError(
-            "nothing is trained: the weights of reconstruction, beta and lambda are all 0 there",
+            f"nothing is trained: the weights of reconstruction, {names} are all 0 there; set one "
+            "of them above 0",
             place,
         )

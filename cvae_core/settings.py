@@ -2,8 +2,9 @@
 
 Each setting is declared once, with its default, limits and description; sweep files are validated
 against these declarations and the reference documentation is written from them. A field whose
-metadata says ``only="cvae"`` means nothing to a plain VAE, one with ``when`` nothing where that
-does not hold of its group.
+declaration says ``only="cvae"`` means nothing to a plain VAE; ``also={"augment": True}`` says with
+which setting of the whole trial it means something as well, and one with ``when`` means nothing
+where that does not hold of its group.
 """
 
 from __future__ import annotations
@@ -30,12 +31,17 @@ def setting(
     lt: float | None = None,
     le: float | None = None,
     only: ModelName | None = None,
+    also: Mapping[str, Any] | None = None,
     name: str | None = None,
     added: bool = False,
     identity: bool = True,
     when: Callable[[Any], bool] | None = None,
 ) -> Any:
     """Declare a field: default, description, limits (applied to each item of a tuple).
+
+    ``only`` and ``also`` say where it means something: to that model, and wherever one of those
+    settings of the whole trial has that value. With neither it does everywhere, or, in a group,
+    where the group does.
 
     ``added`` marks a field that joined after the first release: at its default it is left out of a
     configuration's identity, so that old trial keys stay what they were. ``identity=False`` marks
@@ -46,7 +52,7 @@ def setting(
     metadata = {
         "doc": doc,
         "limits": {k: v for k, v in limits.items() if v is not None},
-        "only": only,
+        "where": {**({"model": only} if only else {}), **(also or {})},
         "name": name,
         "added": added,
         "identity": identity,
@@ -55,20 +61,28 @@ def setting(
     return field(default=default, metadata=metadata)
 
 
+# Here too each argument is a word of a declaration.
 def group(
     default: Any,
     doc: str,
     *,
     only: ModelName | None = None,
+    also: Mapping[str, Any] | None = None,
     name: str | None = None,
     added: bool = False,
 ) -> Any:
     """Declare a group of settings: a frozen dataclass whose fields are settings."""
-    return setting(default, doc, only=only, name=name, added=added)
+    return setting(default, doc, only=only, also=also, name=name, added=added)
 
 
-def means_something(declared: dataclasses.Field[Any], group: Any) -> bool:
-    """Whether a field counts beside the others of its group, whatever the trial's model."""
+def means_something(declared: dataclasses.Field[Any], trial: Any) -> bool:
+    """Whether a setting changes anything of a trial, given where its group does."""
+    where = declared.metadata["where"]
+    return not where or any(getattr(trial, name) == value for name, value in where.items())
+
+
+def counts_beside(declared: dataclasses.Field[Any], group: Any) -> bool:
+    """Whether a field counts beside the others of its group, whatever the trial is."""
     when = declared.metadata["when"]
     return when is None or bool(when(group))
 

@@ -10,6 +10,9 @@ import torch
 from torch import Tensor
 
 TRAINING = ("batches", "noise", "views", "second_noise")
+AUGMENTED = (*TRAINING, "augmentation")
+"""Of training where what is encoded is a view: it has a stream of its own, so that the views of
+the contrastive term stay what they are."""
 VALIDATION = ("val_noise", "val_views", "val_second_noise")
 
 

@@ -7,22 +7,25 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
-from cvae_core.config import PRESETS, TrialConfig
+from cvae_core.config import TrialConfig
 from cvae_core.evaluation.metric import Metric
 from cvae_core.evaluation.metrics import METRICS
 from cvae_core.evaluation.parts import PARTS
+from cvae_core.presets import PRESETS
 from cvae_core.settings import item_type, setting_name
 from orchestration.spec.flat_names import flat
 from orchestration.spec.reported import Reported
 from orchestration.spec.search import Objective, Parameter, Scheduler, Search
 from orchestration.spec.sweep import SweepSpec
+from orchestration.spec.trial_names import setting_text
 
 HERE = Path(__file__).parent
 HEAD = """\
@@ -127,6 +130,8 @@ def changes(metric: Metric) -> str:
     words = [", ".join(map(code, metric.depends))] if metric.depends else []
     if metric.depends_cvae:
         words.append("of a CVAE " + ", ".join(map(code, metric.depends_cvae)))
+    if metric.depends_augmented:
+        words.append("with `augment` " + ", ".join(map(code, metric.depends_augmented)))
     return "; ".join(words)
 
 
@@ -189,17 +194,19 @@ def limits_of(metadata: Any) -> dict[str, float]:
     }
 
 
-def settings(cls: Any, prefix: str = "", only: str | None = None) -> Iterator[tuple[str, ...]]:
+def settings(
+    cls: Any, prefix: str = "", where: Mapping[str, Any] = MappingProxyType({})
+) -> Iterator[tuple[str, ...]]:
     """Rows of a trial's settings; those of groups under their dotted names."""
     hints = get_type_hints(cls)
     for field in dataclasses.fields(cls):
         meta, hint = field.metadata, hints[field.name]
-        means = meta["only"] or only
+        means = meta["where"] or where
         name, item = f"{prefix}{setting_name(field)}", item_type(hint)
         if dataclasses.is_dataclass(hint):
             yield from settings(hint, f"{name}.", means)
             continue
-        doc = meta["doc"] + (f" ({means.upper()} alone)" if means else "")
+        doc = meta["doc"] + (f" ({alone(means)})" if means else "")
         if field.name == "seed":
             continue  # a section of its own
         default = list(field.default) if isinstance(field.default, tuple) else field.default
@@ -207,6 +214,15 @@ def settings(cls: Any, prefix: str = "", only: str | None = None) -> Iterator[tu
         yield code(name), kind, code(default), doc
         if item:
             yield from settings(item, f"{name}[].", means)
+
+
+def alone(where: Mapping[str, Any]) -> str:
+    """Where alone a setting means something."""
+    words = [
+        "CVAE" if name == "model" else code(f"{name}: {setting_text(value)}")
+        for name, value in where.items()
+    ]
+    return f"{words[0]} alone" if len(words) == 1 else ", or ".join(words)
 
 
 def presets() -> Iterator[tuple[str, ...]]:

@@ -28,19 +28,28 @@ class Metric:
     """Settings and groups that change what it measures: where they differ, it compares nothing."""
     depends_cvae: tuple[str, ...] = ()
     """The same, of a contrastive VAE alone."""
+    depends_augmented: tuple[str, ...] = ()
+    """The same, of trials that are trained on views (``augment``) alone."""
     places: Mapping[str, str] = field(default_factory=dict, hash=False)
     """By each ``<…>`` of the name, the regular expression of what may stand there."""
     stand_in: str = "val/probe_accuracy"
     """What a search, for which the evaluation comes too late, looks at in its place."""
 
-    def changed_by(self, names: Iterable[str], *, contrastive: bool) -> list[str]:
+    def changed_by(
+        self, names: Iterable[str], *, contrastive: bool, augmented: bool = False
+    ) -> list[str]:
         """Those of the settings (dotted names) that change what it measures.
 
         Args:
             names: of settings in which trials differ.
             contrastive: whether a contrastive VAE is among the trials.
+            augmented: whether one that is trained on views is.
         """
-        depends = (*self.depends, *(self.depends_cvae if contrastive else ()))
+        depends = (
+            *self.depends,
+            *(self.depends_cvae if contrastive else ()),
+            *(self.depends_augmented if augmented else ()),
+        )
         return [name for name in names if any(f"{name}.".startswith(f"{d}.") for d in depends)]
 
     def matches(self, name: str) -> bool:

@@ -10,6 +10,8 @@ from cvae_core.evaluation.parts import PARTS
 
 NT_XENT = ("tau", "batch_size", "contrast", "architecture.projection", "views")
 """Settings that change what the contrastive term measures."""
+INPUTS = ("augment", "reconstruct")
+"""Settings that change what images the terms of training are of."""
 LOSS = ("model", "beta", "weights", "schedule.beta", "stages", *PIXEL_SCALE)
 LOSS_CVAE = ("lambda", "schedule.lambda", *NT_XENT)
 """Settings that change what the sum of the terms measures."""
@@ -18,19 +20,22 @@ TRAINING = (
     Metric(
         "train/loss",
         "train loss",
-        "reconstruction + β·KL, + λ·contrastive term for a CVAE, with the weights of each step; "
-        "mean over the epoch's images",
+        "reconstruction (times its weight) + β·KL, + λ·contrastive term for a CVAE, with the "
+        "weights of each step; mean over the epoch's images",
         "lower",
-        depends=LOSS,
+        depends=(*LOSS, *INPUTS),
         depends_cvae=LOSS_CVAE,
+        depends_augmented=("views",),
     ),
     Metric(
         "train/reconstruction",
         "train MSE",
-        "squared error per pixel of decoded samples, in the model's range; mean over the images",
+        "squared error per pixel of decoded samples, in the model's range; mean over the images. "
+        "Not there where the decoder is not trained",
         "lower",
         "squared pixel value",
-        depends=PIXEL_SCALE,
+        depends=(*INPUTS, *PIXEL_SCALE),
+        depends_augmented=("views",),
     ),
     Metric(
         "train/kl",
@@ -40,6 +45,8 @@ TRAINING = (
         None,
         "nats per image",
         "arXiv:1312.6114, appendix B",
+        depends=("augment",),
+        depends_augmented=("views",),
     ),
     Metric(
         "train/contrastive",
@@ -49,13 +56,14 @@ TRAINING = (
         "lower",
         "nats",
         "arXiv:2002.05709, equation 1",
+        depends=("augment",),
         depends_cvae=(*NT_XENT, "stages"),
     ),
     Metric(
         "val/loss",
         "val loss",
         "train/loss on the validation part, with fixed noise, and in every epoch with the weights "
-        "that the training ends with",
+        "that the training ends with; of the originals, also with augment",
         "lower",
         depends=LOSS,
         depends_cvae=LOSS_CVAE,
@@ -63,7 +71,8 @@ TRAINING = (
     Metric(
         "val/reconstruction",
         "val MSE",
-        "train/reconstruction on the validation part, with fixed noise",
+        "train/reconstruction on the validation part, with fixed noise; of the originals, also "
+        "with augment",
         "lower",
         "squared pixel value",
         depends=PIXEL_SCALE,

@@ -51,5 +51,7 @@ class Part:
     """Raised whenever its arithmetic changes: it is then measured again."""
     curves: bool = False
     """Whether it looks at the records of the trial's epochs."""
+    decodes: bool = False
+    """Whether it judges decoded images alone, so that it is absent where no decoder is trained."""
     paths: tuple[str, ...] = ()
     """Settings that name files."""

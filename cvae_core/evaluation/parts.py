@@ -14,7 +14,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from cvae_core.errors import EvaluationError
+from cvae_core.config import UNTRAINED
+from cvae_core.errors import AbsentError, EvaluationError
 from cvae_core.evaluation.diagnostics.declaration import DIAGNOSTICS
 from cvae_core.evaluation.distances.declaration import FD, FID
 from cvae_core.evaluation.maps.declaration import UMAP
@@ -61,6 +62,8 @@ def measure(part: str, subject: Subject, settings: Any) -> Iterator[float | Find
         AbsentError: it cannot be had here.
         EvaluationError: it cannot be computed from this model or data.
     """
+    if PARTS[part].decodes and not subject.config.decodes:
+        raise AbsentError(UNTRAINED)
     for done in importlib.import_module(PARTS[part].module).evaluate(subject, settings):
         if not isinstance(done, Findings):
             yield done

@@ -8,24 +8,23 @@ from torch import Tensor
 
 
 class Terms(NamedTuple):
-    """The objective and its unweighted terms, scalars; ``contrastive`` is None for a VAE."""
+    """The objective and its unweighted terms, scalars; None: a term that the objective lacks."""
 
     loss: Tensor
-    reconstruction: Tensor
+    reconstruction: Tensor | None
     kl: Tensor
     contrastive: Tensor | None
 
     def detach(self) -> Terms:
         """The same numbers without their graph."""
+        reconstruction = None if self.reconstruction is None else self.reconstruction.detach()
         contrastive = None if self.contrastive is None else self.contrastive.detach()
-        return Terms(
-            self.loss.detach(), self.reconstruction.detach(), self.kl.detach(), contrastive
-        )
+        return Terms(self.loss.detach(), reconstruction, self.kl.detach(), contrastive)
 
 
-# Six parameters: three terms, each with its weight.
+# Six parameters: three terms and their weights.
 def objective(
-    reconstruction: Tensor,
+    reconstruction: Tensor | None,
     kl: Tensor,
     contrastive: Tensor | None,
     *,
@@ -36,7 +35,7 @@ def objective(
     """Add up the terms.
 
     Args:
-        reconstruction: mean squared error per pixel, scalar.
+        reconstruction: mean squared error per pixel, scalar; None where the decoder is not trained.
         kl: mean KL divergence per image, in nats, scalar.
         contrastive: NT-Xent, in nats, scalar; None for a VAE.
         beta: weight of the KL divergence.
@@ -51,8 +50,9 @@ def objective(
         >>> objective(mse, kl, contrastive, beta=1e-3, lambda_=0.1).loss
         tensor(0.2300)
     """
-    # One times a number is that number, to the last bit.
-    loss = reconstruction_weight * reconstruction + beta * kl
+    loss = beta * kl
+    if reconstruction is not None:
+        loss = reconstruction_weight * reconstruction + loss
     if contrastive is not None:
         # With λ = 0 this adds an exact zero to value and gradients: the control that shows the
         # contrastive branch itself changes nothing.

@@ -29,10 +29,10 @@ def build_model(config: TrialConfig, image_shape: tuple[int, int, int]) -> VAE:
     if height != width:
         raise ConfigError(f"images must be square, not {height}×{width} pixels")
     shape = config.architecture
-    plan = stages(channels, height, shape.channels)
+    plan = stages(channels, height, shape.channels, shape.kernel)
     with torch_seeded(config.seed, "weights"):
-        encoder = Encoder(plan, shape.latent_dim, shape.norm)
-        decoder = Decoder(plan, shape.latent_dim, shape.norm, config.data.value_range)
+        encoder = Encoder(plan, shape.latent_dim, shape.norm, shape.blocks)
+        decoder = Decoder(plan, shape.latent_dim, shape.norm, config.data.value_range, shape.blocks)
     if config.model == "vae":
         return VAE(encoder, decoder)
     with torch_seeded(config.seed, "projection"):

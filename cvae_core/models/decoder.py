@@ -6,7 +6,7 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from cvae_core.models.blocks import Norm, Stage, norm_layers
+from cvae_core.models.blocks import Blocks, Norm, Stage, block_layers, norm_layers
 
 
 class Decoder(nn.Module):
@@ -21,6 +21,7 @@ class Decoder(nn.Module):
         latent_dim: int,
         norm: Norm,
         value_range: Literal["unit", "symmetric"],
+        blocks: Blocks = "conv",
     ) -> None:
         super().__init__()
         deepest = stages[-1]
@@ -31,7 +32,12 @@ class Decoder(nn.Module):
             nn.ReLU(),
         ]
         for stage in reversed(stages):
-            layers.append(nn.ConvTranspose2d(stage.channels_out, stage.channels_in, *stage.kernel))
+            layers += [
+                *block_layers(blocks, norm, stage.channels_out),
+                nn.ConvTranspose2d(
+                    stage.channels_out, stage.channels_in, *stage.window, stage.output_padding
+                ),
+            ]
             if stage is not stages[0]:
                 layers += [*norm_layers(norm, stage.channels_in), nn.ReLU()]
         layers.append(nn.Sigmoid() if value_range == "unit" else nn.Tanh())

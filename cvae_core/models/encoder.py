@@ -4,23 +4,26 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from cvae_core.models.blocks import Norm, Stage, norm_layers
+from cvae_core.models.blocks import Blocks, Norm, Stage, block_layers, norm_layers
 
 
 class Encoder(nn.Module):
-    """Strided convolutions, then two parallel linear layers.
+    """Strided convolutions, each with a residual block or none, then two parallel linear layers.
 
     Maps (B, C, H, W) to means and log-variances, each (B, D).
     """
 
-    def __init__(self, stages: list[Stage], latent_dim: int, norm: Norm) -> None:
+    def __init__(
+        self, stages: list[Stage], latent_dim: int, norm: Norm, blocks: Blocks = "conv"
+    ) -> None:
         super().__init__()
         layers: list[nn.Module] = []
         for stage in stages:
             layers += [
-                nn.Conv2d(stage.channels_in, stage.channels_out, *stage.kernel),
+                nn.Conv2d(stage.channels_in, stage.channels_out, *stage.window),
                 *norm_layers(norm, stage.channels_out),
                 nn.ReLU(),
+                *block_layers(blocks, norm, stage.channels_out),
             ]
         self.features = nn.Sequential(*layers, nn.Flatten())
         units = stages[-1].channels_out * stages[-1].size_out ** 2

@@ -20,14 +20,16 @@ def parameter_count(config: TrialConfig, image_shape: tuple[int, int, int]) -> i
         image_shape: (C, H, W), square.
     """
     shape, (channels, size, _) = config.architecture, image_shape
-    plan = stages(channels, size, shape.channels)
+    plan = stages(channels, size, shape.channels, shape.kernel)
     normed = 0 if shape.norm == "none" else 2
     count = 0
     for stage in plan:
-        weights = stage.channels_in * stage.channels_out * stage.kernel[0] ** 2
+        weights = stage.channels_in * stage.channels_out * stage.kernel**2
         count += weights + (1 + normed) * stage.channels_out  # the encoder's
         to_image = stage is plan[0]
         count += weights + (1 if to_image else 1 + normed) * stage.channels_in  # the decoder's
+        if shape.blocks == "residual":  # two convolutions in either
+            count += 4 * (9 * stage.channels_out + 1 + normed) * stage.channels_out
     units = plan[-1].channels_out * plan[-1].size_out ** 2
     # Means and log-variances, and the way back.
     count += 2 * (units + 1) * shape.latent_dim + (shape.latent_dim + 1) * units

@@ -30,10 +30,9 @@ class Averages:
         self._filled = 0
 
     def add(self, terms: Sequence[Tensor | None]) -> None:
-        """Note the next batch's terms, scalars, in the order of the columns; None: it has none."""
-        for column, term in enumerate(terms):
-            if term is not None:
-                self._rows[self._filled, column] = term
+        """Note the next batch's terms, scalars, in the order of the columns; None is left out."""
+        for column, term in enumerate(term for term in terms if term is not None):
+            self._rows[self._filled, column] = term
         self._filled += 1
 
     def check_now_and_then(self, epoch: int) -> None:

@@ -13,13 +13,23 @@ from cvae_core.models import VAE, ContrastiveVAE
 from cvae_core.streams import Streams
 
 
+def columns(config: TrialConfig) -> tuple[str, ...]:
+    """Names of the terms that the objective of a trial has, in the order of ``Terms``."""
+    lacking = {
+        *(() if config.decodes else ("reconstruction",)),
+        *(() if config.model == "cvae" else ("contrastive",)),
+    }
+    return tuple(name for name in Terms._fields if name not in lacking)
+
+
 def batch_terms(
     model: VAE, unit: Tensor, config: TrialConfig, streams: Streams, prefix: str = ""
 ) -> Terms:
     """Objective of a batch.
 
-    The original is encoded alone and views apart from it, so that all a VAE computes is computed
-    in the same way whether a contrastive branch runs beside it or not.
+    The image, or in training the view that augmentation puts in its place, is encoded alone and
+    the views of the contrastive term apart from it, so that all a VAE computes is computed in the
+    same way whether a contrastive branch runs beside it or not.
 
     Args:
         model: a VAE or a contrastive VAE.
@@ -28,10 +38,15 @@ def batch_terms(
         streams: where noise and view parameters come from.
         prefix: of the streams' names.
     """
-    images = to_model_range(unit, config.data)
-    mu, log_var = model.encode(images)
+    images = encoded = to_model_range(unit, config.data)
+    if config.augment and model.training:
+        view = make_views(unit, config.views, streams[prefix + "augmentation"])
+        encoded = to_model_range(view, config.data)
+        if config.reconstruct == "view":
+            images = encoded
+    mu, log_var = model.encode(encoded)
     z = model.reparameterise(mu, log_var, _noise(mu, streams[prefix + "noise"]))
-    reconstruction = pixel_mse(model.decode(z), images)
+    reconstruction = pixel_mse(model.decode(z), images) if config.decodes else None
     kl = gaussian_kl(mu, log_var).mean()
     contrastive = None
     if isinstance(model, ContrastiveVAE):

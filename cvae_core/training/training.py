@@ -20,18 +20,17 @@ from cvae_core.errors import NonFiniteLossError
 from cvae_core.losses import Terms
 from cvae_core.models import VAE, build_model
 from cvae_core.stages import preparation
-from cvae_core.streams import TRAINING, VALIDATION, Streams
+from cvae_core.streams import AUGMENTED, TRAINING, VALIDATION, Streams
 from cvae_core.training.adam import Adam
 from cvae_core.training.averages import Averages, listed
 from cvae_core.training.checkpoint import Checkpoint
 from cvae_core.training.clip import clip_grad_norm
 from cvae_core.training.course import Course
 from cvae_core.training.selection import Selection
-from cvae_core.training.terms import batch_terms
+from cvae_core.training.terms import batch_terms, columns
 
 Judge = tuple["When", Callable[[VAE], dict[str, float]]]
 """When the model is looked at, and what looks at it: metrics on validation."""
-COLUMNS = ("loss", "reconstruction", "kl", "contrastive")
 
 
 @dataclass(frozen=True)
@@ -80,8 +79,7 @@ class Training:
         self._optimizer = Adam(
             self._parameters, lr=config.learning_rate, fused=self._device.type in ("cpu", "cuda")
         )
-        self._columns = COLUMNS if config.model == "cvae" else COLUMNS[:-1]
-        self._streams = Streams(config.seed, TRAINING)
+        self._streams = Streams(config.seed, AUGMENTED if config.augment else TRAINING)
         self._selection = Selection(config.selection)
         if start is not None:
             self.epoch = start.epoch
@@ -170,7 +168,7 @@ class Training:
         self.model.train()
         order = self._train[torch.randperm(len(self._train), generator=self._streams["batches"])]
         batches = order.split(self.config.batch_size)
-        averages = Averages(self._columns, batches, self._device)
+        averages = Averages(columns(self._course.at(self.epoch)), batches, self._device)
         done = 0
         if self._course.forgets_at(self.epoch):
             self._optimizer.state.clear()
@@ -194,7 +192,7 @@ class Training:
         self.model.eval()
         streams = Streams(self.config.seed, VALIDATION)
         batches = self._val.split(self.config.batch_size)
-        averages = Averages(self._columns, batches, self._device)
+        averages = Averages(columns(self._course.end), batches, self._device)
         for indices in batches:
             averages.add(
                 batch_terms(self.model, self._batch(indices), self._course.end, streams, "val_")

@@ -9,6 +9,7 @@ from typing import Any
 from cvae_core.config import TrialConfig
 from orchestration.errors import UserError
 from orchestration.ledger.documents import TRAINED
+from orchestration.spec.settings import brings
 from orchestration.spec.trial_names import Names, names_of, setting_text, settings_of
 from orchestration.status.metric_columns import headlines
 from orchestration.terminal.tables import Column, Sheet
@@ -67,7 +68,7 @@ def comparison_rows(trials: list[dict[str, Any]], by: str = "model") -> list[dic
     others = [
         name
         for name in varied
-        if name != by and (by != "model" or all(name in trial.values for trial in done))
+        if name != by and (not brings(by, name) or all(name in trial.values for trial in done))
     ]
     groups: dict[str, list[_Done]] = {}
     families: dict[str, int] = {}

@@ -16,6 +16,7 @@ from cvae_core.evaluation.metrics import describe
 from orchestration.compare.measured import REPEATS, Measured, alike, measured
 from orchestration.ledger.ledger import Ledger
 from orchestration.spec.flat_names import flat
+from orchestration.spec.settings import brings
 from orchestration.spec.trial_names import setting_text, short_name
 
 FIRST = ("beta", "lambda", "tau")
@@ -71,9 +72,13 @@ class Pairing:
             return True
         # Of searches the winners' settings count as well, though they tell no searches apart.
         one, two = (cell.trained for cell in self.cells)
-        differing = [name for name in {**one, **two} if one.get(name) != two.get(name)]
-        models = {one.get("model"), two.get("model")}
-        return not declared.changed_by(differing, contrastive=models == {"cvae"})
+        differing = [name for name in one if name in two and one[name] != two[name]]
+        both = [(cell.get("model"), bool(cell.get("augment"))) for cell in (one, two)]
+        return not declared.changed_by(
+            differing,
+            contrastive=all(model == "cvae" for model, _ in both),
+            augmented=all(augmented for _, augmented in both),
+        )
 
     def values(self, metric: str) -> list[tuple[float, float]]:
         """A metric's finite values in both trials of each pair, in the order of repetitions."""
@@ -98,9 +103,9 @@ class Pairing:
 def pairings(trials: Sequence[Measured], by: str = "model") -> list[Pairing]:
     """Every two cells of a grid that differ in ``by`` alone.
 
-    Of models, a setting that one does not have tells no cells apart: a VAE is compared with every
-    CVAE that has its β, whatever their λ. The VAE is the reference, of other settings the first
-    value of the plan.
+    A setting that one does not have because of ``by`` tells no cells apart: a VAE is compared with
+    every CVAE that has its β, whatever their λ, and an augmented one with one that is not, whatever
+    its views. The VAE is the reference, of other settings the first value of the plan.
 
     Args:
         trials: that were trained to their end.
@@ -165,7 +170,8 @@ def _paired(cells: Sequence[Cell], by: str) -> list[Pairing]:
 
 def _differ_in(by: str, one: dict[str, Any], other: dict[str, Any]) -> bool:
     """Whether two cells differ in this setting, and in none besides that both have."""
-    if by != "model" and one.keys() != other.keys():
+    lacking = one.keys() ^ other.keys()
+    if by != "model" and not all(brings(by, name) for name in lacking):
         return False
     return all(one[name] == other[name] for name in one.keys() & other.keys() if name != by)
 

@@ -79,4 +79,6 @@ class EvaluationLine:
         if not PARTS[part].prepares:
             return None
         config = TrialConfig.from_settings(self._ledger.trials[key].config)
+        if PARTS[part].decodes and not config.decodes:
+            return None  # it is absent, and prepares nothing
         return part, config.data.dataset

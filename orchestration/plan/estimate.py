@@ -29,7 +29,7 @@ CALIBRATION_S = 10
 """Of one kind of trial, for MNIST; said beforehand."""
 FREE = (
     *("seed", "beta", "lambda", "tau", "epochs", "learning_rate", "clip_norm", "selection"),
-    *("weights", "schedule", "stages"),
+    *("reconstruct", "schedule", "stages"),
 )
 """Settings that change nothing about the time an epoch takes."""
 

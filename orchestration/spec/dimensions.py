@@ -9,7 +9,7 @@ from typing import Any, Literal
 from cvae_core.config import TrialConfig
 from orchestration.spec.flat_names import flat
 from orchestration.spec.search import Parameter
-from orchestration.spec.settings import counts, model_of, number_type
+from orchestration.spec.settings import counts, number_type, where_meant
 
 
 @dataclass(frozen=True)
@@ -71,12 +71,13 @@ def suggested(
 def dimensions_of(space: Mapping[str, Parameter], cell: TrialConfig) -> tuple[Dimension, ...]:
     """What is searched in a cell, in an order that does not depend on the file's.
 
-    What means nothing to the cell's model or beside its other settings, or whose ``when`` never
+    What means nothing to the cell's trials or beside its other settings, or whose ``when`` never
     holds there, is left out.
     """
     dimensions: dict[str, Dimension] = {}
     fixed = flat(cell.to_settings())
-    left = {name: _dimension(name, parameter, space) for name, parameter in sorted(space.items())}
+    made = (_dimension(name, parameter, space, fixed) for name, parameter in sorted(space.items()))
+    left = {dimension.name: dimension for dimension in made if dimension is not None}
     while left:
         ready = [n for n, dimension in left.items() if not dimension.when.keys() & left.keys()]
         if not ready:
@@ -93,19 +94,22 @@ def dimensions_of(space: Mapping[str, Parameter], cell: TrialConfig) -> tuple[Di
     return tuple(dimensions.values())
 
 
-def _dimension(name: str, parameter: Parameter, space: Mapping[str, Parameter]) -> Dimension:
-    path = tuple(name.split("."))
+def _dimension(
+    name: str, parameter: Parameter, space: Mapping[str, Parameter], fixed: Mapping[str, Any]
+) -> Dimension | None:
+    """One setting with all its conditions; None where it means nothing in the cell."""
     when = {
         other: tuple(values) if isinstance(values, list) else (values,)
         for other, values in flat(parameter.when).items()
     }
-    only = model_of(path)
-    if only is not None:
-        when.setdefault("model", (only,))
+    meant = conditions(name, when, space, fixed)
+    if meant is None:
+        return None
+    when |= meant
     if parameter.choice is not None:
         return Dimension(name, "choice", choices=tuple(parameter.choice), when=when)
     low, high = parameter.log or parameter.range or (0.0, 0.0)
-    kind = number_type(path) or float
+    kind = number_type(tuple(name.split("."))) or float
     step = parameter.step
     return Dimension(
         name,
@@ -116,3 +120,35 @@ def _dimension(name: str, parameter: Parameter, space: Mapping[str, Parameter]) 
         step=None if step is None else kind(step),
         when=when,
     )
+
+
+def conditions(
+    name: str,
+    when: Mapping[str, tuple[Any, ...]],
+    space: Mapping[str, Any],
+    fixed: Mapping[str, Any],
+) -> dict[str, tuple[Any, ...]] | None:
+    """On which searched settings it depends that a setting means something at all.
+
+    Args:
+        name: of the setting, dotted.
+        when: its own conditions.
+        space: what is searched.
+        fixed: the cell's settings, under flat names; those that are searched do not count.
+
+    Returns:
+        One condition, or none where it means something in any case; None: it never does. Where
+        either of two searched settings gives it a meaning, the first one is asked for.
+    """
+    where = where_meant(tuple(name.split(".")))
+    open_: dict[str, tuple[Any, ...]] = {}
+    for other, value in where.items():
+        possible = when.get(other, (value,)) if other in space else (fixed[other],)
+        if value not in possible:
+            continue
+        if other not in space or when.get(other) == (value,):
+            return {}
+        open_.setdefault(other, (value,))
+    if where and not open_:
+        return None
+    return dict(list(open_.items())[:1])

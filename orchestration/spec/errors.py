@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -149,5 +149,10 @@ def _has(value: Any, path: Location) -> bool:
 
 def short(value: Any) -> str:
     """A value as it is shown in a message."""
-    text = repr(value)
+    text = str(value).lower() if isinstance(value, bool) else repr(value)
     return text if len(text) <= 60 else text[:57] + "..."
+
+
+def listed(values: Iterable[Any]) -> str:
+    """Values one after another, as a sweep file writes them."""
+    return ", ".join(short(v) if isinstance(v, bool) else str(v) for v in values)

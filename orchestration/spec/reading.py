@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,10 +13,10 @@ from pydantic import BaseModel, Field
 from cvae_core.config import TrialConfig
 from cvae_core.errors import ConfigError
 from cvae_core.evaluation.parts import PARTS
-from orchestration.spec.checks.course import check_course, place_of
-from orchestration.spec.checks.metrics import Trials
+from orchestration.spec.checks.course import check_course
+from orchestration.spec.checks.occurring import check_views, place_of, trials_of
 from orchestration.spec.checks.scheduler import check_scheduler, read_scheduler
-from orchestration.spec.checks.search import Written, check_search, read_search
+from orchestration.spec.checks.search import check_search, read_search
 from orchestration.spec.errors import IN_QUOTES, SpecErrors, short
 from orchestration.spec.evaluation import Evaluation, part_settings
 from orchestration.spec.flat_names import entries
@@ -88,7 +88,8 @@ def parse_spec(layers: Layers) -> SweepSpec:
     configs = _configs(spec, content, errors)
     if configs:
         check_course(errors, spec, content, configs, search)
-        trials = Trials(configs, _models(configs, search), spec.evaluation)
+        trials = trials_of(configs, spec.evaluation, search.space if search else None)
+        check_views(errors, content, trials)
         if search is not None:
             check_search(errors, search, spec.base, spec.grid, trials)
         if scheduler is not None:
@@ -113,14 +114,6 @@ def _known_in(group: tuple[str, ...]) -> list[str]:
     # Of an item of a list its number is left out, and a grid's settings may have dots.
     path = tuple(n for step in group[1:] for n in step.split(".") if not n.isdigit())
     return item_names(path) or setting_names(path)
-
-
-def _models(configs: Sequence[TrialConfig], search: Written | None) -> frozenset[str]:
-    """All models that occur, in the grid or in the space."""
-    searched = search.space.parameters.get("model") if search else None
-    if searched is not None and searched.choice:
-        return frozenset(searched.choice)
-    return frozenset(config.model for config in configs)
 
 
 def _check_parts(errors: SpecErrors, evaluation: Any) -> None:

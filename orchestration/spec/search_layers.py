@@ -7,7 +7,7 @@ from typing import Any
 
 from cvae_core.settings import merge
 from orchestration.spec.flat_names import entries, flat, without
-from orchestration.spec.settings import field_annotation, model_of, setting_names
+from orchestration.spec.settings import field_annotation, setting_names, where_meant
 
 KINDS = ("log", "range", "choice", "step")
 OWNERS = {"reduction": "asha", "min_trials": "median"}
@@ -41,7 +41,7 @@ def searched(content: dict[str, Any]) -> Iterator[tuple[tuple[str, ...], bool]]:
     for path, _, parameter in _parameters(_space(content)):
         if field_annotation(path) is None or not isinstance(parameter, dict):
             continue
-        when, own = parameter.get("when", {}), {"model"} if model_of(path) else set()
+        when, own = parameter.get("when", {}), set(list(where_meant(path))[:1])
         yield path, isinstance(when, dict) and not flat(when).keys() - own
 
 

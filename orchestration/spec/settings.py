@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import types
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Field, Strict, create_model
 
 from cvae_core.config import TrialConfig
-from cvae_core.settings import item_type, means_something, setting_name
+from cvae_core.settings import counts_beside, item_type, setting_name
 
 FORBID = ConfigDict(extra="forbid", populate_by_name=False)
 
@@ -80,7 +80,7 @@ def counts(path: tuple[str, ...], config: TrialConfig) -> bool:
     group: Any = config
     for name in path:
         declared = next(f for f in dataclasses.fields(group) if setting_name(f) == name)
-        if not means_something(declared, group):
+        if not counts_beside(declared, group):
             return False
         group = getattr(group, declared.name)
     return True
@@ -101,15 +101,41 @@ def _inside(annotation: Any) -> Iterator[Any]:
             yield from _inside(part)
 
 
-def model_of(path: tuple[str, ...]) -> str | None:
-    """The only model that a setting of a trial means something to; None: every model."""
+@cache
+def where_meant(path: tuple[str, ...]) -> Mapping[str, Any]:
+    """Where a setting of a trial means something: wherever one of these settings has that value.
+
+    Such as ``{"model": "cvae"}`` for λ; empty: everywhere. A setting's own declaration takes the
+    place of its group's.
+    """
     cls: Any = TrialConfig
-    only: str | None = None
+    where: Mapping[str, Any] = {}
     for name in path:
         declared = next(f for f in dataclasses.fields(cls) if setting_name(f) == name)
-        only = declared.metadata["only"] or only
+        where = declared.metadata["where"] or where
         cls = get_type_hints(cls)[declared.name]
-    return only
+    return where
+
+
+def brings(by: str, name: str) -> bool:
+    """Whether a setting (dotted) decides if another one means something."""
+    return by in where_meant(tuple(name.split(".")))
+
+
+@cache
+def deciding() -> Mapping[str, Any]:
+    """The settings that decide whether others mean something, each with the value that they need.
+
+    With these values all settings mean something.
+    """
+    found: dict[str, Any] = {}
+    groups: list[Any] = [TrialConfig]
+    for cls in groups:
+        for declared in dataclasses.fields(cls):
+            found |= declared.metadata["where"]
+            hint = get_type_hints(cls)[declared.name]
+            groups += [hint] if dataclasses.is_dataclass(hint) else []
+    return found
 
 
 def setting_names(path: tuple[str, ...] = ()) -> list[str]:

@@ -8,7 +8,7 @@ import json
 from typing import Any
 
 from cvae_core.config import NUMERICS, TrialConfig
-from cvae_core.settings import means_something, plain, setting_name
+from cvae_core.settings import counts_beside, means_something, plain, setting_name
 from cvae_core.stages import stages_of
 
 KEY_LENGTH = 10
@@ -35,7 +35,7 @@ def canonical(config: TrialConfig) -> dict[str, Any]:
 
 
 def relevant(config: TrialConfig, *, identity: bool = True, places: bool = True) -> dict[str, Any]:
-    """The settings that mean something to a trial's model, nested.
+    """The settings that mean something to a trial, nested.
 
     Args:
         config: the trial's settings.
@@ -46,23 +46,23 @@ def relevant(config: TrialConfig, *, identity: bool = True, places: bool = True)
     stages = stages_of(config)
     if config.stages != stages and (identity or not stages):
         config = dataclasses.replace(config, stages=stages)
-    return _relevant(config, config.model, identity, places and not identity)
+    return _relevant(config, config, identity, places and not identity)
 
 
-def _relevant(group: Any, model: str, identity: bool, places: bool) -> dict[str, Any]:
+def _relevant(group: Any, trial: TrialConfig, identity: bool, places: bool) -> dict[str, Any]:
     settings: dict[str, Any] = {}
     for declared in dataclasses.fields(group):
         value = getattr(group, declared.name)
-        if declared.metadata["only"] not in (None, model):
+        if not means_something(declared, trial):
             continue
         if identity and declared.metadata["added"] and value == declared.default:
             continue
         if not places and not declared.metadata["identity"]:
             continue
-        if not means_something(declared, group):
+        if not counts_beside(declared, group):
             continue
         if dataclasses.is_dataclass(value):
-            value = _relevant(value, model, identity, places)
+            value = _relevant(value, trial, identity, places)
             if not value:
                 continue
         settings[setting_name(declared)] = plain(value)

@@ -9,11 +9,29 @@ from cvae_core.config import TrialConfig
 from orchestration.spec.flat_names import flat
 from orchestration.spec.trial_key import relevant
 
-LABELS = {"beta": "β", "lambda": "λ", "tau": "τ", "data.name": "data"}
+LABELS = {
+    "beta": "β",
+    "lambda": "λ",
+    "tau": "τ",
+    "data.name": "data",
+    "weights.reconstruction": "w_rec",
+}
 APART = ("model", "seed")
 """These have a place of their own in every name and table."""
 
 
+ARMS = (
+    "augment",
+    "reconstruct",
+    "weights.reconstruction",
+    "architecture.kernel",
+    "architecture.blocks",
+    "stages",
+    "schedule.beta.shape",
+    "schedule.lambda.shape",
+    "schedule.learning_rate.shape",
+)
+"""Settings that make another model of a trial: named wherever one is not at its default."""
 LONGEST = 24
 
 
@@ -58,6 +76,13 @@ def settings_of(config: TrialConfig) -> dict[str, Any]:
     return flat(relevant(config, identity=False, places=False))
 
 
+def arms_text(config: TrialConfig) -> str:
+    """What sets a trial apart from a plain VAE or CVAE, such as ``augment=true w_rec=0``."""
+    usual, own = flat(TrialConfig().to_settings()), settings_of(config)
+    given = [name for name in ARMS if own.get(name, usual[name]) != usual[name]]
+    return " ".join(f"{short_name(name, given)}={setting_text(own[name])}" for name in given)
+
+
 def names_of(trials: Iterable[Mapping[str, Any]]) -> Names:
     """The names of trials that are documents, as in ``status --json``."""
     return Names(TrialConfig.from_settings(trial["config"]) for trial in trials)
@@ -79,6 +104,8 @@ def setting_text(value: Any) -> str:
     """A setting as a person reads it; ``-`` where a trial has none."""
     if value is None or value == []:
         return "-"
+    if isinstance(value, bool):
+        return str(value).lower()
     if isinstance(value, float):
         return f"{value:g}"
     if isinstance(value, list) and value and isinstance(value[0], Mapping):

@@ -11,6 +11,7 @@ from cvae_core.settings import merge
 from orchestration.spec.dimensions import Dimension, dimensions_of
 from orchestration.spec.flat_names import flat, nested_of
 from orchestration.spec.search import Objective, Search
+from orchestration.spec.settings import deciding
 from orchestration.spec.trial_key import relevant, short_hash
 from orchestration.spec.trial_names import Names
 
@@ -63,8 +64,9 @@ def plan_studies(search: Search, cells: Iterable[TrialConfig]) -> dict[str, Stud
     for cell in cells:
         dimensions = dimensions_of(search.space, cell)
         by_name = {dimension.name: dimension for dimension in dimensions}
-        if "model" in by_name:  # then the settings of both models are the study's
-            cell = TrialConfig.from_settings(merge(cell.to_settings(), {"model": "cvae"}))
+        # Where it is searched what others mean, the settings of either case are the study's.
+        widest = {name: value for name, value in deciding().items() if name in by_name}
+        cell = TrialConfig.from_settings(merge(cell.to_settings(), widest))
         always = {name for name, dimension in by_name.items() if not dimension.when}
         identity = {
             "numerics": NUMERICS,

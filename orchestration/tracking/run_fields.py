@@ -12,7 +12,7 @@ from cvae_core.config import TrialConfig
 from cvae_core.evaluation.figures import BLUE, ORANGE
 from orchestration.ledger.documents import Epoch, Sweep, Trial
 from orchestration.ledger.ledger import Ledger
-from orchestration.spec.trial_names import stages_text
+from orchestration.spec.trial_names import arms_text, stages_text
 
 STATUSES = {"running": "RUNNING", "pending": "KILLED", "failed": "FAILED"}
 SWEEP_STATUSES = {"finished": "FINISHED", "failed": "FAILED", "interrupted": "KILLED"}
@@ -78,6 +78,7 @@ def trial_tags(trial: Trial, config: TrialConfig) -> dict[str, str]:
     if config.model == "cvae":
         tags |= {"lambda": f"{config.lambda_:g}", "tau": f"{config.tau:g}"}
         name += f" λ={config.lambda_:g} τ={config.tau:g}"
+    name = " ".join(part for part in (name, arms_text(config)) if part)
     colour = {"mlflow.runColor": COLOURS[config.model]}
     return tags | colour | {"mlflow.runName": f"{name} seed={config.seed}"}
 

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from cvae_core.config import (
-    PRESETS,
     ArchitectureConfig,
     DataConfig,
     SelectionConfig,
@@ -17,6 +16,7 @@ from cvae_core.config import (
     WeightsConfig,
 )
 from cvae_core.errors import ConfigError
+from cvae_core.presets import PRESETS
 from cvae_core.schedule import DecayConfig, FactorConfig, ScheduleConfig
 from cvae_core.settings import setting_name
 from cvae_core.stages import StageConfig, StageWeights
@@ -157,3 +157,26 @@ def test_every_setting_has_a_description() -> None:
     for cls in (TrialConfig, *of_data, *of_training, StageConfig, StageWeights):
         for declared in dataclasses.fields(cls):
             assert declared.metadata["doc"], setting_name(declared)
+
+
+ALL_ZERO: list[dict[str, Any]] = [
+    {"model": "vae", "beta": 0},
+    {"model": "vae", "beta": 0, "lambda": 1},
+    {"model": "cvae", "beta": 0, "lambda": 0},
+]
+
+
+@pytest.mark.parametrize("settings", ALL_ZERO, ids=str)
+def test_weights_that_are_all_zero_are_refused(settings: dict[str, Any]) -> None:
+    nothing = {"weights": {"reconstruction": 0}}
+    with pytest.raises(ConfigError, match="nothing is trained: .* are all 0") as raised:
+        TrialConfig.from_settings({**settings, **nothing})
+    assert raised.value.at == ("weights", "reconstruction")
+    TrialConfig.from_settings({**settings, "weights": {"reconstruction": 1e-9}})
+    TrialConfig.from_settings({**settings, **nothing, "beta": 1e-9})
+
+
+def test_an_untrained_decoder_cannot_choose_the_epoch() -> None:
+    settings = {"weights": {"reconstruction": 0}, "selection": {"metric": "val/reconstruction"}}
+    with pytest.raises(ConfigError, match="there is no val/reconstruction; write val/loss"):
+        TrialConfig.from_settings(settings)

@@ -78,8 +78,12 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
         "weights.reconstruction",
         "nothing is trained",
     ),
-    ({"model": "vae", "weights": {"reconstruction": 0}}, "weights.reconstruction", "a VAE"),
-    ({"model": "vae", "stages": PAPER}, "stages[0]", "a VAE whose reconstruction has no weight"),
+    (
+        {"model": "vae", "beta": 0, "weights": {"reconstruction": 0}},
+        "weights.reconstruction",
+        "reconstruction, beta are all 0",
+    ),
+    ({"model": "vae", "beta": 0, "stages": PAPER}, "stages[0]", "nothing is trained"),
     ({"stages": [{"epochs": 3, "name": "a b"}, {}]}, "stages[0].name", "must be letters"),
     (
         {

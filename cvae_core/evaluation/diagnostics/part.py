@@ -8,6 +8,7 @@ from collections.abc import Generator, Iterator
 import torch
 from torch import Tensor
 
+from cvae_core.config import UNTRAINED
 from cvae_core.data.scaling import to_model_range, to_unit
 from cvae_core.data.views import make_views
 from cvae_core.errors import EvaluationError
@@ -49,14 +50,8 @@ def evaluate(subject: Subject, settings: DiagnosticsConfig) -> Iterator[float | 
         "latent_dimensions.csv": dimensions_csv(use, threshold),
         "kl_per_dimension.png": kl_bars_png(subject, use, threshold),
     }
-    error = yield from _mean_error(subject, torch.from_numpy(mu), pixels, 0.3)
-    metrics["test/reconstruction_mse"] = error
-    warnings = []
-    elbo = yield from _elbo(subject, pixels, kl)
-    if elbo is None:
-        warnings.append("training images are decoded without any error: there is no ELBO")
-    else:
-        metrics["test/elbo"] = elbo
+    decoded, warnings = yield from _decoded(subject, torch.from_numpy(mu), pixels, kl)
+    metrics |= decoded
     if isinstance(subject.model, ContrastiveVAE):
         own = torch.from_numpy(subject.representation("projection", "judged"))
         views = yield from _projected_views(subject, subject.model, pixels)
@@ -71,6 +66,20 @@ def _active_units(threshold: float) -> str:
     if threshold == USUAL_THRESHOLD:
         return "latent/active_units"
     return f"latent/active_units_{threshold:g}".replace("+", "")
+
+
+def _decoded(
+    subject: Subject, means: Tensor, pixels: Tensor, kl: float
+) -> Generator[float, None, tuple[dict[str, float], list[str]]]:
+    """Reconstruction error and ELBO, and why one is not there."""
+    if not subject.config.decodes:
+        return {}, [f"no reconstruction error and no ELBO: {UNTRAINED}"]
+    error = yield from _mean_error(subject, means, pixels, 0.3)
+    metrics = {"test/reconstruction_mse": error}
+    elbo = yield from _elbo(subject, pixels, kl)
+    if elbo is None:
+        return metrics, ["training images are decoded without any error: there is no ELBO"]
+    return metrics | {"test/elbo": elbo}, []
 
 
 def _elbo(subject: Subject, pixels: Tensor, kl: float) -> Generator[float, None, float | None]:

@@ -162,6 +162,7 @@ FD = Part(
     seconds=Seconds(0.3, 0.2),
     once=Seconds(4.0, 1.0),
     prepares=True,
+    decodes=True,
 )
 FID = Part(
     "fid",
@@ -173,5 +174,6 @@ FID = Part(
     seconds=Seconds(15.0, 130.0),
     once=Seconds(60.0, 64.0),
     prepares=True,
+    decodes=True,
     paths=("weights",),
 )

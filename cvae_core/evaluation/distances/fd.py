@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from cvae_core.config import TrialConfig
+from cvae_core.config import UNTRAINED, TrialConfig
 from cvae_core.data.dataset import Dataset
+from cvae_core.errors import AbsentError
 from cvae_core.evaluation.distances.classifier import file_name, obtain
 from cvae_core.evaluation.distances.declaration import FdConfig
 from cvae_core.evaluation.distances.judge import judge
@@ -60,7 +61,10 @@ def validation_judge(
 
     Raises:
         AbsentError, EvaluationError: as ``evaluate``; the last also when a model is judged.
+        AbsentError: no decoder is trained, either.
     """
+    if not config.decodes:
+        raise AbsentError(UNTRAINED)
     name = f"{config.data.dataset}-cnn"
     for share_or_classifier in obtain(data, name, cache, kept):
         if not isinstance(share_or_classifier, float):

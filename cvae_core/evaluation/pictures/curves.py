@@ -42,7 +42,13 @@ class Panel:
 
 PANELS = (
     Panel("total loss", ("train/loss", "val/loss"), 100, 1e-3),
-    Panel("reconstruction: MSE per pixel", ("train/reconstruction", "val/reconstruction"), 1, 1e-3),
+    Panel(
+        "reconstruction: MSE per pixel",
+        ("train/reconstruction", "val/reconstruction"),
+        1,
+        1e-3,
+        absent="the decoder is not trained",
+    ),
     Panel("KL divergence, nats per image", ("train/kl", "val/kl"), 1e5, 1e-2),
     Panel(
         "contrastive: NT-Xent, nats",

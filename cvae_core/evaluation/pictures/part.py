@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from cvae_core.config import UNTRAINED
 from cvae_core.data.scaling import to_stored
 from cvae_core.evaluation.figures import HEADING, heading, new_figure, png, put_text
 from cvae_core.evaluation.parts import Findings
@@ -44,11 +45,15 @@ def evaluate(subject: Subject, settings: PicturesConfig) -> Iterator[float | Fin
     Raises:
         EvaluationError: decoded images are not finite.
     """
-    files = {"reconstructions.png": reconstructions_png(subject, settings.reconstructions)}
-    yield 0.3
-    files["samples.png"] = samples_png(subject, settings.samples)
-    yield 0.6
+    files: dict[str, bytes] = {}
     warnings = []
+    if subject.config.decodes:
+        files["reconstructions.png"] = reconstructions_png(subject, settings.reconstructions)
+        yield 0.3
+        files["samples.png"] = samples_png(subject, settings.samples)
+        yield 0.6
+    else:
+        warnings.append(f"no reconstructions and no samples: {UNTRAINED}")
     if subject.epochs:
         files["curves.csv"] = curves_csv(subject.epochs)
         files["curves.png"] = curves_png(subject)

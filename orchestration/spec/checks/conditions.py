@@ -5,10 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from orchestration.spec.checks.values import Space, within, words
-from orchestration.spec.errors import SpecErrors, short
+from orchestration.spec.errors import SpecErrors, listed, short
 from orchestration.spec.flat_names import entries
+from orchestration.spec.meaning import meant_where, pointless
 from orchestration.spec.search import Parameter
-from orchestration.spec.settings import field_annotation, model_of, number_type, setting_names
+from orchestration.spec.settings import (
+    field_annotation,
+    number_type,
+    setting_names,
+    where_meant,
+)
 from orchestration.spec.yaml_file import Location
 
 
@@ -22,7 +28,8 @@ def check_conditions(errors: SpecErrors, space: Space) -> None:
 def _check_parameter(errors: SpecErrors, space: Space, name: str, parameter: Parameter) -> None:
     if name == "model" and parameter.when:
         errors.add((*space.places[name], "when"), "the model is searched everywhere or nowhere")
-    only = model_of(tuple(name.split(".")))
+    where = where_meant(tuple(name.split(".")))
+    named: set[str] = set()
     for path, place, values in entries(parameter.when, (*space.places[name], "when")):
         other, annotation = ".".join(path), field_annotation(path)
         several = values if isinstance(values, list) else [values]
@@ -37,12 +44,21 @@ def _check_parameter(errors: SpecErrors, space: Space, name: str, parameter: Par
         valid = [errors.is_valid(place, annotation, value) for value in several]
         if not all(valid):
             continue
-        if other == "model" and only is not None and several != [only]:
+        named.add(other)
+        if where.keys() == {other} and several != [where[other]]:
             errors.add(
-                place, f"{name} means nothing to a VAE: write model: {only}, or leave it out"
+                place,
+                f"{name} {pointless(where)}: write {meant_where(where)}, or leave it out",
             )
         elif other in space.parameters:
             _check_comes(errors, place, other, several, space.parameters[other])
+    undecided = len(where) > 1 and where.keys() <= space.parameters.keys()
+    if undecided and where.keys().isdisjoint(named):
+        ways = " or ".join(f"when: {{{meant_where({n: value})}}}" for n, value in where.items())
+        errors.add(
+            space.places[name],
+            f"means something with {meant_where(where)}, and both are searched; write {ways}",
+        )
 
 
 def _check_comes(
@@ -52,8 +68,8 @@ def _check_comes(
     for value in values:
         if parameter.choice is not None:
             if value not in parameter.choice:
-                listed = ", ".join(map(str, parameter.choice))
-                errors.add(place, f"{other} is never {short(value)}: it is one of {listed}")
+                ones = listed(parameter.choice)
+                errors.add(place, f"{other} is never {short(value)}: it is one of {ones}")
         elif number_type(tuple(other.split("."))) is float and parameter.step is None:
             errors.add(
                 place,
@@ -69,7 +85,7 @@ def _check_circles(errors: SpecErrors, space: Space) -> None:
     needs: dict[str, set[str]] = {}
     for name, parameter in space.parameters.items():
         named = {".".join(path) for path, _, _ in entries(parameter.when, ())}
-        own = {"model"} if model_of(tuple(name.split("."))) else set()
+        own = where_meant(tuple(name.split("."))).keys()
         needs[name] = ((named | own) & space.parameters.keys()) - {name}
     while free := [name for name, others in needs.items() if not others & needs.keys()]:
         needs = {name: others for name, others in needs.items() if name not in free}

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cvae_core.config import TrialConfig
 from cvae_core.schedule_checks import PLACES, schedules
 from cvae_core.stages import overrides, stages_of
+from orchestration.spec.checks.occurring import grids_of, place_of
 from orchestration.spec.checks.search import Written
 from orchestration.spec.errors import SpecErrors
 from orchestration.spec.flat_names import entries, flat
@@ -43,7 +44,7 @@ def check_course(
                 f"stages[{numbers[0]}] has {name} of its own, which no search changes; take it out "
                 "there, or search stages: {choice: [[…], […]]}",
             )
-    for start, grid in _grids(content):
+    for start, grid in grids_of(content):
         for path, place, _ in entries(grid, start):
             name = ".".join(path)
             if any(
@@ -99,31 +100,3 @@ def _check_names(
                 place_of(("stages",), content, settings),
                 f"other stages are called {text} as well; give one of them other names",
             )
-
-
-def place_of(at: Location, content: Mapping[str, Any], cell: Mapping[str, Any]) -> Location:
-    """Where a setting of a trial stands in a file: in the grid if it is varied there, else in base.
-
-    Args:
-        at: the way to the setting, from the trial's settings on.
-        content: of the file.
-        cell: the trial's settings, nested.
-    """
-    for start, grid in _grids(content):
-        for path, place, values in entries(grid, start):
-            if at and at[: len(path)] == path and isinstance(values, list):
-                own: Any = cell
-                for name in path:
-                    own = own.get(name) if isinstance(own, Mapping) else None
-                index = (values.index(own),) if own in values else ()
-                return (*place, *index, *at[len(path) :])
-    return ("base", *at)
-
-
-def _grids(content: Mapping[str, Any]) -> Iterator[tuple[Location, Mapping[str, Any]]]:
-    """The grids of a file, and where each stands."""
-    grids = content.get("grid", {})
-    if isinstance(grids, Mapping):
-        yield ("grid",), grids
-    else:
-        yield from ((("grid", index), grid) for index, grid in enumerate(grids))

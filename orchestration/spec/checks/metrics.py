@@ -28,6 +28,10 @@ class Trials:
     models: frozenset[str]
     """All that occur, in the grid or in the space."""
     evaluation: Evaluation
+    undecoded: bool = False
+    """Whether the decoder of some trial is not trained."""
+    augmented: bool = False
+    """Whether some trial is trained on views."""
 
 
 def sealed(name: str) -> str | None:
@@ -87,10 +91,15 @@ def not_computed(name: str, trials: Trials, *, needed_at_rungs: bool = False) ->
             "is nothing that a VAE has, and the sweep has VAEs; leave them out, or write "
             f"{COMPARABLE}"
         )
+    fd = _FD.fullmatch(name)
+    if trials.undecoded and (name.endswith("/reconstruction") or fd is not None):
+        return (
+            "is not measured where weights.reconstruction is 0, as no decoder is trained there; "
+            "leave those trials out, or write val/probe_accuracy"
+        )
     if not measured_every(name, trials.evaluation) and not needed_at_rungs:
         every = interval(name)
         return f"is not computed with evaluation.{every}: 0; write evaluation: {{{every}: 5}}"
-    fd = _FD.fullmatch(name)
     if fd is None:
         return None
     return _other_fd(name, fd["count"], trials)
@@ -117,7 +126,9 @@ def _other_fd(name: str, count: str | None, trials: Trials) -> str | None:
 
 def not_comparable(metric: Metric, name: str, varied: Iterable[str], trials: Trials) -> str | None:
     """Why a metric cannot compare trials that differ in these settings; None: it can."""
-    changing = metric.changed_by(varied, contrastive="cvae" in trials.models)
+    changing = metric.changed_by(
+        varied, contrastive="cvae" in trials.models, augmented=trials.augmented
+    )
     if not changing:
         return None
     better = "val/probe_accuracy" if name.endswith("/reconstruction") else COMPARABLE

@@ -10,11 +10,12 @@ from cvae_core.config import TrialConfig
 from cvae_core.errors import ConfigError
 from cvae_core.settings import merge
 from orchestration.spec.checks.space import SPACE
-from orchestration.spec.checks.values import Space
+from orchestration.spec.checks.values import Space, within
 from orchestration.spec.dimensions import Dimension, dimensions_of
-from orchestration.spec.errors import SpecErrors, short
+from orchestration.spec.errors import SpecErrors, listed, short
 from orchestration.spec.flat_names import entries, flat, nested_of
-from orchestration.spec.settings import model_of
+from orchestration.spec.meaning import meant_where, pointless
+from orchestration.spec.settings import where_meant
 from orchestration.spec.trial_names import Names
 
 Cells = Sequence[tuple[TrialConfig, dict[str, Dimension]]]
@@ -51,6 +52,7 @@ def check_space(
     _check_cells(errors, space, cells)
     _check_base(errors, space, base, cells)
     _check_together(errors, space, cells)
+    _check_weights(errors, space, cells)
 
 
 def _check_grids(
@@ -73,10 +75,10 @@ def _check_cells(errors: SpecErrors, space: Space, cells: Cells) -> None:
         )
     for name, place in space.places.items():
         if not any(name in dimensions for _, dimensions in cells):
-            only = model_of(tuple(name.split(".")))
+            meant = where_meant(tuple(name.split(".")))
             why = (
-                f"it means nothing to a VAE: write model: {only} in base or grid"
-                if only
+                f"it {pointless(meant)}: write {meant_where(meant)} in base or grid"
+                if meant
                 else "its conditions hold nowhere, or the schedule it is of has another shape"
                 if name.startswith("schedule.")
                 else "its conditions hold nowhere"
@@ -97,10 +99,14 @@ def _check_base(errors: SpecErrors, space: Space, base: Mapping[str, Any], cells
 
 def _is_fixed(name: str, config: TrialConfig, dimensions: Mapping[str, Dimension]) -> bool:
     """Whether some trial of a cell has a setting's fixed value."""
-    only = model_of(tuple(name.split(".")))
+    where = where_meant(tuple(name.split(".")))
+    settings = flat(config.to_settings())
+    holds = [other for other, value in where.items() if settings[other] == value]
+    always = any(other not in dimensions for other in holds)
     if name in dimensions:
-        return bool(dimensions[name].when.keys() - ({"model"} if only else set()))
-    return only in (None, config.model)
+        # The condition by which it means something leaves no trial with another value.
+        return bool(dimensions[name].when.keys() - (set() if always else where.keys()))
+    return not where or bool(holds)
 
 
 def _check_conditions(errors: SpecErrors, space: Space, configs: Sequence[TrialConfig]) -> None:
@@ -116,10 +122,10 @@ def _check_conditions(errors: SpecErrors, space: Space, configs: Sequence[TrialC
             other = ".".join(path)
             for value in values if isinstance(values, list) else [values]:
                 if other not in space.parameters and value not in occurring[other]:
-                    listed = ", ".join(map(str, occurring[other]))
                     errors.add(
                         place,
-                        f"{other} is never {short(value)}: base and grid have {listed}",
+                        f"{other} is never {short(value)}: base and grid have "
+                        f"{listed(occurring[other])}",
                     )
 
 
@@ -135,3 +141,24 @@ def _check_together(errors: SpecErrors, space: Space, cells: Cells) -> None:
             except ConfigError as error:
                 own = ".".join(map(str, error.at)) == name
                 errors.add((*space.places[name], kind, index), error.what if own else str(error))
+
+
+def _check_weights(errors: SpecErrors, space: Space, cells: Cells) -> None:
+    """That some term of the objective has a weight, whatever is suggested."""
+    for config, dimensions in cells:
+        fixed = flat(config.to_settings())
+
+        def may_be(name: str, value: Any, searched: Any = dimensions, fixed: Any = fixed) -> bool:
+            if name in searched:
+                return within(name, space.parameters[name], value)
+            return bool(fixed[name] == value)
+
+        zero = [n for n in ("weights.reconstruction", "beta", "lambda") if may_be(n, 0)]
+        enough = 2 if may_be("model", "vae") else 3
+        searched = [name for name in zero[:enough] if name in dimensions]
+        if zero[:enough] == ["weights.reconstruction", "beta", "lambda"][:enough] and searched:
+            errors.add(
+                space.places[searched[0]],
+                f"{', '.join(zero[:enough])} could all be 0, and nothing would be trained: keep 0 "
+                "out of one of them",
+            )

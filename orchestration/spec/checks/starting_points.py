@@ -7,7 +7,7 @@ from typing import Any
 from orchestration.spec.checks.values import Space, plain, within, words
 from orchestration.spec.errors import SpecErrors, short
 from orchestration.spec.flat_names import entries, flat
-from orchestration.spec.settings import field_annotation, model_of, setting_names
+from orchestration.spec.settings import field_annotation, setting_names, where_meant
 from orchestration.spec.yaml_file import Location
 
 PLACE: Location = ("search", "enqueue")
@@ -63,12 +63,15 @@ def _check_meaning(
 ) -> None:
     """That no setting stands beside another one which rules it out."""
     for name in point:
-        only = model_of(tuple(name.split(".")))
-        when = {"model": only} if only else {}
-        for other, values in (when | flat(space.parameters[name].when)).items():
+        where = where_meant(tuple(name.split(".")))
+        ruled_out = [other for other in where if point.get(other, where[other]) != where[other]]
+        against = ruled_out if len(ruled_out) == len(where) else []
+        for other, values in flat(space.parameters[name].when).items():
             several = values if isinstance(values, list) else [values]
             if other in point and point[other] not in several:
-                errors.add(
-                    (*location, name),
-                    f"is not searched where {other} is {short(point[other])}; leave it out",
-                )
+                against.append(other)
+        for other in dict.fromkeys(against):
+            errors.add(
+                (*location, name),
+                f"is not searched where {other} is {short(point[other])}; leave it out",
+            )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from orchestration.spec.errors import listed
 from orchestration.spec.search import Parameter
 from orchestration.spec.settings import number_type
 from orchestration.spec.yaml_file import Location
@@ -44,7 +45,7 @@ def within(name: str, parameter: Parameter, value: Any) -> bool:
 def words(parameter: Parameter) -> str:
     """What values a parameter has."""
     if parameter.choice is not None:
-        return "one of " + ", ".join(map(str, parameter.choice))
+        return "one of " + listed(parameter.choice)
     low, high = parameter.log or parameter.range or (0.0, 0.0)
     step = "" if parameter.step is None else f" in steps of {parameter.step:g}"
     return f"from {low:g} to {high:g}{step}"

@@ -5,8 +5,9 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from cvae_core.config import PRESETS, TrialConfig
+from cvae_core.config import TrialConfig
 from cvae_core.models import VAE, ContrastiveVAE, build_model
+from cvae_core.presets import PRESETS
 from cvae_core.settings import merge
 
 Layer = tuple[int, int, int, int, int]

@@ -20,6 +20,8 @@ from cvae_core.training.adam import Adam
         ({}, (1, 28, 28)),
         ({"channels": [8], "latent_dim": 3, "projection": [4]}, (3, 9, 9)),
         ({"channels": [16, 8, 8, 24], "latent_dim": 7, "projection": [9, 8, 7]}, (3, 32, 32)),
+        ({"kernel": 3, "blocks": "residual"}, (1, 28, 28)),
+        ({"kernel": 5, "channels": [4, 8, 8]}, (3, 18, 18)),
     ],
 )
 def test_parameters_are_those_of_the_model(

@@ -153,3 +153,24 @@ def test_equal_images_at_two_places_are_one_row() -> None:
     assert (row["trials"], row["settings"]) == (2, {})
     rows = comparison_rows([at("here", "a1", 0), at("there", "b2", 0)])
     assert [row["settings"] for row in rows] == [{"data.content": "a1"}, {"data.content": "b2"}]
+
+
+def test_what_augmentation_brings_tells_no_families_apart() -> None:
+    arms: list[dict[str, Any]] = [
+        {},
+        {"augment": True, "reconstruct": "view"},
+        {"augment": True, "reconstruct": "original"},
+    ]
+    trials = [trial(0.1, beta=beta, **arm) for arm in arms for beta in (1.0, 2.0)]
+    rows = [
+        (r["settings"]["beta"], r["settings"]["augment"], r["settings"]["reconstruct"])
+        for r in comparison_rows(trials, "augment")
+    ]
+    assert rows == [
+        (1.0, False, None),
+        (1.0, True, "view"),
+        (1.0, True, "original"),
+        (2.0, False, None),
+        (2.0, True, "view"),
+        (2.0, True, "original"),
+    ]

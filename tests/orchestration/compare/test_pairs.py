@@ -180,3 +180,73 @@ def test_winners_are_compared_by_what_measures_the_same(
     assert not pairing.comparable("val/loss")  # of another β
     assert len(pairing.values("probe/accuracy")) == 2
     assert len(left_out) == 2
+
+
+ARMS = [
+    {"model": model, **arm, "seed": seed, **({"lambda": 1.0} if model == "cvae" else {})}
+    for model in ("vae", "cvae")
+    for arm in ({}, {"augment": True}, {"augment": True, "reconstruct": "view"})
+    for seed in (0, 1)
+]
+
+
+def test_an_augmented_vae_is_compared_with_the_cvae_of_the_same_views() -> None:
+    """So augmentation is on both sides, and contrast alone tells them apart."""
+    found = pairings([trial(**settings) for settings in ARMS])
+    assert names(found) == [
+        ("vae", "cvae", "augment=false"),
+        ("vae", "cvae", "augment=true reconstruct=original"),
+        ("vae", "cvae", "augment=true reconstruct=view"),
+    ]
+    assert [len(pairing.values("probe/accuracy")) for pairing in found] == [2] * 3
+    turned = {"augment": True, "views": {"rotation_degrees": 30}}
+    assert pairings([trial(augment=True), trial(model="cvae", **turned)]) == []
+    # Which images a CVAE contrasts means nothing to a VAE, however it is augmented.
+    pairs = {"views": {"pairs": "two augmented"}}
+    assert len(pairings([trial(augment=True), trial(model="cvae", augment=True, **pairs)])) == 1
+
+
+def test_is_it_the_augmentation() -> None:
+    """What augmentation brings with it, views and what is reconstructed, tells no cells apart."""
+    found = pairings([trial(**settings) for settings in ARMS], "augment")
+    assert names(found) == [
+        ("augment=false", "augment=true", "vae reconstruct=original"),
+        ("augment=false", "augment=true", "vae reconstruct=view"),
+        ("augment=false", "augment=true", "cvae reconstruct=original"),
+        ("augment=false", "augment=true", "cvae reconstruct=view"),
+    ]
+    assert [len(pairing.values("probe/accuracy")) for pairing in found] == [2] * 4
+    assert pairings([trial(), trial(augment=True, beta=0.5)], "augment") == []
+    assert len(pairings([trial(**settings) for settings in ARMS], "reconstruct")) == 2
+
+
+def test_terms_of_training_compare_nothing_across_augmentation() -> None:
+    (pairing,) = pairings([trial(), trial(augment=True)], "augment")
+    for name in ("train/loss", "train/reconstruction", "train/kl"):
+        assert not pairing.comparable(name), name
+    for name in ("val/loss", "val/reconstruction", "val/kl", "test/reconstruction_mse"):
+        assert pairing.comparable(name), name  # of the originals, in either
+    (pairing,) = pairings([trial(augment=True), trial(model="cvae", augment=True)])
+    assert pairing.comparable("train/reconstruction")
+    views = [{"augment": True, "views": {"translation": shift}} for shift in (0.1, 0.2)]
+    (pairing,) = pairings([trial(**each) for each in views], "views.translation")
+    assert not pairing.comparable("train/reconstruction")
+    assert pairing.comparable("val/reconstruction")
+    weighed = [trial(weights={"reconstruction": weight}) for weight in (1.0, 2.0)]
+    (pairing,) = pairings(weighed, "weights.reconstruction")
+    assert not pairing.comparable("val/loss")
+    assert pairing.comparable("val/reconstruction")
+
+
+def test_searches_with_and_without_augmentation(
+    searches: Callable[..., Searches], tmp_path: Path
+) -> None:
+    made = searches()
+    for augment, best in ((False, 0.2), (True, 0.3)):
+        study = made.study(f"augment={augment}", model="vae", augment=augment)
+        study.winner = made.trial(study, 0.99, beta=best).key
+        for _ in range(2):
+            made.trial(study, 0.5, test={"probe/accuracy": best}, replicate=True, beta=best)
+    ((pairing,), _) = replicate_pairings([made.read()], "augment")
+    assert pairing.sides == ("augment=false", "augment=true")
+    assert pairing.values("probe/accuracy") == [(0.2, 0.3)] * 2

@@ -268,6 +268,42 @@ def test_what_all_share_is_prepared_once_while_others_go_on(local_sweep: LocalSw
     ]
 
 
+def test_one_that_is_absent_prepares_nothing(local_sweep: LocalSweep) -> None:
+    """Else all others would train the classifier at once when the first, absent one, has ended."""
+    weights = {"weights.reconstruction": [0, 1, 2]}
+    sweep = local_sweep(grid=weights, evaluation={"fd": True, "probe": False})
+    ledger = finished(sweep)
+    queue = sweep.queue(ledger)
+    untrained, trained = queue.next(), queue.next()
+    assert [untrained.key, trained.key] == sweep.keys[:2]
+    ledger.note_evaluation(
+        untrained.key, "fd", Evaluated(state="absent", settings=trained.settings)
+    )
+    queue.ended(untrained)
+    assert queue.next() is None
+    ledger.note_evaluation(
+        trained.key, "fd", Evaluated(state="finished", settings=trained.settings)
+    )
+    queue.ended(trained)
+    assert queue.next().key == sweep.keys[2]
+
+
+def test_of_an_untrained_decoder_the_reason_stands_in_the_ledger(local_sweep: LocalSweep) -> None:
+    sweep = local_sweep(
+        base={"weights": {"reconstruction": 0}},
+        evaluation={"fd": True, "diagnostics": True, "probe": False, "fd_every": 1},
+    )
+    (trial,) = sweep.run().values()
+    reason = "the decoder is not trained (weights.reconstruction: 0)"
+    assert (trial.state, trial.evaluations["fd"].state) == ("finished", "absent")
+    assert trial.evaluations["fd"].error.message == reason
+    assert trial.evaluations["diagnostics"].warnings == [
+        f"no reconstruction error and no ELBO: {reason}"
+    ]
+    assert not any("fd" in name or "reconstruction" in name for name in trial.metrics)
+    assert trial.notes == [f"no val/fd: {reason}"]
+
+
 @pytest.mark.parametrize("older", [False, True])
 def test_one_that_prepared_was_lost(local_sweep: LocalSweep, clock: Any, *, older: bool) -> None:
     """Another takes its place, and still one alone, whatever an earlier run has left."""

@@ -139,3 +139,26 @@ def test_a_pinned_content_is_held(load: Callable[..., SweepSpec]) -> None:
     assert len(make_plan(spec, lambda _: "a" * 64).trials) == 1
     with pytest.raises(UserError, match="was asked for"):
         make_plan(spec, lambda _: "b" * 64)
+
+
+def test_views_matter_to_a_vae_that_is_augmented() -> None:
+    plain, augmented = TrialConfig(), TrialConfig(augment=True)
+    assert trial_key(plain) != trial_key(augmented)
+    other = {"views": ViewsConfig(translation=0.3), "reconstruct": "view"}
+    for change in ({name: value} for name, value in other.items()):
+        assert trial_key(replace(plain, **change)) == trial_key(plain)  # type: ignore[arg-type]
+        assert trial_key(replace(augmented, **change)) != trial_key(augmented)  # type: ignore[arg-type]
+    pairs = {"views": ViewsConfig(pairs="two augmented"), "tau": 0.2}
+    assert trial_key(replace(augmented, **pairs)) == trial_key(augmented)  # type: ignore[arg-type]
+    assert "pairs" not in canonical(augmented)["views"]
+
+
+def test_arms_at_their_defaults_are_no_part_of_a_key() -> None:
+    form = canonical(TrialConfig(model="cvae"))
+    assert not {"augment", "reconstruct", "weights"} & set(form)
+    assert not {"kernel", "blocks"} & set(form["architecture"])
+    other = canonical(TrialConfig.from_settings({"weights": {"reconstruction": 0.5}}))
+    assert other["weights"] == {"reconstruction": 0.5}
+    for change in ({"kernel": 3}, {"blocks": "residual"}):
+        config = TrialConfig.from_settings({"architecture": change})
+        assert trial_key(config) != trial_key(TrialConfig())

@@ -114,9 +114,9 @@ WRONG = [
         "8 epochs are more than the 6",
     ),
     (
-        "grid:\n  model: [vae, cvae]\n  stages:\n  - " + PAPER,
-        "8: grid.stages[0][0]: ",
-        "a VAE whose reconstruction has no weight learns nothing",
+        "grid:\n  model: [vae, cvae]\n  beta: [0]\n  stages:\n  - " + PAPER,
+        "9: grid.stages[0][0]: ",
+        "nothing is trained",
     ),
     (
         "grid:\n  lambda: [0.1, 1]\n  stages:\n"
@@ -266,7 +266,7 @@ def test_trials_are_called_by_their_stages() -> None:
     unnamed = [{"epochs": 2, "weights": {"reconstruction": 0}}, {"lambda": 0, "epochs": 4}]
     named = [{"epochs": 2, "name": "contrastive", "tau": 1}, {"name": "fine-tune"}]
     assert called({"stages": unnamed}, {"stages": named}, {}) == [
-        "cvae stages=2×reconstruction=0→4×λ=0",
+        "cvae stages=2×w_rec=0→4×λ=0",
         "cvae stages=contrastive→fine-tune",
         "cvae",
     ]

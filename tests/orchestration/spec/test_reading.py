@@ -299,3 +299,32 @@ def test_the_lambda_tau_sweep_has_one_baseline(repository: Path) -> None:
     trials = make_plan(load_spec(repository / "sweeps" / "mnist_lambda_tau.yaml")).trials.values()
     assert [t.model for t in trials].count("vae") == 1
     assert [t.model for t in trials].count("cvae") == 12
+
+
+def test_views_to_reconstruct_need_augmentation(load: Load) -> None:
+    (line,) = errors(load, "name: a\nbase:\n  epochs: 3\n  reconstruct: view\n")
+    assert "sweep.yaml:4: base.reconstruct: view means nothing without augment: true" in line
+    (line,) = errors(load, "name: a\ngrid:\n  beta: [1]\n  reconstruct: [original, view]\n")
+    assert "sweep.yaml:4: grid.reconstruct[1]: view means nothing" in line
+    (line,) = errors(load, "name: a\n", "reconstruct=view")
+    assert "--set: base.reconstruct: view means nothing" in line
+
+
+def test_where_nothing_is_augmented_there_is_one_trial_of_either_target(load: Load) -> None:
+    spec = load("name: a\ngrid: {augment: [false, true], reconstruct: [original, view]}\n")
+    found = [(c.augment, c.reconstruct) for c in make_plan(spec).trials.values()]
+    assert found == [(False, "original"), (True, "original"), (True, "view")]
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("name: a\nbase:\n  beta: 0\n  weights: {reconstruction: 0}\n", "4: base.weights.recon"),
+        ("name: a\nbase:\n  beta: 0\ngrid:\n  weights.reconstruction: [1, 0]\n", "5: grid.weights"),
+        ("name: a\nbase: {beta: 0}\ngrid:\n- weights: {reconstruction: [0]}\n", "4: grid[0].weig"),
+    ],
+)
+def test_weights_that_are_all_zero_have_their_line(load: Load, text: str, place: str) -> None:
+    (line,) = errors(load, text)
+    assert f"sweep.yaml:{place}" in line
+    assert "are all 0 there; set one of them above 0" in line

@@ -531,3 +531,125 @@ def test_the_validated_section_is_read_again_from_a_ledger(load: Load) -> None:
     again = SweepSpec.model_validate(spec.model_dump(mode="json"))
     assert again == spec
     assert make_plan(again) == make_plan(spec)
+
+
+VIEWS = "beta: {log: [1, 2]}, views.hue: {range: [0, 0.5]}"
+
+
+def searched(load: Load, text: str) -> dict[str, dict[str, dict[str, object]]]:
+    """By study, what is searched and under which conditions."""
+    return {
+        study.name: {d.name: dict(d.when) for d in study.dimensions}
+        for study in make_plan(load(text)).studies.values()
+    }
+
+
+def test_views_are_searched_where_an_image_is_augmented(load: Load) -> None:
+    assert searched(load, with_space(VIEWS, base="{augment: true}"))["vae"].keys() == {
+        "beta",
+        "views.hue",
+    }
+    found = searched(load, with_space(VIEWS, grid="{model: [vae, cvae], augment: [false, true]}"))
+    assert {name: "views.hue" in space for name, space in found.items()} == {
+        "vae augment=false": False,
+        "vae augment=true": True,
+        "cvae augment=false": True,
+        "cvae augment=true": True,
+    }
+    both = f"{VIEWS}, augment: {{choice: [false, true]}}"
+    found = searched(load, with_space(both, grid="{model: [vae, cvae]}"))
+    assert found["vae"]["views.hue"] == {"augment": (True,)}
+    assert found["cvae"]["views.hue"] == {}
+    both = f"{VIEWS}, model: {{choice: [vae, cvae]}}"
+    assert searched(load, with_space(both))["all"]["views.hue"] == {"model": ("cvae",)}
+    assert searched(load, with_space(both, base="{augment: true}"))["all"]["views.hue"] == {}
+
+
+def test_the_other_settings_of_a_searched_augmentation_are_the_files(load: Load) -> None:
+    space = "beta: {log: [1, 2]}, augment: {choice: [false, true]}"
+    base = "{views: {hue: 0.3}, reconstruct: view}"
+    (study,) = make_plan(load(with_space(space, base=base))).studies.values()
+    config = study.config({"augment": True, "beta": 1.5})
+    assert (config.views.hue, config.reconstruct) == (0.3, "view")
+    assert study.config({"augment": False, "beta": 1.5}).augment is False
+
+
+@pytest.mark.parametrize(
+    ("space", "base", "path", "expected"),
+    [
+        (VIEWS, "{}", "views.hue", "means nothing to a VAE without augment: true: write model: cv"),
+        (
+            f"{VIEWS}, model: {{choice: [vae, cvae]}}, augment: {{choice: [false, true]}}",
+            "{}",
+            "views.hue",
+            "both are searched; write when: {model: cvae} or when: {augment: true}",
+        ),
+        (
+            "beta: {log: [1, 2]}, reconstruct: {choice: [original, view]}",
+            "{model: cvae}",
+            "reconstruct",
+            "it means nothing without augment: true: write augment: true in base or grid",
+        ),
+        (
+            "beta: {log: [1, 2], when: {augment: true}}",
+            "{}",
+            "beta.when.augment",
+            "augment is never true: base and grid have false",
+        ),
+        (
+            "beta: {choice: [0, 1]}, weights.reconstruction: {range: [0, 1]}",
+            "{}",
+            "weights.reconstruction",
+            "weights.reconstruction, beta could all be 0",
+        ),
+        (
+            "beta: {choice: [0, 1]}, weights.reconstruction: {range: [0, 1]}",
+            "{model: cvae, lambda: 0}",
+            "weights.reconstruction",
+            "weights.reconstruction, beta, lambda could all be 0",
+        ),
+    ],
+)
+def test_a_space_with_arms(load: Load, space: str, base: str, path: str, expected: str) -> None:
+    found = errors(load, with_space(space, base=base))
+    assert any(f"6: search.space.{path}: " in line and expected in line for line in found), found
+
+
+@pytest.mark.parametrize(
+    ("space", "base", "fine"),
+    [
+        ("weights.reconstruction: {choice: [0, 1]}", "{}", False),
+        ("weights.reconstruction: {choice: [0.5, 1]}", "{}", True),
+        ("beta: {log: [1, 2]}", "{weights: {reconstruction: 0}}", False),
+        ("beta: {log: [1, 2]}", "{}", True),
+    ],
+)
+@pytest.mark.parametrize("metric", ["val/reconstruction", "val/fd_digits-cnn"])
+def test_an_objective_of_an_untrained_decoder(
+    load: Load, metric: str, space: str, base: str, *, fine: bool
+) -> None:
+    text = with_space(space, base=base, search=f", objectives: [{{metric: {metric}}}]")
+    text += "evaluation: {fd_every: 1}\n"
+    if fine:
+        load(text)
+    else:
+        (line,) = errors(load, text)
+        assert "is not measured where weights.reconstruction is 0" in line
+
+
+def test_an_objective_of_training_on_views(load: Load) -> None:
+    objectives = ", objectives: [{metric: train/reconstruction}]"
+    load(with_space(VIEWS, base="{model: cvae}", search=objectives))
+    (line,) = errors(load, with_space(VIEWS, base="{augment: true}", search=objectives))
+    assert "means something else for every views.hue" in line
+
+
+def test_starting_points_of_an_augmented_vae(load: Load) -> None:
+    space = f"{VIEWS}, augment: {{choice: [false, true]}}"
+    load(with_space(space, search=", enqueue: [{augment: true, views.hue: 0.1}]"))
+    points = ", enqueue: [{augment: false, views.hue: 0.1}]"
+    load(with_space(space, base="{model: cvae}", search=points))
+    reconstruct = f"{space}, reconstruct: {{choice: [original, view]}}"
+    points = ", enqueue: [{augment: false, reconstruct: view}]"
+    (line,) = errors(load, with_space(reconstruct, search=points))
+    assert "is not searched where augment is false; leave it out" in line

@@ -55,7 +55,7 @@ def test_last_parts_that_are_shared_are_written_out() -> None:
 
 def test_texts_of_settings() -> None:
     values = [None, 1e-8, 3, [8, 16], (), "mean", True]
-    assert [setting_text(v) for v in values] == ["-", "1e-08", "3", "8×16", "()", "mean", "True"]
+    assert [setting_text(v) for v in values] == ["-", "1e-08", "3", "8×16", "()", "mean", "true"]
 
 
 def test_where_a_folder_lies_names_nothing_but_what_is_in_it_does() -> None:
@@ -66,4 +66,26 @@ def test_where_a_folder_lies_names_nothing_but_what_is_in_it_does() -> None:
     assert called(folder("here", "a1"), folder("there", "b2")) == [
         "vae content=a1",
         "vae content=b2",
+    ]
+
+
+def test_arms_are_short() -> None:
+    assert called(
+        {},
+        {"augment": True},
+        {"model": "cvae", "lambda": 1.0, "weights": {"reconstruction": 0}},
+        {"architecture": {"blocks": "residual", "kernel": 3}},
+    ) == [
+        "vae kernel=4 blocks=conv augment=false w_rec=1",
+        "vae kernel=4 blocks=conv augment=true w_rec=1",
+        "cvae kernel=4 blocks=conv augment=false w_rec=0",
+        "vae kernel=3 blocks=residual augment=false w_rec=1",
+    ]
+    assert called(
+        {"model": "cvae", "lambda": 1.0},
+        {"model": "cvae", "lambda": 1.0, "weights": {"reconstruction": 0}},
+    ) == ["cvae w_rec=1", "cvae w_rec=0"]
+    assert called({"augment": True}, {"augment": True, "reconstruct": "view"}) == [
+        "vae reconstruct=original",
+        "vae reconstruct=view",
     ]
