@@ -169,7 +169,7 @@ ALL_ZERO: list[dict[str, Any]] = [
 @pytest.mark.parametrize("settings", ALL_ZERO, ids=str)
 def test_weights_that_are_all_zero_are_refused(settings: dict[str, Any]) -> None:
     nothing = {"weights": {"reconstruction": 0}}
-    with pytest.raises(ConfigError, match="nothing is trained: .* are all 0") as raised:
+    with pytest.raises(ConfigError, match=r"nothing is trained: .* are all 0") as raised:
         TrialConfig.from_settings({**settings, **nothing})
     assert raised.value.at == ("weights", "reconstruction")
     TrialConfig.from_settings({**settings, "weights": {"reconstruction": 1e-9}})
