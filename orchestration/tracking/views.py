@@ -1,15 +1,12 @@
 """MLflow's saved views of a sweep: its curves over the seeds, and its pictures side by side.
 
-MLflow documents nothing of how it keeps them. What stands here is what its own pages write (*Save
-view*), read in their state and their script, and tried in a browser with the versions in ``TRIED``.
+Tried in a browser with the versions in ``TRIED``: MLflow documents nothing of how it keeps them.
 """
 
 from __future__ import annotations
 
-import base64
 import json
-import zlib
-from collections.abc import Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
@@ -22,8 +19,9 @@ from orchestration.tracking.best import best_by
 from orchestration.tracking.grid_images import KEYS, PART_OF
 from orchestration.tracking.groups import group_keys
 from orchestration.tracking.run_fields import parameters
+from orchestration.tracking.view_state import FILTER, MOST_LINES, chart, packed, section, state
 
-TRIED = frozenset({"3.17.2"})
+TRIED = frozenset({"3.17.0", "3.17.1", "3.17.2"})
 """Versions of MLflow whose pages open the views as they are meant; for others none is written."""
 TAG = "mlflow.sharedViewState."
 """Of an experiment, before the key of a view."""
@@ -36,8 +34,8 @@ NAMES = {CURVES: "cvae-sweep: curves", PICTURES: "cvae-sweep: pictures"}
 EPOCHS = ("val/loss", "val/reconstruction", "val/kl", "val/contrastive", "val/probe_accuracy")
 ENDS = ("probe/accuracy", "probe/knn_accuracy", "test/reconstruction_mse", "fd/", "fid/")
 """Metrics of the end, or how their names begin."""
-MOST_LINES = 20
-"""More in one chart are not told apart."""
+UNGROUPED = "Model metrics"
+"""MLflow's section of what has no slash in its name."""
 
 
 @dataclass(frozen=True)
@@ -72,8 +70,8 @@ def views_of(ledger: Ledger) -> dict[str, str]:
         states[PICTURES] = _pictures(ledger, pictures, found)
     about = {"createdAt": made, "updatedAt": made}
     tags = {
-        key: json.dumps({"name": NAMES[key], "state": _packed(state), **about})
-        for key, state in states.items()
+        key: json.dumps({"name": NAMES[key], "state": packed(shown), **about})
+        for key, shown in states.items()
     }
     return {key: tag for key, tag in tags.items() if len(tag) <= LONGEST}
 
@@ -88,11 +86,6 @@ def view_path(experiment_id: str, key: str) -> str:
     return f"/#/experiments/{experiment_id}/runs?viewStateShareKey={key}&compareRunsMode=CHART"
 
 
-def _packed(state: dict[str, Any]) -> str:
-    packed = zlib.compress(json.dumps(state, sort_keys=True).encode(), 9)
-    return "deflate;" + base64.b64encode(packed).decode()
-
-
 def _curves(ledger: Ledger, measured: Sequence[str]) -> dict[str, Any]:
     """The curves of a grid, seeds as one line between their extremes; of a search, its trials."""
     names = names_in(ledger)
@@ -101,24 +94,24 @@ def _curves(ledger: Ledger, measured: Sequence[str]) -> dict[str, Any]:
     grouped = names.seeds and not search
     curves = [*EPOCHS, *(name for name in measured if name.startswith("val/fd_"))]
     ends = [name for begin in ENDS for name in measured if _is_end(name, begin)]
-    charts = [_chart("LINE", name, "epochs", metricKey=name) for name in curves]
-    charts += [_chart("BAR", name, "ends", metricKey=name) for name in ends]
+    charts = [chart("LINE", name, "epochs", metricKey=name) for name in curves]
+    charts += [chart("BAR", name, "ends", metricKey=name) for name in ends]
     charts += _trade_offs(ends)
+    configs = [TrialConfig.from_settings(trial.config) for trial in ledger.planned()]
+    runs = [parameters(config) for config in configs]
     if search:
         goal, _ = best_by(ledger.sweep)
-        shown = {"selectedParams": settings, "selectedMetrics": [goal], "showAllRuns": True}
-        charts.append(_chart("PARALLEL", f"{goal} by setting", "ends", **shown))
-    configs = [TrialConfig.from_settings(trial.config) for trial in ledger.planned()]
-    keys = group_keys(settings, map(parameters, configs)) if grouped else []
+        charts += _by_setting(settings, runs, goal)
+    keys = group_keys(settings, runs) if grouped else []
     by = [{"mode": mode, "groupByData": name} for mode, name in keys]
     lines = {names.name(config, seed=not grouped) for config in configs}
-    return _state(
+    return state(
         ledger,
         compareRunCharts=charts,
         compareRunSections=[
-            _section("epochs", "By epoch"),
-            _section("ends", "At the end"),
-            *_folded(measured),
+            section("epochs", "By epoch"),
+            section("ends", "At the end"),
+            *_folded([*measured, *([] if grouped else KEYS.values())]),
         ],
         groupBy={"aggregateFunction": "average", "groupByKeys": by} if by else None,
         runsHiddenMode="SHOW_ALL" if len(lines) <= MOST_LINES else "FIRST_20_RUNS",
@@ -130,10 +123,28 @@ def _is_end(name: str, begin: str) -> bool:
     return name == begin if whole else name.startswith(begin) and "_floor" not in name
 
 
+def _by_setting(
+    settings: Sequence[str], runs: Sequence[Mapping[str, str]], goal: str
+) -> list[dict[str, Any]]:
+    """What settings led to: those that all trials have, then all, for those that have them."""
+    common = [name for name in settings if all(name in run for run in runs)]
+    return [
+        chart(
+            "PARALLEL",
+            f"{goal} by {', '.join(chosen)}",
+            "ends",
+            selectedParams=list(chosen),
+            selectedMetrics=[goal],
+            showAllRuns=True,
+        )
+        for chosen in dict.fromkeys((tuple(common), tuple(settings)))
+    ]
+
+
 def _trade_offs(ends: Sequence[str]) -> list[dict[str, Any]]:
     """The first metric of the end against each that is to be small."""
     return [
-        _chart(
+        chart(
             "SCATTER",
             f"{ends[0]} against {name}",
             "ends",
@@ -154,15 +165,15 @@ def _pictures(ledger: Ledger, keys: list[str], found: _Found) -> dict[str, Any]:
     seeds = dict.fromkeys(trial.config["seed"] for trial in ledger.planned())
     one_seed = len(seeds) > 1 and not ledger.sweep.studies
     bare = {"showRunParams": False}
-    return _state(
+    return state(
         ledger,
         searchFilter=f"{FILTER} and params.seed = '{next(iter(seeds))}'" if one_seed else FILTER,
         compareRunCharts=[
-            _chart("IMAGE", " ".join(k), "pictures", imageKeys=k, step=found.epoch, **bare)
+            chart("IMAGE", " ".join(k), "pictures", imageKeys=k, step=found.epoch, **bare)
             for k in ([keys] if len(keys) > 1 else []) + [[key] for key in keys]
         ],
         compareRunSections=[
-            {**_section("pictures", "Pictures"), "columns": 1, "cardHeight": 640},
+            {**section("pictures", "Pictures"), "columns": 1, "cardHeight": 640},
             *_folded(found.metrics),
         ],
     )
@@ -177,85 +188,6 @@ def _keys(ledger: Ledger, files: Set[str]) -> list[str]:
 
 def _folded(measured: Sequence[str]) -> list[dict[str, Any]]:
     """Sections of all other metrics, which MLflow adds: closed, until somebody opens them."""
-    groups = sorted(
-        {name.rpartition("/")[0] for name in (*EPOCHS, "train/loss", "time/epoch_s", *measured)}
-    )
-    return [_section(group, group, display=False) for group in groups]
-
-
-FILTER = "params.model != ''"
-"""The sweep's own run has no model, and no curves."""
-
-
-def _state(ledger: Ledger, **more: Any) -> dict[str, Any]:
-    """What a view holds: which runs in which order, which columns, which charts."""
-    metric, ascending = best_by(ledger.sweep)
-    columns = ["params.`model`", *(f"params.`{name}`" for name in names_in(ledger).varied)]
-    state = {
-        "searchFilter": FILTER,
-        "orderByKey": f"metrics.`{metric}`",
-        "orderByAsc": ascending,
-        "startTime": "ALL",
-        "lifecycleFilter": "Active",
-        "datasetsFilter": [],
-        "modelVersionFilter": "All Runs",
-        "selectedColumns": [
-            *columns,
-            "params.`seed`",
-            f"metrics.`{metric}`",
-            "attributes.`Dataset`",
-        ],
-        "columnOrder": [],
-        "columnWidths": {},
-        "runsHiddenMode": "FIRST_10_RUNS",
-        "viewMaximized": False,
-        "runListHidden": False,
-        "isAccordionReordered": True,  # else sections are sorted by their names
-        "useGroupedValuesInCharts": True,
-        "hideEmptyCharts": True,
-        "groupBy": None,
-        "groupsExpanded": {},
-        "globalLineChartConfig": {
-            "xAxisKey": "step",
-            "lineSmoothness": 0,
-            "selectedXAxisMetricKey": "",
-        },
-    }
-    return state | more
-
-
-def _chart(kind: str, title: str, section: str, **more: Any) -> dict[str, Any]:
-    chart = {
-        "uuid": f"{kind.lower()} {title}",
-        "type": kind,
-        "runsCountToCompare": MOST_LINES,
-        "metricSectionId": section,
-        "deleted": False,
-        "isGenerated": False,
-        "displayName": title,
-    }
-    line = {
-        "lineSmoothness": 0,
-        "xAxisScaleType": "linear",
-        "scaleType": "linear",
-        "range": {},
-        "xAxisKey": "step",
-        "selectedXAxisMetricKey": "",
-        "yAxisKey": "metric",
-        "yAxisExpressions": [],
-        "ignoreOutliers": False,
-        "useGlobalXaxisKey": True,
-        "useGlobalLineSmoothing": True,
-    }
-    return chart | (line if kind == "LINE" else {}) | more
-
-
-def _section(key: str, name: str, *, display: bool = True) -> dict[str, Any]:
-    return {
-        "uuid": key,
-        "name": name,
-        "display": display,
-        "isReordered": False,
-        "deleted": False,
-        "isGenerated": False,
-    }
+    names = (*EPOCHS, "train/loss", "time/epoch_s", *measured)
+    groups = sorted({name.rpartition("/")[0] or UNGROUPED for name in names})
+    return [section(group, group, display=False) for group in groups]

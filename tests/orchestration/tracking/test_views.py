@@ -73,19 +73,18 @@ def test_a_sweep_without_pictures_has_no_view_of_them(tmp_path: Path) -> None:
 
 
 def test_a_search_shows_each_trial_and_what_it_depends_on(tmp_path: Path) -> None:
-    ledger = grid_sweep(tmp_path, "search", CELLS, 2)
+    cells = [{"model": "cvae", "tau": tau} for tau in (0.1, 0.2)]
+    ledger = grid_sweep(tmp_path, "search", [*CELLS[:2], *cells], 1)
     goal = {"metric": "val/loss", "direction": "minimize"}
     ledger.sweep.spec = {"search": {"objectives": [goal]}}
-    study = Study(
-        key="s", name="vae", fixed={}, space={}, objectives=[goal], sampler="tpe", seed=0,
-        startup=1, trials=4,
-    )  # fmt: skip
-    ledger.save_study(study)
+    about = {"key": "s", "name": "vae", "fixed": {"epochs": 4}, "space": {}, "sampler": "tpe"}
+    ledger.save_study(Study(**about, objectives=[goal], seed=0, startup=1, trials=4))
     ledger.sweep.studies = ["s"]
     curves = states(ledger)["curves"]
     assert curves["groupBy"] is None
     assert (curves["orderByKey"], curves["orderByAsc"]) == ("metrics.`val/loss`", True)
-    assert titles(curves, "PARALLEL") == ["val/loss by setting"]
+    # MLflow leaves out of a chart whoever lacks one of its settings, as a VAE does.
+    assert titles(curves, "PARALLEL") == ["val/loss by model, beta", "val/loss by model, beta, tau"]
 
 
 def test_they_fit_however_many_trials_there_are(tmp_path: Path) -> None:
