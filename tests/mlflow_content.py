@@ -6,11 +6,14 @@ steps) of ``time/…`` metrics. Everything else is there exactly, files by their
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import json
 import math
 import os
 import re
 import tempfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +26,10 @@ PARENT = "parent"
 SWEEP_TAG = "cvae_sweep.sweep_id"
 PARENT_TAG = "mlflow.parentRunId"
 TIMED_TAGS = ("mlflow.note.content", "artifacts.report")
-TIMED_FILES = ("report/report.html", "report/note.md")
+TIMED_FILES = ("report/report.html", "report/note.md", "report/comparison.json")
 """They say what trials took: that they are there is all that can be compared."""
+TIMED_NAME = re.compile(r"(?<=[+%]timestamp[+%])\d+")
+"""In a picture's name: when the epoch that it shows had ended."""
 ATTEMPT = re.compile(r"(?<=/)a\d{3}-")
 """In a checkpoint's name: the attempt that wrote it."""
 
@@ -39,8 +44,8 @@ def content(tracking_uri: str, experiment: str, *, deleted: bool = False) -> dic
 
     Returns:
         Of each run ``status``, ``lifecycle_stage``, ``params``, ``tags``, ``metrics`` as sorted
-        (step, value) by name, and ``artifacts`` as SHA-256 by path. Nothing where there is no
-        such experiment.
+        (step, value) by name, ``artifacts`` as SHA-256 by path, and ``inputs`` as sorted (name,
+        digest, profile, context). Nothing where there is no such experiment.
     """
     client = MlflowClient(tracking_uri)
     found = client.get_experiment_by_name(experiment)
@@ -132,6 +137,10 @@ def _values(client: MlflowClient, run: Run, parents: set[str]) -> dict[str, Any]
         "tags": dict(sorted(tags.items())),
         "metrics": {name: _points(client, run, name) for name in sorted(run.data.metrics)},
         "artifacts": _artifacts(client, run.info.run_id),
+        "inputs": sorted(
+            (i.dataset.name, i.dataset.digest, i.dataset.profile, *(tag.value for tag in i.tags))
+            for i in run.inputs.dataset_inputs
+        ),
     }
 
 
@@ -157,4 +166,21 @@ def _artifacts(client: MlflowClient, run_id: str) -> dict[str, str]:
             path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
             for path in files
         }
-    return {path: "timed" if path in TIMED_FILES else sha for path, sha in found.items()}
+    return {
+        TIMED_NAME.sub("time", path): "timed" if path in TIMED_FILES else sha
+        for path, sha in found.items()
+    }
+
+
+def views(tracking_uri: str, experiment: str) -> dict[str, Any]:
+    """The states of the saved views of an experiment, by their keys."""
+    found = MlflowClient(tracking_uri).get_experiment_by_name(experiment)
+    prefix = "mlflow.sharedViewState."
+    tags = {} if found is None else found.tags
+    return {n.removeprefix(prefix): unpacked(t) for n, t in tags.items() if n.startswith(prefix)}
+
+
+def unpacked(view: str) -> Any:
+    """The state in the tag of a saved view."""
+    packed = json.loads(view)["state"].removeprefix("deflate;")
+    return json.loads(zlib.decompress(base64.b64decode(packed)))

@@ -31,10 +31,15 @@ def split_indices(count: int, validation_fraction: float, split_seed: int) -> tu
 
     from cvae_core.streams import stream
 
-    held_out = round(count * validation_fraction)
+    held_out = validation_count(count, validation_fraction)
     if not 0 < held_out < count:
         raise DataError(
             f"{count} images cannot be split with validation_fraction {validation_fraction}"
         )
     order = torch.randperm(count, generator=stream(split_seed, "split"))
     return order[held_out:], order[:held_out]
+
+
+def validation_count(count: int, validation_fraction: float) -> int:
+    """How many of the training images are held out: that share, rounded to whole images."""
+    return round(count * validation_fraction)

@@ -28,13 +28,18 @@ _LATEX = {
 
 def csv_text(answers: Answers) -> str:
     """One row for every pairing and metric, with everything that the tables show."""
+    return csv_table(*verdict_rows(answers)).decode()
+
+
+def verdict_rows(answers: Answers) -> tuple[list[str], list[list[Any]]]:
+    """Names of the columns, and a row for every pairing and metric; empty text: there is none."""
     settings = list(dict.fromkeys(n for p in answers.pairings for n in p.settings))
     rows = [
         [name, *(each.pairing.settings.get(n, "") for n in settings), *_row(each).values()]
         for name, judged in answers.judged.items()
         for each in judged
     ]
-    return csv_table(["metric", *settings, *_row_names()], rows).decode()
+    return ["metric", *settings, *_row_names()], rows
 
 
 def latex_text(answers: Answers) -> str:

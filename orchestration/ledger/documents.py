@@ -204,10 +204,14 @@ class Sweep(Document):
     """Keys of the studies in force, in the plan's order."""
     flags: dict[str, Any] = {}
     data: dict[str, str] = {}
+    images: dict[str, dict[str, int]] = {}
+    """Of each data set in ``data``, how many ``train`` (with validation) and ``test`` are."""
     tracking_uri: str | None = None
     experiment: str | None = None
     experiment_id: str | None = None
     parent_run_id: str | None = None
+    views: list[str] = []
+    """Keys of the saved views that MLflow was given."""
     outcome: Literal["running", "finished", "failed", "interrupted"] = "running"
     code: dict[str, str] = {}
     evaluations: dict[Entry, Evaluated] = {}

@@ -76,6 +76,11 @@ def checkpoints_in(folder: Path) -> set[str]:
     return {path.relative_to(folder).as_posix() for path in files}
 
 
+def report_table(name: str) -> str:
+    """Place of one of the report's tables, in the form that MLflow's pages show."""
+    return f"{ARTIFACTS}/report/{name}.json"
+
+
 def artifacts_of(*names: str) -> str:
     """Folder of the files that an evaluation made.
 

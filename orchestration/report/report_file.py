@@ -44,7 +44,7 @@ def _note_report(ledger: Ledger) -> None:
         return
     began = time.perf_counter()
     try:
-        files = {REPORT_PAGE: report_of(ledger, at_work=False), REPORT_NOTE: _note(ledger)}
+        files = {REPORT_PAGE: report_of(ledger, at_work=False), **_answer_files(ledger)}
         artifacts = [_written(ledger, path, text.encode()) for path, text in files.items()]
         evaluated = Evaluated(state="finished", settings=settings, artifacts=artifacts)
     except Exception as error:  # it is not to end a sweep whose trials are trained
@@ -57,13 +57,17 @@ def _note_report(ledger: Ledger) -> None:
     ledger.note_evaluation("", REPORT, evaluated)
 
 
-def _note(ledger: Ledger) -> str:
-    """The answers in short, Markdown."""
+def _answer_files(ledger: Ledger) -> dict[str, str]:
+    """The answers in short, Markdown, and the tables, by path in the sweep's folder."""
     from orchestration.compare.answers import Question, answers
+    from orchestration.compare.comparison import comparison_sheets
     from orchestration.report.note import note_of
+    from orchestration.report.tables import table_files
 
-    counts = states_text(status_document(ledger, at_work=False)["counts"])
-    return note_of(answers([ledger], Question()), f"{ledger.sweep.name}: {counts}")
+    document, answered = status_document(ledger, at_work=False), answers([ledger], Question())
+    note = note_of(answered, f"{ledger.sweep.name}: {states_text(document['counts'])}")
+    sheets = comparison_sheets(ledger, document["trials"])
+    return {REPORT_NOTE: note, **table_files(sheets, answered)}
 
 
 def _written(ledger: Ledger, path: str, content: bytes) -> ArtifactRef:

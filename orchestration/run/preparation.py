@@ -29,6 +29,11 @@ class SweepData:
     fingerprints: dict[str, str]
 
     @property
+    def images(self) -> dict[str, dict[str, int]]:
+        """How many images each has."""
+        return {n: {"train": len(d.train), "test": len(d.test)} for n, d in self.sets.items()}
+
+    @property
     def nbytes(self) -> int:
         """Bytes of all images, as workers share them."""
         return sum(d.train.pixels.nbytes + d.test.pixels.nbytes for d in self.sets.values())

@@ -92,6 +92,7 @@ class SweepRun:
                 opened = self.place.open(request.spec.name)
             self.ledger = new_ledger(request, self.data.fingerprints)
         ledger = self.ledger
+        ledger.sweep.images |= self.data.images
         enter_plan(ledger, request, self.plan, self.data.fingerprints, console)
         if request.wish is None and request.flags.reuse is not False:
             take_over(ledger, request.spec, console)

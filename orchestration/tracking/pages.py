@@ -12,9 +12,10 @@ from orchestration.ledger.folders import last_change, read_sweep
 from orchestration.ledger.paths import sweep_names
 from orchestration.redact import without_credentials
 from orchestration.tracking.addresses import base_url
+from orchestration.tracking.best import USUAL, best_by
 from orchestration.tracking.config import MlflowConfig, is_server, load_mlflow_config, resolved_uri
+from orchestration.tracking.views import CURVES, TRIED, installed_version, view_path
 
-USUAL = "probe/accuracy"
 HINT = "(all trials, the best first; Columns adds metrics, the chart icon draws them)"
 
 
@@ -26,6 +27,8 @@ class SweepPage:
     tracking_uri: str
     path: str
     """Of the page, below the server's address."""
+    curves: str | None = None
+    """The same, of the saved view with its curves."""
 
 
 def sweep_pages(storage: Path) -> list[SweepPage]:
@@ -38,7 +41,8 @@ def sweep_pages(storage: Path) -> list[SweepPage]:
         except (UserError, OSError):
             continue  # `list` shows what is wrong with it
         if sweep.tracking_uri and sweep.experiment_id:
-            pages.append(SweepPage(name, sweep.tracking_uri, _path(sweep)))
+            curves = dict(_views(sweep)).get(CURVES)
+            pages.append(SweepPage(name, sweep.tracking_uri, _path(sweep), curves))
     return pages
 
 
@@ -53,35 +57,43 @@ def how_to_look(sweep: Sweep, storage: Path) -> list[str]:
     if sweep.experiment_id is None:
         return []
     if is_server(uri):
-        return [f"MLflow:  {uri.rstrip('/')}{_path(sweep)}", f"  {_hint(sweep)}"]
+        base = uri.rstrip("/")
+        return [f"MLflow:  {base}{_path(sweep)}", f"  {_hint(sweep)}", *_view_lines(sweep, base)]
     try:
         config = load_mlflow_config()
         same = without_credentials(resolved_uri(config, storage)) == uri
     except UserError:  # what is wrong there was not in force while the sweep ran
         config, same = MlflowConfig(), False
     elsewhere = [] if same else ["--tracking-uri", uri]
+    base = base_url(config.ui.host, config.ui.port)
     return [
         f"MLflow:  {command_line('ui', *elsewhere, storage=storage)}",
-        f"  then {base_url(config.ui.host, config.ui.port)}{_path(sweep)}",
+        f"  then {base}{_path(sweep)}",
         f"  {_hint(sweep)}",
+        *_view_lines(sweep, base),
     ]
 
 
+def _view_lines(sweep: Sweep, base: str) -> list[str]:
+    return [f"  {f'{key}:':<9} {base}{path}" for key, path in _views(sweep)]
+
+
+def _views(sweep: Sweep) -> list[tuple[str, str]]:
+    """Keys and pages of the saved views that MLflow's pages open."""
+    uri, experiment = sweep.tracking_uri or "", sweep.experiment_id or ""
+    if not is_server(uri) and installed_version() not in TRIED:
+        return []  # it was another one that wrote them
+    return [(key, view_path(experiment, key)) for key in sweep.views]
+
+
 def _hint(sweep: Sweep) -> str:
-    metric, _ = _best_by(sweep)
+    metric, _ = best_by(sweep)
     return HINT.replace("the best", f"the best {'probe' if metric == USUAL else metric}")
 
 
 def _path(sweep: Sweep) -> str:
     # Without "runs" MLflow opens an overview that has none; unless they are sorted by a metric, it
     # folds the trials into the sweep's own run.
-    metric, ascending = _best_by(sweep)
+    metric, ascending = best_by(sweep)
     by = f"orderByKey=metrics.%60{metric}%60&orderByAsc={str(ascending).lower()}"
     return f"/#/experiments/{sweep.experiment_id}/runs?{by}"
-
-
-def _best_by(sweep: Sweep) -> tuple[str, bool]:
-    """By what trials are sorted, and whether the smallest is first: a search has its own metric."""
-    for objective in (sweep.spec.get("search") or {}).get("objectives", ()):
-        return objective["metric"], objective["direction"] == "minimize"
-    return USUAL, False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -12,6 +13,9 @@ from cvae_core.config import TrialConfig
 from cvae_core.evaluation.figures import BLUE, ORANGE
 from orchestration.ledger.documents import Epoch, Sweep, Trial
 from orchestration.ledger.ledger import Ledger
+from orchestration.ledger.names import REPORT
+from orchestration.spec.flat_names import flat
+from orchestration.spec.trial_key import relevant
 from orchestration.spec.trial_names import arms_text, stages_text
 
 STATUSES = {"running": "RUNNING", "pending": "KILLED", "failed": "FAILED"}
@@ -65,6 +69,16 @@ def sweep_tags(sweep: Sweep, configured: Mapping[str, str]) -> dict[str, str]:
     return tags | {f"version.{name}": number for name, number in package_versions().items()}
 
 
+def table_tags(sweep: Sweep) -> dict[str, str]:
+    """Which of the files of a sweep's run are tables, as ``log_table`` says it."""
+    report = sweep.evaluations.get(REPORT)
+    names = [ref.path.rpartition("/")[2] for ref in (report.artifacts if report else ())]
+    tables = [
+        {"path": f"{REPORT}/{name}", "type": "table"} for name in names if name[-5:] == ".json"
+    ]
+    return {"mlflow.loggedArtifacts": json.dumps(tables)} if tables else {}
+
+
 def trial_tags(trial: Trial, config: TrialConfig) -> dict[str, str]:
     """What tells a trial from others, and its run's name."""
     tags = {
@@ -81,6 +95,12 @@ def trial_tags(trial: Trial, config: TrialConfig) -> dict[str, str]:
     name = " ".join(part for part in (name, arms_text(config)) if part)
     colour = {"mlflow.runColor": COLOURS[config.model]}
     return tags | colour | {"mlflow.runName": f"{name} seed={config.seed}"}
+
+
+def parameters(config: TrialConfig) -> dict[str, str]:
+    """The settings that matter to a trial."""
+    settings = flat(relevant(config, identity=False))
+    return {name: param_text(value) for name, value in settings.items()}
 
 
 def study_tags(ledger: Ledger, key: str) -> dict[str, str]:

@@ -21,6 +21,8 @@ class StoredRun:
         self.params: dict[str, str] = dict(run.data.params)
         self.tags: dict[str, str] = dict(run.data.tags)
         self.metric_names: list[str] = list(run.data.metrics)
+        inputs = run.inputs.dataset_inputs if run.inputs else []
+        self.inputs: set[tuple[str, str]] = {(i.dataset.name, i.dataset.digest) for i in inputs}
         self.points: dict[str, dict[int, float]] | None = {} if new else None
         self.checkpoints: dict[str, int] | None = {} if new else None
 

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from mlflow.entities import Metric, Param
+from mlflow.entities import DatasetInput, Metric, Param
 
 from cvae_core.config import TrialConfig
 from orchestration.ledger.checkpoints import without_spares
 from orchestration.ledger.documents import Evaluated, Sweep, Trial
 from orchestration.ledger.names import split_entry, stop_of, stop_text
 from orchestration.ledger.paths import CHECKPOINTS
-from orchestration.spec.flat_names import flat
-from orchestration.spec.trial_key import relevant
-from orchestration.tracking.run_fields import epoch_metrics, param_text, status_of, text_tag
+from orchestration.tracking import grid_images
+from orchestration.tracking.run_fields import epoch_metrics, parameters, status_of, text_tag
 from orchestration.tracking.run_index import StoredRun
 
 BATCH = 1000
@@ -39,12 +39,18 @@ class RunWriter:
 
     def log_params(self, config: TrialConfig) -> None:
         """The settings that matter to a trial, as parameters."""
-        settings = flat(relevant(config, identity=False))
-        params = {name: param_text(value) for name, value in settings.items()}
+        params = parameters(config)
         missing = [Param(k, v) for k, v in params.items() if k not in self._run.params]
         if missing:
             self._client.log_batch(self._run.run_id, params=missing)
             self._run.params.update(params)
+
+    def log_inputs(self, inputs: list[DatasetInput]) -> None:
+        """The data that a trial was trained and judged on."""
+        new = [i for i in inputs if (i.dataset.name, i.dataset.digest) not in self._run.inputs]
+        if new:
+            self._client.log_inputs(self._run.run_id, datasets=new)
+            self._run.inputs |= {(each.dataset.name, each.dataset.digest) for each in new}
 
     def log_numbers(self, trial: Trial) -> None:
         """The metrics of a trial's epochs and evaluations, each at the step that it is of."""
@@ -105,7 +111,7 @@ class RunWriter:
                 self._client.log_artifact(self._run.run_id, str(path), CHECKPOINTS)
                 self._run.checkpoints[path.name] = ref.bytes
         for entry, part in trial.evaluations.items():
-            self.log_evaluation(entry, part)
+            self.log_evaluation(entry, part, trial)
         if trial.error is not None:
             text = f"{trial.error.message}\n\n{trial.error.traceback}"
             self.log_text(ERROR_FILE, text)
@@ -117,17 +123,27 @@ class RunWriter:
             self._client.log_text(self._run.run_id, text, name)
             self.set_tags({tag: digest[:16]})
 
-    def log_evaluation(self, entry: str, part: Evaluated) -> None:
-        """Pictures, tables and how they were made, of one part; again where they have changed."""
+    def log_evaluation(self, entry: str, part: Evaluated, trial: Trial | None = None) -> None:
+        """Pictures, tables and how they were made, of one part; again where they have changed.
+
+        Args:
+            entry: under which the part stands.
+            part: what came of it.
+            trial: that it is of; None: of the whole sweep.
+        """
         name, epoch = split_entry(entry)
         place = name if epoch is None else f"epoch_{epoch:05d}/{name}"
+        shown = {} if trial is None else grid_images.pictures_of(trial, entry)
         # One tag says which files are there, so that nothing has to be listed or sent twice.
-        digest = hashlib.sha256("".join(ref.sha256 for ref in part.artifacts).encode()).hexdigest()
+        names = [ref.sha256 for ref in part.artifacts] + ["shown"] * bool(shown)
+        digest = hashlib.sha256("".join(names).encode()).hexdigest()
         wanted = {f"artifacts.{place}": digest[:16]} if part.artifacts else {}
         if part.artifacts and self._run.tags.get(f"artifacts.{place}") != digest[:16]:
             for ref in part.artifacts:
                 if (self._folder / ref.path).exists():
                     self._client.log_artifact(self._run.run_id, str(self._folder / ref.path), place)
+            if trial is not None:
+                self._show(trial, shown)
         if epoch is None:
             wanted |= {f"{name}.{fact}": str(value) for fact, value in part.facts.items()}
             wanted |= {f"{name}.warning": " ".join(part.warnings)} if part.warnings else {}
@@ -136,6 +152,16 @@ class RunWriter:
             for note in ("warning", "failed", "absent"):
                 self._untag({f"{name}.{note}"} - wanted.keys())
         self.set_tags({tag: text[:500] for tag, text in wanted.items()})
+
+    def _show(self, trial: Trial, shown: Mapping[str, int]) -> None:
+        """Send pictures for the image grid, which has a slider over their epochs."""
+        with tempfile.TemporaryDirectory(prefix="images-") as folder:
+            for path, step in shown.items():
+                if (self._folder / path).exists():
+                    grid_images.write_image(self._folder / path, Path(folder), trial, step)
+            if any(Path(folder).iterdir()):
+                self._client.log_artifacts(self._run.run_id, folder, grid_images.FOLDER)
+                self.set_tags({grid_images.TAG: "True"})
 
     def set_tags(self, wanted: Mapping[str, str]) -> bool:
         """These tags, where they are not set so; others stay. Returns whether any was set."""

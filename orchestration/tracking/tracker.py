@@ -22,8 +22,11 @@ from orchestration.errors import UserError
 from orchestration.ledger.ledger import Ledger
 from orchestration.ledger.paths import REPORT_NOTE
 from orchestration.sqlite import sqlite_path
+from orchestration.tracking.best import best_by
 from orchestration.tracking.config import MlflowConfig, artifact_root, is_server
+from orchestration.tracking.data_inputs import data_inputs
 from orchestration.tracking.database import check_readable, make_database
+from orchestration.tracking.health import version_of
 from orchestration.tracking.refusals import refusal_of
 from orchestration.tracking.run_fields import (
     PARENT,
@@ -33,12 +36,16 @@ from orchestration.tracking.run_fields import (
     study_tags,
     sweep_status,
     sweep_tags,
+    table_tags,
     trial_tags,
 )
 from orchestration.tracking.run_index import RunIndex
 from orchestration.tracking.run_writer import RunWriter
+from orchestration.tracking.views import TAG as VIEW
+from orchestration.tracking.views import TRIED, installed_version, views_of
 
 NOTE = "mlflow.note.content"
+PRIMARY = "mlflow.experiment.primaryMetric.name"
 
 
 class Tracker:
@@ -137,15 +144,30 @@ class Tracker:
         writer.log_sweep_numbers(sweep)
         for entry, part in list(sweep.evaluations.items()):
             writer.log_evaluation(entry, part)
+        writer.set_tags(table_tags(sweep))
         self._note(ledger, writer)
         writer.set_status(sweep_status(sweep), None)
 
     def _note(self, ledger: Ledger, writer: RunWriter) -> None:
         """The answers, where MLflow shows what a person says of a run and of an experiment."""
+        tags = {PRIMARY: best_by(ledger.sweep)[0]}
         with suppress(FileNotFoundError):  # before the first run has ended
-            note = (ledger.folder / REPORT_NOTE).read_text(encoding="utf-8")
-            if writer.set_tags({NOTE: note}):
-                self._client.set_experiment_tag(ledger.sweep.experiment_id, NOTE, note)
+            tags[NOTE] = (ledger.folder / REPORT_NOTE).read_text(encoding="utf-8")
+            writer.set_tags({NOTE: tags[NOTE]})
+        views = views_of(ledger) if self._pages_version() in TRIED else {}
+        tags |= {f"{VIEW}{key}": view for key, view in views.items()}
+        experiment = ledger.sweep.experiment_id
+        there = self._client.get_experiment(experiment).tags
+        for name, text in tags.items():
+            if there.get(name) != text:
+                self._client.set_experiment_tag(experiment, name, text)
+        if ledger.sweep.views != list(views):
+            ledger.sweep.views = list(views)
+            ledger.save_sweep()
+
+    def _pages_version(self) -> str | None:
+        """Of the MLflow whose pages will show the sweep: a database is opened with that of here."""
+        return version_of(self._uri) if is_server(self._uri) else installed_version()
 
     def sync_trial(self, ledger: Ledger, key: str) -> None:
         """The run of a trial; one that has not begun has none."""
@@ -165,6 +187,7 @@ class Tracker:
         writer.set_tags({"mlflow.parentRunId": str(sweep.parent_run_id)})
         writer.log_text("config.yaml", as_yaml(trial.config))
         writer.log_params(config)
+        writer.log_inputs(data_inputs(sweep, config))
         writer.log_numbers(trial)
         if not trial.is_open:
             writer.log_files(trial)

@@ -146,6 +146,8 @@ def _say_pages(console: Console, url: str, uri: str, storage: Path) -> None:
     width = max((len(page.name) for page in here), default=0)
     for page in here[:MOST_PAGES]:
         console.line(f"  {page.name:<{width}}  {url}{page.path}")
+        if page.curves is not None:
+            console.line(f"  {'':<{width}}  {url}{page.curves}  (its curves)")
     if len(here) > MOST_PAGES:
         console.line(f"  and {len(here) - MOST_PAGES} older sweeps, from the first page")
     if here:

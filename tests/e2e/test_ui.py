@@ -46,7 +46,11 @@ localStorage.setItem("mlflow.assistant.panelOpen_v1", "false");
 """
 PICTURES = (("umap", "umap.png"), ("pictures", "reconstructions.png"))
 PATIENCE_S = 90.0
-NAMES = ("vae β=0.001 seed=0", "cvae β=0.001 λ=0.1 τ=0.5 seed=0")
+FAMILIES = {"vae": "vae β=0.001", "cvae": "cvae β=0.001 λ=0.1 τ=0.5"}
+NAMES = [f"{name} seed={seed}" for seed in (0, 1) for name in FAMILIES.values()]
+EPOCHS = 3
+USUAL_ERRORS = ("users/current", "ResizeObserver loop")
+"""What MLflow's own pages say in any case."""
 
 
 class Ui:
@@ -113,39 +117,52 @@ def get(url: str, body: Any = None, headers: dict[str, str] | None = None) -> An
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A working directory whose storage folder holds a sweep of two trials, also in MLflow.
+    """A working directory whose storage folder holds a sweep of four trials, also in MLflow.
 
     It holds a file as well that is named like MLflow.
     """
+    from orchestration.report.report_file import note_results
     from orchestration.tracking.tracker import Tracker
 
     folder = tmp_path_factory.mktemp("ui")
     (folder / "mlflow.py").write_text("raise ImportError('the one that lies here')")
     storage, uri = folder / "runs", f"sqlite:///{folder}/runs/mlflow.db"
-    sweep = Sweep(name="two", sweep_id="1", created=1e9, spec={}, plan=["a", "b"])
-    sweep.tracking_uri = uri
+    sweep = Sweep(name="two", sweep_id="1", created=1e9, spec={}, plan=list("abcd"))
+    sweep.tracking_uri, sweep.data = uri, {"digits": "f" * 64}
     ledger = Ledger.create(storage / "two", sweep)
     tracker = Tracker(uri, MlflowConfig(), storage)
     sweep.experiment, sweep.experiment_id = tracker.connect("two")
-    points = np.random.default_rng(0).normal(size=(50, 2)).astype(np.float32)
-    picture = one_map(points, np.arange(50) % 10, [str(n) for n in range(10)], "a map")
     tracker.sync_parent(ledger)
-    for key, model in (("a", "vae"), ("b", "cvae")):
-        config = TrialConfig.from_settings({"model": model, "beta": 1e-3, "epochs": 1})
-        trial = Trial(key=key, config=config.to_settings(), state="finished")
-        trial.attempts = [Attempt(number=1, from_epoch=0, began=1e9, ended=1e9 + 1)]
-        trial.epochs = [
-            Epoch(epoch=1, metrics={"val/loss": 0.5}, images_per_s=9, epoch_s=1, at=1e9)
-        ]
-        for entry, name in PICTURES:
-            path = f"artifacts/{key}/{entry}/{name}"
-            store.write_bytes(ledger.folder / path, picture)
-            ref = ArtifactRef(path=path, sha256=sha256(picture), bytes=len(picture))
-            trial.evaluations[entry] = Evaluated(state="finished", artifacts=[ref])
-        ledger.save(trial)
+    made = [(seed, model) for seed in (0, 1) for model in FAMILIES]
+    for key, (seed, model) in zip(sweep.plan, made, strict=True):
+        ledger.save(finished_trial(ledger.folder, key, model=model, seed=seed))
         tracker.sync_trial(ledger, key)
+    note_results(ledger)
+    tracker.sync_parent(ledger)
     ledger.save_sweep()
     return folder
+
+
+def finished_trial(folder: Path, key: str, **settings: Any) -> Trial:
+    """A trial with curves, a probe, and pictures of its end and of each checkpoint."""
+    points = np.random.default_rng(0).normal(size=(50, 2)).astype(np.float32)
+    config = TrialConfig.from_settings({"beta": 1e-3, "epochs": EPOCHS, **settings})
+    trial = Trial(key=key, config=config.to_settings(), state="finished")
+    trial.attempts = [Attempt(number=1, from_epoch=0, began=1e9, ended=1e9 + EPOCHS)]
+    trial.epochs = [
+        Epoch(epoch=n, metrics={"val/loss": 1 / n}, images_per_s=9, epoch_s=1, at=1e9 + n)
+        for n in range(1, EPOCHS + 1)
+    ]
+    files = [*PICTURES, *((f"pictures@{n}", PICTURES[1][1]) for n in range(1, EPOCHS + 1))]
+    for entry, name in files:
+        path = f"artifacts/{key}/{entry}/{name}"
+        picture = one_map(points, np.arange(50) % 10, [str(n) for n in range(10)], entry)
+        store.write_bytes(folder / path, picture)
+        ref = ArtifactRef(path=path, sha256=sha256(picture), bytes=len(picture))
+        trial.evaluations[entry] = Evaluated(state="finished", artifacts=[ref])
+    found = {"probe/accuracy": 0.9, "test/reconstruction_mse": 0.1}
+    trial.evaluations["probe"] = Evaluated(state="finished", metrics=found)
+    return trial
 
 
 @pytest.fixture(scope="module")
@@ -212,21 +229,105 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
+    """A page on which, at the end, nothing may have gone wrong."""
     context = browser.new_context(viewport={"width": 1400, "height": 900})
     context.add_init_script(SETTINGS)
-    yield context.new_page()
+    page, errors = context.new_page(), []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on(
+        "console",
+        lambda said: (
+            errors.append(f"{said.text} {said.location['url']}") if said.type == "error" else None
+        ),
+    )
+    yield page
     context.close()
+    assert [each for each in errors if not any(usual in each for usual in USUAL_ERRORS)] == []
+
+
+def printed_page(out: str, which: str) -> str:
+    (address,) = re.findall(rf"http\S+/runs\S*{which}\S*", out)
+    return str(address)
 
 
 def test_the_printed_page_shows_the_runs(served: tuple[Ui, int, str], page: Page) -> None:
-    """All trials at once, and the sweep's own run."""
+    """All trials at once with their data, and the sweep's own run."""
     _, _, out = served
-    (address,) = re.findall(r"http\S+/runs\S+", out)
-    page.goto(address, wait_until="domcontentloaded")
+    page.goto(printed_page(out, "orderByKey"), wait_until="domcontentloaded")
     table = page.get_by_role("treegrid").or_(page.get_by_role("grid")).first
     table.get_by_text("two", exact=True).first.wait_for(timeout=60_000)
     for name in NAMES:
         table.get_by_text(name, exact=True).first.wait_for(timeout=20_000)
+    table.get_by_text("digits (ffffffffffff-train-").nth(3).wait_for(timeout=20_000)
+
+
+def test_the_saved_view_opens_with_curves_over_the_seeds(
+    served: tuple[Ui, int, str], page: Page
+) -> None:
+    """Without anything set: a line for each family, and its seeds around it."""
+    _, _, out = served
+    page.goto(printed_page(out, "viewStateShareKey=curves"), wait_until="domcontentloaded")
+    charts = page.get_by_test_id("experiment-view-compare-runs-chart-area")
+    for family in FAMILIES:
+        page.get_by_text(f"Group: {family}", exact=True).wait_for(timeout=60_000)
+        charts.get_by_text(f"{family} (val/loss)", exact=True).wait_for(timeout=20_000)
+    curves = charts.locator(".js-plotly-plot").first
+    curves.locator(".scatterlayer .trace").nth(2 * len(FAMILIES) - 1).wait_for(timeout=20_000)
+    for section in ("By epoch", "At the end"):
+        charts.get_by_text(section).first.wait_for(timeout=20_000)
+    for title in ("probe/accuracy", "test/reconstruction_mse vs. probe/accuracy"):
+        charts.get_by_text(title, exact=True).first.scroll_into_view_if_needed(timeout=20_000)
+    assert charts.get_by_text("train/", exact=False).count() == 0
+
+
+def test_the_image_grid_shows_reconstructions_by_epoch(
+    served: tuple[Ui, int, str], page: Page
+) -> None:
+    """Those of one seed, with their names, and a slider over the checkpoints."""
+    _, _, out = served
+    address = printed_page(out, "viewStateShareKey=curves").replace("=curves", "=pictures")
+    page.goto(address, wait_until="domcontentloaded")
+    charts = page.get_by_test_id("experiment-view-compare-runs-chart-area")
+    for name in FAMILIES.values():
+        charts.get_by_text(f"{name} seed=0").first.wait_for(timeout=60_000)
+    assert charts.get_by_text("seed=1").count() == 0
+
+    def shown(epoch: int) -> None:
+        pictures = charts.locator(f"img[src*='reconstructions%2Bstep%2B{epoch}%2B']")
+        second = pictures.nth(1)
+        second.wait_for(timeout=20_000)
+        loaded = "picture => picture.naturalWidth > 100"
+        page.wait_for_function(loaded, arg=second.element_handle(), timeout=20_000)
+
+    shown(EPOCHS)
+    charts.get_by_role("slider").first.focus()
+    page.keyboard.press("ArrowLeft")
+    shown(EPOCHS - 1)
+
+
+def test_the_compare_page_shows_names(
+    served: tuple[Ui, int, str], page: Page, folder: Path
+) -> None:
+    _, port, _ = served
+    ledger = Ledger.open(folder / "runs" / "two")
+    runs = json.dumps([ledger.trials[key].run_id for key in "ab"])
+    where = f"#/compare-runs?runs={runs}&experiments={json.dumps([ledger.sweep.experiment_id])}"
+    page.goto(f"http://127.0.0.1:{port}/{where}", wait_until="domcontentloaded")
+    page.get_by_text("Comparing 2 Runs from 1 Experiment").wait_for(timeout=60_000)
+    for name in NAMES[:2]:
+        page.get_by_text(name, exact=True).first.wait_for(timeout=20_000)
+
+
+def test_the_sweeps_page_shows_the_comparison_as_a_table(
+    served: tuple[Ui, int, str], page: Page, folder: Path
+) -> None:
+    _, port, _ = served
+    sweep = Ledger.open(folder / "runs" / "two").sweep
+    run = f"experiments/{sweep.experiment_id}/runs/{sweep.parent_run_id}"
+    address = f"http://127.0.0.1:{port}/#/{run}/artifacts/report/comparison.json"
+    page.goto(address, wait_until="domcontentloaded")
+    page.get_by_role("columnheader", name="probe ↑").wait_for(timeout=60_000)
+    page.get_by_role("cell", name="cvae", exact=True).wait_for(timeout=20_000)
 
 
 @pytest.mark.parametrize(("entry", "name"), PICTURES)

@@ -65,10 +65,15 @@ def test_names_are_text() -> None:
 
 
 @pytest.mark.slow
-def test_a_run_writes_it_beside_the_report(tmp_path: Path, sweep_in: Callable[..., Any]) -> None:
+def test_a_run_writes_it_beside_the_report_and_the_tables(
+    tmp_path: Path, sweep_in: Callable[..., Any]
+) -> None:
     sweep_in(tmp_path / "small", base={"epochs": 1}, grid={"model": ["vae", "cvae"]}).run()
     ledger = Ledger.open(tmp_path / "small")
     note_results(ledger)
     note = (ledger.folder / REPORT_NOTE).read_text()
     assert note.startswith("small: 2 finished\n\n- no verdicts: they take 6 seeds in both, here 1")
     assert note == note_of(answers([ledger], Question()), "small: 2 finished")
+    tables = [ref.path for ref in ledger.sweep.evaluations["report"].artifacts[2:]]
+    assert tables == [f"artifacts/report/{name}.json" for name in ("comparison", "verdicts")]
+    assert all((ledger.folder / path).is_file() for path in tables)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -608,3 +609,25 @@ def test_stages_are_a_parameter_by_their_names(place: Place) -> None:
     assert params["a1"]["stages"] == "contrastive→λ=0"
     assert params["a1"]["schedule.beta.shape"] == "constant"
     assert len(params["b2"]["stages"]) == 500
+
+
+def test_the_tables_of_the_report_are_tables_to_mlflow(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, refs = "artifacts/report", []
+    table = {"columns": ["model", "probe ↑"], "data": [["vae", "0.9 ± 0.1"], ["cvae", "<b>"]]}
+    for name, text in (("report.html", "<p>"), ("comparison.json", json.dumps(table))):
+        store.write_bytes(place.ledger.folder / folder / name, text.encode())
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        refs.append(ArtifactRef(path=f"{folder}/{name}", sha256=digest, bytes=len(text)))
+    place.ledger.note_evaluation("", "report", Evaluated(state="finished", artifacts=refs))
+    for _ in range(2):
+        place.tracker().sync_parent(place.ledger)
+    run_id = str(place.ledger.sweep.parent_run_id)
+    logged = place.client.get_run(run_id).data.tags["mlflow.loggedArtifacts"]
+    assert json.loads(logged) == [{"path": "report/comparison.json", "type": "table"}]
+    experiment = place.ledger.sweep.experiment_id
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", place.uri)  # it also asks MLflow's present one
+    found = place.client.load_table(experiment, "report/comparison.json", run_ids=[run_id])
+    assert found.columns.to_list() == table["columns"]
+    assert found.to_numpy().tolist() == table["data"]

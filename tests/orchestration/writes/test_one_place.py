@@ -19,6 +19,8 @@ ELSEWHERE = {
         "engine.node_checks._look_here.look": "on a node: a word that is taken away again",
         "doctor.filesystem.check_storage": "a temporary folder, to see whether the storage works",
         "tracking.database.make_database": "a temporary folder for a new database",
+        "tracking.grid_images.write_image": "into the folder of the next",
+        "tracking.run_writer.RunWriter._show": "a temporary folder for pictures to be sent",
         "tracking.rehearsal.would_upgrade": "a temporary folder for a copy of a database",
         "ledger.processes.ProcessRecord.__init__": "a temporary folder for Ray",
         "engine.ray_environment.prepare_local": "Ray's token, in that folder",
