@@ -10,7 +10,7 @@ from typing import Any, Literal
 from cvae_core.errors import ConfigError
 from cvae_core.settings import Checked, ModelName, build, group, merge, plain, setting
 
-NUMERICS = 2
+NUMERICS = 3
 """Raised whenever a change of this project's arithmetic changes results for equal settings."""
 
 

@@ -64,6 +64,16 @@ TRAINING = (
         depends=PIXEL_SCALE,
     ),
     Metric(
+        "val/reconstruction_of_mean",
+        "MSE of the mean image",
+        "squared error per pixel on the validation part, in the model's range, of the mean of the "
+        "training images in the place of every reconstruction: the same at every epoch. A trial "
+        "whose val/reconstruction is larger has learned less than that one image",
+        None,
+        "squared pixel value",
+        depends=PIXEL_SCALE,
+    ),
+    Metric(
         "val/kl",
         "val KL",
         "train/kl on the validation part",

@@ -14,7 +14,8 @@ from torch import Tensor
 
 from cvae_core.config import TrialConfig
 from cvae_core.data.dataset import Dataset
-from cvae_core.data.scaling import shared, to_unit
+from cvae_core.data.mean_image import colour_of, error_of, mean_image
+from cvae_core.data.scaling import grey_level, shared, to_unit
 from cvae_core.data.splits import split_indices
 from cvae_core.errors import NonFiniteLossError
 from cvae_core.losses import Terms
@@ -71,7 +72,12 @@ class Training:
         self._train, self._val = split_indices(
             len(data.train), config.data.validation_fraction, config.data.split_seed
         )
+        mean = mean_image(data.train.pixels, self._train.numpy())
+        error = error_of(mean, data.train.pixels, self._val.numpy())
+        self._constant = {"val/reconstruction_of_mean": error * grey_level(config.data) ** 2}
         self.model = build_model(config, data.image_shape).to(self._device)
+        if start is None:
+            self.model.decoder.start_at([share / config.data.divisor for share in colour_of(mean)])
         self._parameters = list(self.model.parameters())
         self._optimizer = Adam(
             self._parameters, lr=config.learning_rate, fused=self._device.type in ("cpu", "cuda")
@@ -122,7 +128,7 @@ class Training:
             metrics = yield from self._train_epoch()
             trained = time.perf_counter()
             self.epoch += 1
-            metrics |= self._validate()
+            metrics |= self._validate() | self._constant
         self._selection.update(self.epoch, metrics, self.model.state_dict())
         for when, judge in self._judges:
             if self._is_due(when):

@@ -29,6 +29,7 @@ def test_each_epoch_is_reported_as_a_plain_dictionary(
     assert json.loads(json.dumps(records)) == records
     assert [record["epoch"] for record in records] == [1, 2, 3]
     expected = {f"{split}/{term}" for split in ("train", "val") for term in TERMS[model]}
+    expected.add("val/reconstruction_of_mean")
     probed = {"val/probe_accuracy"}
     # Every second epoch, and after the last.
     assert [set(r["metrics"]) for r in records] == [expected, expected | probed, expected | probed]
