@@ -48,6 +48,23 @@ TRAINING = (
         depends_cvae=NT_XENT,
     ),
     Metric(
+        "train/grad_norm",
+        "gradient norm",
+        "global L2 norm of the gradient of the whole loss before clipping; mean over the epoch's "
+        "steps",
+        None,
+        depends=("model", "beta", *PIXEL_SCALE),
+        depends_cvae=("lambda", *NT_XENT),
+    ),
+    Metric(
+        "train/clipped",
+        "clipped",
+        "share of the epoch's steps whose gradient was scaled down to clip_norm. Where it differs "
+        "between trials they differ in the size of their steps, too",
+        None,
+        "share of steps",
+    ),
+    Metric(
         "val/loss",
         "val loss",
         "train/loss on the validation part, with fixed noise",

@@ -24,7 +24,8 @@ from cvae_core.streams import TRAINING, VALIDATION, Streams
 from cvae_core.training.adam import Adam
 from cvae_core.training.averages import Averages, listed
 from cvae_core.training.checkpoint import Checkpoint
-from cvae_core.training.clip import clip_grad_norm
+from cvae_core.training.clip import clip_grad_norm, global_norm
+from cvae_core.training.gradients import gradient_metrics
 from cvae_core.training.selection import Selection
 from cvae_core.training.terms import batch_terms
 
@@ -83,6 +84,7 @@ class Training:
             self._parameters, lr=config.learning_rate, fused=self._device.type in ("cpu", "cuda")
         )
         self._columns = COLUMNS if config.model == "cvae" else COLUMNS[:-1]
+        self._norms: list[Tensor] = []
         self._streams = Streams(config.seed, TRAINING)
         self._selection = Selection(config.selection)
         if start is not None:
@@ -161,9 +163,11 @@ class Training:
         self._optimizer.zero_grad(set_to_none=True)
         terms = batch_terms(self.model, unit, self.config, self._streams)
         terms.loss.backward()
-        if self.config.clip_norm is not None:
-            gradients = [p.grad for p in self._parameters if p.grad is not None]
-            clip_grad_norm(gradients, self.config.clip_norm)
+        gradients = [p.grad for p in self._parameters if p.grad is not None]
+        limit = self.config.clip_norm
+        self._norms.append(
+            global_norm(gradients) if limit is None else clip_grad_norm(gradients, limit)
+        )
         self._optimizer.step()
         return terms.detach()
 
@@ -172,13 +176,14 @@ class Training:
         order = self._train[torch.randperm(len(self._train), generator=self._streams["batches"])]
         batches = order.split(self.config.batch_size)
         averages = Averages(self._columns, batches, self._device)
+        self._norms.clear()
         done = 0
         for indices in batches:
             averages.add(self.step(self._batch(indices)))
             done += len(indices)
             averages.check_now_and_then(self.epoch + 1)
             yield done
-        return averages.means("train")
+        return averages.means("train") | gradient_metrics(self._norms, self.config.clip_norm)
 
     @torch.no_grad()
     def _validate(self) -> dict[str, float]:
