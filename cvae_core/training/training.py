@@ -131,16 +131,26 @@ class Training:
             trained = time.perf_counter()
             self.epoch += 1
             metrics |= self._validate() | self._constant
+        done, judged = self._judge([])
+        metrics |= judged  # what is selected by may be among it
         self._selection.update(self.epoch, metrics, self.model.state_dict())
-        for when, judge in self._judges:
-            if self._is_due(when):
-                metrics |= judge(self.model)
+        metrics |= self._judge(done)[1]  # where patience ends here, the others are due as well
         yield {
             "epoch": self.epoch,
             "metrics": metrics,
             "images_per_s": len(self._train) / (trained - began),
             "epoch_s": time.perf_counter() - began,
         }
+
+    def _judge(self, done: Collection[int]) -> tuple[list[int], dict[str, float]]:
+        """Which judges are due now and not done, by their numbers, and what they have measured."""
+        due = [
+            n for n, (when, _) in enumerate(self._judges) if self._is_due(when) and n not in done
+        ]
+        metrics: dict[str, float] = {}
+        for number in due:
+            metrics |= self._judges[number][1](self.model)
+        return due, metrics
 
     def _is_due(self, when: When) -> bool:
         regular = bool(when.every) and (self.epoch % when.every == 0 or self.finished)

@@ -16,6 +16,7 @@ from cvae_core.evaluation.parts import PARTS
 from orchestration.spec.checks.metrics import Trials
 from orchestration.spec.checks.scheduler import check_scheduler, read_scheduler
 from orchestration.spec.checks.search import Written, check_search, read_search
+from orchestration.spec.checks.selection import check_selection
 from orchestration.spec.errors import IN_QUOTES, SpecErrors, short
 from orchestration.spec.evaluation import Evaluation, part_settings
 from orchestration.spec.flat_names import entries
@@ -82,6 +83,7 @@ def parse_spec(layers: Layers) -> SweepSpec:
     configs = _configs(spec, errors)
     if configs:
         trials = Trials(configs, _models(configs, search), spec.evaluation)
+        check_selection(errors, spec.grid, trials)
         if search is not None:
             check_search(errors, search, spec.base, spec.grid, trials)
         if scheduler is not None:
