@@ -11,8 +11,8 @@ from torch import Tensor
 from cvae_core.config import SelectionConfig
 
 HIGHER = ("val/probe_accuracy",)
-"""Of what may be selected by, that which is better the higher it is. A test holds it to the registry
-of metrics, which training does without."""
+"""Of what may be selected by, that which is better the higher it is. A test holds it to the
+registry of metrics, which training does without."""
 
 
 class Selection:
