@@ -100,14 +100,17 @@ def gradient_of(
     model: LogisticRegression, inputs: NDArray[np.float64], labels: NDArray[np.int64]
 ) -> float:
     """The largest component of the gradient, per image, for inputs scaled to unit variance."""
-    from scipy.special import expit, softmax
+    from scipy.special import expit
 
     codes = np.searchsorted(model.classes_, labels)
-    scores = inputs @ model.coef_.T + model.intercept_
+    scores = inputs @ np.ascontiguousarray(model.coef_.T)  # which is several times as fast
+    scores += model.intercept_
     if len(model.coef_) == 1:  # of two classes there is one row
         wrong = expit(scores) - (codes == 1)[:, None]
     else:
-        wrong = softmax(scores, axis=1)
+        scores -= scores.max(axis=1, keepdims=True)
+        wrong = np.exp(scores, out=scores)
+        wrong /= wrong.sum(axis=1, keepdims=True)
         wrong[np.arange(len(codes)), codes] -= 1
     slopes = (wrong.T @ inputs + model.coef_ / model.C) / _spread(inputs)
     return float(max(np.abs(slopes).max(), np.abs(wrong.sum(axis=0)).max()) / len(inputs))
