@@ -34,7 +34,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from cvae_core.data.splits import split_indices
 from cvae_core.data.vision import torchvision
 from cvae_core.evaluation.distances.classifier import obtain
-from cvae_core.evaluation.probes.probe import paper_split
+from cvae_core.evaluation.probes.protocols import paper_split
 from cvae_core.evaluation.subject import SHARED_SEED
 from cvae_core.models import VAE, build_model
 from cvae_core.streams import stream

@@ -16,7 +16,7 @@ from cvae_core.stages import StageConfig
 
 UNTRAINED = "the decoder is not trained (weights.reconstruction: 0)"
 """Why a figure or picture of decoded images is not there."""
-NUMERICS = 2
+NUMERICS = 3
 """Raised whenever a change of this project's arithmetic changes results for equal settings."""
 
 
@@ -184,14 +184,24 @@ class WeightsConfig(Checked):
 class SelectionConfig(Checked):
     """Early stopping and the choice of the epoch that is evaluated, on validation."""
 
-    metric: Literal["val/loss", "val/reconstruction"] = setting(
-        "val/loss", "what early stopping and best-epoch selection look at; smaller is better"
+    metric: str = setting(
+        "val/loss",
+        "what early stopping and best-epoch selection look at: `val/loss`, `val/reconstruction`, "
+        "or, as often as it is measured, `val/probe_accuracy` or `val/fd_<data>-cnn`",
     )
     epoch: Literal["last", "best"] = setting("last", "which epoch's weights are evaluated")
     patience: int = setting(
-        0, "stop after this many epochs in a row without improvement; 0: never", ge=0
+        0,
+        "stop after this many epochs in a row without improvement, of those that the metric is "
+        "measured after; 0: never",
+        ge=0,
     )
-    min_delta: float = setting(0.0, "an improvement is a decrease by more than this", ge=0)
+    min_delta: float = setting(0.0, "an improvement is a change by more than this", ge=0)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.metric.startswith("val/"):
+            raise ConfigError(f"selection.metric must be one of validation, not {self.metric!r}")
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,11 @@ def to_model_range(unit: Tensor, config: DataConfig) -> Tensor:
     return unit if config.value_range == "unit" else unit * 2 - 1
 
 
+def grey_level(config: DataConfig) -> float:
+    """The distance of two neighbouring stored values in the range that the model reads."""
+    return (1 if config.value_range == "unit" else 2) / config.divisor
+
+
 def to_stored(images: Tensor, config: DataConfig) -> Tensor:
     """A model's output (float, its range) as stored pixels: rounded, cut to uint8's range."""
     unit = images if config.value_range == "unit" else (images + 1) / 2

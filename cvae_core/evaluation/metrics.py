@@ -60,6 +60,23 @@ TRAINING = (
         depends_cvae=(*NT_XENT, "stages"),
     ),
     Metric(
+        "train/grad_norm",
+        "gradient norm",
+        "global L2 norm of the gradient of the whole loss before clipping; mean over the epoch's "
+        "steps",
+        None,
+        depends=("model", "beta", *PIXEL_SCALE),
+        depends_cvae=("lambda", *NT_XENT),
+    ),
+    Metric(
+        "train/clipped",
+        "clipped",
+        "share of the epoch's steps whose gradient was scaled down to clip_norm. Where it differs "
+        "between trials they differ in the size of their steps, too",
+        None,
+        "share of steps",
+    ),
+    Metric(
         "val/loss",
         "val loss",
         "train/loss on the validation part, with fixed noise, and in every epoch with the weights "
@@ -74,6 +91,16 @@ TRAINING = (
         "train/reconstruction on the validation part, with fixed noise; of the originals, also "
         "with augment",
         "lower",
+        "squared pixel value",
+        depends=PIXEL_SCALE,
+    ),
+    Metric(
+        "val/reconstruction_of_mean",
+        "MSE of the mean image",
+        "squared error per pixel on the validation part, in the model's range, of the mean of the "
+        "training images in the place of every reconstruction: the same at every epoch. A trial "
+        "whose val/reconstruction is larger has learned less than that one image",
+        None,
         "squared pixel value",
         depends=PIXEL_SCALE,
     ),

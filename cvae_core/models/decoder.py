@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Literal
 
+import torch
 from torch import Tensor, nn
 
 from cvae_core.models.blocks import Blocks, Norm, Stage, block_layers, norm_layers
+
+NEAREST = 0.01
+"""A start no nearer to black or white: the output's gradient vanishes there."""
 
 
 class Decoder(nn.Module):
@@ -42,6 +48,23 @@ class Decoder(nn.Module):
                 layers += [*norm_layers(norm, stage.channels_in), nn.ReLU()]
         layers.append(nn.Sigmoid() if value_range == "unit" else nn.Tanh())
         self.layers = nn.Sequential(*layers)
+
+    @torch.no_grad()
+    def start_at(self, colour: Sequence[float]) -> None:
+        """Set the last bias so that all pixels begin at one colour: the training images' mean.
+
+        Left to chance they begin at grey. Where images are mostly black, all of them then pull this
+        bias down at once, to where the output has no gradient, and at a small β a model may stay
+        at black images for thousands of steps.
+
+        Args:
+            colour: of each channel, in [0, 1], whatever range the output has.
+        """
+        *_, last, output = self.layers
+        shares = [min(max(share, NEAREST), 1 - NEAREST) for share in colour]
+        logits = torch.tensor([math.log(share / (1 - share)) for share in shares])
+        # atanh(2 x - 1) is half of logit(x).
+        last.get_parameter("bias").copy_(logits if isinstance(output, nn.Sigmoid) else logits / 2)
 
     def forward(self, z: Tensor) -> Tensor:
         images: Tensor = self.layers(z)

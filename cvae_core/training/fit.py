@@ -9,10 +9,13 @@ from typing import Any
 
 from cvae_core.config import TrialConfig
 from cvae_core.data.dataset import Dataset
-from cvae_core.errors import AbsentError
+from cvae_core.errors import AbsentError, ConfigError
 from cvae_core.models import VAE
 from cvae_core.training.checkpoint import Checkpoint
 from cvae_core.training.training import Judge, Training, When
+
+OWN = ("val/loss", "val/reconstruction", "val/contrastive")
+"""What is measured after every epoch in any case, and is better the smaller it is."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,11 @@ def fit(
 
     Raises:
         NonFiniteLossError: the loss became NaN or infinite.
+        ConfigError: epochs are selected by a metric that is not measured.
     """
+    selected = config.selection.metric
+    if selected not in (*OWN, *(["val/probe_accuracy"] if probe_every else [])):
+        raise ConfigError(f"selection.metric: {selected} is not measured here; see probe_every")
     judges: list[Judge] = []
     if probe_every:
         # Imported here, for a caller of this function alone: training is handed what judges it.

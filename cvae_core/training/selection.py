@@ -10,13 +10,21 @@ from torch import Tensor
 
 from cvae_core.config import SelectionConfig
 
+HIGHER = ("val/probe_accuracy",)
+"""Of what may be selected by, that which is better the higher it is. A test holds it to the
+registry of metrics, which training does without."""
+
 
 class Selection:
-    """Follows one validation metric; keeps the best epoch's weights if they are wanted."""
+    """Follows one validation metric; keeps the best epoch's weights if they are wanted.
+
+    An epoch after which the metric was not measured is neither better nor worse.
+    """
 
     def __init__(self, config: SelectionConfig) -> None:
         self._config = config
-        self.best = math.inf
+        self._sign = -1 if config.metric in HIGHER else 1
+        self.best = self._sign * math.inf
         self.best_epoch = 0
         self.best_weights: dict[str, Tensor] | None = None
         self._without_improvement = 0
@@ -25,8 +33,10 @@ class Selection:
         self, epoch: int, metrics: Mapping[str, float], weights: Mapping[str, Tensor]
     ) -> None:
         """Take an epoch's metrics and weights into account."""
-        value = metrics[self._config.metric]
-        if value < self.best - self._config.min_delta:
+        value = metrics.get(self._config.metric)
+        if value is None:
+            return
+        if self._sign * (self.best - value) > self._config.min_delta:
             self.best, self.best_epoch, self._without_improvement = value, epoch, 0
             if self._config.epoch == "best":
                 self.best_weights = {name: t.detach().clone() for name, t in weights.items()}

@@ -14,7 +14,8 @@ from torch import Tensor
 
 from cvae_core.config import TrialConfig
 from cvae_core.data.dataset import Dataset
-from cvae_core.data.scaling import shared, to_unit
+from cvae_core.data.mean_image import colour_of, error_of, mean_image
+from cvae_core.data.scaling import grey_level, shared, to_unit
 from cvae_core.data.splits import split_indices
 from cvae_core.errors import NonFiniteLossError
 from cvae_core.losses import Terms
@@ -24,8 +25,9 @@ from cvae_core.streams import AUGMENTED, TRAINING, VALIDATION, Streams
 from cvae_core.training.adam import Adam
 from cvae_core.training.averages import Averages, listed
 from cvae_core.training.checkpoint import Checkpoint
-from cvae_core.training.clip import clip_grad_norm
+from cvae_core.training.clip import clip_grad_norm, global_norm
 from cvae_core.training.course import Course
+from cvae_core.training.gradients import gradient_metrics
 from cvae_core.training.selection import Selection
 from cvae_core.training.terms import batch_terms, columns
 
@@ -74,11 +76,19 @@ class Training:
         self._train, self._val = split_indices(
             len(data.train), config.data.validation_fraction, config.data.split_seed
         )
+        mean = mean_image(data.train.pixels, self._train.numpy())
+        error = error_of(mean, data.train.pixels, self._val.numpy())
+        self._constant = {}
+        if "reconstruction" in columns(self._course.end):
+            self._constant = {"val/reconstruction_of_mean": error * grey_level(config.data) ** 2}
         self.model = build_model(config, data.image_shape).to(self._device)
+        if start is None:
+            self.model.decoder.start_at([share / config.data.divisor for share in colour_of(mean)])
         self._parameters = list(self.model.parameters())
         self._optimizer = Adam(
             self._parameters, lr=config.learning_rate, fused=self._device.type in ("cpu", "cuda")
         )
+        self._norms: list[Tensor] = []
         self._streams = Streams(config.seed, AUGMENTED if config.augment else TRAINING)
         self._selection = Selection(config.selection)
         if start is not None:
@@ -124,18 +134,28 @@ class Training:
             metrics = yield from self._train_epoch()
             trained = time.perf_counter()
             self.epoch += 1
-            metrics |= self._validate()
+            metrics |= self._validate() | self._constant
+        done, judged = self._judge([])
+        metrics |= judged  # what is selected by may be among it
         if self.epoch > preparation(self.config):
             self._selection.update(self.epoch, metrics, self.model.state_dict())
-        for when, judge in self._judges:
-            if self._is_due(when):
-                metrics |= judge(self.model)
+        metrics |= self._judge(done)[1]  # where patience ends here, the others are due as well
         yield {
             "epoch": self.epoch,
             "metrics": metrics,
             "images_per_s": len(self._train) / (trained - began),
             "epoch_s": time.perf_counter() - began,
         }
+
+    def _judge(self, done: Collection[int]) -> tuple[list[int], dict[str, float]]:
+        """Which judges are due now and not done, by their numbers, and what they have measured."""
+        due = [
+            n for n, (when, _) in enumerate(self._judges) if self._is_due(when) and n not in done
+        ]
+        metrics: dict[str, float] = {}
+        for number in due:
+            metrics |= self._judges[number][1](self.model)
+        return due, metrics
 
     def _is_due(self, when: When) -> bool:
         regular = bool(when.every) and (self.epoch % when.every == 0 or self.finished)
@@ -158,9 +178,11 @@ class Training:
         self._optimizer.zero_grad(set_to_none=True)
         terms = batch_terms(self.model, unit, self._now, self._streams)
         terms.loss.backward()
-        if self.config.clip_norm is not None:
-            gradients = [p.grad for p in self._parameters if p.grad is not None]
-            clip_grad_norm(gradients, self.config.clip_norm)
+        gradients = [p.grad for p in self._parameters if p.grad is not None]
+        limit = self.config.clip_norm
+        self._norms.append(
+            global_norm(gradients) if limit is None else clip_grad_norm(gradients, limit)
+        )
         self._optimizer.step()
         return terms.detach()
 
@@ -169,6 +191,7 @@ class Training:
         order = self._train[torch.randperm(len(self._train), generator=self._streams["batches"])]
         batches = order.split(self.config.batch_size)
         averages = Averages(columns(self._course.at(self.epoch)), batches, self._device)
+        self._norms.clear()
         done = 0
         if self._course.forgets_at(self.epoch):
             self._optimizer.state.clear()
@@ -178,7 +201,8 @@ class Training:
             done += len(indices)
             averages.check_now_and_then(self.epoch + 1)
             yield done
-        return averages.means("train") | self._course.metrics(self._now)
+        metrics = averages.means("train") | self._course.metrics(self._now)
+        return metrics | gradient_metrics(self._norms, self.config.clip_norm)
 
     def _enter(self, time: float) -> None:
         """Take on the settings of a moment, in epochs since training began."""

@@ -30,6 +30,7 @@ def command(name: str | None, storage: Path | None, as_json: bool) -> None:
         next_lines,
         rename_lines,
         status_table,
+        warning_lines,
     )
     from orchestration.study.view import study_lines
     from orchestration.terminal.console import Console
@@ -55,6 +56,7 @@ def command(name: str | None, storage: Path | None, as_json: bool) -> None:
     for line in (
         *failure_lines(document, folder),
         *absent_lines(document),
+        *warning_lines(document),
         *study_lines(document),
         *left_lines(document["left_the_plan"]),
         *(rename_lines(document, folder) or next_lines(document, folder)),

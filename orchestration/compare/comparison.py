@@ -20,6 +20,7 @@ from orchestration.ledger.documents import TRAINED
 from orchestration.ledger.ledger import Ledger
 from orchestration.ledger.names import SEARCH
 from orchestration.status.status import status_document
+from orchestration.status.view import warning_lines
 from orchestration.terminal.tables import Sheet
 
 
@@ -40,10 +41,13 @@ def comparison_of(ledgers: Sequence[Ledger], question: Question | None = None) -
         document = search_comparison(ledger, question.by)
         add_importances(document, ledger)
         noted = ledger.sweep.evaluations.get(SEARCH)
-        document["state"] = status_document(ledger)["state"]
+        status = status_document(ledger)
+        document["state"] = status["state"]
         document["figures"] = [ref.path for ref in noted.artifacts] if noted is not None else []
     else:
-        document = comparison_document(_together(ledgers), question.by or "model")
+        status = _together(ledgers)
+        document = comparison_document(status, question.by or "model")
+    document["warnings"] = warning_lines(status)
     judged = {"verdicts": answers(ledgers, question).document()}
     return document | judged | {"paper": reported_rows(ledgers)}
 
@@ -65,12 +69,12 @@ def comparison_view(
         document = search_comparison(ledger, question.by)
         add_importances(document, ledger)
         shown = [*search_view(document), *ended_lines(document), *_figure_lines(ledger)]
-        return [*shown, *end]
+        return [*shown, *end, *warning_lines(status_document(ledger))]
     together = _together(ledgers)
     sheet = comparison_table(together["trials"], question.by or "model")
     if not sheet.names:
         return [f"{together['name']}: no trial has been trained yet"]
-    return [sheet, *end]
+    return [sheet, *end, *warning_lines(together)]
 
 
 def summary_view(ledger: Ledger, trials: list[dict[str, Any]]) -> list[Sheet | str]:

@@ -120,13 +120,17 @@ class Criterion(NamedTuple):
 def criterion_of(spec: SweepSpec) -> Criterion | None:
     """What a sweep selects by: the scheduler's metric, else its first objective, else nothing."""
     if spec.scheduler is not None:
-        metric = describe(spec.scheduler.metric)
-        higher = metric is not None and metric.better == "higher"
-        return Criterion(spec.scheduler.metric, 1 if higher else -1)
+        return _by(spec.scheduler.metric)
     if spec.search is not None:
         first = spec.search.objectives[0]
         return Criterion(first.metric, first.sign)
     return None
+
+
+def _by(name: str) -> Criterion:
+    """A metric, the better way round."""
+    metric = describe(name)
+    return Criterion(name, 1 if metric is not None and metric.better == "higher" else -1)
 
 
 def best_of(trial: Trial, criterion: Criterion | None) -> CheckpointRef | None:
@@ -135,7 +139,7 @@ def best_of(trial: Trial, criterion: Criterion | None) -> CheckpointRef | None:
     Where what the sweep selects by was measured at none of them, the metric of the trial's own
     selection decides, then the validation loss.
     """
-    own = Criterion(trial.config["selection"]["metric"], -1)
+    own = _by(trial.config["selection"]["metric"])
     metrics = {record.epoch: record.metrics for record in trial.epochs}
     for metric, sign in filter(None, (criterion, own, Criterion("val/loss", -1))):
         values = [

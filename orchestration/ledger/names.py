@@ -5,6 +5,7 @@ from __future__ import annotations
 from cvae_core.config import TrialConfig
 from orchestration.ledger.documents import Decision, Trial
 from orchestration.ledger.ledger import Ledger
+from orchestration.ledger.mean_image import behind_mean_image
 from orchestration.spec.trial_names import Names
 
 SEARCH = "search"
@@ -46,10 +47,16 @@ def stop_of(trial: Trial) -> Decision | None:
 
 
 def stop_text(trial: Trial, decision: Decision) -> str:
-    """Such as ``stopped after epoch 5 of 20: val/probe_accuracy 0.4211 (rung 5)``."""
+    """Such as ``stopped after epoch 5 of 20: val/probe_accuracy 0.4211 (rung 5)``.
+
+    One that had not learned to reconstruct yet is called so: that may be its seed's bad luck.
+    """
     rule = decision.scheduler.partition(" ")[0]
     why = f"rung {decision.rung}" if rule == "asha" else "worse than the median"
+    metrics = next((e.metrics for e in trial.epochs if e.epoch == decision.epoch), {})
+    behind = behind_mean_image(metrics)
     return (
         f"stopped after epoch {decision.epoch} of {trial.config['epochs']}: "
         f"{decision.metric} {decision.value:.4g} ({why})"
+        + (f"; there it {behind}" if behind else "")
     )

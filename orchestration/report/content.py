@@ -19,7 +19,7 @@ from orchestration.report.pictures import Columns, picture_columns, search_pictu
 from orchestration.spec.trial_names import names_of
 from orchestration.status.metric_columns import headlines
 from orchestration.status.status import status_document
-from orchestration.status.view import absent_lines, failure_lines
+from orchestration.status.view import absent_lines, failure_lines, warning_lines
 from orchestration.terminal.tables import Sheet
 from orchestration.words import duration, states_text
 
@@ -79,7 +79,7 @@ def content_of(ledger: Ledger, *, at_work: bool | None = None) -> Content:
         file=_file(ledger),
         tables=comparison_sheets(ledger, document["trials"]),
         verdicts=_verdicts(answered),
-        notes=answered.left_out,
+        notes=[*answered.left_out, *warning_lines(document)],
         families=families,
         charts=[*trade_offs(rows), *curves(ledger, rows)],
         columns=picture_columns(ledger, answered),

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from cvae_core.config import NUMERICS
 from cvae_core.errors import ConfigError
 from orchestration import __version__
 from orchestration.commands import command_line, own_command
@@ -19,6 +18,7 @@ from orchestration.ledger.ledger import Ledger
 from orchestration.plan.evaluation_tasks import Wish, check_wish
 from orchestration.plan.plan import Plan
 from orchestration.redact import without_credentials
+from orchestration.run.numerics import check_numerics
 from orchestration.run.request import Flags, Request
 from orchestration.run.restart import deaths
 from orchestration.run.start import git_commit
@@ -51,7 +51,7 @@ def stored_request(
     """
     ledger = Ledger.open(sweep_folder(name, storage))
     spec = _stored_spec(ledger)
-    _check_numerics(ledger.sweep)
+    check_numerics(ledger)
     if retry is not None and not deaths():  # they may have been trained meanwhile
         retry = chosen(ledger, retry)
         _check_failed(ledger, retry)
@@ -119,17 +119,6 @@ def stored_flags(sweep: Sweep) -> Flags:
         # The stored address has no user and no password; the one in force here may have both.
         return replace(stored, tracking_uri=None)
     return stored
-
-
-def _check_numerics(sweep: Sweep) -> None:
-    noted = sweep.code.get("numerics", str(NUMERICS))
-    if noted != str(NUMERICS):
-        raise UserError(
-            f"{sweep.name}: this version of cvae-sweep computes differently (numerics {NUMERICS}) "
-            f"than the one that trained it ({sweep.code.get('version')}, numerics {noted}), so the "
-            "trials would not be comparable. Continue with that version, or train everything "
-            f"again with this one: {command_line('run')} and its sweep file"
-        )
 
 
 def check_stored_plan(ledger: Ledger, plan: Plan) -> None:

@@ -194,6 +194,8 @@ def _continue(ledger: Ledger, found: _Found, config: TrialConfig) -> bool:
         before = read_checkpoint(content, config=found.config, expected_sha256=ref.sha256)
     except (OSError, CheckpointError):
         return False
+    if _selected_by_its_last(found.trial, config, ledger.sweep.spec.get("evaluation", {})):
+        return False
     selection = Selection(config.selection)
     selection.load_state_dict(before.selection)
     if selection.stop:  # with its last epoch: there is nothing to go on with
@@ -213,6 +215,14 @@ def _continue(ledger: Ledger, found: _Found, config: TrialConfig) -> bool:
     }
     ledger.save(trial.model_copy(update=update, deep=True))
     return True
+
+
+def _selected_by_its_last(trial: Trial, config: TrialConfig, evaluation: Mapping[str, Any]) -> bool:
+    """Whether its selection has seen a value that was measured because the epoch was the last."""
+    for rhythm, measured in BY_EPOCH.items():
+        if config.selection.metric.startswith(measured):
+            return bool(trial.epoch % (evaluation.get(rhythm) or 1))
+    return False
 
 
 def _as_of_longer(trial: Trial, evaluation: Mapping[str, Any]) -> list[Any]:

@@ -11,6 +11,7 @@ from orchestration.ledger.lock import made_and_locked
 from orchestration.ledger.processes import end_left_behind
 from orchestration.ledger.recovery import recover
 from orchestration.run.left_to_do import is_complete, was_told
+from orchestration.run.numerics import check_numerics
 from orchestration.run.preparation import plan_of, prepare
 from orchestration.run.ray_session import start_ray
 from orchestration.run.request import Request
@@ -84,6 +85,8 @@ def _prepare(
     if left:
         console.line(f"ended {left} processes that an interrupted run had left behind")
     ledger = Ledger.open_or_empty(request.folder)
+    if ledger.is_begun:
+        check_numerics(ledger)
     mend(ledger, console)
     plan = plan_of(request, console)
     if request.stored_plan:

@@ -8,7 +8,7 @@ from orchestration.ledger.ledger import Ledger
 from orchestration.ledger.names import REPORT
 from orchestration.ledger.paths import REPORT_PAGE
 from orchestration.status.status import status_document
-from orchestration.status.view import absent_lines, failure_lines
+from orchestration.status.view import absent_lines, failure_lines, warning_lines
 from orchestration.study.view import study_lines
 from orchestration.terminal.console import Console
 from orchestration.tracking.pages import how_to_look
@@ -32,7 +32,7 @@ def say_summary(ledger: Ledger, console: Console, nothing: str = "") -> int:
     brief = not nothing  # what has just happened was told then
     failures = failure_lines(document, ledger.folder, brief=brief)
     absent = absent_lines(document, brief=brief)
-    for line in [*failures, *absent, *study_lines(document)]:
+    for line in [*failures, *absent, *warning_lines(document), *study_lines(document)]:
         console.line(line)
     if brief and (failures or absent):
         console.line(f"more of that: {sweep_command('status', ledger.folder)}")

@@ -17,6 +17,7 @@ from orchestration.spec.checks.course import check_course
 from orchestration.spec.checks.occurring import check_views, place_of, trials_of
 from orchestration.spec.checks.scheduler import check_scheduler, read_scheduler
 from orchestration.spec.checks.search import check_search, read_search
+from orchestration.spec.checks.selection import check_selection
 from orchestration.spec.errors import IN_QUOTES, SpecErrors, short
 from orchestration.spec.evaluation import Evaluation, part_settings
 from orchestration.spec.flat_names import entries
@@ -90,6 +91,7 @@ def parse_spec(layers: Layers) -> SweepSpec:
         check_course(errors, spec, content, configs, search)
         trials = trials_of(configs, spec.evaluation, search.space if search else None)
         check_views(errors, content, trials)
+        check_selection(errors, spec.grid, trials)
         if search is not None:
             check_search(errors, search, spec.base, spec.grid, trials)
         if scheduler is not None:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from cvae_core.evaluation.metrics import METRICS, describe
 
 HEADLINES = {
+    "probe/accuracy_standardised<representation>": 1,
     "probe/accuracy": 0,
     "probe/accuracy_<representation>": 4,
     "fid/inception<variant>": 2,

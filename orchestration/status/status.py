@@ -11,6 +11,7 @@ from cvae_core.config import NUMERICS, TrialConfig
 from cvae_core.errors import ConfigError
 from orchestration.ledger.documents import Evaluated, Study, Sweep, Trial
 from orchestration.ledger.ledger import Ledger
+from orchestration.ledger.mean_image import training_warnings
 from orchestration.ledger.names import split_entry, stop_of, stop_text
 from orchestration.ledger.processes import driver_alive
 from orchestration.plan.evaluation_tasks import open_tasks
@@ -128,8 +129,16 @@ def trial_document(
         "evaluations_open": [
             task.entry for task in (open_tasks(trial, evaluation) if evaluation else [])
         ],
+        "warnings": _warnings(trial),
         "notes": trial.notes,
     }
+
+
+def _warnings(trial: Trial) -> dict[str, list[str]]:
+    """Of its training and of each part of its evaluation."""
+    own = {"training": training_warnings(trial)}
+    own |= {name: part.warnings for name, part in trial.evaluations.items()}
+    return {name: said for name, said in own.items() if said}
 
 
 def _stopped(trial: Trial) -> dict[str, Any] | None:

@@ -164,5 +164,24 @@ def absent_lines(document: dict[str, Any], *, brief: bool = False) -> list[str]:
     ]
 
 
+def warning_lines(document: dict[str, Any]) -> list[str]:
+    """What is odd about how trials ended their training; the first of them has a line.
+
+    Args:
+        document: as ``status --json`` prints it.
+    """
+    trials = document["trials"]
+    odd = [trial for trial in trials if trial["warnings"].get("training")]
+    if not odd:
+        return []
+    first, *others = odd
+    (name,) = trial_names([first], names_of(trials))
+    lines = [f"{first['key']}  {name}  {' '.join(first['warnings']['training'])}"]
+    if others:
+        keys = [trial["key"] for trial in others]
+        lines.append(f"    the same in {count(len(others), 'other trial')}: {some(keys)}")
+    return lines
+
+
 def _metric(trial: dict[str, Any], name: str) -> str:
     return f"{trial['metrics'][name]:.4g}" if name in trial["metrics"] else "-"

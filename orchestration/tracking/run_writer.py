@@ -13,6 +13,7 @@ from mlflow.entities import DatasetInput, Metric, Param
 from cvae_core.config import TrialConfig
 from orchestration.ledger.checkpoints import without_spares
 from orchestration.ledger.documents import Evaluated, Sweep, Trial
+from orchestration.ledger.mean_image import training_warnings
 from orchestration.ledger.names import split_entry, stop_of, stop_text
 from orchestration.ledger.paths import CHECKPOINTS
 from orchestration.tracking import grid_images
@@ -183,6 +184,11 @@ class RunWriter:
             wanted["error"] = trial.error.message[:500]
         else:
             self._untag(["error", text_tag(ERROR_FILE)])
+        warnings = training_warnings(trial)
+        if warnings:
+            wanted["training.warning"] = " ".join(warnings)
+        else:
+            self._untag(["training.warning"])
         stop = stop_of(trial)
         if stop is not None:
             wanted |= {"stopped.epoch": str(stop.epoch), "stopped.rung": str(stop.rung)}

@@ -10,16 +10,19 @@ from cvae_core.evaluation.part import Part
 from cvae_core.settings import Checked, setting
 
 Representation = Literal["mean", "sample", "projection"]
+Protocol = Literal["standardised", "standard", "paper"]
 
 
 @dataclass(frozen=True)
 class ProbeConfig(Checked):
     """Classifiers on frozen latents: logistic regression by two protocols, and k-NN."""
 
-    protocols: tuple[Literal["standard", "paper"], ...] = setting(
-        ("standard", "paper"),
-        "logistic regression; standard: fitted on training latents, scored on test; paper: fitted "
-        "on 80 % of the test latents, scored on the others",
+    protocols: tuple[Protocol, ...] = setting(
+        ("standardised", "standard", "paper"),
+        "logistic regression; standardised: on training latents scaled to unit variance, its C "
+        "chosen on images held out, scored on test; standard: C = 1 and latents as they are; "
+        "paper: the same fitted on 80 % of the test latents, scored on the others, by several "
+        "splits",
     )
     representations: tuple[Representation, ...] = setting(
         ("mean",),
@@ -40,10 +43,22 @@ METRICS = (
         "share of images",
     ),
     Metric(
+        "probe/accuracy_standardised<representation>",
+        "probe scaled",
+        "logistic regression on latent means scaled to unit variance by the training part's "
+        "statistics, of the C in 0.01, 0.1, 1, 10, 100 that has the smallest log-loss on 1,000 "
+        "training images held out from 4,000: what can be read off the latents, whatever their "
+        "scale; of another representation than the mean with that in its name",
+        "higher",
+        "share of images",
+        places={"<representation>": "(_sample|_projection)?"},
+    ),
+    Metric(
         "probe/accuracy",
         "probe",
         "logistic regression (C = 1, at its optimum) on latent means: fitted on the "
-        "training part, scored once on test",
+        "training part, scored once on test. At one C the penalty weighs more on small latents, so "
+        "it measures their scale, which follows β, as well",
         "higher",
         "share of images",
     ),
@@ -71,6 +86,31 @@ METRICS = (
         places={"<representation>": "(sample|projection)"},
     ),
     Metric(
+        "probe/accuracy_paper_notebook<representation>",
+        "probe 80/20 (42)",
+        "probe/accuracy_paper with the split of the authors' notebook: scikit-learn's "
+        "train_test_split with test_size=0.2 and random_state=42",
+        "higher",
+        "share of images",
+        places={"<representation>": "(_sample|_projection)?"},
+    ),
+    Metric(
+        "probe/accuracy_paper_splits_mean<representation>",
+        "probe 80/20 mean",
+        "mean of probe/accuracy_paper over the 20 splits of random_state 0 to 19",
+        "higher",
+        "share of images",
+        places={"<representation>": "(_sample|_projection)?"},
+    ),
+    Metric(
+        "probe/accuracy_paper_splits_sd<representation>",
+        "probe 80/20 sd",
+        "standard deviation of the same 20 accuracies: how far one split alone can be trusted",
+        None,
+        "share of images",
+        places={"<representation>": "(_sample|_projection)?"},
+    ),
+    Metric(
         "probe/knn_accuracy<k><representation>",
         "k-NN",
         "vote of the k = 20 nearest training latents (Euclidean), of equal votes the smallest "
@@ -88,4 +128,5 @@ PROBE = Part(
     on=True,
     title="linear probes, k-NN and confusion matrix",
     metrics=METRICS,
+    version=2,
 )

@@ -2,34 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cvae_core.errors import AbsentError, EvaluationError
 from cvae_core.evaluation.parts import Findings
+from cvae_core.evaluation.probes.classifiers import (
+    Labels,
+    Outcome,
+    classifiers,
+    linear,
+    number_of,
+)
 from cvae_core.evaluation.probes.confusion import confusion_csv, confusion_matrix, confusion_png
-from cvae_core.evaluation.probes.declaration import ProbeConfig, Representation
-from cvae_core.evaluation.probes.knn import knn_predictions
-from cvae_core.evaluation.probes.probe import accuracy, paper_split, probe_predictions
+from cvae_core.evaluation.probes.declaration import ProbeConfig, Protocol, Representation
+from cvae_core.evaluation.probes.protocols import paper_split
 from cvae_core.evaluation.progress import beating, within
 from cvae_core.evaluation.subject import Subject
 from cvae_core.models import ContrastiveVAE
 
-USUAL_NEIGHBOURS = 20
-Latents = NDArray[np.float32]
-Labels = NDArray[np.int64]
-Task = tuple[str, Callable[[], Labels], Labels]
-"""A metric's name, what predicts, and the labels of what it predicts."""
+SHOWN: tuple[Protocol, ...] = ("standard", "paper", "standardised")
+"""Of which a confusion matrix is made: of the first of them that there is."""
 
 
 def evaluate(subject: Subject, settings: ProbeConfig) -> Iterator[float | Findings]:
     """Accuracy of every classifier on every representation, and one confusion matrix.
 
-    The matrix is of the standard protocol, else of the paper's, on the first representation that
+    The matrix is of the standard protocol, else of another one, on the first representation that
     VAEs have as well: that way it shows the same thing for every trial of a sweep.
 
     A classifier for which there are too few images is left out, and a warning says so.
@@ -44,8 +46,9 @@ def evaluate(subject: Subject, settings: ProbeConfig) -> Iterator[float | Findin
     settings, too_few = _feasible(settings, fit_labels, labels, subject)
     # Not the projection where there is another one: a VAE has none.
     shown = min(representations, key=lambda kind: kind == "projection")
-    charted = _linear("standard" if "standard" in settings.protocols else "paper", shown)
-    steps = len(representations) * (len(settings.protocols) + (settings.neighbours is not None))
+    of: Iterator[Protocol] = (each for each in SHOWN if each in settings.protocols)
+    charted = linear(next(of, "standard"), shown)
+    steps, done = len(representations) * number_of(settings), 0
     findings = Findings(
         facts={"fit_images": len(fit_labels), "judged_images": len(labels)},
         warnings=[*_unseen(fit_labels, labels, subject), *too_few],
@@ -54,17 +57,22 @@ def evaluate(subject: Subject, settings: ProbeConfig) -> Iterator[float | Findin
     yield from within(0.08 / steps, 0.1 / steps, subject.encoded("judged"))
     for representation in representations:
         fit = subject.representation(representation, "fit")
-        yield (len(findings.metrics) + 0.1) / steps
+        yield (done + 0.1) / steps
         judged = subject.representation(representation, "judged")
-        for name, predict, truth in _tasks(
-            settings, representation, (fit, fit_labels), (judged, labels)
-        ):
-            predicted = yield from beating(predict, (len(findings.metrics) + 0.5) / steps)
-            findings.metrics[name] = accuracy(predicted, truth)
-            if name == charted:
-                matrix = confusion_matrix(truth, predicted, len(subject.classes))
-                findings.files.update(_chart(matrix, name, subject))
+        for classify in classifiers(settings, representation, (fit, fit_labels), (judged, labels)):
+            found = yield from beating(classify, (done + 0.5) / steps)
+            done += 1
+            _add(findings, found)
+            if charted in found.metrics:
+                matrix = confusion_matrix(*found.classes, len(subject.classes))
+                findings.files.update(_chart(matrix, charted, subject))
     yield findings
+
+
+def _add(findings: Findings, found: Outcome) -> None:
+    findings.metrics.update(found.metrics)
+    findings.facts.update(found.facts)
+    findings.warnings.extend(found.warnings)
 
 
 def _representations(subject: Subject, settings: ProbeConfig) -> list[Representation]:
@@ -126,36 +134,6 @@ def _unseen(fit_labels: Labels, labels: Labels, subject: Subject) -> list[str]:
         f"no training image is of class {names}{more}: the {count} {subject.split} images of it "
         "count as wrong"
     ]
-
-
-def _tasks(
-    settings: ProbeConfig,
-    representation: Representation,
-    fit: tuple[Latents, Labels],
-    judged: tuple[Latents, Labels],
-) -> Iterator[Task]:
-    latents, labels = judged
-    for protocol in dict.fromkeys(settings.protocols):
-        name = _linear(protocol, representation)
-        if protocol == "standard":
-            yield name, partial(probe_predictions, *fit, latents), labels
-        else:
-            first, rest = paper_split(len(labels))
-            predict = partial(probe_predictions, latents[first], labels[first], latents[rest])
-            yield name, predict, labels[rest]
-    k = settings.neighbours
-    if k is not None:
-        name = "probe/knn_accuracy" + ("" if k == USUAL_NEIGHBOURS else f"_k{k}")
-        yield name + _suffix(representation), partial(knn_predictions, *fit, latents, k), labels
-
-
-def _linear(protocol: str, representation: Representation) -> str:
-    paper = "_paper" if protocol == "paper" else ""
-    return f"probe/accuracy{paper}{_suffix(representation)}"
-
-
-def _suffix(representation: Representation) -> str:
-    return "" if representation == "mean" else f"_{representation}"
 
 
 def _chart(matrix: NDArray[np.int64], name: str, subject: Subject) -> dict[str, bytes]:

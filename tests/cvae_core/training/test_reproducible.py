@@ -36,7 +36,8 @@ def test_same_seed_same_bits(configure: Configure, small: Dataset, bits: Bits, m
 def test_another_seed_other_numbers(configure: Configure, small: Dataset, model: str) -> None:
     first, second = (fit(configure(model=model, epochs=1, seed=s), small) for s in (0, 1))
     for name, value in first.history[0]["metrics"].items():
-        assert value != second.history[0]["metrics"][name], name
+        alike = name in ("val/reconstruction_of_mean", "train/clipped")
+        assert (value == second.history[0]["metrics"][name]) == alike, name
 
 
 def test_global_generators_are_neither_used_nor_moved(configure: Configure, small: Dataset) -> None:

@@ -133,7 +133,7 @@ def test_killed_before_a_checkpoint_of_the_decision_can_be_read(
 
 def test_other_settings_decide_what_is_left(local_sweep: LocalSweep) -> None:
     sweep = local_sweep(scheduler=ASHA, **SECTIONS)
-    before = sweep.run(stop_after=13)
+    before = sweep.run(stop_after=18)
     stopped = [key for key, trial in before.items() if trial.state == "stopped"]
     assert stopped
     other = {**ASHA, "reduction": 4}
@@ -391,12 +391,20 @@ def test_what_a_person_sees(local_sweep: LocalSweep, small: Any, make_screen: An
     InProcessEngine(worker).work(queue, sweep.results(ledger, queue, Both()))
     stopped = [trial for trial in ledger.trials.values() if trial.state == "stopped"]
     lines = out.getvalue().splitlines()
+    behind: list[str] = []
     for trial in stopped:
         value = trial.epochs[-1].metrics["val/reconstruction"]
         said = (
             f"stopped after epoch {trial.epoch} of 5: val/reconstruction {value:.4g} "
             f"(rung {trial.epoch})"
         )
+        mean = trial.epochs[-1].metrics["val/reconstruction_of_mean"]
+        if value > mean:
+            said += (
+                "; there it reconstructs worse than the mean training image would "
+                f"({value:.4g} against {mean:.4g})"
+            )
+            behind.append(trial.key)
         assert stop_text(trial, trial.decisions[-1]) == said
         (line,) = (line for line in lines if line.startswith(trial.key) and "stopped" in line)
         assert said in line
@@ -404,6 +412,7 @@ def test_what_a_person_sees(local_sweep: LocalSweep, small: Any, make_screen: An
         assert line.endswith(said)
         row = board.rows[trial.key]
         assert (row.state, board.trial_left(row, 0.0)) == ("stopped", 0.0)
+    assert behind
     ended = [line for line in lines if "trials done" in line]
     assert len(ended) == 8
     assert ended[-1].endswith(f"(8 of 8 trials done, {len(stopped)} stopped early)")

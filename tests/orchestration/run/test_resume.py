@@ -94,7 +94,17 @@ def test_passwords_are_not_kept_and_do_not_hide_those_in_force(
 def test_a_version_that_computes_differently_is_refused(begun: Ledger) -> None:
     begun.sweep.code["numerics"] = str(NUMERICS - 1)
     begun.save_sweep()
-    with pytest.raises(UserError, match="computes differently"):
+    with pytest.raises(UserError, match=r"computes otherwise .* Give the sweep another name"):
+        again(begun)
+    # Also one that notes none, where trials would have other keys now.
+    del begun.sweep.code["numerics"]
+    begun.save_sweep()
+    again(begun)
+    old = begun.trials[begun.sweep.plan[0]].model_copy(update={"key": "0123456789"})
+    begun.save(old)
+    begun.sweep.plan[0] = old.key
+    begun.save_sweep()
+    with pytest.raises(UserError, match="trained by an early version of cvae-sweep"):
         again(begun)
 
 

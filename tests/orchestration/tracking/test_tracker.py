@@ -133,6 +133,22 @@ def test_a_finished_trial(place: Place) -> None:
     assert kept.read_bytes() == b"weights"
 
 
+def test_one_that_learned_less_than_the_mean_image_is_marked(place: Place) -> None:
+    trial = place.add()
+    figures = {"val/reconstruction": 0.2, "val/reconstruction_of_mean": 0.1}
+    trial.epochs[-1].metrics |= figures
+    place.end(trial)
+    place.tracker().sync_trial(place.ledger, "a1")
+    (run,) = place.runs()
+    said = "reconstructs worse than the mean training image would (0.2 against 0.1)"
+    assert run.data.tags["training.warning"] == said
+    assert place.steps("val/reconstruction_of_mean") == [(6, 0.1)]
+    trial.epochs[-1].metrics["val/reconstruction"] = 0.01  # trained anew
+    place.ledger.save(trial)
+    place.tracker().sync_trial(place.ledger, "a1")
+    assert "training.warning" not in place.runs()[0].data.tags
+
+
 def test_a_vae_has_no_lambda_and_no_tau(place: Place) -> None:
     place.add(model="vae")
     place.tracker().sync_trial(place.ledger, "a1")

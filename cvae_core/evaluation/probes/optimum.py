@@ -1,0 +1,122 @@
+"""Logistic regression at its optimum, or as far from it as it says."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from sklearn.linear_model import LogisticRegression
+
+NEWTON_FIRST = 320
+"""Coefficients up to which Newton's method is the faster one from the start."""
+NEWTON_LAST = 2000
+"""Coefficients up to which it ends what lbfgs leaves undone: a step costs their square."""
+TOLERANCE = 1e-6
+"""Largest gradient, per image, at which a solver stops."""
+AT_OPTIMUM = 1e-4
+"""Largest gradient, as ``Fitted.gradient`` has it, that is taken for none."""
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A logistic regression, fitted to latents around their mean."""
+
+    model: LogisticRegression
+    centre: NDArray[np.float64]
+    gradient: float
+    """The largest component of the objective's gradient, per image, as it would be for latents of
+    unit variance: it says the same at every scale."""
+
+    def predictions(self, latents: NDArray[np.floating]) -> NDArray[np.int64]:
+        """The likeliest classes, (M,), of latents, (M, D)."""
+        return np.asarray(self.model.predict(latents - self.centre), dtype=np.int64)
+
+    def log_loss(self, latents: NDArray[np.floating], labels: NDArray[np.int64]) -> float:
+        """Mean negative log-likelihood of labels, in nats, of classes that it was fitted to."""
+        shares = self.model.predict_log_proba(latents - self.centre)
+        codes = np.searchsorted(self.model.classes_, labels)
+        return float(-shares[np.arange(len(codes)), codes].mean())
+
+
+def fitted(
+    latents: NDArray[np.floating],
+    labels: NDArray[np.int64],
+    *,
+    c: float = 1.0,
+    start: Fitted | None = None,
+    tolerance: float = TOLERANCE,
+) -> Fitted:
+    """The logistic regression that minimises the log-loss, summed, and ‖w‖² / 2 C.
+
+    In float32, scikit-learn's default solver stops where it can no longer see the loss decrease;
+    in float64, on latents of badly mixed scales, where its iterations end. So the gradient is
+    looked at here, and Newton's method goes on from there where it is cheap.
+
+    Args:
+        latents: (N, D).
+        labels: (N,), of two classes or more.
+        c: C, the inverse of the penalty's weight.
+        start: one of like latents, to begin from.
+        tolerance: largest gradient, per image, at which a solver stops.
+    """
+    from scipy.linalg import LinAlgWarning
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression
+    from threadpoolctl import threadpool_limits
+
+    # The intercepts are not penalised: a shift changes nothing but the rounding.
+    centre = latents.mean(axis=0, dtype=np.float64)
+    inputs = latents - centre
+    size = inputs.shape[1] * len(np.unique(labels))
+    few = size <= NEWTON_FIRST
+    model = LogisticRegression(
+        C=c, solver="newton-cholesky" if few else "lbfgs", tol=tolerance, max_iter=1000
+    )
+    model.set_params(warm_start=True)
+    if start is not None and np.array_equal(start.model.classes_, np.unique(labels)):
+        model.coef_, model.intercept_ = start.model.coef_, start.model.intercept_
+        model.classes_ = start.model.classes_
+    # One thread: sums in another order would let a solver stop at another iteration.
+    with warnings.catch_warnings(), threadpool_limits(1):
+        warnings.simplefilter("ignore", ConvergenceWarning)  # the gradient says it better
+        warnings.simplefilter("ignore", LinAlgWarning)
+        model.fit(inputs, labels)
+        gradient = gradient_of(model, inputs, labels)
+        if gradient > AT_OPTIMUM and size <= NEWTON_LAST:
+            # Of small latents the gradient is small wherever one is.
+            smallest = min(1.0, float(_spread(inputs).min()))
+            model.set_params(solver="newton-cholesky", tol=tolerance * smallest)
+            model.fit(inputs, labels)
+            gradient = gradient_of(model, inputs, labels)
+    return Fitted(model, centre, gradient)
+
+
+def gradient_of(
+    model: LogisticRegression, inputs: NDArray[np.float64], labels: NDArray[np.int64]
+) -> float:
+    """The largest component of the gradient, per image, for inputs scaled to unit variance."""
+    from scipy.special import expit
+
+    codes = np.searchsorted(model.classes_, labels)
+    scores = inputs @ np.ascontiguousarray(model.coef_.T)  # which is several times as fast
+    scores += model.intercept_
+    if len(model.coef_) == 1:  # of two classes there is one row
+        wrong = expit(scores) - (codes == 1)[:, None]
+    else:
+        scores -= scores.max(axis=1, keepdims=True)
+        wrong = np.exp(scores, out=scores)
+        wrong /= wrong.sum(axis=1, keepdims=True)
+        wrong[np.arange(len(codes)), codes] -= 1
+    slopes = (wrong.T @ inputs + model.coef_ / model.C) / _spread(inputs)
+    return float(max(np.abs(slopes).max(), np.abs(wrong.sum(axis=0)).max()) / len(inputs))
+
+
+def _spread(inputs: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Standard deviations, (D,), of which none is so small that it stands for rounding alone."""
+    spread: NDArray[np.float64] = inputs.std(axis=0)
+    return np.maximum(spread, 1e-3 * spread.max()) if spread.max() > 0 else np.ones_like(spread)

@@ -1,0 +1,92 @@
+"""At the optimum at every scale of the latents, by the gradient written out."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pytest
+
+from cvae_core.evaluation.probes import optimum
+from cvae_core.evaluation.probes.classifiers import classifiers
+from cvae_core.evaluation.probes.declaration import ProbeConfig
+from cvae_core.evaluation.probes.optimum import AT_OPTIMUM, Fitted, fitted
+
+
+def badly_scaled(
+    count: int, size: int, classes: int = 10, spread: float = 30
+) -> tuple[np.ndarray, np.ndarray]:
+    """Latents whose dimensions differ so much in scale, turned so that all of them are mixed."""
+    random = np.random.default_rng(0)
+    labels = random.integers(0, classes, count)
+    latents = 0.5 * random.normal(size=(classes, size))[labels] + random.normal(size=(count, size))
+    turned = np.linalg.qr(random.normal(size=(size, size)))[0]
+    mixed = latents * np.geomspace(0.1, 0.1 * spread, size) @ turned
+    return mixed.astype(np.float32), labels
+
+
+def largest_gradient(probe: Fitted, latents: np.ndarray, labels: np.ndarray) -> float:
+    """Of the mean loss, penalty included, by latents of unit variance; classes from 0."""
+    x = latents - latents.mean(axis=0, dtype=np.float64)
+    logits = x @ probe.model.coef_.T + probe.model.intercept_
+    if logits.shape[1] == 1:
+        logits = np.hstack([np.zeros_like(logits), logits])
+    shares = np.exp(logits - logits.max(axis=1, keepdims=True))
+    shares /= shares.sum(axis=1, keepdims=True)
+    wrong = (shares - np.eye(logits.shape[1])[labels])[:, -len(probe.model.coef_) :]
+    slopes = (wrong.T @ x + probe.model.coef_ / probe.model.C) / x.std(axis=0)
+    return float(max(np.abs(slopes).max(), np.abs(wrong.sum(axis=0)).max()) / len(x))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scale", [0.1, 1.0, 10.0])
+@pytest.mark.parametrize("size", [10, 60])
+def test_the_optimum_is_found_at_any_scale(scale: float, size: int) -> None:
+    """Few coefficients are Newton's from the start, more of them where lbfgs ends too early."""
+    latents, labels = badly_scaled(1000, size)
+    probe = fitted(latents * np.float32(scale), labels)
+    gradient = largest_gradient(probe, latents * np.float32(scale), labels)
+    assert gradient == pytest.approx(probe.gradient, rel=1e-3, abs=1e-9)
+    assert gradient <= AT_OPTIMUM
+
+
+@pytest.mark.slow
+def test_lbfgs_alone_would_miss_it_in_silence(monkeypatch: pytest.MonkeyPatch) -> None:
+    latents, labels = badly_scaled(1000, 60, spread=1e4)
+    assert fitted(latents, labels).gradient <= AT_OPTIMUM
+    monkeypatch.setattr(optimum, "NEWTON_LAST", 0)
+    assert fitted(latents, labels).gradient > AT_OPTIMUM
+    (standard, _) = classifiers(
+        ProbeConfig(protocols=("standard",)), "mean", (latents, labels), (latents, labels)
+    )
+    (warning,) = standard().warnings
+    assert warning.startswith("probe/accuracy: the logistic regression ended short of its optimum")
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 1e3])
+def test_of_two_classes_too(scale: float) -> None:
+    latents, labels = badly_scaled(400, 10, classes=2)
+    probe = fitted(latents * np.float32(scale), labels)
+    gradient = largest_gradient(probe, latents * np.float32(scale), labels)
+    assert gradient == pytest.approx(probe.gradient, rel=1e-3, abs=1e-9)
+    assert gradient <= AT_OPTIMUM
+
+
+def test_where_it_begins_changes_nothing() -> None:
+    latents, labels = badly_scaled(1000, 10)
+    other = fitted(latents[:500], labels[:500], c=100)
+    afresh, warm = fitted(latents, labels), fitted(latents, labels, start=other)
+    assert warm.model.n_iter_[0] < afresh.model.n_iter_[0]
+    np.testing.assert_allclose(warm.model.coef_, afresh.model.coef_, rtol=1e-3, atol=1e-4)
+    fewer = fitted(latents, np.minimum(labels, 8), start=other)  # of other classes
+    assert len(fewer.model.classes_) == 9
+
+
+def test_latents_that_say_nothing_are_no_trouble() -> None:
+    """Dimensions that are constant, all of them or one."""
+    latents, labels = badly_scaled(300, 10)
+    latents[:, 3] = 7
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert fitted(latents, labels).gradient <= AT_OPTIMUM
+        assert fitted(np.ones_like(latents), labels).gradient <= AT_OPTIMUM
