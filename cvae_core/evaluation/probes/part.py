@@ -13,7 +13,7 @@ from cvae_core.errors import AbsentError, EvaluationError
 from cvae_core.evaluation.parts import Findings
 from cvae_core.evaluation.probes.confusion import confusion_csv, confusion_matrix, confusion_png
 from cvae_core.evaluation.probes.declaration import ProbeConfig, Representation
-from cvae_core.evaluation.probes.knn import knn_predictions
+from cvae_core.evaluation.probes.knn import cosine_predictions, knn_predictions
 from cvae_core.evaluation.probes.probe import accuracy, paper_split, probe_predictions
 from cvae_core.evaluation.progress import beating, within
 from cvae_core.evaluation.subject import Subject
@@ -45,7 +45,8 @@ def evaluate(subject: Subject, settings: ProbeConfig) -> Iterator[float | Findin
     # Not the projection where there is another one: a VAE has none.
     shown = min(representations, key=lambda kind: kind == "projection")
     charted = _linear("standard" if "standard" in settings.protocols else "paper", shown)
-    steps = len(representations) * (len(settings.protocols) + (settings.neighbours is not None))
+    votes = 0 if settings.neighbours is None else 1 + settings.cosine
+    steps = len(representations) * (len(settings.protocols) + votes)
     findings = Findings(
         facts={"fit_images": len(fit_labels), "judged_images": len(labels)},
         warnings=[*_unseen(fit_labels, labels, subject), *too_few],
@@ -145,8 +146,12 @@ def _tasks(
             yield name, predict, labels[rest]
     k = settings.neighbours
     if k is not None:
-        name = "probe/knn_accuracy" + ("" if k == USUAL_NEIGHBOURS else f"_k{k}")
-        yield name + _suffix(representation), partial(knn_predictions, *fit, latents, k), labels
+        suffix = ("" if k == USUAL_NEIGHBOURS else f"_k{k}") + _suffix(representation)
+        name = "probe/knn_accuracy"
+        yield name + suffix, partial(knn_predictions, *fit, latents, k), labels
+        if settings.cosine:
+            by_angle = partial(cosine_predictions, *fit, latents, k)
+            yield f"{name}_cosine{suffix}", by_angle, labels
 
 
 def _linear(protocol: str, representation: Representation) -> str:
