@@ -174,7 +174,7 @@ FID = Part(
     "cvae_core.evaluation.distances.fid",
     FidConfig,
     on=False,
-    title="FID and KID on Inception's features: a quarter of an hour a trial and more on one CPU core",
+    title="FID and KID on Inception's features: a quarter of an hour a trial, or more, on one core",
     metrics=FID_METRICS,
     seconds=Seconds(15.0, 100.0),
     once=Seconds(60.0, 50.0),
