@@ -49,6 +49,9 @@ class Part:
     """Whether the first one of a data set does work that all others then find done."""
     version: int = 1
     """Raised whenever its arithmetic changes: it is then measured again."""
+    additions: int = 0
+    """Raised whenever metrics join that no setting asks for: ``evaluate`` then adds them to trials
+    that were measured before; a sweep that is done stays done."""
     curves: bool = False
     """Whether it looks at the records of the trial's epochs."""
     decodes: bool = False

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from cvae_core.config import UNTRAINED
 from cvae_core.errors import AbsentError, EvaluationError
-from cvae_core.evaluation.diagnostics.declaration import DIAGNOSTICS
+from cvae_core.evaluation.diagnostics.declaration import DIAGNOSTICS, IWAE
 from cvae_core.evaluation.distances.declaration import FD, FID
 from cvae_core.evaluation.maps.declaration import UMAP
 from cvae_core.evaluation.metric import on_validation
@@ -43,7 +43,9 @@ class Findings:
     """Files that all trials share, by name: later parts find them in ``Subject.kept``."""
 
 
-PARTS: dict[str, Part] = {part.name: part for part in (PROBE, DIAGNOSTICS, PICTURES, UMAP, FD, FID)}
+PARTS: dict[str, Part] = {
+    part.name: part for part in (PROBE, DIAGNOSTICS, IWAE, PICTURES, UMAP, FD, FID)
+}
 """In the order in which they are computed."""
 
 

@@ -12,7 +12,7 @@ from orchestration.ledger.checkpoints import without_spares
 from orchestration.ledger.documents import CheckpointRef, Evaluated, Trial
 from orchestration.ledger.ledger import Ledger
 from orchestration.ledger.names import entry_at
-from orchestration.spec.evaluation import Evaluation, same_settings
+from orchestration.spec.evaluation import ADDITIONS, Evaluation, same_settings
 
 
 @dataclass(frozen=True)
@@ -76,10 +76,18 @@ def tasks_of(trial: Trial, evaluation: Evaluation, wish: Wish | None = None) -> 
     return tasks
 
 
-def is_open(task: Task, trial: Trial) -> bool:
-    """Whether a task was not done yet, or was done with other settings."""
+def is_open(task: Task, trial: Trial, *, adding: bool = False) -> bool:
+    """Whether a task was not done yet, or was done with other settings.
+
+    Args:
+        task: of the trial.
+        trial: with what was done.
+        adding: also where metrics have joined the part since.
+    """
     done = trial.evaluations.get(task.entry, Evaluated())
     if done.state == "pending":
+        return True
+    if adding and done.settings.get(ADDITIONS, 0) < task.settings.get(ADDITIONS, 0):
         return True
     # Where a file lies changes no result, but may be why there is none yet.
     results = done.state == "finished"
@@ -88,7 +96,8 @@ def is_open(task: Task, trial: Trial) -> bool:
 
 def open_tasks(trial: Trial, evaluation: Evaluation, wish: Wish | None = None) -> list[Task]:
     """Those of a trial's tasks that are to be done."""
-    return [task for task in tasks_of(trial, evaluation, wish) if is_open(task, trial)]
+    adding = wish is not None
+    return [t for t in tasks_of(trial, evaluation, wish) if is_open(t, trial, adding=adding)]
 
 
 def check_wish(wish: Wish, ledger: Ledger) -> None:

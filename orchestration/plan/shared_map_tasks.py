@@ -79,6 +79,6 @@ def missing(ledger: Ledger, evaluation: Evaluation, wish: Wish) -> list[tuple[st
     for trial in ledger.planned():
         for task in tasks_of(trial, evaluation, wish):
             done = trial.evaluations.get(task.entry, Evaluated())
-            if is_open(task, trial) or done.state in ("failed", "absent"):
+            if is_open(task, trial, adding=True) or done.state in ("failed", "absent"):
                 found.append((trial.key, task.entry))
     return found

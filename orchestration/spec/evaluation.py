@@ -17,6 +17,8 @@ from orchestration.spec.settings import FORBID
 Count = Annotated[int, Strict(), Field(ge=0)]
 BESIDES = ("split", "version", "checkpoints")
 """What is noted of a measurement besides its part's settings."""
+ADDITIONS = "additions"
+"""Noted as well: how often metrics had joined the part. Those that were there are the same."""
 
 
 def _switch_alone(value: Any) -> Any:
@@ -55,6 +57,7 @@ class _Evaluation(BaseModel):
             part: {
                 "split": self.split,
                 "version": PARTS[part].version,
+                ADDITIONS: PARTS[part].additions,
                 **plain(self.settings_of(part)),
             }
             for part in PARTS
@@ -101,7 +104,8 @@ def _located(part: str, settings: dict[str, Any], directory: Path) -> dict[str, 
 
 def part_settings(part: str, settings: dict[str, Any]) -> Any:
     """A part's settings as its function takes them."""
-    own = {name: value for name, value in settings.items() if name not in BESIDES}
+    besides = (*BESIDES, ADDITIONS)
+    own = {name: value for name, value in settings.items() if name not in besides}
     return build(PARTS[part].settings, own)
 
 

@@ -21,6 +21,7 @@ HEADLINES = {
     "latent/kl": 7,
     "latent/active_units": 9,
     "test/elbo": 8,
+    "test/iwae<k><n>": 8,
     "umap/trustworthiness<count><map>": 10,
 }
 """Families of metrics, and when their column goes where there is little room, the highest first."""

@@ -1,13 +1,11 @@
-"""The evidence lower bound, with one variance for all pixels."""
+"""The evidence lower bound with one variance for all pixels, and what β amounts to beside it."""
 
 from __future__ import annotations
 
 import math
 
-from cvae_core.config import DataConfig
-
-FIT_IMAGES = 10_000
-"""Training images, the first of the split, that the decoder's variance is taken from."""
+from cvae_core.config import DataConfig, TrialConfig
+from cvae_core.schedule import factor_at
 
 
 def gaussian_elbo(squared_error: float, pixels: int, variance: float, kl: float) -> float:
@@ -24,6 +22,38 @@ def gaussian_elbo(squared_error: float, pixels: int, variance: float, kl: float)
     """
     likelihood = -0.5 * (pixels * math.log(2 * math.pi * variance) + squared_error / variance)
     return likelihood - kl
+
+
+def effective_beta(beta: float, pixels: int, variance: float) -> float:
+    """β·P / (2σ²): the weight of KL where the reconstruction is a Gaussian log-likelihood.
+
+    With the squared error S of an image, summed over its P pixels, training minimises S/P + β·KL.
+    Times P/(2σ²) that is S/(2σ²) + (β·P/(2σ²))·KL: the negative log-likelihood of N(x; x̂, σ²), but
+    for a constant, with KL so often. At 1 it is the ELBO, hence at β = 2σ²/P; above, a β-VAE.
+
+    That σ² is the mean squared error is the optimal σ of Rybkin et al. (arXiv:2006.13202, section
+    3, which has β and a fixed σ² as one and the same).
+
+    Args:
+        beta: of the objective, which has squared errors as a mean over pixels.
+        pixels: P, of an image, times channels.
+        variance: σ², above 0, in squared pixel values of the range that training has.
+    """
+    return beta * pixels / (2 * variance)
+
+
+def beta_at_end(config: TrialConfig) -> float | None:
+    """β over the weight of the reconstruction, as training ends; None where that has no weight.
+
+    Args:
+        config: of the trial, whose schedule and last stage may change both.
+    """
+    beta, weight = config.beta, config.weights.reconstruction
+    if config.stages:
+        last = config.stages[-1]
+        beta = beta if last.beta is None else last.beta
+        weight = weight if last.weights.reconstruction is None else last.weights.reconstruction
+    return beta * factor_at(config.schedule.beta, math.inf) / weight if weight else None
 
 
 def unit_scale(config: DataConfig) -> float:

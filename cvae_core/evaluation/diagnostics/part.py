@@ -1,33 +1,48 @@
-"""What the latents are used for, and how well images are described by them."""
+"""What the latents are used for, how they lie, and how well images are described by them."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Generator, Iterator
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from cvae_core.config import UNTRAINED
+from cvae_core.config import UNTRAINED, TrialConfig, ViewsConfig
 from cvae_core.data.scaling import to_model_range, to_unit
 from cvae_core.data.views import make_views
 from cvae_core.errors import EvaluationError
+from cvae_core.evaluation.diagnostics.clusters import cluster_agreement, silhouette
 from cvae_core.evaluation.diagnostics.declaration import DiagnosticsConfig
-from cvae_core.evaluation.diagnostics.elbo import FIT_IMAGES, gaussian_elbo, unit_scale
+from cvae_core.evaluation.diagnostics.elbo import (
+    beta_at_end,
+    effective_beta,
+    gaussian_elbo,
+    unit_scale,
+)
 from cvae_core.evaluation.diagnostics.hypersphere import alignment, uniformity
 from cvae_core.evaluation.diagnostics.kl_bars import kl_bars_png
 from cvae_core.evaluation.diagnostics.latent_use import dimensions_csv, latent_use
+from cvae_core.evaluation.diagnostics.observation import NO_BOUND, decoder_variance, mean_error
 from cvae_core.evaluation.parts import Findings
-from cvae_core.evaluation.progress import within
+from cvae_core.evaluation.progress import beating, within
 from cvae_core.evaluation.subject import BATCH, SHARED_SEED, Subject
 from cvae_core.models.contrastive import ContrastiveVAE
 from cvae_core.streams import stream
 
 USUAL_THRESHOLD = 0.01
+VIEWED = 5_000
+"""Images, at most, of which a view is encoded for the alignment of latents."""
+CLUSTERED = 10_000
+"""Images, at most, that k-means sees."""
+SILHOUETTE = 2_000
+"""Images, at most, of the silhouette, which looks at all pairs."""
 
 
 def evaluate(subject: Subject, settings: DiagnosticsConfig) -> Iterator[float | Findings]:
-    """Reconstruction error, ELBO, KL by dimension, active units; alignment and uniformity (CVAE).
+    """Reconstruction error, ELBO, effective β, KL by dimension, active units; how latents lie.
 
     Yields:
         Shares done and the findings, with ``latent_dimensions.csv`` and ``kl_per_dimension.png``.
@@ -45,21 +60,23 @@ def evaluate(subject: Subject, settings: DiagnosticsConfig) -> Iterator[float | 
     if not math.isfinite(kl):
         raise EvaluationError(f"the KL divergence of the latents is {kl}")
     threshold = settings.active_threshold
-    metrics = {"latent/kl": kl, _active_units(threshold): float(use.active(threshold).sum())}
-    files = {
-        "latent_dimensions.csv": dimensions_csv(use, threshold),
-        "kl_per_dimension.png": kl_bars_png(subject, use, threshold),
-    }
-    decoded, warnings = yield from _decoded(subject, torch.from_numpy(mu), pixels, kl)
-    metrics |= decoded
+    findings = Findings(
+        metrics={"latent/kl": kl, _active_units(threshold): float(use.active(threshold).sum())},
+        files={
+            "latent_dimensions.csv": dimensions_csv(use, threshold),
+            "kl_per_dimension.png": kl_bars_png(subject, use, threshold),
+        },
+    )
+    if subject.config.decodes:
+        error = yield from mean_error(subject, torch.from_numpy(mu), pixels, 0.3)
+        findings.metrics["test/reconstruction_mse"] = error
+        yield from _likelihood(subject, pixels, kl, findings)
+    else:
+        findings.warnings.append(f"no reconstruction error and no ELBO: {UNTRAINED}")
     if isinstance(subject.model, ContrastiveVAE):
-        own = torch.from_numpy(subject.representation("projection", "judged"))
-        views = yield from _projected_views(subject, subject.model, pixels)
-        if not bool(views.isfinite().all()):
-            raise EvaluationError("projections of augmented images are not finite")
-        metrics["projection/alignment"] = alignment(own, views)
-        metrics["projection/uniformity"] = uniformity(own)
-    yield Findings(metrics=metrics, files=files, warnings=warnings)
+        yield from _projections(subject, subject.model, pixels, findings)
+    yield from _geometry(subject, pixels, mu, findings)
+    yield findings
 
 
 def _active_units(threshold: float) -> str:
@@ -68,70 +85,77 @@ def _active_units(threshold: float) -> str:
     return f"latent/active_units_{threshold:g}".replace("+", "")
 
 
-def _decoded(
-    subject: Subject, means: Tensor, pixels: Tensor, kl: float
-) -> Generator[float, None, tuple[dict[str, float], list[str]]]:
-    """Reconstruction error and ELBO, and why one is not there."""
-    if not subject.config.decodes:
-        return {}, [f"no reconstruction error and no ELBO: {UNTRAINED}"]
-    error = yield from _mean_error(subject, means, pixels, 0.3)
-    metrics = {"test/reconstruction_mse": error}
-    elbo = yield from _elbo(subject, pixels, kl)
-    if elbo is None:
-        return metrics, ["training images are decoded without any error: there is no ELBO"]
-    return metrics | {"test/elbo": elbo}, []
-
-
-def _elbo(subject: Subject, pixels: Tensor, kl: float) -> Generator[float, None, float | None]:
-    """The mean ELBO of the judged images; None where the decoder's variance would be 0.
-
-    The variance comes from training images whatever is judged: no bound is then better for having
-    seen the images that it is of, and test and validation have the same one.
-    """
-    yield from within(0.4, 0.6, subject.encoded("fit"))
-    fitted = torch.from_numpy(subject.representation("sample", "fit")[:FIT_IMAGES])
-    fit_pixels = subject.pixels("fit", FIT_IMAGES)
-    scale = unit_scale(subject.config.data)
-    variance = scale * (yield from _mean_error(subject, fitted, fit_pixels, 0.6))
+def _likelihood(
+    subject: Subject, pixels: Tensor, kl: float, findings: Findings
+) -> Generator[float, None, None]:
+    """Add the mean ELBO of the judged images, and what β amounts to beside it."""
+    variance = yield from decoder_variance(subject, 0.4, 0.2)
     sampled = torch.from_numpy(subject.representation("sample", "judged"))
-    error = scale * (yield from _mean_error(subject, sampled, pixels, 0.7))
+    scale = unit_scale(subject.config.data)
+    error = scale * (yield from mean_error(subject, sampled, pixels, 0.6))
     if variance == 0:
-        return None
+        findings.warnings.append(NO_BOUND.format("ELBO"))
+        return
     size = pixels[0].numel()
-    return gaussian_elbo(error * size, size, variance, kl)
+    findings.metrics["test/elbo"] = gaussian_elbo(error * size, size, variance, kl)
+    beta = beta_at_end(subject.config)
+    if beta is not None:
+        name = "latent/effective_beta"
+        findings.metrics[name] = effective_beta(beta, size, variance / scale)
 
 
-def _mean_error(
-    subject: Subject, latents: Tensor, pixels: Tensor, done: float
-) -> Generator[float, None, float]:
-    """Mean squared error per pixel of decoded latents; yields shares, from ``done`` to 0.1 more.
-
-    Args:
-        subject: whose decoder it is.
-        latents: (N, D).
-        pixels: what they should become, uint8 (N, C, H, W).
-        done: share of the whole before.
-    """
-    total = 0.0
-    batches = zip(latents.split(BATCH), pixels.split(BATCH), strict=True)
-    for batch, (z, originals) in enumerate(batches):
-        difference = subject.decode(z) - subject.real(originals)
-        total += float(difference.to(torch.float64).square().sum())
-        yield done + 0.1 * batch * BATCH / len(pixels)
-    return total / pixels.numel()
+def _projections(
+    subject: Subject, model: ContrastiveVAE, pixels: Tensor, findings: Findings
+) -> Generator[float, None, None]:
+    """Add alignment and uniformity of what the contrastive term compares."""
+    own = torch.from_numpy(subject.representation("projection", "judged"))
+    means = yield from _view_means(subject, pixels, subject.config.views, "views", 0.7)
+    with torch.no_grad():
+        # In batches: the last bits of a product depend on how many rows it has.
+        batches = [model.project(batch.to(subject.device)).cpu() for batch in means.split(BATCH)]
+    views = torch.cat(batches)
+    if not bool(views.isfinite().all()):
+        raise EvaluationError("projections of augmented images are not finite")
+    findings.metrics["projection/alignment"] = alignment(own, views)
+    findings.metrics["projection/uniformity"] = uniformity(own)
 
 
+def _geometry(
+    subject: Subject, pixels: Tensor, mu: NDArray[np.float32], findings: Findings
+) -> Generator[float, None, None]:
+    """Add how latent means lie: on the unit sphere, and in clusters."""
+    # Images of a folder may come class by class: the first ones are no sample of all.
+    order = torch.randperm(len(mu), generator=stream(SHARED_SEED, "evaluation/latents"))
+    seen = order[:VIEWED]
+    # The data set's, whatever the trial's own are: the same for every model.
+    name = subject.config.data.name
+    usual = TrialConfig.from_settings({"data": {"name": name}}).views
+    views = yield from _view_means(subject, pixels[seen], usual, "latent_views", 0.85)
+    if not bool(views.isfinite().all()):
+        raise EvaluationError("latent means of augmented images are not finite")
+    own = torch.from_numpy(mu)[seen]
+    findings.metrics["latent/alignment"] = alignment(own, views)
+    findings.metrics["latent/uniformity"] = uniformity(own)
+    labels = subject.labels("judged")
+    few, many = order[:SILHOUETTE].numpy(), order[:CLUSTERED].numpy()
+    if 1 < len(np.unique(labels[few])) < len(few):
+        findings.metrics["latent/silhouette"] = silhouette(mu[few], labels[few])
+        yield 0.97
+        agreement = yield from beating(lambda: cluster_agreement(mu[many], labels[many]), 0.97)
+        findings.metrics["latent/nmi"] = agreement
+
+
+# Five parameters: which images and views, the stream they come from, and the share done before.
 @torch.no_grad()
-def _projected_views(
-    subject: Subject, model: ContrastiveVAE, pixels: Tensor
+def _view_means(
+    subject: Subject, pixels: Tensor, views: ViewsConfig, purpose: str, done: float
 ) -> Generator[float, None, Tensor]:
-    """Projections (N, P) of the means of one augmented view of each image."""
-    generator = stream(SHARED_SEED, "evaluation/views")
-    config = subject.config
-    projections = []
+    """Posterior means (N, D) of one augmented view of each image."""
+    generator = stream(SHARED_SEED, f"evaluation/{purpose}")
+    data = subject.config.data
+    means = []
     for batch in pixels.split(BATCH):
-        views = make_views(to_unit(batch, config.data), config.views, generator)
-        images = to_model_range(views, config.data).to(subject.device)
-        projections.append(model.project(model.encode_view(images)[0]).cpu())
-        yield 0.8 + 0.15 * len(projections) * BATCH / (len(pixels) + BATCH)
-    return torch.cat(projections)
+        images = to_model_range(make_views(to_unit(batch, data), views, generator), data)
+        means.append(subject.model.encode(images.to(subject.device))[0].cpu())
+        yield done + 0.1 * len(means) * BATCH / (len(pixels) + BATCH)
+    return torch.cat(means)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Literal
 
 from cvae_core.errors import ConfigError
 from cvae_core.evaluation.metric import Metric
@@ -14,8 +15,9 @@ INCEPTION_SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb91
 """Of the weights that pytorch-fid downloads."""
 IN_TRAINING = "val/fd_<data>-cnn"
 """What ``fd`` measures of a model in training."""
-EXTRACTOR = {"<extractor>": r"([A-Za-z0-9_-]+-cnn|inception(-[0-9a-f]{8})?)(_n\d+)?"}
-VARIANT = {"<variant>": r"(-[0-9a-f]{8})?(_n\d+)?"}
+EXTRACTOR = {"<extractor>": r"([A-Za-z0-9_-]+-cnn|inception(-[0-9a-f]{8})?(-bf16)?)(_n\d+)?"}
+VARIANT = {"<variant>": r"(-[0-9a-f]{8})?(-bf16)?(_n\d+)?"}
+Precision = Literal["float32", "bfloat16"]
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,10 @@ class FidConfig(Checked):
         identity=False,
     )
     sha256: str = setting(INCEPTION_SHA256, "hash that the weights must have")
+    precision: Precision = setting(
+        "float32",
+        "of Inception; bfloat16: faster where the processor has it, and then in the name",
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -124,8 +130,8 @@ FID_METRICS = (
         "fid/inception<variant>",
         "FID",
         "Fréchet distance on the 2,048 pooled features of pytorch-fid's Inception: both sides as "
-        "8-bit images, grey repeated to RGB, resized to 299×299 (bilinear); N = 10,000 and "
-        "pytorch-fid's weights, another N or file is in the name",
+        "8-bit images, grey repeated to RGB, resized to 299×299 (bilinear); N = 10,000, "
+        "pytorch-fid's weights and float32; another N, file or precision (bf16) is in the name",
         "lower",
         "squared feature",
         "arXiv:1706.08500",
@@ -169,10 +175,10 @@ FID = Part(
     "cvae_core.evaluation.distances.fid",
     FidConfig,
     on=False,
-    title="FID and KID on Inception's features: 20 minutes a trial and more on one CPU core",
+    title="FID and KID on Inception's features: a quarter of an hour a trial, or more, on one core",
     metrics=FID_METRICS,
-    seconds=Seconds(15.0, 130.0),
-    once=Seconds(60.0, 64.0),
+    seconds=Seconds(15.0, 100.0),
+    once=Seconds(60.0, 50.0),
     prepares=True,
     decodes=True,
     paths=("weights",),

@@ -12,10 +12,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from cvae_core.data.sources.content import State
 from cvae_core.errors import EvaluationError
-from cvae_core.evaluation.distances.declaration import INCEPTION_SHA256, FidConfig
+from cvae_core.evaluation.distances.declaration import INCEPTION_SHA256, FidConfig, Precision
 from cvae_core.evaluation.distances.inception_weights import (
     pytorch_fid_inception,
     read_weights,
@@ -23,6 +24,7 @@ from cvae_core.evaluation.distances.inception_weights import (
 )
 
 SIDE = 299
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 PREPARATION = 1
 """Raised when pixels are prepared otherwise; cached features are found under it."""
 
@@ -33,6 +35,8 @@ class Inception:
     Args:
         weights: as pytorch-fid's file has them.
         sha256: of that file.
+        precision: of the convolutions; bfloat16 has a name of its own, as its features are other
+            ones.
 
     Raises:
         AbsentError: pytorch-fid is not installed.
@@ -40,17 +44,22 @@ class Inception:
     """
 
     dims = 2048
-    batch = 8
-    """More are slower: what one layer hands to the next no longer fits a CPU's cache."""
 
-    def __init__(self, weights: Mapping[str, Tensor], sha256: str) -> None:
+    def __init__(
+        self, weights: Mapping[str, Tensor], sha256: str, precision: Precision = "float32"
+    ) -> None:
         self.sha256 = sha256.lower()
         own = self.sha256 == INCEPTION_SHA256
-        self.name = "inception" if own else f"inception-{self.sha256[:8]}"
-        self.digest = hashlib.sha256(f"{PREPARATION} {self.sha256}".encode()).hexdigest()
-        network = _build(weights).eval()
-        # Channels last: a third faster on a CPU.
-        self._network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        other = "" if precision == "float32" else "-bf16"
+        self.name = ("inception" if own else f"inception-{self.sha256[:8]}") + other
+        self.digest = hashlib.sha256(f"{PREPARATION} {self.sha256}{other}".encode()).hexdigest()
+        # More are slower: what one layer hands to the next no longer fits a CPU's cache. Of fewer
+        # than 16, PyTorch does float32's 1×1 convolutions without oneDNN, at half the speed.
+        self.batch = 16 if precision == "float32" else 8
+        self._dtype = DTYPES[precision]
+        network = _folded(_build(weights).eval())
+        # Channels last: nearly twice as fast on a CPU.
+        self._network = network.to(self._dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     @torch.inference_mode()
     def features(self, pixels: Tensor) -> NDArray[np.float32]:
@@ -58,9 +67,29 @@ class Inception:
         images = F.interpolate(
             pixels.float() / 255, size=(SIDE, SIDE), mode="bilinear", align_corners=False
         )
-        images = images.expand(-1, 3, -1, -1).contiguous(memory_format=torch.channels_last)
+        images = (2 * images - 1).to(self._dtype).expand(-1, 3, -1, -1)
+        images = images.contiguous(memory_format=torch.channels_last)
         features: NDArray[np.float32] = self._network(images)[0].flatten(1).numpy()
         return features
+
+
+class _Average(torch.nn.Module):
+    """The network's last layer, in float32 whatever those before it have."""
+
+    def forward(self, maps: Tensor) -> Tensor:
+        return maps.float().mean(dim=(2, 3), keepdim=True)
+
+
+def _folded(network: Any) -> torch.nn.Module:
+    """The same function, but for rounding, with each batch norm in its convolution's weights."""
+    for module in network.modules():
+        if isinstance(getattr(module, "bn", None), torch.nn.BatchNorm2d):
+            module.conv = fuse_conv_bn_eval(module.conv, module.bn)
+            module.bn = torch.nn.Identity()
+    network.normalize_input = False  # done before values are rounded
+    network.blocks[-1][-1] = _Average()
+    folded: torch.nn.Module = network
+    return folded
 
 
 def _build(weights: Mapping[str, Tensor]) -> torch.nn.Module:
@@ -103,13 +132,14 @@ def load_inception(settings: FidConfig) -> Iterator[float | Inception]:
         if isinstance(share_or_path, float):
             yield share_or_path
             continue
-        file = _identity(share_or_path, settings.sha256)
+        file = _identity(share_or_path, settings)
         if not _held or _held[0].file != file:
             _held.clear()
-            inception = Inception(read_weights(share_or_path, settings.sha256), settings.sha256)
+            weights = read_weights(share_or_path, settings.sha256)
+            inception = Inception(weights, settings.sha256, settings.precision)
             _held.append(_Held(file, inception))
         yield _held[0].inception
 
 
-def _identity(path: Path, sha256: str) -> tuple[Any, ...]:
-    return (path.resolve(), *State.of(path), sha256.lower())
+def _identity(path: Path, settings: FidConfig) -> tuple[Any, ...]:
+    return (path.resolve(), *State.of(path), settings.sha256.lower(), settings.precision)

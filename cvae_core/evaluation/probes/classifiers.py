@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvae_core.evaluation.probes.declaration import ProbeConfig, Protocol, Representation
-from cvae_core.evaluation.probes.knn import knn_predictions
+from cvae_core.evaluation.probes.knn import cosine_predictions, knn_predictions
 from cvae_core.evaluation.probes.optimum import AT_OPTIMUM
 from cvae_core.evaluation.probes.probe import accuracy
 from cvae_core.evaluation.probes.protocols import (
@@ -44,7 +44,8 @@ Classifier = Callable[[], Outcome]
 def number_of(settings: ProbeConfig) -> int:
     """Classifiers on each representation."""
     protocols = set(settings.protocols)
-    return len(protocols) + ("paper" in protocols) + (settings.neighbours is not None)
+    votes = 0 if settings.neighbours is None else 1 + settings.cosine
+    return len(protocols) + ("paper" in protocols) + votes
 
 
 def classifiers(
@@ -74,9 +75,12 @@ def classifiers(
             yield partial(_probe, name, partial(by, *fit, latents), labels)
     k = settings.neighbours
     if k is not None:
-        name = "probe/knn_accuracy" + ("" if k == USUAL_NEIGHBOURS else f"_k{k}")
+        kind = ("" if k == USUAL_NEIGHBOURS else f"_k{k}") + suffix(representation)
         predict = partial(knn_predictions, *fit, latents, k)
-        yield partial(_knn, name + suffix(representation), predict, labels)
+        yield partial(_knn, f"probe/knn_accuracy{kind}", predict, labels)
+        if settings.cosine:
+            by_angle = partial(cosine_predictions, *fit, latents, k)
+            yield partial(_knn, f"probe/knn_accuracy_cosine{kind}", by_angle, labels)
 
 
 def linear(protocol: Protocol, representation: Representation) -> str:

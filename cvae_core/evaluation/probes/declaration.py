@@ -31,6 +31,7 @@ class ProbeConfig(Checked):
     neighbours: int | None = setting(
         20, "k of the k-NN classifier; another than 20 is in its name; null: none", ge=1
     )
+    cosine: bool = setting(True, "k-NN by the cosine of latents beside that by their distance")
 
 
 METRICS = (
@@ -117,6 +118,16 @@ METRICS = (
         "class; another k and another representation than the mean are in the name",
         "higher",
         "share of images",
+        places={"<k>": r"(_k\d+)?", "<representation>": "(_sample|_projection)?"},
+    ),
+    Metric(
+        "probe/knn_accuracy_cosine<k><representation>",
+        "cosine k-NN",
+        "the same vote where the nearest latents are those of the smallest angle: their lengths "
+        "have no part in it",
+        "higher",
+        "share of images",
+        "arXiv:1805.01978, section 3.4, with equal weights",
         places={"<k>": r"(_k\d+)?", "<representation>": "(_sample|_projection)?"},
     ),
 )

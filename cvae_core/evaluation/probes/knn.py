@@ -37,3 +37,25 @@ def knn_predictions(
     np.add.at(votes, (rows, fit_labels[indices]), 1)
     winners: NDArray[np.int64] = votes.argmax(axis=1)
     return winners
+
+
+def cosine_predictions(
+    fit_latents: NDArray[np.float32],
+    fit_labels: NDArray[np.int64],
+    score_latents: NDArray[np.float32],
+    k: int,
+) -> NDArray[np.int64]:
+    """``knn_predictions`` by the angle between latents: nearest on the unit sphere.
+
+    A latent of length zero, which has no direction, is as far from all others.
+    """
+    return knn_predictions(_directions(fit_latents), fit_labels, _directions(score_latents), k)
+
+
+def _directions(latents: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Latents (N, D) divided by their lengths; of length zero they stay zero."""
+    lengths = np.linalg.norm(latents.astype(np.float64), axis=1, keepdims=True)
+    directions: NDArray[np.float32] = (latents / np.where(lengths > 0, lengths, 1)).astype(
+        np.float32
+    )
+    return directions

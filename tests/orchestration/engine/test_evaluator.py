@@ -118,7 +118,8 @@ def test_a_part_whose_settings_changed_is_measured_again_alone(copy_of: LocalSwe
     assert changed(before, after) == {"probe"}
     for trial in after.values():
         probe = trial.evaluations["probe"]
-        assert set(probe.metrics) == {"probe/accuracy", "probe/knn_accuracy_k5"}
+        by_angle = "probe/knn_accuracy_cosine_k5"
+        assert set(probe.metrics) == {"probe/accuracy", "probe/knn_accuracy_k5", by_angle}
         assert "probe/accuracy_paper" not in trial.metrics
         assert len(trial.attempts) == 1
     assert changed(after, sweep.run()) == set()

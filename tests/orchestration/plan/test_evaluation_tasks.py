@@ -81,6 +81,20 @@ def test_a_setting_that_joined_later_is_at_its_default(value: float) -> None:
     assert entries(open_tasks(trial, evaluation)) == (["diagnostics"] if value == 0.5 else [])
 
 
+def test_metrics_that_joined_later_are_added_by_evaluate_alone(tmp_path: Path) -> None:
+    before, now = done(trained("a"), Evaluation()), done(trained("b"), Evaluation())
+    joined = [name for name, part in PARTS.items() if part.additions and part.on]
+    assert "diagnostics" in joined
+    for entry in before.evaluations.values():
+        del entry.settings["additions"]  # as before there was any
+    assert open_tasks(before, Evaluation()) == [], "a sweep that is done stays done"
+    assert entries(open_tasks(before, Evaluation(), Wish())) == joined
+    assert entries(open_tasks(before, Evaluation(), Wish(only=("umap", "probe")))) == ["probe"]
+    assert open_tasks(now, Evaluation(), Wish()) == []
+    ledger = ledger_of(tmp_path, before, now)
+    assert missing(ledger, Evaluation(), Wish()) == [("a", part) for part in joined]
+
+
 def test_a_setting_that_has_left_is_measured_again() -> None:
     trial = done(trained(), Evaluation())
     trial.evaluations["umap"].settings["metric"] = "cosine"

@@ -31,7 +31,7 @@ from orchestration.spec.evaluation import Evaluation
 
 assert describe("val/new_figure") is metric
 assert Evaluation().wanted()["new"]["n"] == 10_000
-assert Evaluation(new=False).wanted().keys() == PARTS.keys() - {"fid", "new"}
+assert Evaluation(new=False).wanted().keys() == PARTS.keys() - {"fid", "iwae", "new"}
 located = Evaluation(new={"weights": "w.pth"}, fid={"weights": "~/w.pth"}).located(Path("/here"))
 assert (located.new, located.fid) == ({"weights": "/here/w.pth"}, {"weights": "~/w.pth"})
 assert not {"torch", "numpy", "scipy", "sklearn"} & set(sys.modules)

@@ -6,6 +6,8 @@ from orchestration.status.metric_columns import head, headlines
 def test_heads_say_what_tells_figures_apart() -> None:
     assert head("fd/digits-cnn_n360") == "FD n=360 ↓"
     assert head("probe/knn_accuracy_k5_projection") == "k-NN k=5 projection ↑"
+    assert head("probe/knn_accuracy_cosine_k5") == "cosine k-NN k=5 ↑"
+    assert head("val/iwae_k16_n200") == "val IWAE k=16 n=200 ↑"
     assert head("val/fd_mnist-cnn") == "val FD ↓"
     assert head("val/loss") == "val loss ↓"
     assert head("latent/kl") == "KL"

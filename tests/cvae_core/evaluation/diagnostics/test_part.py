@@ -11,14 +11,16 @@ import pytest
 import torch
 from scipy.spatial.distance import pdist
 from scipy.stats import norm
+from sklearn.metrics import silhouette_score
 
 from cvae_core.config import TrialConfig
 from cvae_core.data import Dataset, Images
 from cvae_core.data.views import make_views
 from cvae_core.errors import EvaluationError
-from cvae_core.evaluation.diagnostics import hypersphere
+from cvae_core.evaluation.diagnostics import hypersphere, observation
 from cvae_core.evaluation.diagnostics import part as diagnostics
 from cvae_core.evaluation.diagnostics.declaration import DiagnosticsConfig
+from cvae_core.evaluation.diagnostics.elbo import effective_beta
 from cvae_core.evaluation.diagnostics.hypersphere import alignment, uniformity
 from cvae_core.evaluation.parts import Findings, measure
 from cvae_core.evaluation.subject import Subject
@@ -95,7 +97,7 @@ def test_reconstruction_equals_a_loop_over_images(
 ) -> None:
     config = TrialConfig.from_settings({"data": {"value_range": value_range}})
     model = build_model(config, small.image_shape)
-    monkeypatch.setattr(diagnostics, "BATCH", 16)  # the last of 60 is ragged
+    monkeypatch.setattr(observation, "BATCH", 16)  # the last of 60 is ragged
     subject = Subject(config, small, model.state_dict(), cache=tmp_path)
     ours = findings(subject).metrics["test/reconstruction_mse"]
     total = 0.0
@@ -120,7 +122,7 @@ def test_the_elbo_is_that_of_scipys_normal_density(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # The same weights decode to [-1, 1] as well: what counts here is arithmetic alone.
-    monkeypatch.setattr(diagnostics, "FIT_IMAGES", 100)
+    monkeypatch.setattr(observation, "FIT_IMAGES", 100)
     config = TrialConfig.from_settings({"data": {"value_range": value_range, "divisor": divisor}})
     subject = make_subject(config, small, trained)
     found = findings(subject).metrics
@@ -189,6 +191,86 @@ def test_projections_are_of_means_and_of_views_with_fixed_parameters(contrastive
     assert found["projection/alignment"] == pytest.approx(alignment(own, other), rel=1e-4)
     assert found["projection/alignment"] > 0
     assert found["projection/uniformity"] == pytest.approx(uniformity(own), rel=1e-5)
+
+
+def test_effective_beta_is_one_where_the_objective_is_the_elbo() -> None:
+    """The objective, as a function of what can change, is then the ELBO's, but for a factor."""
+    beta, pixels = 1e-3, 64
+    variance = beta * pixels / 2
+    assert effective_beta(beta, pixels, variance) == pytest.approx(1)
+    assert effective_beta(3 * beta, pixels, variance) == pytest.approx(3)
+    images = np.random.default_rng(0).normal(size=(2, 7, pixels))  # two attempts at decoding
+    target, kls = np.zeros(pixels), np.array([2.0, 5.0])
+    for factor in (1.0, 3.0):
+        loss = [((x - target) ** 2).mean() for x in images] + factor * beta * kls
+        likelihood = [norm.logpdf(target, x, math.sqrt(variance)).sum() / 7 for x in images]
+        bound = np.array(likelihood) - effective_beta(factor * beta, pixels, variance) * kls
+        expected = -(bound[1] - bound[0]) * 2 * variance / pixels
+        assert loss[1] - loss[0] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("value_range", "divisor"), [("unit", 255), ("symmetric", 256)])
+def test_effective_beta_has_the_error_in_the_range_that_training_has(
+    value_range: str,
+    divisor: int,
+    make_subject: Callable[..., Subject],
+    small: Dataset,
+    trained: FitResult,
+) -> None:
+    data = {"value_range": value_range, "divisor": divisor}
+    config = TrialConfig.from_settings({"beta": 0.02, "data": data})
+    subject = make_subject(config, small, trained)
+    z = torch.from_numpy(subject.representation("sample", "fit"))
+    with torch.no_grad():
+        own = subject.model.decode(z).double() - subject.real(subject.pixels("fit"))
+    expected = 0.02 * math.prod(small.image_shape) / (2 * float(own.square().mean()))
+    assert findings(subject).metrics["latent/effective_beta"] == pytest.approx(expected, rel=1e-5)
+
+
+def test_latents_of_both_families_are_seen_through_the_same_views(
+    subject: Subject, contrastive: Subject, make_subject: Callable[..., Subject], small: Dataset
+) -> None:
+    order = torch.randperm(60, generator=stream(0, "evaluation/latents"))
+    pixels = subject.pixels("judged")[order].float() / 255
+    usual = TrialConfig.from_settings({"data": {"name": "digits"}}).views
+    views = make_views(pixels, usual, stream(0, "evaluation/latent_views"))
+    for judged in (subject, contrastive):
+        with torch.no_grad():
+            own, other = (judged.model.encode(images)[0] for images in (pixels, views))
+        found = findings(judged).metrics
+        assert found["latent/alignment"] == pytest.approx(alignment(own, other), rel=1e-4)
+        assert found["latent/uniformity"] == pytest.approx(uniformity(own), rel=1e-4)
+        assert 0 < found["latent/alignment"] < 4
+    bold = dataclasses.replace(contrastive.config.views, rotation_degrees=90.0)
+    config = dataclasses.replace(contrastive.config, views=bold)
+    weights = contrastive.model.state_dict()
+    other_views = findings(Subject(config, small, weights, cache=contrastive.cache)).metrics
+    usual_views = findings(contrastive).metrics
+    assert other_views["latent/alignment"] == usual_views["latent/alignment"]
+    assert other_views["projection/alignment"] != usual_views["projection/alignment"]
+
+
+def test_clusters_are_of_so_many_images_in_a_fixed_order(
+    subject: Subject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = findings(subject).metrics
+    order = torch.randperm(60, generator=stream(0, "evaluation/latents")).numpy()
+    mu, labels = subject.posterior("judged")[0], subject.labels("judged")
+    assert found["latent/silhouette"] == pytest.approx(silhouette_score(mu, labels), abs=1e-5)
+    assert 0 < found["latent/nmi"] < 1
+    monkeypatch.setattr(diagnostics, "SILHOUETTE", 25)
+    few = order[:25]
+    expected = silhouette_score(mu[few], labels[few])
+    assert findings(subject).metrics["latent/silhouette"] == pytest.approx(expected, abs=1e-5)
+
+
+def test_of_one_class_there_are_no_clusters(
+    make_subject: Callable[..., Subject], config: TrialConfig, small: Dataset, trained: FitResult
+) -> None:
+    same = Images(small.test.pixels, small.test.labels * 0)
+    found = findings(make_subject(config, dataclasses.replace(small, test=same), trained)).metrics
+    assert not {"latent/silhouette", "latent/nmi"} & set(found)
+    assert "latent/alignment" in found
 
 
 def test_a_vae_has_no_projections(subject: Subject) -> None:

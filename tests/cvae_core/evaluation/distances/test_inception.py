@@ -16,6 +16,7 @@ from cvae_core.evaluation.distances import inception as module
 from cvae_core.evaluation.distances.declaration import INCEPTION_SHA256, FidConfig
 from cvae_core.evaluation.distances.inception import Inception, load_inception
 from cvae_core.evaluation.distances.inception_weights import pytorch_fid_inception
+from cvae_core.evaluation.metrics import describe
 
 pytestmark = pytest.mark.slow
 
@@ -68,6 +69,27 @@ def test_features_are_pytorch_fids(
     np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-5 * np.abs(expected).max())
 
 
+def test_no_batch_norm_is_left(own: Inception) -> None:
+    assert not [m for m in own._network.modules() if isinstance(m, torch.nn.BatchNorm2d)]
+
+
+def test_bfloat16_is_near_and_has_names_of_its_own(
+    settings: FidConfig, own: Inception, inception_weights: Any
+) -> None:
+    pixels = images(3, 32)
+    weights = torch.load(inception_weights.path, weights_only=True)
+    halved = Inception(weights, settings.sha256, "bfloat16")
+    exact, got = own.features(pixels), halved.features(pixels)
+    assert got.dtype == np.float32
+    error = np.abs(got - exact).mean() / np.abs(exact).mean()
+    assert 1e-4 < error < 1e-2
+    assert halved.name == f"{own.name}-bf16"
+    assert halved.digest != own.digest
+    assert Inception(weights, INCEPTION_SHA256, "bfloat16").name == "inception-bf16"
+    for name in ("fid/inception-bf16_n360", f"kid/{halved.name}_floor", "val/fid_inception-bf16"):
+        assert describe(name) is not None
+
+
 def test_features_are_the_same_twice(own: Inception) -> None:
     pixels = images(1, 28)
     assert own.features(pixels).tobytes() == own.features(pixels).tobytes()
@@ -97,6 +119,7 @@ def test_one_is_kept(settings: FidConfig, own: Inception, tmp_path: Path) -> Non
     copy = tmp_path / "copy.pth"
     copy.write_bytes(Path(str(settings.weights)).read_bytes())
     elsewhere = dataclasses.replace(settings, weights=str(copy))
+    assert loaded(dataclasses.replace(settings, precision="bfloat16")) is not own
     other = loaded(elsewhere)
     assert other is not own
     assert len(module._held) == 1

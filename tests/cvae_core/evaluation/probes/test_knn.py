@@ -7,7 +7,7 @@ import pytest
 from sklearn.neighbors import KNeighborsClassifier
 
 from cvae_core.errors import EvaluationError
-from cvae_core.evaluation.probes.knn import knn_predictions
+from cvae_core.evaluation.probes.knn import cosine_predictions, knn_predictions
 
 
 def latents(count: int, dimensions: int, seed: int) -> np.ndarray:
@@ -40,3 +40,22 @@ def test_more_neighbours_than_points_are_refused() -> None:
     assert len(knn_predictions(points, np.arange(5), points, 5)) == 5
     with pytest.raises(EvaluationError, match=r"k = 6 .* there are 5: set a smaller"):
         knn_predictions(points, np.arange(5), points, 6)
+
+
+@pytest.mark.parametrize("k", [1, 4, 20])
+@pytest.mark.parametrize("dimensions", [3, 24])
+def test_by_angle_it_equals_scikit_learn_whatever_the_lengths(k: int, dimensions: int) -> None:
+    points, queries = latents(400, dimensions, 0), latents(150, dimensions, 1)
+    points *= np.random.default_rng(3).uniform(0.01, 50, (400, 1)).astype(np.float32)
+    labels = np.random.default_rng(2).integers(0, 7, 400)
+    ours = cosine_predictions(points, labels, queries, k)
+    search = KNeighborsClassifier(k, metric="cosine", algorithm="brute")
+    theirs = search.fit(points.astype(float), labels).predict(queries.astype(float))
+    assert (ours == theirs).all()
+    assert (ours != knn_predictions(points, labels, queries, k)).any()
+
+
+def test_a_latent_without_direction_is_as_far_from_all() -> None:
+    points = np.array([[1.0, 0], [0, 1], [-1, 0]], dtype=np.float32)
+    query = np.zeros((1, 2), dtype=np.float32)
+    assert cosine_predictions(points, np.array([2, 1, 1]), query, 1).tolist() == [2]

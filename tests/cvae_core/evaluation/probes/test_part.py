@@ -60,6 +60,7 @@ def test_on_validation_it_is_the_probe_of_training(
         "val/probe_accuracy_paper",
         *(f"val/probe_accuracy_paper_{name}" for name in ("notebook", "splits_mean", "splits_sd")),
         "val/probe_knn_accuracy",
+        "val/probe_knn_accuracy_cosine",
     }
 
 
@@ -77,6 +78,8 @@ def test_every_representation_is_classified_by_everything(contrastive: Subject) 
         expected[f"probe/accuracy{suffix}"] = linear.fit(x, labels).score(y, judged)
         knn = KNeighborsClassifier(5, algorithm="brute").fit(x, labels)
         expected[f"probe/knn_accuracy_k5{suffix}"] = knn.score(y, judged)
+        cosine = KNeighborsClassifier(5, algorithm="brute", metric="cosine").fit(x, labels)
+        expected[f"probe/knn_accuracy_cosine_k5{suffix}"] = cosine.score(y, judged)
         linear.fit(y[first], judged[first])
         expected[f"probe/accuracy_paper{suffix}"] = linear.score(y[rest], judged[rest])
     assert findings.metrics | expected == findings.metrics
@@ -174,9 +177,10 @@ def test_a_classifier_without_enough_images_is_left_out_alone(
     test = Images(small.test.pixels[pair], small.test.labels[pair])
     subject = make_subject(config, dataclasses.replace(small, test=test), trained)
     usual, paper = probed(subject), "paper's protocol: 2 test images are too few"
-    assert set(usual.metrics) == {
-        *("probe/accuracy_standardised", "probe/accuracy", "probe/knn_accuracy")
-    }
+    linear = {"probe/accuracy_standardised", "probe/accuracy"}
+    assert set(usual.metrics) == {*linear, "probe/knn_accuracy", "probe/knn_accuracy_cosine"}
+    without = probed(subject, cosine=False).metrics
+    assert set(without) == {*linear, "probe/knn_accuracy"}
     assert any(paper in warning for warning in usual.warnings)
     linear = probed(subject, protocols=("standard",), neighbours=271)
     assert linear.metrics == {"probe/accuracy": usual.metrics["probe/accuracy"]}
