@@ -35,7 +35,7 @@ def headlines(names: Iterable[str]) -> dict[str, tuple[str, int]]:
     Args:
         names: of all metrics that there are.
     """
-    measured = _without_details(sorted(set(names)))
+    measured = without_details(sorted(set(names)))
     columns = {}
     for family, rank in HEADLINES.items():
         metric = next(metric for metric in METRICS if metric.name == family)
@@ -65,7 +65,7 @@ def beside(asked: str, names: Iterable[str]) -> list[str]:
     return sorted(found, key=lambda name: order.index(_without_n(name)))
 
 
-def _without_details(names: Sequence[str]) -> list[str]:
+def without_details(names: Sequence[str]) -> list[str]:
     """Without distances of fewer images that are there for the sake of sources alone."""
     details = {
         name.removesuffix("_reconstruction") for name in names if name.endswith("_reconstruction")

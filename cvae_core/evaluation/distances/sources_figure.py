@@ -17,13 +17,13 @@ from cvae_core.evaluation.figures import (
 from cvae_core.evaluation.style import own_style
 from cvae_core.evaluation.subject import Subject
 
-WIDTH, HEIGHT = 640, 400
+WIDTH, HEIGHT = 1000, 420
 BARS = {
     "prior": ("prior", BLUE),
     "reconstruction": ("reconstruction", ORANGE),
     "gaussian": ("Gaussian", OTHERS[0]),
     "mixture": ("mixture", OTHERS[1]),
-    "floor": ("real images", "0.6"),
+    "floor": ("real images (floor)", "0.6"),
 }
 
 
@@ -41,7 +41,7 @@ def sources_png(subject: Subject, title: str, count: int, distances: Mapping[str
     verdict = "" if share is None else f": {mostly(share)}"
     figure = new_figure(WIDTH, HEIGHT)
     heading(figure, f"{title}{verdict}", subject, f"{count:,} {subject.split} images")
-    ax = figure.add_axes((0.1, 0.1, 0.88, 1 - 0.1 - (HEADING + 24) / HEIGHT))
+    ax = figure.add_axes((0.075, 0.1, 0.91, 1 - 0.1 - (HEADING + 24) / HEIGHT))
     shown = [source for source in BARS if source in distances]
     bars = ax.bar(
         range(len(shown)),
@@ -59,8 +59,8 @@ def sources_png(subject: Subject, title: str, count: int, distances: Mapping[str
     ax.set_axisbelow(True)
     if share is not None:
         ax.set_title(
-            f"above the floor reconstructions have {share:.0%} of the prior's "
-            f"(from {HALF:.0%} on: mostly decoder)",
+            f"decoder's share, (reconstruction − real) / (prior − real): {share:.0%}; "
+            f"from {HALF:.0%} on it is mostly the decoder",
             fontsize=10,
             loc="left",
         )
