@@ -124,8 +124,9 @@ def agreement(ours: dict[str, float], plain: dict[str, float]) -> list[str]:
     """Print both sides' results; the names of those that differ by more than they may."""
     print(f"\n{'result':<26}{'ours':>14}{'straightforward':>18}{'apart':>10}{'at most':>10}")
     differ = []
-    # Where there are fewer images than usual, their number is in the distances' names.
-    ours = {re.sub(r"_n\d+$", "", name): value for name, value in ours.items()}
+    # Where there are fewer images than usual, their number is in the distances' names; those of
+    # all of them come first.
+    ours = {re.sub(r"_n\d+$", "", name): ours[name] for name in reversed(ours)}
     for name, expected in plain.items():
         at_most = ABSOLUTE.get(name, RELATIVE.get(name, 0.0))
         apart = abs(ours[name] - expected) / (abs(expected) if name in RELATIVE else 1)

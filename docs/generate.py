@@ -78,9 +78,10 @@ METRICS_HEAD = """\
 
 Names are the same in MLflow, in `status --json` and in tables. Test images are looked at once, by
 the evaluation after training; what is measured on validation is named `val/…`: `fd/mnist-cnn`
-becomes `val/fd_mnist-cnn`, `test/elbo` becomes `val/elbo`; there N is all images of the validation
-part unless its name says another. Figures of another extractor, another
-number of images or another protocol have other names, so that what has one name can be compared.
+becomes `val/fd_mnist-cnn`, `test/elbo` becomes `val/elbo`; there the N of distances is what the
+default `validation_fraction` holds out unless the name says another. Figures of another extractor,
+another number of images or another protocol have other names, so that what has one name can be
+compared.
 Random numbers of an evaluation (prior samples, posterior noise, which images are drawn) are the
 same for every trial. *Not across* names settings that change what a figure measures: trials that
 differ in one of them are not to be compared by it, and a search or a scheduler does not do it.

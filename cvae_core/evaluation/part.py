@@ -6,7 +6,9 @@ lies in a module of its own, which is imported where it is needed.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from cvae_core.evaluation.metric import Metric
 
@@ -41,8 +43,11 @@ class Part:
     metrics: tuple[Metric, ...] = ()
     """Under the names that they have on test."""
     seconds: Seconds | None = None
-    """For the images judged; None: it depends so much on the data that every estimate measures it.
-    """
+    """For the images looked at; None: it depends so much on the data that every estimate measures
+    it."""
+    images: Callable[[Any, int], int] | None = None
+    """How many images it looks at with these settings where so many are judged; None: 10,000 at
+    most."""
     once: Seconds = Seconds()
     """For the training images: what the first trial of a data set needs besides."""
     prepares: bool = False

@@ -17,6 +17,7 @@ from cvae_core.data.scaling import shared, to_model_range, to_stored, to_unit
 from cvae_core.data.splits import VALIDATION_FIT, split_indices
 from cvae_core.errors import EvaluationError
 from cvae_core.evaluation.probes.declaration import Representation
+from cvae_core.evaluation.progress import within
 from cvae_core.models import build_model
 from cvae_core.models.contrastive import ContrastiveVAE
 from cvae_core.streams import stream
@@ -186,12 +187,24 @@ class Subject:
             EvaluationError: some are not finite.
         """
         if self._generated is None or len(self._generated) < count:
-            images: list[Tensor] = []
-            for z in self._prior(count).split(BATCH):
-                images.append(to_stored(self.decode(z), self.config.data))
-                yield len(images) * BATCH / (count + 2 * BATCH)
-            self._generated = torch.cat(images)
+            self._generated = yield from within(0, 1, self.rendered(self._prior(count)))
         yield self._generated[:count]
+
+    @torch.no_grad()
+    def rendered(self, latents: Tensor) -> Iterator[float | Tensor]:
+        """Images decoded from latents (N, D), uint8 (N, C, H, W): stored as the real ones are.
+
+        Yields:
+            The share that is done, in (0, 1), after each batch, and at last the images.
+
+        Raises:
+            EvaluationError: some are not finite.
+        """
+        images: list[Tensor] = []
+        for z in latents.split(BATCH):
+            images.append(to_stored(self.decode(z), self.config.data))
+            yield len(images) * BATCH / (len(latents) + 2 * BATCH)
+        yield torch.cat(images)
 
     @torch.no_grad()
     def decode(self, z: Tensor) -> Tensor:

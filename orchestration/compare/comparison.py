@@ -9,7 +9,7 @@ from orchestration.commands import sweep_command
 from orchestration.compare.answers import Question, answers
 from orchestration.compare.answers_view import answers_view, sentences
 from orchestration.compare.figure_files import digest_of, place_of
-from orchestration.compare.grid import comparison_document, comparison_table
+from orchestration.compare.grid import comparison_document, comparison_table, decoder_lines
 from orchestration.compare.measured import alike, measured_trials
 from orchestration.compare.reported import reported_rows, reported_sheet
 from orchestration.compare.searches import add_importances, search_comparison
@@ -71,10 +71,12 @@ def comparison_view(
         shown = [*search_view(document), *ended_lines(document), *_figure_lines(ledger)]
         return [*shown, *end, *warning_lines(status_document(ledger))]
     together = _together(ledgers)
-    sheet = comparison_table(together["trials"], question.by or "model")
+    by = question.by or "model"
+    sheet = comparison_table(together["trials"], by, question.metrics)
     if not sheet.names:
         return [f"{together['name']}: no trial has been trained yet"]
-    return [sheet, *end, *warning_lines(together)]
+    decoders = decoder_lines(together["trials"], by, question.metrics)
+    return [sheet, *decoders, *end, *warning_lines(together)]
 
 
 def summary_view(ledger: Ledger, trials: list[dict[str, Any]]) -> list[Sheet | str]:

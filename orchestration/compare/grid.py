@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cvae_core.config import TrialConfig
+from cvae_core.evaluation.distances.decoder_share import mostly
+from cvae_core.evaluation.distances.metrics import SHARE
 from orchestration.errors import UserError
 from orchestration.ledger.documents import TRAINED
 from orchestration.spec.settings import brings
 from orchestration.spec.trial_names import Names, names_of, setting_text, settings_of
-from orchestration.status.metric_columns import headlines
+from orchestration.status.metric_columns import beside, head, headlines
 from orchestration.terminal.tables import Column, Sheet
 
 
@@ -99,8 +101,16 @@ def check_by(by: str, known: list[str]) -> None:
         )
 
 
-def comparison_table(trials: list[dict[str, Any]], by: str = "model") -> Sheet:
-    """The rows as a table for a terminal."""
+def comparison_table(
+    trials: list[dict[str, Any]], by: str = "model", asked: Sequence[str] = ()
+) -> Sheet:
+    """The rows as a table for a terminal.
+
+    Args:
+        trials: as in ``status --json``.
+        by: the setting whose values stand below one another.
+        asked: metrics that come first, each with what says more of it.
+    """
     rows, names = comparison_rows(trials, by), names_of(trials)
     metrics = [
         Column(
@@ -109,7 +119,7 @@ def comparison_table(trials: list[dict[str, Any]], by: str = "model") -> Sheet:
             rank=rank,
             right=True,
         )
-        for name, (title, rank) in headlines(n for row in rows for n in row["metrics"]).items()
+        for name, (title, rank) in _metric_columns(rows, asked).items()
     ]
     stopped = Column(
         "stopped early", [str(row["stopped"] or "-") for row in rows], rank=4, right=True
@@ -132,6 +142,44 @@ def comparison_table(trials: list[dict[str, Any]], by: str = "model") -> Sheet:
     ]
     title = "VAE and CVAE" if by == "model" else f"values of {by}"
     return Sheet(f"{title} side by side", columns, [row["name"] for row in rows])
+
+
+def decoder_lines(trials: list[dict[str, Any]], by: str, asked: Sequence[str]) -> list[str]:
+    """Whether the distances that are asked for are mostly the decoder's or mostly the prior's.
+
+    Args:
+        trials: as in ``status --json``.
+        by: the setting whose values stand below one another.
+        asked: names of metrics.
+    """
+    rows = comparison_rows(trials, by)
+    measured = [name for row in rows for name in row["metrics"]]
+    lines = []
+    for share in dict.fromkeys(
+        name for metric in asked for name in beside(metric, measured) if name.endswith(SHARE)
+    ):
+        said: dict[str, list[str]] = {}
+        for row in rows:
+            if share in row["metrics"]:
+                mean = row["metrics"][share][0]
+                said.setdefault(mostly(mean), []).append(f"{row['name']} ({mean:.0%})")
+        lines += [
+            f"{share.removesuffix(SHARE)}, {word}: {', '.join(n)}" for word, n in said.items()
+        ]
+    return lines
+
+
+def _metric_columns(
+    rows: Sequence[Mapping[str, Any]], asked: Sequence[str]
+) -> dict[str, tuple[str, int]]:
+    """Head and rank by metric; what is asked for is there whatever else has no room."""
+    measured = [name for row in rows for name in row["metrics"]]
+    wanted = dict.fromkeys(name for a in asked for name in (a, *beside(a, measured)))
+    first = {name: (head(name), int(name not in asked)) for name in wanted if name in measured}
+    usual = headlines(measured)
+    late = 10 if first else 0
+    others = {n: (title, rank + late) for n, (title, rank) in usual.items() if n not in first}
+    return first | others
 
 
 def _columns(names: Names, by: str) -> list[str]:

@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
+from typing import Any
 
 import numpy as np
 
@@ -31,7 +32,7 @@ MEASURED_S = 2.0
 SAMPLE = 4_000
 """Images of each split that probes are fitted and scored on."""
 MOST_JUDGED = 10_000
-"""Images that a part looks at unless its settings say more."""
+"""Images that a part looks at unless it says otherwise."""
 
 
 @dataclass(frozen=True)
@@ -47,10 +48,19 @@ class Cost:
     """Of those parts of the evaluation that declare no seconds."""
 
 
-def part_seconds(part: str, cost: Cost, judged: int) -> float:
-    """Seconds of one part of a trial's evaluation with so many images to be judged."""
-    seconds = PARTS[part].seconds
-    return cost.part_s[part] if seconds is None else seconds.of(min(judged, MOST_JUDGED))
+def part_seconds(part: str, cost: Cost, judged: int, settings: Any) -> float:
+    """Seconds of one part of a trial's evaluation.
+
+    Args:
+        part: its name.
+        cost: of such a trial.
+        judged: images that there are to be judged.
+        settings: of that part's kind.
+    """
+    seconds, images = PARTS[part].seconds, PARTS[part].images
+    if seconds is None:
+        return cost.part_s[part]
+    return seconds.of(min(judged, MOST_JUDGED) if images is None else images(settings, judged))
 
 
 def calibrate(config: TrialConfig, data: Dataset, *, threads: int, gpu: bool) -> Cost:

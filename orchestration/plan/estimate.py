@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,7 @@ from orchestration.plan.evaluation_tasks import open_tasks
 from orchestration.plan.plan import Plan
 from orchestration.plan.slots import count_slots, this_machine
 from orchestration.plan.trials_to_come import expected_trials
+from orchestration.spec.evaluation import Evaluation
 from orchestration.spec.sweep import SweepSpec
 from orchestration.spec.trial_key import relevant
 
@@ -95,8 +96,9 @@ def estimate(
     trial_s = dict.fromkeys(trials, 0.0)
     for kind in kinds:
         judged = len(datasets[kind.example.data.dataset].test)
-        every = spec.evaluation.probe_every
-        trial_s |= {key: _seconds(left[key], kind.cost, judged, every) for key in kind.keys}
+        trial_s |= {
+            key: _seconds(left[key], kind.cost, judged, spec.evaluation) for key in kind.keys
+        }
     work = _schedule(list(trial_s.values()), slots)
     parts = {part for key in waiting for part in left[key].parts}
     images = [len(data.train) for data in datasets.values()]
@@ -155,7 +157,7 @@ def _calibrated(
             )
             cost = mean(list(measured))
             parts = spec.evaluation.wanted()
-            evaluation = sum(part_seconds(part, cost, len(data.test)) for part in parts)
+            evaluation = _evaluation_s(parts, cost, len(data.test), spec.evaluation)
             kinds.append(Kind(example, keys, cost, evaluation))
     return kinds
 
@@ -177,10 +179,14 @@ def _left(spec: SweepSpec, config: TrialConfig, ledger: Ledger, key: str) -> _Le
     return _Left(config.epochs - done, list(spec.evaluation.wanted()))
 
 
-def _seconds(left: _Left, cost: Cost, judged: int, probe_every: int) -> float:
-    probes = -(-left.epochs // probe_every) if probe_every else 0
-    evaluation = sum(part_seconds(part, cost, judged) for part in left.parts)
+def _seconds(left: _Left, cost: Cost, judged: int, asked: Evaluation) -> float:
+    probes = -(-left.epochs // asked.probe_every) if asked.probe_every else 0
+    evaluation = _evaluation_s(left.parts, cost, judged, asked)
     return left.epochs * cost.epoch_s + probes * cost.validation_probe_s + evaluation
+
+
+def _evaluation_s(parts: Iterable[str], cost: Cost, judged: int, asked: Evaluation) -> float:
+    return sum(part_seconds(part, cost, judged, asked.settings_of(part)) for part in parts)
 
 
 def _schedule(seconds: list[float], slots: int) -> float:

@@ -15,6 +15,8 @@ SHOWN = (
     ("reconstructions.png", "reconstructions: image above, its reconstruction below"),
     ("samples.png", "samples of the prior, decoded"),
     ("umap.png", "UMAP of the latent means"),
+    ("fd_sources.png", "FD by where the latents come from"),
+    ("fid_sources.png", "FID by where the latents come from"),
 )
 MOST_BYTES = 6_000_000
 """Of all pictures together, before they are encoded, which adds a third."""
@@ -22,7 +24,7 @@ MOST_BYTES = 6_000_000
 
 @dataclass(frozen=True)
 class Column:
-    """A trial's pictures, in the order of ``SHOWN``; None where there is none."""
+    """A trial's pictures, in the order of captions; None where there is none."""
 
     side: str
     key: str
@@ -43,6 +45,7 @@ class Columns:
 
     groups: Sequence[Group]
     captions: Sequence[str]
+    """Of the pictures in ``SHOWN`` that some trial has."""
     left_out: int
     """Pairings whose pictures had no room."""
 
@@ -71,7 +74,20 @@ def picture_columns(ledger: Ledger, answered: Answers) -> Columns:
         ]
         seed = f"seed {shared[0][0]}"
         groups.append(Group(f"{pairing.name}, {seed}" if pairing.name else seed, columns))
-    return Columns(groups, [caption for _, caption in SHOWN], left_out)
+    pictures = [column.pictures for group in groups for column in group.columns]
+    had = [place for place in range(len(SHOWN)) if any(each[place] for each in pictures)]
+    return Columns(_only(groups, had), [SHOWN[place][1] for place in had], left_out)
+
+
+def _only(groups: Sequence[Group], places: Sequence[int]) -> list[Group]:
+    """The groups with these of the pictures alone."""
+    return [
+        Group(
+            group.title,
+            [Column(c.side, c.key, [c.pictures[place] for place in places]) for c in group.columns],
+        )
+        for group in groups
+    ]
 
 
 def search_pictures(ledger: Ledger) -> list[tuple[str, str]]:

@@ -40,7 +40,8 @@ class _Evaluation(BaseModel):
     )
     fd_every: Count = Field(
         0,
-        description="epochs between two `val/fd_<data>-cnn`, also after the last; 0: never",
+        description="epochs between two `val/fd_<data>-cnn` (`docs/evaluation.md`), also after the "
+        "last; 0: never",
     )
     split: Literal["test", "validation"] = Field(
         "test", description="what the parts below are measured on, once, after training"

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
+from cvae_core.evaluation.distances.metrics import BESIDE
 from cvae_core.evaluation.metrics import METRICS, describe
 
 HEADLINES = {
@@ -22,6 +23,8 @@ HEADLINES = {
     "latent/active_units": 9,
     "test/elbo": 8,
     "test/iwae<k><n>": 8,
+    "fid/inception<variant>_decoder_share": 11,
+    "fd/<extractor>_decoder_share": 11,
     "umap/trustworthiness<count><map>": 10,
 }
 """Families of metrics, and when their column goes where there is little room, the highest first."""
@@ -34,7 +37,7 @@ def headlines(names: Iterable[str]) -> dict[str, tuple[str, int]]:
     Args:
         names: of all metrics that there are.
     """
-    measured = sorted(set(names))
+    measured = without_details(sorted(set(names)))
     columns = {}
     for family, rank in HEADLINES.items():
         metric = next(metric for metric in METRICS if metric.name == family)
@@ -49,6 +52,33 @@ def headlines(names: Iterable[str]) -> dict[str, tuple[str, int]]:
         name: (title if heads.count(title) == 1 else f"{title} {name}", rank)
         for name, (title, rank) in columns.items()
     }
+
+
+def beside(asked: str, names: Iterable[str]) -> list[str]:
+    """What says more of a metric that somebody asks for, such as where a distance comes from.
+
+    Args:
+        asked: its name.
+        names: of all metrics that there are.
+    """
+    own = _without_n(asked)
+    order = [own, *(f"{own}{suffix}" for suffix in BESIDE)]
+    found = [name for name in sorted(set(names)) if name != asked and _without_n(name) in order]
+    return sorted(found, key=lambda name: order.index(_without_n(name)))
+
+
+def without_details(names: Sequence[str]) -> list[str]:
+    """Without distances of fewer images that are there for the sake of sources alone."""
+    details = {
+        name.removesuffix("_reconstruction") for name in names if name.endswith("_reconstruction")
+    }
+    whole = {_without_n(name) for name in names if name not in details}
+    repeated = {name for name in details if _without_n(name) in whole}
+    return [name for name in names if name.removesuffix("_floor") not in repeated]
+
+
+def _without_n(name: str) -> str:
+    return re.sub(r"_n\d+(?=_|$)", "", name)
 
 
 def head(name: str) -> str:

@@ -81,6 +81,7 @@ def test_results_that_differ_are_named(
 ) -> None:
     plain = {"probe/accuracy": 0.9, "fd/mnist-cnn": 70.0, "latent/active_units": 8.0}
     close = {"probe/accuracy": 0.905, "fd/mnist-cnn_n50": 70.00001, "latent/active_units": 8.0}
+    close["fd/mnist-cnn_n20"] = 5.0  # of fewer, for where the distance comes from
     assert evaluate.agreement(close, plain) == []
     apart = {"probe/accuracy": 0.92, "fd/mnist-cnn": 70.001, "latent/active_units": 7.0}
     assert evaluate.agreement(apart, plain) == list(plain)

@@ -11,7 +11,7 @@ from cvae_core.data.dataset import Dataset
 from cvae_core.errors import AbsentError
 from cvae_core.evaluation.distances.classifier import file_name, obtain
 from cvae_core.evaluation.distances.declaration import FdConfig
-from cvae_core.evaluation.distances.judge import judge
+from cvae_core.evaluation.distances.judge import judge, prior_distance
 from cvae_core.evaluation.metric import on_validation
 from cvae_core.evaluation.parts import Findings
 from cvae_core.evaluation.progress import within
@@ -23,7 +23,7 @@ TRAINING_SHARE = 0.8
 
 
 def evaluate(subject: Subject, settings: FdConfig) -> Iterator[float | Findings]:
-    """Fréchet and kernel distance of generated images, and the classifier's accuracy.
+    """Distances of generated images, where they come from, and the classifier's accuracy.
 
     Yields:
         The share that is done, in (0, 1), and at last the findings.
@@ -36,7 +36,7 @@ def evaluate(subject: Subject, settings: FdConfig) -> Iterator[float | Findings]
     finding = obtain(subject.data, name, subject.cache, subject.kept)
     classifier = yield from within(0, TRAINING_SHARE, finding)
     findings = yield from within(
-        TRAINING_SHARE, 1, judge(subject, classifier, settings.n, family="fd")
+        TRAINING_SHARE, 1, judge(subject, classifier, settings, family="fd")
     )
     # It is measured on test, and does not belong under val/.
     own = {f"extractor/{name}_accuracy": classifier.accuracy} if subject.split == "test" else {}
@@ -52,6 +52,8 @@ def validation_judge(
     config: TrialConfig, data: Dataset, settings: FdConfig, cache: Path, kept: Path | None
 ) -> tuple[Callable[[VAE], dict[str, float]], dict[str, bytes]]:
     """For searches: ``val/fd_<dataset>-cnn`` of a model in training, as this part has it.
+
+    N is in the name where it is not what ``data.validation_fraction``'s default holds out.
 
     The classifier is trained here where it is not there yet. The model and all random streams
     stay as they are.
@@ -74,9 +76,8 @@ def validation_judge(
         subject = Subject(
             config, data, model.state_dict(), split="validation", cache=cache, kept=kept
         )
-        *_, findings = judge(subject, classifier, settings.n, family="fd")
-        assert isinstance(findings, Findings)  # noqa: S101 - judge ends with it
-        scores = {n: v for n, v in findings.metrics.items() if n.startswith("fd/")}
-        return {on_validation(n): v for n, v in scores.items() if "_floor" not in n}
+        *_, found = prior_distance(subject, classifier, settings.n)
+        assert isinstance(found, dict)  # noqa: S101 - it ends with it
+        return {on_validation(name): value for name, value in found.items()}
 
     return measure, {file_name(name, data): classifier.to_bytes()}

@@ -27,5 +27,5 @@ def evaluate(subject: Subject, settings: FidConfig) -> Iterator[float | Findings
         EvaluationError: other weights than expected, too few images, or some are not finite.
     """
     inception = yield from within(0, LOADED, load_inception(settings))
-    findings = yield from within(LOADED, 1, judge(subject, inception, settings.n, family="fid"))
+    findings = yield from within(LOADED, 1, judge(subject, inception, settings, family="fid"))
     yield replace(findings, facts={**findings.facts, "weights_sha256": inception.sha256})

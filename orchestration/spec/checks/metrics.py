@@ -8,15 +8,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from cvae_core.config import TrialConfig
-from cvae_core.evaluation.distances.declaration import FD, IN_TRAINING
+from cvae_core.evaluation.distances.declaration import FD
+from cvae_core.evaluation.distances.metrics import IN_TRAINING
 from cvae_core.evaluation.metric import Metric
 from cvae_core.evaluation.metrics import CHANGING, describe
+from orchestration.spec.checks.fd_names import fd_in_training
 from orchestration.spec.evaluation import Evaluation
 
 TERMS = ("loss", "reconstruction", "kl", "contrastive")
 OPEN = ("val/probe_accuracy", *(f"{split}/{term}" for split in ("val", "train") for term in TERMS))
 COMPARABLE = "val/probe_accuracy or val/reconstruction"
-_FD = re.compile(r"val/fd_(?P<data>.+)-cnn(?:_n(?P<count>\d+))?")
+_FD = re.compile(r"val/fd_.+-cnn(_n\d+)?")
 
 
 @dataclass(frozen=True)
@@ -104,26 +106,20 @@ def not_computed(name: str, trials: Trials, *, needed_at_rungs: bool = False) ->
     if not measured_every(name, trials.evaluation) and not needed_at_rungs:
         every = interval(name)
         return f"is not computed with evaluation.{every}: 0; write evaluation: {{{every}: 5}}"
-    if fd is None:
-        return None
-    return _other_fd(name, fd["count"], trials)
+    return None if fd is None else _other_fd(name, trials)
 
 
-def _other_fd(name: str, count: str | None, trials: Trials) -> str | None:
+def _other_fd(name: str, trials: Trials) -> str | None:
     """Why a Fréchet distance of this name is not measured in some trial."""
-    asked = trials.evaluation.settings_of(FD.name).n
-    if count is not None and int(count) != asked:
-        return f"is not computed with evaluation.fd.n: {asked}; leave _n{count} out"
-    suffix = "" if count is None else f"_n{count}"
+    n = trials.evaluation.settings_of(FD.name).n
     for config in trials.configs:
-        dataset = re.escape(config.data.dataset)
-        if config.data.name == "folder" and config.data.content is None:
-            # The hash of the images is not known before they are read.
-            dataset = dataset.replace(re.escape("folder--"), "folder-[0-9a-f]{12}-")
-        if not re.fullmatch(f"val/fd_{dataset}-cnn{suffix}", name):
+        data = config.data
+        pattern, written = fd_in_training(data, n)
+        if not re.fullmatch(pattern, name):
             return (
-                f"is not computed for {config.data.name}: it is val/fd_{config.data.dataset}-cnn "
-                "there; a sweep that looks at it has one data set"
+                f"is not computed for {data.name}: with validation_fraction: "
+                f"{data.validation_fraction:g} and fd: {{n: {n}}} it is {written} there; a sweep "
+                "that looks at it has one data set and one validation_fraction"
             )
     return None
 

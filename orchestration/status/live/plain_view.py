@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,9 +19,13 @@ from orchestration.ledger.names import stop_of, stop_text
 from orchestration.signals import GRACE_S
 from orchestration.status.live.board import ENDED, Board, Row
 from orchestration.status.live.view import TOO_LONG, View, new_notes, start_text
+from orchestration.status.metric_columns import without_details
 from orchestration.terminal.console import Console
 from orchestration.words import duration
 
+LEFT_OUT = re.compile(
+    "^(extractor|density|coverage)/|_(floor|se|reconstruction|gaussian|mixture)(_|$)"
+)
 QUIET_S = 2.0
 LONG_EPOCH_S = 30.0
 """After so long without a line, one says how far the epoch is."""
@@ -126,11 +131,12 @@ class PlainView(View):
 
 
 def metrics_text(report: EvaluationReport) -> str:
-    """What an evaluation found; floors and the like are left to tables."""
+    """What an evaluation found; floors, sources and the like are left to tables."""
+    whole = without_details(list(report.metrics))
     shown = {
         name: value
         for name, value in report.metrics.items()
-        if "_floor" not in name and not name.startswith("extractor/")
+        if name in whole and not LEFT_OUT.search(name)
     }
     return "  ".join(f"{name} {value:.4g}" for name, value in shown.items())
 

@@ -18,6 +18,7 @@ from cvae_core.config import TrialConfig
 from cvae_core.data import Dataset, Images
 from cvae_core.evaluation.diagnostics.kl_bars import kl_bars_png
 from cvae_core.evaluation.diagnostics.latent_use import latent_use
+from cvae_core.evaluation.distances.sources_figure import sources_png
 from cvae_core.evaluation.maps.map_files import limits, many_maps, one_map
 from cvae_core.evaluation.pictures.curves import curves_png
 from cvae_core.evaluation.pictures.part import reconstructions_png, samples_png
@@ -51,6 +52,7 @@ def every_picture(classes: Sequence[str]) -> dict[str, bytes]:
         "reconstructions": reconstructions_png(subject, 10),
         "samples": samples_png(subject, 9),
         "curves": curves_png(subject),
+        "sources": sources_png(subject, "FD", 1024, {"prior": 3.0, "mixture": 2.0, "floor": 0.5}),
         "kl": kl_bars_png(subject, use, 0.01),
         "confusion": confusion_png(matrix, classes, ["β=0.1"]),
         "map": one_map(points, labels, classes, "β=0.1"),

@@ -60,6 +60,7 @@ def test_diagnostics_are_of_the_latents_alone(undecodable: Subject) -> None:
     found = findings(undecodable, "diagnostics")
     assert found.metrics.keys() == {
         *("latent/kl", "latent/active_units"),
+        *("latent/alignment", "latent/uniformity", "latent/silhouette", "latent/nmi"),
         *("projection/alignment", "projection/uniformity"),
     }
     assert found.warnings == [

@@ -10,7 +10,7 @@ import rich.console
 from rich.cells import cell_len
 
 from cvae_core.config import TrialConfig
-from orchestration.compare.grid import comparison_rows, comparison_table
+from orchestration.compare.grid import comparison_rows, comparison_table, decoder_lines
 from orchestration.errors import UserError
 from orchestration.ledger.documents import Trial
 from orchestration.status.status import trial_document
@@ -174,3 +174,25 @@ def test_what_augmentation_brings_tells_no_families_apart() -> None:
         (2.0, True, "view"),
         (2.0, True, "original"),
     ]
+
+
+def test_metrics_that_are_asked_for_come_first_with_where_they_come_from() -> None:
+    names = ("", "_n1024", "_n1024_reconstruction", "_n1024_mixture", "_n1024_decoder_share")
+    trials = []
+    for beta, share in ((1.0, 0.9), (2.0, 0.25)):
+        made = trial(0.5, beta=beta)
+        distances = dict.fromkeys((f"fd/digits-cnn{name}" for name in names), 3.0)
+        distances["fd/digits-cnn_n1024_decoder_share"] = share
+        trials.append({**made, "metrics": made["metrics"] | distances})
+    asked = ["fd/digits-cnn"]
+    columns = comparison_table(trials, "beta", asked).columns
+    titles = [column.title for column in sorted(columns, key=lambda column: column.rank)]
+    shown = ["FD ↓", "FD n=1024 ↓", "FD reconstruction n=1024 ↓", "FD mixture n=1024 ↓"]
+    assert [title for title in titles if title in shown] == shown
+    assert titles.index(shown[-1]) < titles.index("probe ↑")
+    assert "FD mixture n=1024 ↓" not in [c.title for c in comparison_table(trials, "beta").columns]
+    assert decoder_lines(trials, "beta", asked) == [
+        "fd/digits-cnn_n1024, mostly decoder: vae β=1 (90%)",
+        "fd/digits-cnn_n1024, mostly prior: vae β=2 (25%)",
+    ]
+    assert decoder_lines(trials, "beta", ["probe/accuracy"]) == []

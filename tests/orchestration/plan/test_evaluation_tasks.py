@@ -89,7 +89,9 @@ def test_metrics_that_joined_later_are_added_by_evaluate_alone(tmp_path: Path) -
         del entry.settings["additions"]  # as before there was any
     assert open_tasks(before, Evaluation()) == [], "a sweep that is done stays done"
     assert entries(open_tasks(before, Evaluation(), Wish())) == joined
-    assert entries(open_tasks(before, Evaluation(), Wish(only=("umap", "probe")))) == ["probe"]
+    assert entries(open_tasks(before, Evaluation(), Wish(only=("umap", "diagnostics")))) == [
+        "diagnostics"
+    ]
     assert open_tasks(now, Evaluation(), Wish()) == []
     ledger = ledger_of(tmp_path, before, now)
     assert missing(ledger, Evaluation(), Wish()) == [("a", part) for part in joined]

@@ -10,11 +10,13 @@ from typing import Any
 
 import pytest
 
+from orchestration.compare.answers import Question, answers
 from orchestration.ledger.documents import Failure, Sweep
 from orchestration.ledger.ledger import Ledger
 from orchestration.ledger.names import REPORT
 from orchestration.ledger.paths import REPORT_PAGE
 from orchestration.report import report_file
+from orchestration.report.pictures import picture_columns
 from orchestration.report.report_file import note_results, report_of
 from orchestration.run.summary import say_summary
 from orchestration.terminal.console import Console
@@ -150,3 +152,22 @@ def test_the_command(trained: Path, command: Callable[..., Any], tmp_path: Path)
     refused = command(tmp_path, "report", "nothing", "--storage", storage)
     assert (refused.returncode, refused.stdout) == (2, "")
     assert json.dumps(refused.stderr).startswith('"error: there is no sweep')
+
+
+def test_pictures_that_some_trial_has_are_shown(
+    trained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = Ledger.open(trained)
+    captions = picture_columns(ledger, answers([ledger], Question())).captions
+    assert [caption.split()[0] for caption in captions] == ["reconstructions:", "samples"]
+    trial = next(iter(ledger.trials.values()))
+    part = trial.evaluations["pictures"]
+    ref = next(ref for ref in part.artifacts if ref.path.endswith("samples.png"))
+    source = trained / ref.path
+    (source.parent / "fd_sources.png").write_bytes(source.read_bytes())
+    path = ref.path.replace("samples.png", "fd_sources.png")
+    more = [*part.artifacts, ref.model_copy(update={"path": path})]
+    monkeypatch.setattr(part, "artifacts", more)
+    columns = picture_columns(ledger, answers([ledger], Question()))
+    assert columns.captions[-1] == "FD by where the latents come from"
+    assert sum(c.pictures[-1] is not None for g in columns.groups for c in g.columns) == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,7 @@ from cvae_core.evaluation.parts import PARTS
 from cvae_core.evaluation.pictures.declaration import PicturesConfig
 from orchestration.plan.calibrate import Cost, part_seconds
 from orchestration.spec.checks.metrics import sealed
+from orchestration.spec.evaluation import Evaluation
 
 ONE_MORE = """
 import sys
@@ -49,9 +51,27 @@ def test_an_estimate_takes_the_seconds_that_a_part_declares(
     declared = Part("declared", "", PicturesConfig, True, "", seconds=Seconds(2.0, 0.5))
     monkeypatch.setitem(PARTS, "declared", declared)
     monkeypatch.setitem(PARTS, "measured", Part("measured", "", PicturesConfig, True, ""))
-    assert part_seconds("declared", cost, 4_000) == 2.0 + 4 * 0.5
-    assert part_seconds("declared", cost, 60_000) == 2.0 + 10 * 0.5, "it looks at 10,000"
-    assert part_seconds("measured", cost, 4_000) == 7.0
+    assert part_seconds("declared", cost, 4_000, None) == 2.0 + 4 * 0.5
+    assert part_seconds("declared", cost, 60_000, None) == 2.0 + 10 * 0.5, "it looks at 10,000"
+    assert part_seconds("measured", cost, 4_000, None) == 7.0
+
+
+@pytest.mark.parametrize(
+    ("settings", "images"),
+    [
+        ({}, 4_000),
+        ({"n": 2_000}, 2_000),
+        ({"sources": ["prior", "gaussian", "mixture"], "detail_n": 500}, 4_000 + 2 * 500),
+        ({"sources": ["prior", "mixture"], "n": 300}, 300 + 300),
+    ],
+)
+def test_an_estimate_knows_how_many_images_a_distance_is_of(
+    settings: dict[str, Any], images: int
+) -> None:
+    asked = Evaluation(fid=settings).settings_of("fid")
+    seconds = PARTS["fid"].seconds
+    assert seconds is not None
+    assert part_seconds("fid", Cost(1.0, 1.0, 1.0, {}), 4_000, asked) == seconds.of(images)
 
 
 @pytest.mark.parametrize("name", sorted({metric.stand_in for metric in METRICS}))

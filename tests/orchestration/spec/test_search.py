@@ -311,9 +311,11 @@ def test_an_objective(load: Load, metric: str, expected: str) -> None:
     [
         ("{probe_every: 0}", "val/probe_accuracy", "write evaluation: {probe_every: 5}"),
         ("{fd_every: 5}", "val/fd_mnist-cnn", "it is val/fd_digits-cnn"),
-        ("{fd_every: 5}", "val/fd_digits-cnn_n100", "leave _n100 out"),
+        ("{fd_every: 5}", "val/fd_digits-cnn_n100", "it is val/fd_digits-cnn there"),
         ("{fd_every: 5}", "val/fd_digits-cnn", None),
         ("{fd_every: 5, fd: {n: 100}}", "val/fd_digits-cnn_n100", None),
+        ("{fd_every: 5, fd: {n: 100}}", "val/fd_digits-cnn", "it is val/fd_digits-cnn_n100 there"),
+        ("{fd_every: 5, fd: {n: 144}}", "val/fd_digits-cnn", None),
         ("{fd_every: 5, fd: false}", "val/fd_digits-cnn", None),
     ],
 )
@@ -327,6 +329,47 @@ def test_an_objective_that_is_not_computed(
         (line,) = errors(load, text)
         assert f"10: search.objectives[0].metric: {objective} is not computed" in line
         assert expected in line
+
+
+@pytest.mark.parametrize(
+    ("data", "n", "names"),
+    [
+        ("{name: digits, validation_fraction: 0.2}", 10_000, ["digits-cnn_n287"]),
+        ("{name: digits, validation_fraction: 0.2}", 144, ["digits-cnn"]),
+        ("{name: mnist}", 10_000, ["mnist-cnn"]),
+        ("{name: mnist, validation_fraction: 0.5}", 10_000, ["mnist-cnn_n10000"]),
+        ("{name: svhn}", 10_000, ["svhn-cnn"]),
+        (
+            "{name: folder, path: x, validation_fraction: 0.2}",
+            10_000,
+            ["folder-abababababab-32-auto-cnn_n5"],
+        ),
+        (
+            "{name: folder, path: x}",
+            100,
+            ["folder-abababababab-32-auto-cnn", "folder-abababababab-32-auto-cnn_n100"],
+        ),
+    ],
+)
+def test_a_distance_on_validation_has_its_n_in_its_name(
+    load: Load, data: str, n: int, names: list[str]
+) -> None:
+    """It is left out where it is what the default of validation_fraction holds out."""
+    space, rest = "beta: {log: [1, 2]}", f"evaluation: {{fd_every: 1, fd: {{n: {n}}}}}"
+
+    def with_name(name: str) -> str:
+        objectives = f", objectives: [{{metric: val/fd_{name}}}]"
+        return with_space(space, base=f"{{data: {data}}}", search=objectives) + rest
+
+    for name in names:
+        load(with_name(name))
+    stem = names[0].partition("_n")[0]
+    for other in {stem, f"{stem}_n7"} - set(names):
+        if "folder" in stem and other.endswith("_n7"):  # of so many images it may be
+            continue
+        (line,) = errors(load, with_name(other))
+        assert "not computed" in line
+        assert f"it is val/fd_{names[0]} there" in line or "it is val/fd_folder" in line
 
 
 @pytest.mark.parametrize("content", ["", f", content: {'ab' * 32}"])

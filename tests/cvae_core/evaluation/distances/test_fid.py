@@ -75,6 +75,8 @@ def test_names_facts_and_warning(findings: Findings, inception_weights: Any) -> 
         for family in ("fid", "kid")
         for count, floor in ((COUNT, ""), (COUNT, "_floor"), (halves, "_floor_halves"))
     ]
+    kinds.append(f"kid/{name}_n{COUNT}_se")
+    kinds += [f"{kind}/{name}_n{COUNT}" for kind in ("precision", "recall", "density", "coverage")]
     assert sorted(findings.metrics) == sorted(kinds)
     for kind in kinds:
         assert describe(kind) is not None

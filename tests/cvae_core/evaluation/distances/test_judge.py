@@ -18,6 +18,7 @@ from cvae_core.config import TrialConfig
 from cvae_core.data import Dataset, Images, split_indices
 from cvae_core.errors import EvaluationError
 from cvae_core.evaluation.distances import judge as distances
+from cvae_core.evaluation.distances.declaration import DistancesConfig
 from cvae_core.evaluation.distances.frechet import frechet_distance, statistics
 from cvae_core.evaluation.distances.judge import judge
 from cvae_core.evaluation.distances.kernel_distance import kid
@@ -48,8 +49,10 @@ class Pooled:
         return result
 
 
-def judged(subject: Subject, extractor: Pooled, n: int = 10_000) -> Findings:
-    *shares, findings = judge(subject, extractor, n, family="fd")
+def judged(subject: Subject, extractor: Pooled, n: int = 10_000, **more: Any) -> Findings:
+    """Of prior samples alone, unless ``more`` says otherwise."""
+    settings = DistancesConfig(n, **{"sources": ("prior",), "manifold": False} | more)
+    *shares, findings = judge(subject, extractor, settings, family="fd")
     assert all(isinstance(share, float) and 0 < share < 1 for share in shares)
     assert shares == sorted(shares)
     assert isinstance(findings, Findings)
@@ -87,7 +90,7 @@ def test_it_is_of_generated_from_judged_images(make: Make, small: Dataset) -> No
         f"{family}/digits-cnn_n60{kind}"
         for family in ("fd", "kid")
         for kind in ("", "_floor", "_floor_halves")
-    }
+    } | {"kid/digits-cnn_n60_se"}
     assert (
         findings.facts["n"] == findings.facts["floor_n"] == findings.facts["floor_halves_n"] == 60
     )
@@ -139,6 +142,14 @@ def test_names_on_validation(make: Make) -> None:
     fewer = judged(subject, Pooled(), 20)
     assert "fd/digits-cnn_n20" in fewer.metrics
     assert fewer.warnings == ["N is 20. FD is biased at small N; compare only with the same N"]
+
+
+def test_on_validation_the_usual_number_is_what_the_default_fraction_holds_out(make: Make) -> None:
+    larger = make(split="validation", settings={"data": {"validation_fraction": 0.2}})
+    assert "fd/digits-cnn_n60" in judged(larger, Pooled()).metrics
+    assert "fd/digits-cnn" in judged(larger, Pooled(), 30).metrics
+    smaller = make(split="validation", settings={"data": {"validation_fraction": 0.05}})
+    assert "fd/digits-cnn_n15" in judged(smaller, Pooled()).metrics
 
 
 def test_no_warning_for_the_whole_of_a_large_validation_part(

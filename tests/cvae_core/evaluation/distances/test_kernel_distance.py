@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cvae_core.evaluation.distances import kernel_distance
-from cvae_core.evaluation.distances.kernel_distance import kid, mean_within
+from cvae_core.evaluation.distances.kernel_distance import kid, mean_within, within
 
 
 def loop(x: np.ndarray, y: np.ndarray) -> float:
@@ -55,3 +55,43 @@ def test_it_is_unbiased() -> None:
 def test_equal_constants_are_at_zero() -> None:
     x = np.full((5, 3), 2, np.float32)
     assert kid(x, x) == pytest.approx(0, abs=1e-9)
+
+
+def loop_error(x: np.ndarray, y: np.ndarray) -> float:
+    """The first-order standard error, image by image."""
+
+    def kernel(a: np.ndarray, b: np.ndarray) -> float:
+        return float(a.astype(float) @ b.astype(float) / len(a) + 1) ** 3
+
+    def influences(own: np.ndarray, other: np.ndarray) -> list[float]:
+        return [
+            np.mean([kernel(own[i], own[j]) for j in range(len(own)) if j != i])
+            - np.mean([kernel(own[i], b) for b in other])
+            for i in range(len(own))
+        ]
+
+    variances = [4 * np.var(influences(a, b), ddof=1) / len(a) for a, b in ((x, y), (y, x))]
+    return float(np.sqrt(sum(variances)))
+
+
+@pytest.mark.parametrize("block", [7, 512])
+def test_its_error_is_the_one_of_a_loop(monkeypatch: pytest.MonkeyPatch, block: int) -> None:
+    monkeypatch.setattr(kernel_distance, "BLOCK", block)
+    rng = np.random.default_rng(3)
+    x = rng.normal(size=(30, 6)).astype(np.float32)
+    y = rng.normal(0.5, 1.5, size=(22, 6)).astype(np.float32)
+    found = kernel_distance.kernel_distance(x, y, within(y))
+    assert found.value == kid(x, y)
+    assert within(y).mean == mean_within(y)
+    assert found.standard_error == pytest.approx(loop_error(x, y), rel=1e-4)
+
+
+def test_its_error_is_how_far_draws_lie_apart() -> None:
+    rng = np.random.default_rng(4)
+    found = []
+    for _ in range(300):
+        x = rng.normal(size=(60, 5)).astype(np.float32)
+        y = rng.normal(0.6, 1.2, size=(80, 5)).astype(np.float32)
+        found.append(kernel_distance.kernel_distance(x, y, within(y)))
+    spread = np.std([each.value for each in found])
+    assert np.mean([each.standard_error for each in found]) == pytest.approx(spread, rel=0.15)

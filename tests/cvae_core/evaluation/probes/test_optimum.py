@@ -56,7 +56,7 @@ def test_lbfgs_alone_would_miss_it_in_silence(monkeypatch: pytest.MonkeyPatch) -
     assert fitted(latents, labels).gradient <= AT_OPTIMUM
     monkeypatch.setattr(optimum, "NEWTON_LAST", 0)
     assert fitted(latents, labels).gradient > AT_OPTIMUM
-    (standard, _) = classifiers(
+    standard, *_ = classifiers(
         ProbeConfig(protocols=("standard",)), "mean", (latents, labels), (latents, labels)
     )
     (warning,) = standard().warnings

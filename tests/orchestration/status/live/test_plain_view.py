@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from orchestration.engine.in_process import InProcessEngine
+from orchestration.engine.reports import EvaluationReport
 from orchestration.engine.worker import Worker
 from orchestration.status.live import plain_view as progress
 from orchestration.status.live.board import Board
@@ -79,3 +80,14 @@ def test_a_checkpoint_that_is_not_used_is_noted_once(
 )
 def test_durations(seconds: float, text: str) -> None:
     assert duration(seconds) == text
+
+
+def test_a_line_leaves_sources_and_their_smaller_n_to_tables() -> None:
+    names = ["fd/mnist-cnn", "kid/mnist-cnn", "precision/mnist-cnn_n1024"]
+    names += ["fd/mnist-cnn_n1024_decoder_share", "test/reconstruction_mse"]
+    left_out = ["fd/mnist-cnn_floor_halves", "kid/mnist-cnn_se", "extractor/mnist-cnn_accuracy"]
+    for family in ("fd", "kid"):
+        left_out += [f"{family}/mnist-cnn_n1024{kind}" for kind in ("", "_floor", "_mixture")]
+        left_out.append(f"{family}/mnist-cnn_n1024_reconstruction")
+    report = EvaluationReport(metrics=dict.fromkeys([*names, *left_out], 0.5))
+    assert progress.metrics_text(report) == "  ".join(f"{name} 0.5" for name in names)
