@@ -27,6 +27,10 @@ class View(Listener):
         self._console = console
         self._board = board
 
+    def taken_over(self, trial: Trial) -> None:
+        """A search has asked for a trial that was trained before."""
+        self._board.taken_over(trial)
+
     def map_started(self, job: SharedMapJob) -> None:
         self._console.line(f"{_map_of(job)} begins")
 

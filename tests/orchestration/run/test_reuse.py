@@ -15,7 +15,8 @@ from orchestration import store
 from orchestration.errors import StorageError
 from orchestration.ledger.documents import Evaluated, Trial
 from orchestration.ledger.ledger import Ledger
-from orchestration.run.reuse import take_over
+from orchestration.run.finished_trials import FinishedTrials
+from orchestration.run.reuse import Reuse
 from orchestration.terminal.console import Console
 
 Begin = Callable[..., Any]
@@ -44,8 +45,10 @@ def begin(local_sweep: Callable[..., Any]) -> Begin:
 
 def taken(sweep: Any) -> list[str]:
     """What is said when it takes over what there is."""
-    out = io.StringIO()
-    take_over(Ledger.open(sweep.folder), sweep.spec, Console(out))
+    out, ledger = io.StringIO(), Ledger.open(sweep.folder)
+    reuse = Reuse(ledger, FinishedTrials(ledger))
+    reuse.take_over_planned()
+    reuse.say(Console(out))
     return out.getvalue().splitlines()
 
 
@@ -170,12 +173,6 @@ def test_a_trial_whose_patience_has_run_out_does_not_go_on(begin: Begin) -> None
     assert taken(long) == []
     (trial,) = long.run().values()
     assert (trial.epoch, "val/probe_accuracy" in trial.epochs[-1].metrics) == (2, True)
-
-
-def test_searches_and_schedulers_train_for_themselves(begin: Begin) -> None:
-    begin("one", grid={"model": ["vae"]}).run()
-    scheduler = {"name": "median", "metric": "val/reconstruction", "grace_epochs": 1}
-    assert taken(begin("two", grid={"model": ["vae"]}, scheduler=scheduler)) == []
 
 
 @pytest.mark.parametrize("damage", ["torn", "gone"])
