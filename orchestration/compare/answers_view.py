@@ -114,5 +114,4 @@ def _share(each: Judged) -> str:
 
 
 def _detectable(each: Judged) -> str:
-    found = each.found
-    return "-" if found is None or found.detectable is None else f"{found.detectable:.2g}"
+    return "-" if each.detectable is None else f"{each.detectable:.2g}"

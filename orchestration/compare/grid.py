@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import statistics
 from collections.abc import Mapping
 from typing import Any
@@ -92,9 +93,11 @@ def check_by(by: str, known: list[str]) -> None:
         UserError: it names the settings that do.
     """
     if by not in known:
+        close = difflib.get_close_matches(by, known, n=1)
+        hint = f"did you mean {close[0]}? There are" if close else "use one of"
         raise UserError(
             f"--by {by}: the trials do not differ in it, so there is nothing to set side by side; "
-            f"use one of: {', '.join(known)}"
+            f"{hint}: {', '.join(known)}"
         )
 
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-import time
-import traceback
 from collections.abc import Mapping
+from functools import partial
+from pathlib import PurePath
 from typing import Any
 
-from orchestration import store
+from orchestration.compare.answers import Answers, Question, answers
+from orchestration.compare.drawn import Drawing, note_drawn
 from orchestration.compare.figure_files import note_search
-from orchestration.ledger.documents import ArtifactRef, Evaluated, Failure
+from orchestration.ledger.documents import Evaluated
 from orchestration.ledger.ledger import Ledger
 from orchestration.ledger.names import REPORT
 from orchestration.ledger.paths import REPORT_NOTE, REPORT_PAGE
+from orchestration.report.note import note_of
 from orchestration.status.status import status_document
 from orchestration.words import states_text
 
@@ -26,50 +28,37 @@ def note_results(ledger: Ledger) -> None:
         ledger: of the sweep; its lock is held.
     """
     note_search(ledger)
-    _note_report(ledger)
+    note_drawn(ledger, REPORT, partial(_drawing, ledger))
 
 
-def report_of(ledger: Ledger, *, at_work: bool | None = None) -> str:
-    """The report of a sweep as it is now, HTML; ``at_work`` as for ``status_document``."""
+def report_of(
+    ledger: Ledger, *, at_work: bool | None = None, answered: Answers | None = None
+) -> str:
+    """The report of a sweep as it is now, HTML.
+
+    Args:
+        ledger: of the sweep.
+        at_work: as for ``status_document``.
+        answered: what the sweep says, where that is known.
+    """
     from orchestration.report.content import content_of
     from orchestration.report.page import html_of
 
-    return html_of(content_of(ledger, at_work=at_work))
+    answered = answered or answers([ledger], Question())
+    return html_of(content_of(ledger, answered, at_work=at_work))
 
 
-def _note_report(ledger: Ledger) -> None:
-    settings = {"digest": _digest(ledger)}
-    noted = ledger.sweep.evaluations.get(REPORT)
-    if noted is not None and noted.settings == settings:
-        return
-    began = time.perf_counter()
-    try:
-        files = {REPORT_PAGE: report_of(ledger, at_work=False), REPORT_NOTE: _note(ledger)}
-        artifacts = [_written(ledger, path, text.encode()) for path, text in files.items()]
-        evaluated = Evaluated(state="finished", settings=settings, artifacts=artifacts)
-    except Exception as error:  # it is not to end a sweep whose trials are trained
-        failure = Failure(
-            kind=type(error).__name__, message=str(error), traceback=traceback.format_exc()
-        )
-        evaluated = Evaluated(state="failed", settings=settings, error=failure)
-    evaluated.seconds = time.perf_counter() - began
-    evaluated.ended = time.time()
-    ledger.note_evaluation("", REPORT, evaluated)
+def _drawing(ledger: Ledger) -> Drawing:
+    def files() -> dict[str, bytes]:
+        answered = answers([ledger], Question())
+        counts = states_text(status_document(ledger, at_work=False)["counts"])
+        texts = {
+            REPORT_PAGE: report_of(ledger, at_work=False, answered=answered),
+            REPORT_NOTE: note_of(answered, f"{ledger.sweep.name}: {counts}"),
+        }
+        return {PurePath(path).name: text.encode() for path, text in texts.items()}
 
-
-def _note(ledger: Ledger) -> str:
-    """The answers in short, Markdown."""
-    from orchestration.compare.answers import Question, answers
-    from orchestration.report.note import note_of
-
-    counts = states_text(status_document(ledger, at_work=False)["counts"])
-    return note_of(answers([ledger], Question()), f"{ledger.sweep.name}: {counts}")
-
-
-def _written(ledger: Ledger, path: str, content: bytes) -> ArtifactRef:
-    store.write_bytes(ledger.folder / path, content)
-    digest = hashlib.sha256(content).hexdigest()
-    return ArtifactRef(path=path, sha256=digest, bytes=len(content))
+    return Drawing(_digest(ledger), files)
 
 
 def _digest(ledger: Ledger) -> str:
