@@ -8,14 +8,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestration.commands import sweep_command
-from orchestration.compare.answers import Answers, Question, answers
+from orchestration.compare.answers import Answers
 from orchestration.compare.answers_view import more_lines, sentences, verdict_sheet
 from orchestration.compare.comparison import comparison_sheets
+from orchestration.compare.figure_files import search_document
 from orchestration.ledger.documents import TRAINED
 from orchestration.ledger.ledger import Ledger
 from orchestration.report.charts import Chart
 from orchestration.report.figures import curves, trade_offs
-from orchestration.report.pictures import Columns, picture_columns, search_pictures
+from orchestration.report.pictures import Columns, picture_columns
+from orchestration.report.search_charts import Searched, replicate_charts, search_charts
 from orchestration.spec.trial_names import names_of
 from orchestration.status.metric_columns import headlines
 from orchestration.status.status import status_document
@@ -42,25 +44,26 @@ class Content:
     notes: Sequence[str]
     families: Sequence[str]
     """By the number of their look."""
+    replicates: Sequence[Chart]
+    """Of searches: what may be quoted of them."""
+    searches: Sequence[Chart]
     charts: Sequence[Chart]
     columns: Columns
-    figures: Sequence[tuple[str, str]]
-    """Of searches: name and data URI."""
     trials: Sequence[Mapping[str, Any]]
     metrics: Sequence[tuple[str, str]]
     """Names and heads of the columns of the trials' table."""
     failures: Sequence[str]
 
 
-def content_of(ledger: Ledger, *, at_work: bool | None = None) -> Content:
+def content_of(ledger: Ledger, answered: Answers, *, at_work: bool | None = None) -> Content:
     """The report of a sweep, which may be at work.
 
     Args:
         ledger: of the sweep.
+        answered: what it says of VAE and CVAE.
         at_work: as for ``status_document``.
     """
     document = status_document(ledger, at_work=at_work)
-    answered = answers([ledger], Question())
     trials = [trial for trial in document["trials"] if trial["metrics"] or trial["error"]]
     families = list(dict.fromkeys(trial["model"] for trial in _vae_first(trials)))
     names = names_of(document["trials"])
@@ -69,6 +72,7 @@ def content_of(ledger: Ledger, *, at_work: bool | None = None) -> Content:
         for trial in trials
     ]
     shown = headlines(name for trial in trials for name in trial["metrics"])
+    searched = _searched(ledger, rows, families)
     return Content(
         name=document["name"],
         state=_state(document),
@@ -81,13 +85,27 @@ def content_of(ledger: Ledger, *, at_work: bool | None = None) -> Content:
         verdicts=_verdicts(answered),
         notes=answered.left_out,
         families=families,
+        replicates=replicate_charts(searched, answered) if searched else [],
+        searches=search_charts(searched) if searched else [],
         charts=[*trade_offs(rows), *curves(ledger, rows)],
         columns=picture_columns(ledger, answered),
-        figures=search_pictures(ledger),
         trials=rows,
         metrics=[(name, title) for name, (title, _) in shown.items()],
         failures=[*failure_lines(document, ledger.folder), *absent_lines(document)],
     )
+
+
+def _searched(
+    ledger: Ledger, rows: Sequence[Mapping[str, Any]], families: list[str]
+) -> Searched | None:
+    """What charts of a search are made of; its families join those that there are."""
+    if not ledger.planned_studies():
+        return None
+    document = search_document(ledger)
+    names = [family["family"] for family in document["families"]]
+    families += [name for name in names if name not in families]
+    looks = {name: families.index(name) for name in names}
+    return Searched(document, {row["key"]: row for row in rows}, looks)
 
 
 def _vae_first(trials: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from orchestration.compare.answers import Answers
 from orchestration.ledger.documents import Trial
 from orchestration.ledger.ledger import Ledger
-from orchestration.ledger.names import SEARCH
 
 SHOWN = (
     ("reconstructions.png", "reconstructions: image above, its reconstruction below"),
@@ -72,17 +71,6 @@ def picture_columns(ledger: Ledger, answered: Answers) -> Columns:
         seed = f"seed {shared[0][0]}"
         groups.append(Group(f"{pairing.name}, {seed}" if pairing.name else seed, columns))
     return Columns(groups, [caption for _, caption in SHOWN], left_out)
-
-
-def search_pictures(ledger: Ledger) -> list[tuple[str, str]]:
-    """The figures of a sweep's searches: name and data URI."""
-    noted = ledger.sweep.evaluations.get(SEARCH)
-    figures = []
-    for ref in noted.artifacts if noted is not None else ():
-        path = ledger.folder / ref.path
-        if path.suffix == ".png" and path.exists():
-            figures.append((path.stem.replace("_", " "), _uri(path.read_bytes())))
-    return figures
 
 
 def _pictures(ledger: Ledger, trial: Trial) -> dict[str, bytes]:

@@ -91,7 +91,7 @@ OTHERS = {
     "ledger.recovery.mend": "puts the version before in the place of a damaged document",
     "ledger.recovery.remove_unfinished": "what lost workers have left: none here",
     "cli.report.command": "a page that a person has asked for",
-    "ledger.ledger.Ledger.link": "what other sweeps have trained, which is cut off in a test of its own",
+    "ledger.ledger.Ledger.link": "what other sweeps have trained: cut off in a test of its own",
     "ledger.ledger.Ledger.write": "the same",
     "run.rescue.begin_anew": "what a program leaves behind under which Ray has died",
     "run.end.ended_early": "the traceback of an error of cvae-sweep itself",
