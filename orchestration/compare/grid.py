@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import statistics
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cvae_core.config import TrialConfig
@@ -132,8 +132,14 @@ def comparison_table(trials: list[dict[str, Any]], by: str = "model") -> Sheet:
         *metrics,
         Column("training", [f"{row['train_s']:.0f} s" for row in rows], rank=4, right=True),
     ]
-    title = "VAE and CVAE" if by == "model" else f"values of {by}"
-    return Sheet(f"{title} side by side", columns, [row["name"] for row in rows])
+    return Sheet(f"{_title(rows, by)} side by side", columns, [row["name"] for row in rows])
+
+
+def _title(rows: Sequence[Mapping[str, Any]], by: str) -> str:
+    if by != "model":
+        return f"values of {by}"
+    models = {row["model"] for row in rows}
+    return "VAE and CVAE" if len(models) != 1 else f"trials of one model, {models.pop()},"
 
 
 def _columns(names: Names, by: str) -> list[str]:

@@ -24,9 +24,22 @@ class Axis:
 
 @own_style()  # matplotlib cannot even be imported with some backends a person may have set
 def axis_of(
-    values: Sequence[float], start: float, end: float, *, logarithmic: bool | None = None
+    values: Sequence[float],
+    start: float,
+    end: float,
+    *,
+    logarithmic: bool | None = None,
+    counts: bool = False,
 ) -> Axis:
-    """An axis from ``start`` to ``end`` of the picture that has room for all values."""
+    """An axis that has room for all values.
+
+    Args:
+        values: that lie on it.
+        start: of the axis, in the picture.
+        end: of the axis, there.
+        logarithmic: whether it is; None: where values are far apart.
+        counts: whether there is nothing between whole numbers.
+    """
     from matplotlib.ticker import LogLocator, MaxNLocator
 
     low, high = min(values), max(values)
@@ -43,7 +56,8 @@ def axis_of(
     if logarithmic:
         candidates = LogLocator(numticks=7).tick_values(10**first, 10**last)
     else:
-        candidates = MaxNLocator(nbins=6, steps=[1, 2, 2.5, 5, 10]).tick_values(first, last)
+        locator = MaxNLocator(nbins=6, steps=[1, 2, 2.5, 5, 10], integer=counts)
+        candidates = locator.tick_values(first, last)
     shown = [t for t in map(float, candidates) if t > 0 or not logarithmic]
     inside = [tick for tick in shown if first <= scale(tick) <= last]
     return Axis(at, [(at(tick), f"{round(tick, 12):g}") for tick in inside])

@@ -16,7 +16,7 @@ from typing import Literal
 from orchestration.report.axes import Axis, Ticks, axis_of, axis_of_names
 
 WIDTH, HEIGHT = 560, 340
-LEFT, RIGHT, TOP, BOTTOM = 78, 14, 12, 46
+LEFT, RIGHT, TOP, BOTTOM = 84, 14, 12, 46
 ROW = 44
 """Height of a name's row."""
 LETTER = 8.8
@@ -141,7 +141,9 @@ def lines(
     ]
     if not finite:
         return None
-    across = axis_of([*(x for x, _ in finite), *guides], LEFT, WIDTH - RIGHT, logarithmic=False)
+    values = [*(x for x, _ in finite), *guides]
+    counts = all(float(x).is_integer() for x in values)
+    across = axis_of(values, LEFT, WIDTH - RIGHT, logarithmic=False, counts=counts)
     up = axis_of([y for _, y in finite], HEIGHT - BOTTOM, TOP)
     strokes, upright = _strokes(drawn, across, up), [across.at(x) for x in guides]
     return Chart(title, x_title, y_title, across.ticks, up.ticks, strokes=strokes, guides=upright)

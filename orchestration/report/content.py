@@ -19,11 +19,11 @@ from orchestration.report.figures import curves, trade_offs
 from orchestration.report.pictures import Columns, picture_columns
 from orchestration.report.search_charts import Searched, replicate_charts, search_charts
 from orchestration.spec.trial_names import names_of
-from orchestration.status.metric_columns import headlines
+from orchestration.status.metric_columns import head, headlines
 from orchestration.status.status import status_document
 from orchestration.status.view import absent_lines, failure_lines
 from orchestration.terminal.tables import Sheet
-from orchestration.words import duration, states_text
+from orchestration.words import count, duration, states_text
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def content_of(ledger: Ledger, answered: Answers, *, at_work: bool | None = None
         file=_file(ledger),
         tables=comparison_sheets(ledger, document["trials"]),
         verdicts=_verdicts(answered),
-        notes=answered.left_out,
+        notes=[*answered.left_out, *_not_measured(ledger, document, list(shown))],
         families=families,
         replicates=replicate_charts(searched, answered) if searched else [],
         searches=search_charts(searched) if searched else [],
@@ -142,9 +142,38 @@ def _state(document: Mapping[str, Any]) -> str:
 
 
 def _nothing(document: Mapping[str, Any]) -> str:
-    if not any(trial["state"] in TRAINED for trial in document["trials"]):
+    states = {state for state, number in document["counts"].items() if number}
+    if states == {"failed"}:
+        return "Nothing to compare: every trial has failed, and why is said below."
+    if not states & set(TRAINED):
         return "No trial has been trained to its end yet."
+    models = {trial["model"] for trial in document["trials"] if trial["state"] in TRAINED}
+    if len(models) == 1:
+        return f"There is nothing to compare: of the two models only {models.pop()} was trained."
     return "There is nothing to compare: no two settings that were trained differ in model alone."
+
+
+def _not_measured(ledger: Ledger, document: Mapping[str, Any], names: Sequence[str]) -> list[str]:
+    """Which figures some trained trials lack that others of their kind have."""
+    if document["state"] == "running":
+        return []
+    kinds: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    for trial in document["trials"]:
+        if trial["state"] == "finished":
+            kind = trial["model"], trial["config"]["data"]["name"]
+            kinds.setdefault(kind, []).append(trial["metrics"])
+    lacking: dict[tuple[int, int], list[str]] = {}
+    for name in names:
+        able = [m for kind in kinds.values() if any(name in m for m in kind) for m in kind]
+        having = sum(name in metrics for metrics in able)
+        if having < len(able):
+            lacking.setdefault((having, len(able)), []).append(head(name))
+    command = sweep_command("evaluate", ledger.folder)
+    return [
+        f"not measured in {total - having} of {count(total, 'trained trial')}: {', '.join(heads)} "
+        f"({command} adds what is missing)"
+        for (having, total), heads in lacking.items()
+    ]
 
 
 def _facts(ledger: Ledger, document: Mapping[str, Any]) -> list[tuple[str, str]]:
