@@ -99,6 +99,7 @@ class Chart:
     bottom: int = field(default=HEIGHT - BOTTOM)
 
 
+# More than five: all of it stands on the chart.
 def scatter(
     title: str,
     x_title: str,
@@ -117,7 +118,6 @@ def scatter(
         drawn: lines behind them.
         across: the horizontal axis; None: one that fits.
     """
-    # More than five: all of it stands on the chart.
     finite = [p for p in points if math.isfinite(p.x) and math.isfinite(p.y)]
     if not finite:
         return None

@@ -86,7 +86,7 @@ def test_the_table_is_printed() -> None:
     ]
     out = StringIO()
     Console(out).table(comparison_table(trials))
-    assert "VAE and CVAE side by side" in out.getvalue()
+    assert "trials of one model, cvae, side by side" in out.getvalue()
     assert "0.625 ± 0.18" in out.getvalue()
     assert "τ" in out.getvalue()
 
