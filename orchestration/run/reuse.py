@@ -25,6 +25,7 @@ from orchestration.ledger.checkpoints import newest, without_spares
 from orchestration.ledger.documents import CheckpointRef, Trial
 from orchestration.ledger.ledger import Ledger
 from orchestration.ledger.paths import checkpoint_path
+from orchestration.run.classifiers import shares_classifier
 from orchestration.run.finished_trials import FinishedTrials, Found
 from orchestration.run.reusable import BY_EPOCH
 from orchestration.spec.trial_key import trial_key
@@ -98,11 +99,13 @@ def _copy(ledger: Ledger, found: Found) -> bool:
     ref = None if trial is None else newest(without_spares(trial.checkpoints))
     if trial is None or ref is None or not _link(ledger, found.folder, ref.path, ref.sha256):
         return False
-    evaluations = {}
+    config, evaluations = TrialConfig.from_settings(trial.config), {}
     for entry, part in trial.evaluations.items():
         files = [(artifact.path, artifact.sha256) for artifact in part.artifacts]
-        if part.state != "finished" or "@" in entry or entry == FD.name:
-            continue  # the classifiers of distances are the sweep's own
+        if part.state != "finished" or "@" in entry:
+            continue
+        if entry == FD.name and not shares_classifier(ledger, found.folder, part, config):
+            continue  # its distances would be in other units than those of this sweep
         if all(_link(ledger, found.folder, *file) for file in files):
             evaluations[entry] = part
     ledger.save(

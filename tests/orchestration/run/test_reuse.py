@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from cvae_core.config import NUMERICS
+from cvae_core.data import Dataset
 from cvae_core.training.checkpoint import sha256
 from orchestration import store
 from orchestration.errors import StorageError
@@ -270,3 +272,37 @@ def test_figures_of_a_sweeps_own_classifiers_are_measured_anew(begin: Begin) -> 
     two = begin("two", grid={"model": ["vae"]})
     taken(two)
     assert set(trials_of(two)[key].evaluations) == {"probe"}
+
+
+@pytest.mark.slow
+def test_distances_are_taken_over_where_the_classifier_is_the_same(
+    begin: Begin, small: Dataset
+) -> None:
+    sections = {
+        "grid": {"model": ["vae"]},
+        "data": {"digits": small.fingerprint()},
+        "evaluation": {**EVALUATION, "fd": {"n": 50}},
+    }
+    one = begin("one", **sections)
+    (trial,) = one.run().values()
+    (classifier,) = (one.folder / "extractors").iterdir()
+    two = begin("two", **sections)
+    taken(two)
+    own = trials_of(two)[trial.key]
+    assert own.evaluations["fd"] == trial.evaluations["fd"]
+    assert (two.folder / "extractors" / classifier.name).samefile(classifier)
+    # One that has a classifier of its own, or is to have another one than that which judged.
+    three = begin("three", **sections)
+    weights = torch.load(classifier, weights_only=True)
+    weights["weights"]["0.weight"] = weights["weights"].get("0.weight", torch.zeros(1)) + 1
+    (three.folder / "extractors").mkdir()
+    torch.save(weights, three.folder / "extractors" / classifier.name)
+    taken(three)
+    assert set(trials_of(three)[trial.key].evaluations) == {"probe"}
+    classifier.write_bytes(b"torn")
+    four = begin("four", **sections)
+    (two.folder / "sweep.json").unlink()
+    (three.folder / "sweep.json").unlink()
+    taken(four)
+    assert set(trials_of(four)[trial.key].evaluations) == {"probe"}
+    assert not (four.folder / "extractors" / classifier.name).exists()
