@@ -12,18 +12,25 @@ from functools import cached_property
 from itertools import islice
 from typing import Any
 
+from cvae_core.config import TrialConfig
 from cvae_core.evaluation.metrics import describe
 from cvae_core.shell import shell_line
+from orchestration.compare.grid import check_by
 from orchestration.compare.measured import alike, measured_trials
 from orchestration.compare.paired import LEVEL
 from orchestration.compare.pairs import Pairing, pairings, replicate_pairings
 from orchestration.compare.verdicts import UNDECIDED, Judged, judge, sentence
 from orchestration.errors import UserError
 from orchestration.ledger.ledger import Ledger
+from orchestration.spec.trial_names import settings_of
 from orchestration.status.metric_columns import head, headlines
 
 PRIMARY = ("probe/accuracy", "fid/inception<variant>", "fd/<extractor>", "test/reconstruction_mse")
 """Families of metrics that have a table each where nobody says which; others have a sentence."""
+
+
+ARROWS_SHOWN = " ↑↓"
+"""What a head may end with, and nobody types."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +40,7 @@ class Question:
     by: str | None = None
     """The setting that is compared; None: the model."""
     metrics: tuple[str, ...] = ()
-    """Names; empty: the usual ones."""
+    """Names, or heads of columns; empty: the usual ones."""
     equal_within: Mapping[str, float] = field(default_factory=dict)
     """By metric the difference that counts as none."""
 
@@ -108,9 +115,10 @@ def answers(ledgers: Sequence[Ledger], question: Question) -> Answers:
         question: what is compared, and by which metrics.
 
     Raises:
-        UserError: a metric that no trial has.
+        UserError: a metric that no trial has, or no setting to compare by.
     """
     by = question.by or "model"
+    _check_by(by, ledgers)
     if any(ledger.planned_studies() for ledger in ledgers):
         pairs, left_out = replicate_pairings(ledgers, by)
     else:
@@ -118,13 +126,26 @@ def answers(ledgers: Sequence[Ledger], question: Question) -> Answers:
         pairs = pairings(trials, by)
     trained = [t for pair in pairs for cell in pair.cells for t in cell.trials.values()]
     names = list(dict.fromkeys(name for trial in trained for name in trial.metrics))
-    _check([*question.metrics, *question.equal_within], names)
-    shown = question.metrics or _usual(names, question.equal_within)
-    judged = {name: judge(pairs, name, question.equal_within.get(name)) for name in shown}
-    tables = question.metrics or [
-        name for name in shown if _is_primary(name) or name in question.equal_within
-    ]
-    return Answers(by, pairs, judged, question.equal_within, tables, left_out, ledgers)
+    asked = [_resolved(name, names) for name in question.metrics]
+    within = {_resolved(name, names): x for name, x in question.equal_within.items()}
+    shown = asked or _usual(names, within)
+    judged = {name: judge(pairs, name, within.get(name)) for name in shown}
+    tables = asked or [name for name in shown if _is_primary(name) or name in within]
+    return Answers(by, pairs, judged, within, tables, left_out, ledgers)
+
+
+def _check_by(by: str, ledgers: Sequence[Ledger]) -> None:
+    """Refuse what is no setting at all; that nothing differs in one is said where tables are made.
+
+    Raises:
+        UserError: it names the settings.
+    """
+    trials = [trial for ledger in ledgers for trial in ledger.planned()]
+    settings = [settings_of(TrialConfig.from_settings(trial.config)) for trial in trials]
+    names = list(dict.fromkeys(name for each in settings for name in each))
+    if names and by not in names:
+        varied = [n for n in names if len({repr(each.get(n)) for each in settings}) > 1]
+        check_by(by, varied or names)
 
 
 def tolerances(given: Sequence[str]) -> dict[str, float]:
@@ -163,15 +184,22 @@ def _is_primary(name: str) -> bool:
     return declared is not None and declared.name in PRIMARY
 
 
-def _check(asked: Sequence[str], names: Sequence[str]) -> None:
-    for name in asked:
-        if names and name not in names:
-            close = difflib.get_close_matches(name, names, n=1)
-            hint = f"did you mean {close[0]}? There are" if close else "there are"
-            raise UserError(
-                f"metric {name}: no trial that is compared has it; {hint}: "
-                f"{', '.join(sorted(names))}"
-            )
+def _resolved(asked: str, names: Sequence[str]) -> str:
+    """A metric by its name, or by the head of its column as tables show it.
+
+    Raises:
+        UserError: no trial has it, or several metrics have that head.
+    """
+    if not names or asked in names:
+        return asked
+    title = asked.rstrip(ARROWS_SHOWN).casefold()
+    meant = [name for name in names if head(name).rstrip(ARROWS_SHOWN).casefold() == title]
+    if len(meant) == 1:
+        return meant[0]
+    close = difflib.get_close_matches(asked, names, n=1)
+    hint = f"did you mean {close[0]}? There are" if close else "there are"
+    what = "several have this head" if meant else "no trial that is compared has it"
+    raise UserError(f"metric {asked}: {what}; {hint}: {', '.join(sorted(meant or names))}")
 
 
 def _more(ledger: Ledger, pairs: Sequence[Pairing], undecided: Sequence[Judged]) -> More | None:

@@ -68,7 +68,7 @@ def _row(each: Judged) -> dict[str, Any]:
         *(sides[0], sides[1], len(each.values)),
         *(_mean(reference), _sd(reference), _mean(other), _sd(other)),
         *((found.mean, found.sd, found.low, found.high, found.p) if found else (None,) * 5),
-        *(each.p_holm, each.won, found and found.detectable, each.verdict, each.more_pairs),
+        *(each.p_holm, each.won, each.detectable, each.verdict, each.more_pairs),
     )
     return dict(zip(_row_names(), ["" if v is None else v for v in values], strict=True))
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from orchestration.compare.answers import Answers
 from orchestration.compare.paired import LEAST_PAIRS, LEVEL
+from orchestration.compare.pairs import Cell
 from orchestration.compare.verdicts import UNDECIDED, Judged, is_open, more_text, sentence
 from orchestration.spec.trial_names import short_name
 from orchestration.status.metric_columns import head
@@ -20,13 +21,16 @@ def sentences(answers: Answers) -> list[str]:
         return []
     if not any(pairs):
         one, other = answers.pairings[0].sides
-        cells = [each.cells for each in answers.pairings]
-        if any(a.trials.keys() & b.trials.keys() for a, b in cells):
+        if any(a.trials.keys() & b.trials.keys() for a, b in _cells(answers)):
             return [f"no verdicts: nothing that compares {one} and {other} was measured in both"]
         return [f"no verdicts: no seed was trained to its end with both {one} and {other}"]
     if max(pairs) < LEAST_PAIRS:
+        here = f"here {count(max(pairs), 'seed')}"
+        trained = max(len(a.trials.keys() & b.trials.keys()) for a, b in _cells(answers))
+        if trained > max(pairs):
+            here += f" of {trained} that were trained: the others are not measured in both"
         return [
-            f"no verdicts: they take {LEAST_PAIRS} seeds in both, here {count(max(pairs), 'seed')} "
+            f"no verdicts: they take {LEAST_PAIRS} seeds in both, {here} "
             f"(no exact test of fewer pairs reaches {LEVEL:.0%})"
         ]
     paired = {n: each for n, each in answers.judged.items() if any(e.values for e in each)}
@@ -35,6 +39,10 @@ def sentences(answers: Answers) -> list[str]:
         *(f"{head(n)}: {sentence(judged)}" for n, judged in paired.items() if not is_open(judged)),
         *([f"undecided everywhere: {', '.join(nothing)}"] if nothing else []),
     ]
+
+
+def _cells(answers: Answers) -> list[tuple[Cell, Cell]]:
+    return [each.cells for each in answers.pairings]
 
 
 def answers_view(answers: Answers) -> list[Sheet | str]:
@@ -114,5 +122,4 @@ def _share(each: Judged) -> str:
 
 
 def _detectable(each: Judged) -> str:
-    found = each.found
-    return "-" if found is None or found.detectable is None else f"{found.detectable:.2g}"
+    return "-" if each.detectable is None else f"{each.detectable:.2g}"

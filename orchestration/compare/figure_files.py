@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-import time
-import traceback
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from orchestration import store
+from orchestration.compare.drawn import Drawing, note_drawn
 from orchestration.compare.figures import search_figures
 from orchestration.compare.searches import add_importances, search_comparison
-from orchestration.ledger.documents import ArtifactRef, Evaluated, Failure
+from orchestration.ledger.documents import Evaluated
 from orchestration.ledger.ledger import Ledger
 from orchestration.ledger.names import SEARCH
 from orchestration.ledger.paths import artifacts_of
 
 VERSION = 1
 """Raised where figures of the same results would look different."""
+DOCUMENT = "compare.json"
 
 
 def note_search(ledger: Ledger) -> None:
@@ -29,37 +29,25 @@ def note_search(ledger: Ledger) -> None:
     Args:
         ledger: of the sweep; its lock is held.
     """
-    if not ledger.planned_studies():
-        return
-    settings: dict[str, Any] = {}
-    began = time.perf_counter()
-    try:
-        document = search_comparison(ledger)
-        settings = {"digest": digest_of(document)}
-        noted = ledger.sweep.evaluations.get(SEARCH)
-        if noted is not None and noted.settings == settings:
-            return
-        add_importances(document, ledger)
-        files = search_figures(document)
-        text = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False)
-        files["compare.json"] = text.encode()
-        artifacts = [_written(ledger.folder, name, content) for name, content in files.items()]
-        evaluated = Evaluated(
-            state="finished", settings=settings, artifacts=artifacts, facts=_facts(document)
-        )
-    except Exception as error:  # drawing is not to end a sweep whose trials are trained
-        failure = Failure(
-            kind=type(error).__name__, message=str(error), traceback=traceback.format_exc()
-        )
-        evaluated = Evaluated(state="failed", settings=settings, error=failure)
-    evaluated.seconds = time.perf_counter() - began
-    evaluated.ended = time.time()
-    before = ledger.sweep.evaluations.get(SEARCH, Evaluated()).artifacts
-    ledger.note_evaluation("", SEARCH, evaluated)
-    kept = {ref.path for ref in ledger.sweep.evaluations[SEARCH].artifacts}
-    for ref in before:
-        if ref.path not in kept:
-            store.remove(ledger.folder / ref.path)
+    if ledger.planned_studies():
+        note_drawn(ledger, SEARCH, partial(_drawing, ledger))
+
+
+def search_document(ledger: Ledger) -> dict[str, Any]:
+    """What the searches have found, importances included.
+
+    Those take seconds: where a run has noted the same, it is read.
+    """
+    document = search_comparison(ledger)
+    noted = ledger.sweep.evaluations.get(SEARCH, Evaluated())
+    for ref in noted.artifacts:
+        path = ledger.folder / ref.path
+        same = noted.settings.get("digest") == digest_of(document) and path.is_file()
+        if path.name == DOCUMENT and same and _sha256(path.read_bytes()) == ref.sha256:
+            stored: dict[str, Any] = json.loads(path.read_bytes())
+            return stored
+    add_importances(document, ledger)
+    return document
 
 
 def digest_of(document: dict[str, Any]) -> str:
@@ -69,7 +57,7 @@ def digest_of(document: dict[str, Any]) -> str:
         document: as ``search_comparison`` makes it.
     """
     text = json.dumps([VERSION, document], sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
+    return _sha256(text.encode())
 
 
 def place_of(ledger: Ledger) -> Path:
@@ -77,11 +65,20 @@ def place_of(ledger: Ledger) -> Path:
     return ledger.folder / artifacts_of(SEARCH)
 
 
-def _written(folder: Path, name: str, content: bytes) -> ArtifactRef:
-    path = f"{artifacts_of(SEARCH)}/{name}"
-    store.write_bytes(folder / path, content)
-    digest = hashlib.sha256(content).hexdigest()
-    return ArtifactRef(path=path, sha256=digest, bytes=len(content))
+def _drawing(ledger: Ledger) -> Drawing:
+    document = search_comparison(ledger)
+    digest = digest_of(document)
+
+    def files() -> dict[str, bytes]:
+        add_importances(document, ledger)
+        text = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False)
+        return {**search_figures(document), DOCUMENT: text.encode()}
+
+    return Drawing(digest, files, _facts(document))
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def _facts(document: dict[str, Any]) -> dict[str, str | int | float]:

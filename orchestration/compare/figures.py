@@ -79,8 +79,7 @@ def budget_figure(document: Mapping[str, Any]) -> Figure | None:
 def importances_figure(document: Mapping[str, Any]) -> Figure | None:
     """Bars of how much each parameter matters: of a family the mean over its studies."""
     shares = {
-        family["family"]: _mean_shares(document, family["family"])
-        for family in document["families"]
+        family["family"]: mean_shares(document, family["family"]) for family in document["families"]
     }
     names = list(
         dict.fromkeys(n for each in shares.values() for objective in each for n in objective)
@@ -164,7 +163,7 @@ def pareto_figure(document: Mapping[str, Any]) -> Figure | None:
     return figure
 
 
-def _mean_shares(document: Mapping[str, Any], family: str) -> list[dict[str, float]]:
+def mean_shares(document: Mapping[str, Any], family: str) -> list[dict[str, float]]:
     """Per objective: each parameter's mean share over the studies that have one."""
     own = [s.get("importances") for s in document["studies"] if s["family"] == family]
     computed = [shares for shares in own if shares]

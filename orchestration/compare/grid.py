@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -95,9 +96,11 @@ def check_by(by: str, known: list[str]) -> None:
         UserError: it names the settings that do.
     """
     if by not in known:
+        close = difflib.get_close_matches(by, known, n=1)
+        hint = f"did you mean {close[0]}? There are" if close else "use one of"
         raise UserError(
             f"--by {by}: the trials do not differ in it, so there is nothing to set side by side; "
-            f"use one of: {', '.join(known)}"
+            f"{hint}: {', '.join(known)}"
         )
 
 
@@ -140,8 +143,14 @@ def comparison_table(
         *metrics,
         Column("training", [f"{row['train_s']:.0f} s" for row in rows], rank=4, right=True),
     ]
-    title = "VAE and CVAE" if by == "model" else f"values of {by}"
-    return Sheet(f"{title} side by side", columns, [row["name"] for row in rows])
+    return Sheet(f"{_title(rows, by)} side by side", columns, [row["name"] for row in rows])
+
+
+def _title(rows: Sequence[Mapping[str, Any]], by: str) -> str:
+    if by != "model":
+        return f"values of {by}"
+    models = {row["model"] for row in rows}
+    return "VAE and CVAE" if len(models) != 1 else f"trials of one model, {models.pop()},"
 
 
 def decoder_lines(trials: list[dict[str, Any]], by: str, asked: Sequence[str]) -> list[str]:

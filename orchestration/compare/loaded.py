@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cvae_core.config import TrialConfig
+from orchestration.commands import sweep_command
 from orchestration.compare.answers import Question, answers
 from orchestration.errors import UserError
 from orchestration.ledger.checkpoints import newest, without_spares
@@ -111,7 +112,7 @@ class LoadedSweep:
             key: of the trial.
 
         Raises:
-            UserError: there is no such trial, or it has no checkpoint.
+            UserError: there is no such trial, or it has no checkpoint, or that is gone.
             CheckpointError: the checkpoint is torn.
         """
         from cvae_core.data import image_shape_of
@@ -124,7 +125,14 @@ class LoadedSweep:
             what = "has no checkpoint" if trial is not None else "is not there"
             raise UserError(f"trial {key!r} of {self.ledger.sweep.name} {what}")
         config = TrialConfig.from_settings(trial.config)
-        content = (self.folder / ref.path).read_bytes()
+        try:
+            content = (self.folder / ref.path).read_bytes()
+        except OSError as error:
+            again = sweep_command("retry", self.folder, "--trial", key)
+            raise UserError(
+                f"trial {key} of {self.ledger.sweep.name}: its checkpoint {self.folder / ref.path} "
+                f"cannot be read ({error.strerror}); {again} trains it again"
+            ) from None
         checkpoint = read_checkpoint(
             content, config=config, expected_sha256=ref.sha256, name=ref.path
         )

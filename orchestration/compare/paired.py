@@ -45,10 +45,17 @@ class Paired:
     exact: bool
     """Whether ``p`` is over all 2ⁿ flips."""
 
-    @property
-    def detectable(self) -> float | None:
-        """The smallest true difference that n pairs of this spread find in four of five cases."""
-        return None if self.sd is None else detectable_effect(self.n) * self.sd
+    def detectable(self, tests: int = 1) -> float | None:
+        """The smallest true difference that n pairs of this spread find in four of five cases.
+
+        Args:
+            tests: that Holm corrects over; the first finding among them has to pass LEVEL / tests.
+
+        Returns:
+            None where so few pairs find nothing, however large.
+        """
+        effect = detectable_effect(self.n, LEVEL / tests) if self.sd is not None else math.inf
+        return effect * self.sd if self.sd is not None and math.isfinite(effect) else None
 
 
 def paired(differences: Sequence[float]) -> Paired:
@@ -124,13 +131,23 @@ def _threshold(n: int, level: float) -> float:
 
 @cache
 def detectable_effect(n: int, level: float = LEVEL) -> float:
-    """The effect that n pairs find with 80 % power, in standard deviations of the differences."""
+    """The effect that n pairs find with 80 % power, in standard deviations of the differences.
+
+    Infinite where not even pairs of one sign make a sign-flip test of this level.
+    """
     from scipy.optimize import brentq
 
+    rarest = 2.0 ** (1 - n)
+    if rarest > level:
+        return math.inf
     highest = 1.0
     while power(n, highest, level) < POWER:
         highest *= 2
-    return float(brentq(lambda effect: power(n, effect, level) - POWER, 0.0, highest, xtol=1e-6))
+    effect = float(brentq(lambda effect: power(n, effect, level) - POWER, 0.0, highest, xtol=1e-6))
+    if 2 * rarest <= level:
+        return effect
+    # Every one has to have the same sign, which is rarer than what a t-test asks for.
+    return max(effect, statistics.NormalDist().inv_cdf(POWER ** (1 / n)))
 
 
 def pairs_needed(effect: float, tests: int = 1) -> int | None:
@@ -151,8 +168,6 @@ def pairs_needed(effect: float, tests: int = 1) -> int | None:
         True,
         key=lambda n: detectable_effect(n, level) <= abs(effect),
     )
-    if enough == 0 and statistics.NormalDist().cdf(abs(effect)) ** least < POWER:
-        enough = 1  # of so few pairs every one has to have the same sign, which is rarer
     return least + enough if least + enough <= MOST_PAIRS else None
 
 

@@ -28,7 +28,8 @@ class Searched:
     cpu_s: float
     """Seconds of all its epochs on record, times the CPUs that it had."""
     ended: float
-    """When its last attempt or, if that has not ended, its last epoch did; 0 before any."""
+    """When its last attempt or, if that has not ended, its last epoch did, or when it was taken
+    over; 0 before any."""
     test: Mapping[str, float]
     """What its evaluation found."""
 
@@ -88,6 +89,8 @@ def found_by_evaluation(trial: Trial) -> dict[str, float]:
 
 
 def _ended(trial: Trial) -> float:
+    if trial.taken_over is not None:  # before, the search did not know of it
+        return trial.taken_over
     ended = trial.attempts[-1].ended if trial.attempts else None
     if ended is not None:
         return ended

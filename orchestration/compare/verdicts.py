@@ -42,6 +42,8 @@ class Judged:
     verdict: str
     tests: int
     """Rows of the table that have pairs at all."""
+    corrected_over: int
+    """Those of them that have enough for a verdict, over which Holm corrects."""
 
     @property
     def more_pairs(self) -> int | None:
@@ -61,6 +63,14 @@ class Judged:
         sign = -1 if _better(self.metric) == "lower" else 1
         wins = (math.copysign(1, d) if d else 0 for d in self.differences)
         return statistics.fmean((1 + sign * win) / 2 for win in wins)
+
+    @property
+    def detectable(self) -> float | None:
+        """The smallest true difference that such a table finds in four of five cases.
+
+        None where it can find none: below the least pairs, or of too many rows for so few.
+        """
+        return None if self.found is None else self.found.detectable(max(self.corrected_over, 1))
 
     @property
     def differences(self) -> list[float]:
@@ -110,7 +120,7 @@ class Judged:
             "exact": None if found is None else found.exact,
             "p_holm": self.p_holm,
             "won": self.won,
-            "detectable": found and found.detectable,
+            "detectable": self.detectable,
             "verdict": self.verdict,
             "more_pairs": self.more_pairs,
             "more_cpu_s": self.more_cpu_s,
@@ -141,7 +151,9 @@ def judge(
     for number, (pairing, each) in enumerate(zip(pairings, found, strict=True)):
         p_holm = corrected.get(number)
         verdict = _verdict(pairing, metric, each, p_holm, equal_within)
-        judged.append(Judged(pairing, metric, values[number], each, p_holm, verdict, tests))
+        judged.append(
+            Judged(pairing, metric, values[number], each, p_holm, verdict, tests, len(able))
+        )
     return judged
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 from orchestration.engine.evaluation_line import EvaluationLine
@@ -29,9 +30,11 @@ class Queue:
         wish: evaluations to be added; nothing is trained then. None: the sweep itself.
         slots: most jobs at once; None: one for everybody who asks.
         clock: what waiting retries go by.
+        take_over: asked of every trial whose turn it is: whether it was trained before, and
+            stands finished in the ledger now.
     """
 
-    # One more than five: what waiting goes by is the time's own, but in tests.
+    # More than five: what waiting goes by is the time's own, and nothing is taken over by itself.
     def __init__(
         self,
         spec: SweepSpec,
@@ -41,6 +44,7 @@ class Queue:
         *,
         slots: int | None = None,
         clock: Clock = time.monotonic,
+        take_over: Callable[[str], bool] = lambda _: False,
     ) -> None:
         self._spec = spec
         self._ledger = ledger
@@ -53,6 +57,7 @@ class Queue:
         for trial in ledger.planned():
             self._evaluations.add(trial)
         self._retries = Retries(spec.retries, ledger, clock)
+        self._take_over = take_over
         self._make = JobMaker(spec, ledger)
         self._out: list[Job] = []
         self._begun: list[Job] = []
@@ -113,16 +118,26 @@ class Queue:
         return job
 
     def _next(self) -> Job | None:
-        task = self._evaluations.next()
-        if task is not None:
-            return self._make.evaluate(task)
-        key = None if self._place_is_kept else self._trials.next()
-        if key is not None:
-            return self._make.train(key)
+        while True:
+            task = self._evaluations.next()
+            if task is not None:
+                return self._make.evaluate(task)
+            key = None if self._place_is_kept else self._trials.next()
+            if key is None:
+                break
+            if not self._take_over(key):
+                return self._make.train(key)
+            self._trained(key)
         if self._out or not self._all_done_alone:
             return None
         maps = self._shared_tasks()
         return self._make.shared_map(maps[0]) if maps else None
+
+    def _trained(self, key: str) -> None:
+        """A trial has ended here or elsewhere: what is open of it, and what it means to studies."""
+        trial = self._ledger.trials[key]
+        self._evaluations.add(trial)
+        self._trials.ended(trial)
 
     @property
     def _place_is_kept(self) -> bool:

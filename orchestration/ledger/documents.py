@@ -146,6 +146,8 @@ class Trial(Document):
     """By part; those of an earlier checkpoint as ``part@epoch``."""
     error: Failure | None = None
     notes: list[str] = []
+    taken_over: float | None = None
+    """When it came here from a sweep that had trained it; None: it was trained here."""
     run_id: str | None = None
 
     @property

@@ -126,6 +126,15 @@ class Ledger:
             path = self.folder / study_path(study.key)
             store.write_document(path, study.model_dump(mode="json"), keep_previous=True)
 
+    def link(self, source: Path, path: str) -> bool:
+        """Give a file of another sweep a name in this one's folder, too; whether it is there."""
+        store.link(source, self.folder / path)
+        return (self.folder / path).is_file()  # the other sweep may have removed it meanwhile
+
+    def write(self, path: str, content: bytes) -> None:
+        """Write a file into the folder."""
+        store.write_bytes(self.folder / path, content)
+
     def change(self, key: str, change: Callable[[Trial], None]) -> Trial:
         """Change a trial and write it, as one step to other threads."""
         with self.guard:

@@ -10,13 +10,18 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from typing import Literal
 
-from cvae_core.evaluation.style import own_style
+from orchestration.report.axes import Axis, Ticks, axis_of, axis_of_names
 
 WIDTH, HEIGHT = 560, 340
-LEFT, RIGHT, TOP, BOTTOM = 64, 14, 12, 46
-DECADES = 1.5
-"""Values that are so far apart stand on a logarithmic axis."""
+LEFT, RIGHT, TOP, BOTTOM = 84, 14, 12, 46
+ROW = 44
+"""Height of a name's row."""
+LETTER = 8.8
+"""Width of a letter of ticks, about, where they are largest: on a narrow screen."""
+LONGEST_NAME = 24
 
 
 @dataclass(frozen=True)
@@ -30,7 +35,9 @@ class Point:
     label: str
     """What is said of it: settings and values."""
     target: str
-    """The id of its row."""
+    """The key of the trial to whose row it leads; empty: to none."""
+    kind: Literal["", "faint", "front"] = ""
+    """faint: one of many; front: one that stands out."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +48,8 @@ class Line:
     look: int
     label: str
     target: str
+    kind: str = ""
+    """thin or thick, or as it comes."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +60,21 @@ class Stroke:
     look: int
     label: str
     target: str
+    kind: str = ""
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A share of a name; in a ``Chart`` where it is drawn."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    look: int
+    label: str
+    text: str
+    """What stands at its end."""
 
 
 @dataclass(frozen=True)
@@ -60,10 +84,13 @@ class Chart:
     title: str
     x_title: str
     y_title: str
-    x_ticks: Sequence[tuple[float, str]]
-    y_ticks: Sequence[tuple[float, str]]
+    x_ticks: Ticks
+    y_ticks: Ticks
     marks: Sequence[Point] = ()
     strokes: Sequence[Stroke] = ()
+    bars: Sequence[Bar] = ()
+    guides: Sequence[float] = ()
+    """Where dotted lines stand upright."""
     width: int = WIDTH
     height: int = HEIGHT
     left: int = LEFT
@@ -72,64 +99,149 @@ class Chart:
     bottom: int = field(default=HEIGHT - BOTTOM)
 
 
-def scatter(title: str, x_title: str, y_title: str, points: Sequence[Point]) -> Chart | None:
-    """One mark for each point that is finite; None where there is none."""
+# More than five: all of it stands on the chart.
+def scatter(
+    title: str,
+    x_title: str,
+    y_title: str,
+    points: Sequence[Point],
+    drawn: Sequence[Line] = (),
+    across: Axis | None = None,
+) -> Chart | None:
+    """One mark for each point that is finite; None where there is none.
+
+    Args:
+        title: of the chart.
+        x_title: of its horizontal axis.
+        y_title: of its vertical axis.
+        points: to be drawn.
+        drawn: lines behind them.
+        across: the horizontal axis; None: one that fits.
+    """
     finite = [p for p in points if math.isfinite(p.x) and math.isfinite(p.y)]
     if not finite:
         return None
-    across = _axis([p.x for p in finite], LEFT, WIDTH - RIGHT)
-    up = _axis([p.y for p in finite], HEIGHT - BOTTOM, TOP)
+    across = across or axis_of([p.x for p in finite], LEFT, WIDTH - RIGHT)
+    up = axis_of([p.y for p in finite], HEIGHT - BOTTOM, TOP)
     marks = [replace(p, x=across.at(p.x), y=up.at(p.y)) for p in finite]
-    return Chart(title, x_title, y_title, across.ticks, up.ticks, marks=marks)
+    strokes = _strokes(drawn, across, up)
+    return Chart(title, x_title, y_title, across.ticks, up.ticks, marks=marks, strokes=strokes)
 
 
-def lines(title: str, x_title: str, y_title: str, drawn: Sequence[Line]) -> Chart | None:
+def lines(
+    title: str,
+    x_title: str,
+    y_title: str,
+    drawn: Sequence[Line],
+    guides: Sequence[float] = (),
+) -> Chart | None:
     """One stroke for each line, broken where a value is not finite; None where there is none."""
     finite = [
         (x, y) for line in drawn for x, y in line.points if math.isfinite(x) and math.isfinite(y)
     ]
     if not finite:
         return None
-    across = _axis([x for x, _ in finite], LEFT, WIDTH - RIGHT, logarithmic=False)
-    up = _axis([y for _, y in finite], HEIGHT - BOTTOM, TOP)
-    strokes = [
-        Stroke(_path(line.points, across.at, up.at), line.look, line.label, line.target)
+    values = [*(x for x, _ in finite), *guides]
+    counts = all(float(x).is_integer() for x in values)
+    across = axis_of(values, LEFT, WIDTH - RIGHT, logarithmic=False, counts=counts)
+    up = axis_of([y for _, y in finite], HEIGHT - BOTTOM, TOP)
+    strokes, upright = _strokes(drawn, across, up), [across.at(x) for x in guides]
+    return Chart(title, x_title, y_title, across.ticks, up.ticks, strokes=strokes, guides=upright)
+
+
+def rows(
+    title: str, x_title: str, names: Sequence[str], points: Sequence[Point], drawn: Sequence[Line]
+) -> Chart | None:
+    """A row for each name, marks and lines on them: y is a name's number; None without marks."""
+    finite = [p for p in points if math.isfinite(p.x)]
+    if not finite:
+        return None
+    left, bottom = _room_for(names), TOP + ROW * len(names)
+    across = axis_of([p.x for p in finite], left, WIDTH - RIGHT)
+    up = axis_of_names(list(map(_shortened, names)), TOP, bottom)
+    marks = [replace(p, x=across.at(p.x), y=up.at(p.y)) for p in finite]
+    return Chart(
+        title,
+        x_title,
+        "",
+        across.ticks,
+        up.ticks,
+        marks=marks,
+        strokes=_strokes(drawn, across, up),
+        left=left,
+        bottom=bottom,
+        height=bottom + BOTTOM,
+    )
+
+
+Shares = tuple[int, str, Sequence[float | None]]
+"""A family's look, its name, and its share of each row."""
+
+
+def bars(title: str, x_title: str, names: Sequence[str], shares: Sequence[Shares]) -> Chart | None:
+    """A group of bars for each name, one a family: shares in [0, 1]; None without any.
+
+    Args:
+        title: of the chart.
+        x_title: of its horizontal axis.
+        names: of the rows.
+        shares: of each family.
+    """
+    if not names or not shares:
+        return None
+    left, bottom = _room_for(names), TOP + ROW * len(names)
+    across = axis_of([0.0, 1.0], left, WIDTH - RIGHT - 20, logarithmic=False)
+    up = axis_of_names(list(map(_shortened, names)), TOP, bottom)
+    thick = 0.8 * ROW / len(shares)
+    drawn = [
+        Bar(
+            x=across.at(0.0),
+            y=round(up.at(row) - 0.4 * ROW + place * thick, 1),
+            width=round(across.at(share) - across.at(0.0), 1),
+            height=round(thick * 0.9, 1),
+            look=look,
+            label=f"{family}: {name} {share:.0%}",
+            text=f"{share:.0%}",
+        )
+        for place, (look, family, of_rows) in enumerate(shares)
+        for row, (name, share) in enumerate(zip(names, of_rows, strict=True))
+        if share is not None
+    ]
+    return Chart(
+        title,
+        x_title,
+        "",
+        [(at, f"{float(text):.0%}") for at, text in across.ticks],
+        up.ticks,
+        bars=drawn,
+        left=left,
+        bottom=bottom,
+        height=bottom + BOTTOM,
+    )
+
+
+def steps(curve: Sequence[Sequence[float]], *, first: bool = True) -> list[tuple[float, float]]:
+    """A curve that holds each value up to the next point (``first``), or from the one before."""
+    drawn = [(float(x), float(y)) for x, y in curve[:1]]
+    for (x1, y1), (x2, y2) in pairwise((float(x), float(y)) for x, y in curve):
+        drawn += [(x2, y1) if first else (x1, y2), (x2, y2)]
+    return drawn
+
+
+def _strokes(drawn: Sequence[Line], across: Axis, up: Axis) -> list[Stroke]:
+    return [
+        Stroke(_path(line.points, across.at, up.at), line.look, line.label, line.target, line.kind)
         for line in drawn
     ]
-    return Chart(title, x_title, y_title, across.ticks, up.ticks, strokes=strokes)
 
 
-@dataclass(frozen=True)
-class _Axis:
-    at: Callable[[float], float]
-    ticks: Sequence[tuple[float, str]]
+def _room_for(names: Sequence[str]) -> int:
+    """The left margin in which names have room."""
+    return max(LEFT, round(LETTER * max(len(_shortened(name)) for name in names)) + 14)
 
 
-@own_style()  # matplotlib cannot even be imported with some backends a person may have set
-def _axis(
-    values: Sequence[float], start: float, end: float, *, logarithmic: bool | None = None
-) -> _Axis:
-    """An axis from ``start`` to ``end`` of the picture that has room for all values."""
-    from matplotlib.ticker import LogLocator, MaxNLocator
-
-    low, high = min(values), max(values)
-    if logarithmic is None:
-        logarithmic = low > 0 and math.log10(high / low) > DECADES
-    scale = math.log10 if logarithmic else float
-    first, last = scale(low), scale(high)
-    margin = 0.05 * (last - first) or 0.5 * abs(first) or 0.5
-    first, last = first - margin, last + margin
-
-    def at(value: float) -> float:
-        return round(start + (scale(value) - first) / (last - first) * (end - start), 1)
-
-    if logarithmic:
-        candidates = LogLocator(numticks=7).tick_values(10**first, 10**last)
-    else:
-        candidates = MaxNLocator(nbins=6, steps=[1, 2, 2.5, 5, 10]).tick_values(first, last)
-    shown = [t for t in map(float, candidates) if t > 0 or not logarithmic]
-    inside = [tick for tick in shown if first <= scale(tick) <= last]
-    return _Axis(at, [(at(tick), f"{round(tick, 12):g}") for tick in inside])
+def _shortened(name: str) -> str:
+    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
 
 
 def _path(
@@ -137,10 +249,10 @@ def _path(
     across: Callable[[float], float],
     up: Callable[[float], float],
 ) -> str:
-    steps, pen_down = [], False
+    steps_drawn, pen_down = [], False
     for x, y in points:
         drawable = math.isfinite(x) and math.isfinite(y)
         if drawable:
-            steps.append(f"{'L' if pen_down else 'M'}{across(x)} {up(y)}")
+            steps_drawn.append(f"{'L' if pen_down else 'M'}{across(x)} {up(y)}")
         pen_down = drawable
-    return "".join(steps)
+    return "".join(steps_drawn)

@@ -8,20 +8,22 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestration.commands import sweep_command
-from orchestration.compare.answers import Answers, Question, answers
+from orchestration.compare.answers import Answers
 from orchestration.compare.answers_view import more_lines, sentences, verdict_sheet
 from orchestration.compare.comparison import comparison_sheets
+from orchestration.compare.figure_files import search_document
 from orchestration.ledger.documents import TRAINED
 from orchestration.ledger.ledger import Ledger
 from orchestration.report.charts import Chart
 from orchestration.report.figures import curves, trade_offs
-from orchestration.report.pictures import Columns, picture_columns, search_pictures
+from orchestration.report.pictures import Columns, picture_columns
+from orchestration.report.search_charts import Searched, replicate_charts, search_charts
 from orchestration.spec.trial_names import names_of
-from orchestration.status.metric_columns import headlines
+from orchestration.status.metric_columns import head, headlines
 from orchestration.status.status import status_document
 from orchestration.status.view import absent_lines, failure_lines, warning_lines
 from orchestration.terminal.tables import Sheet
-from orchestration.words import duration, states_text
+from orchestration.words import count, duration, states_text
 
 
 @dataclass(frozen=True)
@@ -42,25 +44,26 @@ class Content:
     notes: Sequence[str]
     families: Sequence[str]
     """By the number of their look."""
+    replicates: Sequence[Chart]
+    """Of searches: what may be quoted of them."""
+    searches: Sequence[Chart]
     charts: Sequence[Chart]
     columns: Columns
-    figures: Sequence[tuple[str, str]]
-    """Of searches: name and data URI."""
     trials: Sequence[Mapping[str, Any]]
     metrics: Sequence[tuple[str, str]]
     """Names and heads of the columns of the trials' table."""
     failures: Sequence[str]
 
 
-def content_of(ledger: Ledger, *, at_work: bool | None = None) -> Content:
+def content_of(ledger: Ledger, answered: Answers, *, at_work: bool | None = None) -> Content:
     """The report of a sweep, which may be at work.
 
     Args:
         ledger: of the sweep.
+        answered: what it says of VAE and CVAE.
         at_work: as for ``status_document``.
     """
     document = status_document(ledger, at_work=at_work)
-    answered = answers([ledger], Question())
     trials = [trial for trial in document["trials"] if trial["metrics"] or trial["error"]]
     families = list(dict.fromkeys(trial["model"] for trial in _vae_first(trials)))
     names = names_of(document["trials"])
@@ -69,6 +72,7 @@ def content_of(ledger: Ledger, *, at_work: bool | None = None) -> Content:
         for trial in trials
     ]
     shown = headlines(name for trial in trials for name in trial["metrics"])
+    searched = _searched(ledger, rows, families)
     return Content(
         name=document["name"],
         state=_state(document),
@@ -79,15 +83,33 @@ def content_of(ledger: Ledger, *, at_work: bool | None = None) -> Content:
         file=_file(ledger),
         tables=comparison_sheets(ledger, document["trials"]),
         verdicts=_verdicts(answered),
-        notes=[*answered.left_out, *warning_lines(document)],
+        notes=[
+            *answered.left_out,
+            *warning_lines(document),
+            *_not_measured(ledger, document, list(shown)),
+        ],
         families=families,
+        replicates=replicate_charts(searched, answered) if searched else [],
+        searches=search_charts(searched) if searched else [],
         charts=[*trade_offs(rows), *curves(ledger, rows)],
         columns=picture_columns(ledger, answered),
-        figures=search_pictures(ledger),
         trials=rows,
         metrics=[(name, title) for name, (title, _) in shown.items()],
         failures=[*failure_lines(document, ledger.folder), *absent_lines(document)],
     )
+
+
+def _searched(
+    ledger: Ledger, rows: Sequence[Mapping[str, Any]], families: list[str]
+) -> Searched | None:
+    """What charts of a search are made of; its families join those that there are."""
+    if not ledger.planned_studies():
+        return None
+    document = search_document(ledger)
+    names = [family["family"] for family in document["families"]]
+    families += [name for name in names if name not in families]
+    looks = {name: families.index(name) for name in names}
+    return Searched(document, {row["key"]: row for row in rows}, looks)
 
 
 def _vae_first(trials: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -124,9 +146,38 @@ def _state(document: Mapping[str, Any]) -> str:
 
 
 def _nothing(document: Mapping[str, Any]) -> str:
-    if not any(trial["state"] in TRAINED for trial in document["trials"]):
+    states = {state for state, number in document["counts"].items() if number}
+    if states == {"failed"}:
+        return "Nothing to compare: every trial has failed, and why is said below."
+    if not states & set(TRAINED):
         return "No trial has been trained to its end yet."
+    models = {trial["model"] for trial in document["trials"] if trial["state"] in TRAINED}
+    if len(models) == 1:
+        return f"There is nothing to compare: of the two models only {models.pop()} was trained."
     return "There is nothing to compare: no two settings that were trained differ in model alone."
+
+
+def _not_measured(ledger: Ledger, document: Mapping[str, Any], names: Sequence[str]) -> list[str]:
+    """Which figures some trained trials lack that others of their kind have."""
+    if document["state"] == "running":
+        return []
+    kinds: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    for trial in document["trials"]:
+        if trial["state"] == "finished":
+            kind = trial["model"], trial["config"]["data"]["name"]
+            kinds.setdefault(kind, []).append(trial["metrics"])
+    lacking: dict[tuple[int, int], list[str]] = {}
+    for name in names:
+        able = [m for kind in kinds.values() if any(name in m for m in kind) for m in kind]
+        having = sum(name in metrics for metrics in able)
+        if having < len(able):
+            lacking.setdefault((having, len(able)), []).append(head(name))
+    command = sweep_command("evaluate", ledger.folder)
+    return [
+        f"not measured in {total - having} of {count(total, 'trained trial')}: {', '.join(heads)} "
+        f"({command} adds what is missing)"
+        for (having, total), heads in lacking.items()
+    ]
 
 
 def _facts(ledger: Ledger, document: Mapping[str, Any]) -> list[tuple[str, str]]:

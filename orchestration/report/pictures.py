@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from orchestration.compare.answers import Answers
 from orchestration.ledger.documents import Trial
 from orchestration.ledger.ledger import Ledger
-from orchestration.ledger.names import SEARCH
 
 SHOWN = (
     ("reconstructions.png", "reconstructions: image above, its reconstruction below"),
@@ -88,17 +87,6 @@ def _only(groups: Sequence[Group], places: Sequence[int]) -> list[Group]:
         )
         for group in groups
     ]
-
-
-def search_pictures(ledger: Ledger) -> list[tuple[str, str]]:
-    """The figures of a sweep's searches: name and data URI."""
-    noted = ledger.sweep.evaluations.get(SEARCH)
-    figures = []
-    for ref in noted.artifacts if noted is not None else ():
-        path = ledger.folder / ref.path
-        if path.suffix == ".png" and path.exists():
-            figures.append((path.stem.replace("_", " "), _uri(path.read_bytes())))
-    return figures
 
 
 def _pictures(ledger: Ledger, trial: Trial) -> dict[str, bytes]:

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-import time
-import traceback
 from collections.abc import Mapping
+from functools import partial
+from pathlib import PurePath
 from typing import Any
 
-from orchestration import store
+from orchestration.compare.answers import Answers, Question, answers
+from orchestration.compare.comparison import comparison_sheets
+from orchestration.compare.drawn import Drawing, note_drawn
 from orchestration.compare.figure_files import note_search
-from orchestration.ledger.documents import ArtifactRef, Evaluated, Failure
+from orchestration.ledger.documents import Evaluated
 from orchestration.ledger.ledger import Ledger
 from orchestration.ledger.names import REPORT
 from orchestration.ledger.paths import REPORT_NOTE, REPORT_PAGE
+from orchestration.report.note import note_of
+from orchestration.report.tables import table_files
 from orchestration.status.status import status_document
 from orchestration.words import states_text
 
@@ -26,54 +30,40 @@ def note_results(ledger: Ledger) -> None:
         ledger: of the sweep; its lock is held.
     """
     note_search(ledger)
-    _note_report(ledger)
+    note_drawn(ledger, REPORT, partial(_drawing, ledger))
 
 
-def report_of(ledger: Ledger, *, at_work: bool | None = None) -> str:
-    """The report of a sweep as it is now, HTML; ``at_work`` as for ``status_document``."""
+def report_of(
+    ledger: Ledger, *, at_work: bool | None = None, answered: Answers | None = None
+) -> str:
+    """The report of a sweep as it is now, HTML.
+
+    Args:
+        ledger: of the sweep.
+        at_work: as for ``status_document``.
+        answered: what the sweep says, where that is known.
+    """
     from orchestration.report.content import content_of
     from orchestration.report.page import html_of
 
-    return html_of(content_of(ledger, at_work=at_work))
+    answered = answered or answers([ledger], Question())
+    return html_of(content_of(ledger, answered, at_work=at_work))
 
 
-def _note_report(ledger: Ledger) -> None:
-    settings = {"digest": _digest(ledger)}
-    noted = ledger.sweep.evaluations.get(REPORT)
-    if noted is not None and noted.settings == settings:
-        return
-    began = time.perf_counter()
-    try:
-        files = {REPORT_PAGE: report_of(ledger, at_work=False), **_answer_files(ledger)}
-        artifacts = [_written(ledger, path, text.encode()) for path, text in files.items()]
-        evaluated = Evaluated(state="finished", settings=settings, artifacts=artifacts)
-    except Exception as error:  # it is not to end a sweep whose trials are trained
-        failure = Failure(
-            kind=type(error).__name__, message=str(error), traceback=traceback.format_exc()
-        )
-        evaluated = Evaluated(state="failed", settings=settings, error=failure)
-    evaluated.seconds = time.perf_counter() - began
-    evaluated.ended = time.time()
-    ledger.note_evaluation("", REPORT, evaluated)
+def _drawing(ledger: Ledger) -> Drawing:
+    def files() -> dict[str, bytes]:
+        answered = answers([ledger], Question())
+        document = status_document(ledger, at_work=False)
+        sheets = comparison_sheets(ledger, document["trials"])
+        counts = states_text(document["counts"])
+        texts = {
+            REPORT_PAGE: report_of(ledger, at_work=False, answered=answered),
+            REPORT_NOTE: note_of(answered, f"{ledger.sweep.name}: {counts}"),
+            **table_files(sheets, answered),
+        }
+        return {PurePath(path).name: text.encode() for path, text in texts.items()}
 
-
-def _answer_files(ledger: Ledger) -> dict[str, str]:
-    """The answers in short, Markdown, and the tables, by path in the sweep's folder."""
-    from orchestration.compare.answers import Question, answers
-    from orchestration.compare.comparison import comparison_sheets
-    from orchestration.report.note import note_of
-    from orchestration.report.tables import table_files
-
-    document, answered = status_document(ledger, at_work=False), answers([ledger], Question())
-    note = note_of(answered, f"{ledger.sweep.name}: {states_text(document['counts'])}")
-    sheets = comparison_sheets(ledger, document["trials"])
-    return {REPORT_NOTE: note, **table_files(sheets, answered)}
-
-
-def _written(ledger: Ledger, path: str, content: bytes) -> ArtifactRef:
-    store.write_bytes(ledger.folder / path, content)
-    digest = hashlib.sha256(content).hexdigest()
-    return ArtifactRef(path=path, sha256=digest, bytes=len(content))
+    return Drawing(_digest(ledger), files)
 
 
 def _digest(ledger: Ledger) -> str:

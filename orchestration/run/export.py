@@ -70,7 +70,7 @@ def export(
 
         try:
             model = sweep.model(key)
-        except (CheckpointError, OSError) as error:
+        except CheckpointError as error:
             again = sweep_command("retry", sweep.folder, "--trial", key)
             raise UserError(
                 f"trial {key} of {ledger.sweep.name}: {error}; {again} trains it again"

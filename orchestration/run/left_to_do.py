@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from orchestration.commands import sweep_command
+from orchestration.engine.queue import Queue
 from orchestration.ledger.checkpoints import without_spares
+from orchestration.ledger.draft import Draft
 from orchestration.ledger.ledger import Ledger
 from orchestration.plan.evaluation_tasks import open_tasks
 from orchestration.plan.plan import Plan
 from orchestration.plan.shared_map_tasks import missing, shared_tasks
 from orchestration.plan.trials_to_come import expected_trials
 from orchestration.redact import without_credentials
+from orchestration.run.finished_trials import FinishedTrials
 from orchestration.run.request import Request
+from orchestration.run.reuse import Reuse
 from orchestration.tracking.syncer import up_to_date
 from orchestration.words import count
 
@@ -37,6 +41,23 @@ def is_complete(request: Request, plan: Plan, ledger: Ledger) -> bool:
         if open_tasks(trial, request.spec.evaluation):
             return False
     return not shared_tasks(ledger, request.spec.evaluation)
+
+
+def is_done_without_engine(
+    request: Request, plan: Plan, draft: Draft, finished: FinishedTrials | None
+) -> bool:
+    """Whether nothing is to be trained or evaluated once all is taken over that was trained before.
+
+    Args:
+        request: what is wanted.
+        plan: its trials.
+        draft: of the sweep, the plan entered: of a search it gets what that will ask for.
+        finished: trials that may be taken over; None: none may.
+    """
+    if request.wish is not None:
+        return False
+    queue = Queue(request.spec, plan, draft, take_over=Reuse(draft, finished).take_over)
+    return queue.next() is None and queue.done
 
 
 def _searched(request: Request, plan: Plan, ledger: Ledger) -> bool:

@@ -18,7 +18,7 @@ from orchestration.run.request import Request
 from orchestration.run.rescue import begin_anew
 from orchestration.run.restart import deaths
 from orchestration.run.resume import check_stored_plan, say_what_changed
-from orchestration.run.start import enter_plan, mend
+from orchestration.run.start import enter_plan, mend, say_new_plan
 from orchestration.run.stop import stoppable
 from orchestration.run.summary import say_summary
 from orchestration.run.sweep_run import StartEngine, SweepRun
@@ -93,7 +93,8 @@ def _prepare(
         check_stored_plan(ledger, plan)
         say_what_changed(ledger, console)
     if ledger.is_begun and is_complete(request, plan, ledger):
-        enter_plan(ledger, request, plan, {}, console)
+        say_new_plan(ledger, plan, console)
+        enter_plan(ledger, request, plan, {})
         if not was_told(request, ledger, place.uri):
             catch_up(place, ledger, console)
         console.quiet = False

@@ -5,20 +5,24 @@ from __future__ import annotations
 import subprocess
 import time
 import uuid
+from contextlib import suppress
 from pathlib import Path
 
-from cvae_core.config import NUMERICS
+from cvae_core.config import NUMERICS, TrialConfig
+from cvae_core.errors import ConfigError
 from orchestration import __version__
 from orchestration.ledger import recovery
 from orchestration.ledger.documents import Study, Sweep, Trial
 from orchestration.ledger.ledger import Ledger
 from orchestration.plan.plan import Plan
 from orchestration.redact import without_credentials
+from orchestration.run.finished_trials import of_any_length
 from orchestration.run.request import Request
 from orchestration.spec.sweep import SweepSpec
 from orchestration.study.cells import StudyPlan
 from orchestration.terminal.console import Console
 from orchestration.tracking.syncer import forget_signatures
+from orchestration.words import count
 
 
 def new_ledger(request: Request, fingerprints: dict[str, str]) -> Ledger:
@@ -40,24 +44,46 @@ def mend(ledger: Ledger, console: Console) -> None:
         console.warning(f"{path} was damaged; the version before it is used")
 
 
-def enter_plan(
-    ledger: Ledger,
-    request: Request,
-    plan: Plan,
-    fingerprints: dict[str, str],
-    console: Console,
-) -> None:
-    """Note the plan in force; say so where it is not the one before."""
+def say_new_plan(ledger: Ledger, plan: Plan, console: Console) -> None:
+    """Say where the plan is not the one before; only what leaves it for good is a warning."""
     sweep = ledger.sweep
     before, now = {*sweep.plan, *sweep.studies}, {*plan.trials, *plan.studies}
-    if before and before != now:
-        what = "studies" if plan.studies else "trials"
-        say = console.warning if before - now else console.line
-        say(
-            f"the plan has changed: {len(now - before)} {what} are new, "
-            f"{len(before - now)} have left it (their results stay); if that was not meant, press "
-            "Ctrl-C and give the same file and --set as before"
-        )
+    if not before or before == now:
+        return
+    gone, new = before - now, now - before
+    longer = _lengthened(ledger, plan, gone)
+    if longer and len(longer) == len(gone):
+        have = "has" if len(longer) == 1 else "have"
+        others = len(new - longer)
+        also = f", and {others} {'is' if others == 1 else 'are'} new" if others else ""
+        trials = count(len(longer), "trial")
+        console.line(f"{trials} {have} more epochs than before{also}; what was trained stays")
+        return
+    what = "studies" if plan.studies else "trials"
+    say = console.warning if gone else console.line
+    say(
+        f"the plan has changed: {len(new)} {what} are new, {len(gone)} have left it (their results "
+        "stay); if that was not meant, press Ctrl-C and give the same file and --set as before"
+    )
+
+
+def _lengthened(ledger: Ledger, plan: Plan, gone: set[str]) -> set[str]:
+    """Those of a plan that are trials which have left it, with more epochs."""
+    left = {}
+    for key in gone & ledger.trials.keys():
+        with suppress(ConfigError):  # its settings are of another version
+            config = TrialConfig.from_settings(ledger.trials[key].config)
+            left[of_any_length(config)] = config.epochs
+    return {
+        key
+        for key, config in plan.trials.items()
+        if left.get(of_any_length(config), config.epochs) < config.epochs
+    }
+
+
+def enter_plan(ledger: Ledger, request: Request, plan: Plan, fingerprints: dict[str, str]) -> None:
+    """Note the plan in force."""
+    sweep = ledger.sweep
     # Before the plan that names them: what is planned is there, whenever this is cut off.
     for key, config in plan.trials.items():
         if key not in ledger.trials:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field
 
 from orchestration import store
 from orchestration.engine.engine import Engine
+from orchestration.engine.idle import Idle
 from orchestration.engine.jobs import Job
 from orchestration.engine.queue import Queue
 from orchestration.engine.results import Results
 from orchestration.engine.retention import Retention
 from orchestration.errors import INTERRUPTED, StorageError
+from orchestration.ledger.draft import Draft
 from orchestration.ledger.ledger import Ledger
 from orchestration.ledger.paths import CHECKPOINT_NOW, RAY_LOG
 from orchestration.ledger.processes import ProcessRecord, recorded
@@ -21,11 +23,13 @@ from orchestration.plan.plan import Plan
 from orchestration.plan.shared_map_tasks import missing
 from orchestration.report.report_file import note_results
 from orchestration.run.end import end, ended_early, say_behind
+from orchestration.run.finished_trials import FinishedTrials
 from orchestration.run.interruption import interrupted_text, may_end_within
+from orchestration.run.left_to_do import is_done_without_engine
 from orchestration.run.preparation import SweepData
 from orchestration.run.request import Request
-from orchestration.run.reuse import take_over
-from orchestration.run.start import enter_plan, new_ledger, note_tracking
+from orchestration.run.reuse import Reuse
+from orchestration.run.start import enter_plan, new_ledger, note_tracking, say_new_plan
 from orchestration.run.summary import say_summary
 from orchestration.signals import GRACE_S, InterruptHandler, ReceivedSignals, uninterrupted
 from orchestration.status.live.board import Board
@@ -57,14 +61,21 @@ class SweepRun:
     plan: Plan
     data: SweepData
     ledger: Ledger
+    finished: FinishedTrials | None = field(default=None, init=False)
+    """What may be taken over; None: nothing may."""
+    reuse: Reuse | None = field(default=None, init=False)
+    """Once the plan is entered."""
     results: Results | None = field(default=None, init=False)
     """Once there is an engine."""
     unended: list[Job] = field(default_factory=list, init=False)
     """Jobs that came to no end."""
 
     def carry_out(self, start_engine: StartEngine) -> int:
-        """Work off what is left to do; the exit code."""
-        with recorded(self.request.folder) as processes, start_engine(self, processes) as engine:
+        """Work off what is left to do; the exit code. No engine is started that nothing needs."""
+        with (
+            recorded(self.request.folder) as processes,
+            self._up(start_engine, processes) as engine,
+        ):
             tracking = self._open()
             try:
                 interrupted = self._work(engine)
@@ -84,6 +95,19 @@ class SweepRun:
                 say_behind(self.ledger, self.console)
         return self._say_end(interrupted=interrupted)
 
+    def _up(
+        self, start_engine: StartEngine, processes: ProcessRecord
+    ) -> AbstractContextManager[Engine]:
+        """The engine; an idle one where everything is there, or was trained before."""
+        request, draft = self.request, Draft.of(self.ledger)
+        enter_plan(draft, request, self.plan, self.data.fingerprints)
+        trains = request.wish is None and request.spec.scheduler is None
+        if trains and request.flags.reuse is not False:
+            self.finished = FinishedTrials(draft)
+        if is_done_without_engine(request, self.plan, draft, self.finished):
+            return nullcontext(Idle())
+        return start_engine(self, processes)
+
     def _open(self) -> TrackingThread:
         """Note the plan in force, and have MLflow follow the ledger."""
         request, console, opened = self.request, self.console, None
@@ -93,9 +117,11 @@ class SweepRun:
             self.ledger = new_ledger(request, self.data.fingerprints)
         ledger = self.ledger
         ledger.sweep.images |= self.data.images
-        enter_plan(ledger, request, self.plan, self.data.fingerprints, console)
-        if request.wish is None and request.flags.reuse is not False:
-            take_over(ledger, request.spec, console)
+        say_new_plan(ledger, self.plan, console)
+        enter_plan(ledger, request, self.plan, self.data.fingerprints)
+        self.reuse = Reuse(ledger, self.finished)
+        self.reuse.take_over_planned()
+        self.reuse.say(console)
         if request.wish is not None:
             ledger.forget_missing(missing(ledger, request.spec.evaluation, request.wish))
         lost = recover(ledger)
@@ -120,7 +146,14 @@ class SweepRun:
         retention = Retention(spec, console.warning)
         if wish is None:
             retention.make_room(ledger)  # less may be allowed now, because the disk was full
-        queue = Queue(spec, self.plan, ledger, wish, slots=engine.slots)
+
+        def take_over(key: str) -> bool:
+            taken = self.reuse is not None and self.reuse.take_over(key)
+            if taken:
+                view.taken_over(ledger.trials[key])
+            return taken
+
+        queue = Queue(spec, self.plan, ledger, wish, slots=engine.slots, take_over=take_over)
         board = Board(ledger, engine.slots, spec.evaluation, wish)
         view = TableView(console, board, spec.name) if console.live else PlainView(console, board)
         results = self.results = Results(spec, ledger, queue, view, retention)
@@ -134,15 +167,17 @@ class SweepRun:
             results.stop()
             view.stopping(at_once=not worthwhile(GRACE_S))
 
-        console.line(
-            f"{count(engine.slots, 'trial')} at a time, {count(spec.resources.cpu, 'thread')} each"
-        )
+        if not isinstance(engine, Idle):
+            each = count(spec.resources.cpu, "thread")
+            console.line(f"{count(engine.slots, 'trial')} at a time, {each} each")
         folder = ledger.folder
         store.remove(folder / CHECKPOINT_NOW)  # of a run that was killed when it was to stop
         self.signals.check()
         log, handler = folder / RAY_LOG, InterruptHandler(stop, worthwhile)
         with console.others_to(log), view.shown(), handler as interrupt:
             engine.work(queue, results)
+        if self.reuse is not None:
+            self.reuse.say(console)
         self.unended = [*results.cut_off, *queue.at_work]
         store.remove(folder / CHECKPOINT_NOW)
         remove_unfinished(ledger)

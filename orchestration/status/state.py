@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from orchestration.ledger.ledger import Ledger
@@ -19,11 +19,20 @@ def counts_in(ledger: Ledger, *, alive: bool = False) -> Counter[str]:
         ledger: of the sweep.
         alive: whether a driver is at work; what a dead one left running is pending.
     """
-    planned = ledger.planned()
-    counts = Counter[str](
-        "pending" if trial.state == "running" and not alive else trial.state for trial in planned
-    )
-    counts["pending"] += len(ledger.planned_keys()) - len(planned) + to_come_in(ledger)
+    total = len(ledger.planned_keys()) + to_come_in(ledger)
+    return counts_of([trial.state for trial in ledger.planned()], total, alive=alive)
+
+
+def counts_of(states: Sequence[str], total: int, *, alive: bool = False) -> Counter[str]:
+    """The same of states that are known.
+
+    Args:
+        states: of the trials that have a document.
+        total: trials in the end, as far as it is known; the others are pending.
+        alive: as for ``counts_in``.
+    """
+    counts = Counter("pending" if state == "running" and not alive else state for state in states)
+    counts["pending"] += total - len(states)
     return counts
 
 

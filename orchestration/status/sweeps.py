@@ -6,7 +6,6 @@ read in about a second.
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from orchestration.ledger.folders import last_change, read_sweep
 from orchestration.ledger.ledger import planned_keys, read_studies
 from orchestration.ledger.paths import sweep_names, trial_path
 from orchestration.ledger.processes import driver_alive
-from orchestration.status.state import state_of
+from orchestration.status.state import counts_of, state_of
 from orchestration.status.status import STATES
 from orchestration.study.progress import to_come
 
@@ -86,9 +85,7 @@ def _summary(folder: Path) -> dict[str, Any]:
     replicates = (sweep.spec.get("search") or {}).get("replicates", 0)
     asked = [studies[key] for key in sweep.studies if key in studies]
     total = len(keys) + to_come(asked, found, replicates)
-    states = [t.state if alive or t.state != "running" else "pending" for t in trials]
-    counts = Counter(states)
-    counts["pending"] += total - len(trials)
+    counts = counts_of([trial.state for trial in trials], total, alive=alive)
     return {
         "state": state_of(counts, alive=alive),
         "counts": {state: counts.get(state, 0) for state in STATES},

@@ -15,11 +15,13 @@ from orchestration.engine.in_process import InProcessEngine
 from orchestration.engine.worker import Worker
 from orchestration.ledger.ledger import Ledger
 from orchestration.ledger.paths import REPORT_PAGE
+from orchestration.report.report_file import report_of
 from orchestration.run.request import Request
 from orchestration.run.runner import run_sweep
 from orchestration.signals import ended_by_signals
 from orchestration.spec.reading import load_spec
 from orchestration.terminal.console import Console
+from tests.orchestration.compare.conftest import Searches
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -112,6 +114,16 @@ def test_pointer_and_keyboard_show_what_a_point_is_and_lead_to_its_row(
         page.keyboard.press("Tab")
     focused = str(page.evaluate("document.activeElement.dataset.tip"))
     assert tip.inner_text() == focused
+    page.keyboard.press("ArrowRight")
+    focused, before = tip.inner_text(), focused
+    assert focused != before
+    page.keyboard.press("ArrowLeft")
+    assert tip.inner_text() == before
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Tab")  # past the whole chart
+    assert not page.evaluate("document.activeElement.matches('svg.chart a:has(.point)')")
+    page.keyboard.press("Shift+Tab")
+    assert tip.inner_text() == focused
     page.keyboard.press("Escape")
     assert tip.is_hidden()
     page.keyboard.press("Enter")
@@ -130,6 +142,58 @@ def test_nothing_of_a_table_is_cut_in_print(browser: Browser, report: Path) -> N
     )
     assert outside == 0
     assert len(page.pdf(format="A4", prefer_css_page_size=True)) > 10_000
+    page.context.close()
+
+
+@pytest.fixture(scope="module")
+def search(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report of a search that was written by hand."""
+    made = Searches(tmp_path_factory.mktemp("search") / "found")
+    for model in ("vae", "cvae"):
+        study = made.study(model, model=model)
+        for number in range(12):
+            made.trial(study, 0.8 + number**2 / 1e3)
+        study.winner, study.end = study.asks[-1].key, "complete"
+        for seed in range(3):
+            made.trial(study, 0.9 + seed / 100, replicate=True, **study.asks[-1].params)
+    file = made.ledger.folder.with_suffix(".html")
+    file.write_text(report_of(made.read()))
+    return file
+
+
+@pytest.mark.parametrize("width", [390, 1600])
+def test_the_charts_of_a_search_are_drawn_and_read(
+    browser: Browser, search: Path, width: int
+) -> None:
+    page, errors = opened(browser, search, width, "dark")
+    assert errors == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    charts = page.locator("svg.chart")
+    titles = charts.evaluate_all("all => all.map(c => c.getAttribute('aria-label'))")
+    assert titles == [
+        "the best again with new seeds: val probe ↑",
+        "best so far: val probe ↑ over trials",
+        "best so far: val probe ↑ over CPU time",
+        "importance of the parameters: val probe ↑",
+        "val probe ↑ by β",
+    ]
+    outside = charts.evaluate_all(
+        """all => all.flatMap(chart => {
+            const outer = chart.getBoundingClientRect();
+            return [...chart.querySelectorAll("text, path, rect")].filter(each => {
+                const inner = each.getBoundingClientRect();
+                return inner.left < outer.left - 1 || inner.right > outer.right + 1;
+            }).map(each => each.outerHTML);
+        })"""
+    )
+    assert outside == []
+    bar, tip = page.locator("svg g:has(.bar)").first, page.locator("#tip")
+    bar.focus()
+    assert tip.inner_text() == "vae: β 100%"
+    page.locator("svg a:has(.stroke)").nth(4).focus()
+    assert tip.inner_text().startswith("cvae: best so far 0.921 at 12 trials")
+    page.keyboard.press("Enter")
+    assert page.locator("tr:target").count() == 1
     page.context.close()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import math
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,11 +59,7 @@ class Classifier:
     batch: int = READ
 
     def __post_init__(self) -> None:
-        digest = hashlib.sha256(f"{RECIPE}".encode())
-        for name, values in sorted(self.network.state_dict().items()):
-            digest.update(f"{name}{tuple(values.shape)}".encode())
-            digest.update(values.contiguous().numpy().tobytes())
-        self.digest = digest.hexdigest()
+        self.digest = _digest(self.network.state_dict())
 
     @torch.no_grad()
     def features(self, pixels: Tensor) -> NDArray[np.float32]:
@@ -82,7 +78,28 @@ class Classifier:
 
 def file_name(name: str, data: Dataset) -> str:
     """Of a data set's classifier, in the cache and among what is kept."""
-    return f"{name}-v{RECIPE}-{content_key(data.fingerprint())}.pt"
+    return file_of(name, data.fingerprint())
+
+
+def file_of(name: str, fingerprint: str) -> str:
+    """The same of a data set with this fingerprint."""
+    return f"{name}-v{RECIPE}-{content_key(fingerprint)}.pt"
+
+
+def digest_of(path: Path) -> str | None:
+    """The digest of the classifier that a file holds; None where it holds none."""
+    try:
+        return _digest(torch.load(path, weights_only=True, map_location="cpu")["weights"])
+    except Exception:  # a damaged file fails in many ways
+        return None
+
+
+def _digest(weights: Mapping[str, Tensor]) -> str:
+    digest = hashlib.sha256(f"{RECIPE}".encode())
+    for name, values in sorted(weights.items()):
+        digest.update(f"{name}{tuple(values.shape)}".encode())
+        digest.update(values.contiguous().numpy().tobytes())
+    return digest.hexdigest()
 
 
 def obtain(

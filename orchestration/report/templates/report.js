@@ -1,7 +1,8 @@
 // What a point is, where the pointer or the keyboard is; without scripts its title says the same.
 const tip = document.getElementById("tip");
-const show = (event) => {
-  const point = event.target.closest("a[data-tip]");
+const hide = () => { tip.hidden = true; };
+const show = (element) => {
+  const point = element.closest("[data-tip]");
   if (!point) return;
   const box = point.getBoundingClientRect();
   tip.textContent = point.dataset.tip;
@@ -11,13 +12,32 @@ const show = (event) => {
   tip.style.left = `${left}px`;
   tip.style.top = `${above > 0 ? above : Math.min(box.bottom + 8, innerHeight - tip.offsetHeight - 4)}px`;
 };
-const hide = () => { tip.hidden = true; };
+// The arrow keys go from one to the next, so that the tabulator passes a chart in one step.
+const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 };
 for (const chart of document.querySelectorAll("svg.chart")) {
-  for (const title of chart.querySelectorAll("a > title")) title.remove();
-  chart.addEventListener("mouseover", show);
-  chart.addEventListener("focusin", show);
+  const points = [];
+  for (const title of chart.querySelectorAll("title")) {
+    const point = title.parentNode;
+    point.dataset.tip = title.textContent;
+    point.setAttribute("aria-label", title.textContent);
+    point.setAttribute("tabindex", points.length ? "-1" : "0");
+    points.push(point);
+    title.remove();
+  }
+  chart.addEventListener("keydown", (event) => {
+    const next = points[points.indexOf(document.activeElement) + step[event.key]];
+    if (!(event.key in step)) return;
+    event.preventDefault();
+    if (!next) return;
+    document.activeElement.setAttribute("tabindex", "-1");
+    next.setAttribute("tabindex", "0");
+    next.focus();
+  });
+  chart.addEventListener("mouseover", (event) => show(event.target));
+  chart.addEventListener("focusin", (event) => show(event.target));
   chart.addEventListener("mouseout", hide);
   chart.addEventListener("focusout", hide);
 }
 addEventListener("keydown", (event) => { if (event.key === "Escape") hide(); });
-addEventListener("scroll", hide, { passive: true });
+// Focus may have scrolled there.
+addEventListener("scroll", () => (document.activeElement.closest("[data-tip]") ? show(document.activeElement) : hide()), { passive: true });

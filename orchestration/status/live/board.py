@@ -113,6 +113,11 @@ class Board:
         self._evaluated(job.part, report.seconds)
         return self._enter(trial, self._resting(trial))
 
+    def taken_over(self, trial: Trial) -> Row:
+        """A trial was trained before."""
+        self._count_to_come(trial)
+        return self._enter(trial, self._resting(trial))
+
     def absent(self, trial: Trial) -> Row:
         """A part cannot be had."""
         return self._enter(trial, self._resting(trial))

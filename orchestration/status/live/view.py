@@ -32,6 +32,10 @@ class View(Listener):
         for line in changes:
             self._console.line(line)
 
+    def taken_over(self, trial: Trial) -> None:
+        """A search has asked for a trial that was trained before."""
+        self._board.taken_over(trial)
+
     def map_started(self, job: SharedMapJob) -> None:
         self._console.line(f"{_map_of(job)} begins")
 

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
+from statsmodels.stats.power import TTestPower
 
 from cvae_core.config import TrialConfig
 from orchestration.ledger.documents import Epoch, Evaluated, Sweep, Trial
@@ -176,6 +177,10 @@ def test_little_to_compare(grid: Callable[..., Grid], compare: Compare) -> None:
     [
         (["--metric", "probe/acuracy"], "metric probe/acuracy: no trial that is compared has it"),
         (["--metric", "probe/acuracy"], "did you mean probe/accuracy? There are: "),
+        (["--metric", "prob"], "no trial that is compared has it; there are: probe/accuracy"),
+        (["--by", "bta"], "--by bta: the trials do not differ in it"),
+        (["--by", "bta"], "did you mean beta? There are: "),
+        (["--by", "bta", "--csv"], "did you mean beta? There are: "),
         (["--equal-within", "0.1"], "--equal-within 0.1: give a metric and the difference"),
         (["--equal-within", "probe/accuracy=-1"], "such as probe/accuracy=0.005"),
         (["--equal-within", "other=1"], "metric other: no trial"),
@@ -189,6 +194,33 @@ def test_bad_requests(
     done = compare("mine", *arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert words in done.stderr
+
+
+@pytest.mark.parametrize("name", ["probe/accuracy", "probe", "probe ↑", "Probe"])
+def test_metrics_go_by_their_name_and_by_the_head_of_their_column(
+    grid: Callable[..., Grid], compare: Compare, name: str
+) -> None:
+    filled(grid(), 6)
+    done = compare("mine", "--metric", name, "--equal-within", f"{name}=0.5")
+    assert "equal within 0.5" in done.stdout
+    assert "probe ↑: by model, paired by seed" in done.stdout
+
+
+def test_what_could_be_found_is_of_the_corrected_level(
+    grid: Callable[..., Grid], compare: Compare
+) -> None:
+    filled(grid(), 5)
+    assert [cell["detectable"] for cell in verdicts(compare("mine", "--json"))["cells"]] == [
+        None
+    ] * 2
+    filled(grid("six"), 6)  # one of 64 flips, doubled, is above 2.5 %
+    assert [cell["detectable"] for cell in verdicts(compare("six", "--json"))["cells"]] == [
+        None
+    ] * 2
+    filled(grid("ten"), 10)
+    for cell in verdicts(compare("ten", "--json"))["cells"]:
+        effect = TTestPower().solve_power(nobs=10, power=0.8, alpha=0.05 / 2)
+        assert cell["detectable"] == pytest.approx(effect * cell["sd"], rel=1e-4)
 
 
 def test_csv_and_latex(grid: Callable[..., Grid], compare: Compare) -> None:

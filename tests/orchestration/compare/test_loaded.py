@@ -82,6 +82,9 @@ def test_what_is_not_there_or_torn_is_said(trained: Path) -> None:
     path.write_bytes(whole[:-1])
     with pytest.raises(CheckpointError, match="torn or was altered"):
         sweep.model(sweep.trials[0]["key"])
+    path.unlink()
+    with pytest.raises(UserError, match=r"cannot be read \(No such file.*retry small --trial"):
+        sweep.model(sweep.trials[0]["key"])
     path.write_bytes(whole)
 
 

@@ -68,7 +68,7 @@ def test_holm_is_that_of_statsmodels(seed: int) -> None:
     assert holm(p_values) == pytest.approx(multipletests(p_values, method="holm")[1])
 
 
-@pytest.mark.parametrize(("n", "effect"), [(3, 3.27), (5, 1.68), (6, 1.44), (10, 1.0), (20, 0.66)])
+@pytest.mark.parametrize(("n", "effect"), [(7, 1.27), (10, 1.0), (20, 0.66)])
 def test_the_smallest_difference_that_is_found(n: int, effect: float) -> None:
     assert detectable_effect(n) == pytest.approx(effect, abs=0.01)
     assert detectable_effect(n) == pytest.approx(
@@ -79,6 +79,16 @@ def test_the_smallest_difference_that_is_found(n: int, effect: float) -> None:
     assert (stats.ttest_1samp(draws, 0, axis=1).pvalue < LEVEL).mean() == pytest.approx(
         0.8, abs=0.02
     )
+
+
+@pytest.mark.parametrize(("n", "tests"), [(6, 1), (7, 2), (8, 5)])
+def test_of_the_fewest_pairs_all_have_to_have_one_sign(n: int, tests: int) -> None:
+    effect = detectable_effect(n, LEVEL / tests)
+    draws = np.random.default_rng(n).normal(effect, 1, (400, n))
+    found = [(paired(list(draw)).p or 1.0) <= LEVEL / tests for draw in draws]
+    assert np.mean(found) == pytest.approx(0.8, abs=0.06)
+    assert detectable_effect(n - 1, LEVEL / tests) == math.inf
+    assert paired([1.0, 2.0, 3.0, 1.5, 2.5]).detectable() is None
 
 
 @pytest.mark.parametrize("tests", [1, 3, 9])

@@ -13,7 +13,7 @@ from orchestration.compare.searches import search_comparison
 from orchestration.errors import UserError
 from orchestration.spec.dimensions import Dimension
 
-from .conftest import RECONSTRUCTION, TAU, Searches
+from .conftest import RECONSTRUCTION, START, TAU, Searches
 
 Make = Callable[..., Searches]
 
@@ -234,3 +234,15 @@ def test_metrics_that_are_not_finite_or_missing_are_no_values(searches: Make) ->
     assert document["families"][0]["best"]["values"] == [0.2]
     assert [point["values"] for point in document["studies"][0]["points"]] == [None, [0.2], None]
     assert document["equal"]["trials"] == 3
+
+
+def test_a_trial_that_is_taken_over_was_not_known_before(searches: Callable[..., Searches]) -> None:
+    """Another sweep had trained it long ago."""
+    made = searches()
+    study = made.study("vae", model="vae")
+    made.trial(study, 0.5, cost=10.0, ended=100.0)
+    taken = made.trial(study, 0.9, cost=20.0, ended=5.0)
+    taken.taken_over = START + 200.0
+    made.ledger.save(taken)
+    (found,) = search_comparison(made.read())["studies"]
+    assert found["curves"]["cpu_s"] == [[10.0, 0.5], [30.0, 0.9]]

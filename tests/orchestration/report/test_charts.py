@@ -61,6 +61,14 @@ def test_what_is_not_finite_is_not_drawn() -> None:
     assert "inf" not in path
 
 
+@pytest.mark.parametrize("last", [2, 3, 40])
+def test_there_is_nothing_between_two_epochs(last: int) -> None:
+    line = Line([(epoch, epoch / 7) for epoch in range(1, last + 1)], 0, "", "")
+    chart = drawn(lines("t", "epoch", "y", [line]))
+    assert len(chart.x_ticks) >= 2
+    assert all(text.isdigit() for _, text in chart.x_ticks)
+
+
 AXES = """
 from orchestration.report.charts import Point, scatter
 assert scatter("t", "x", "y", [Point(1.0, 2.0, 0, "", ""), Point(2.0, 3.0, 0, "", "")]).x_ticks

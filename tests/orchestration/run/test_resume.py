@@ -17,7 +17,7 @@ from orchestration.ledger.ledger import Ledger
 from orchestration.plan.plan import Plan, make_plan
 from orchestration.run.request import Flags, Request
 from orchestration.run.resume import check_stored_plan, say_what_changed, stored_request
-from orchestration.run.start import enter_plan, new_ledger
+from orchestration.run.start import enter_plan, new_ledger, say_new_plan
 from orchestration.spec.sweep import SweepSpec
 from orchestration.status.status import status_document
 from orchestration.status.sweeps import list_document
@@ -38,7 +38,7 @@ def begun(load: Load, tmp_path: Path) -> Ledger:
     )
     plan = make_plan(request.spec)
     ledger = new_ledger(request, {})
-    enter_plan(ledger, request, plan, {}, Console(io.StringIO()))
+    enter_plan(ledger, request, plan, {})
     for key, config in plan.trials.items():
         ledger.save(Trial(key=key, config=config.to_settings()))
     return ledger
@@ -82,7 +82,7 @@ def test_passwords_are_not_kept_and_do_not_hide_those_in_force(
 ) -> None:
     request = Request(load(TEXT), tmp_path, "", Flags(tracking_uri="http://me:secret@host:1"))
     ledger = new_ledger(request, {})
-    enter_plan(ledger, request, make_plan(request.spec), {}, Console(io.StringIO()))
+    enter_plan(ledger, request, make_plan(request.spec), {})
     assert "secret" not in (ledger.folder / "sweep.json").read_text()
     assert again(ledger).flags.tracking_uri == "http://host:1"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://me:secret@host:1")
@@ -223,7 +223,7 @@ def test_planned_trials_are_there_before_the_plan(load: Load, tmp_path: Path) ->
     """Cut off right after the plan was noted, a sweep is no finished one."""
     request = Request(load(TEXT), tmp_path, "")
     ledger = new_ledger(request, {})
-    enter_plan(ledger, request, make_plan(request.spec), {}, Console(io.StringIO()))
+    enter_plan(ledger, request, make_plan(request.spec), {})
     document = status_document(Ledger.open(ledger.folder))
     assert (document["state"], document["counts"]["pending"]) == ("interrupted", 4)
     (row,) = list_document(tmp_path)["sweeps"]
@@ -256,5 +256,18 @@ def test_trials_that_leave_the_plan_are_said_even_where_there_is_to_be_quiet(
     for beta, said in (("[1, 2, 3]", False), ("[2, 3]", True)):
         request = Request(load(TEXT.replace("[1, 2]", beta)), tmp_path, "")
         console = Console(io.StringIO(), quiet=True)
-        enter_plan(begun, request, make_plan(request.spec), {}, console)
+        say_new_plan(begun, make_plan(request.spec), console)
+        enter_plan(begun, request, make_plan(request.spec), {})
         assert ("the plan has changed" in capsys.readouterr().err) is said
+
+
+def test_more_epochs_are_said_calmly(load: Load, begun: Ledger) -> None:
+    longer, out = TEXT.replace("epochs: 2", "epochs: 3"), io.StringIO()
+    for text, also in ((longer, ""), (longer.replace("[1, 2]", "[1, 2, 3]"), ", and 2 are new")):
+        say_new_plan(begun, make_plan(load(text)), Console(out))
+        said = f"4 trials have more epochs than before{also}; what was trained stays"
+        assert out.getvalue().splitlines()[-1] == said
+    for other in ("epochs: 1", "epochs: 3, learning_rate: 0.5"):
+        say_new_plan(begun, make_plan(load(TEXT.replace("epochs: 2", other))), Console(out))
+        last = out.getvalue().splitlines()[-1]
+        assert last.startswith("warning: the plan has changed: 4 trials are new, 4 have left it")

@@ -8,14 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from cvae_core.config import NUMERICS
+from cvae_core.data import Dataset
 from cvae_core.training.checkpoint import sha256
 from orchestration import store
 from orchestration.errors import StorageError
 from orchestration.ledger.documents import Evaluated, Trial
 from orchestration.ledger.ledger import Ledger
-from orchestration.run.reuse import take_over
+from orchestration.run.finished_trials import FinishedTrials
+from orchestration.run.reuse import Reuse
 from orchestration.terminal.console import Console
 
 Begin = Callable[..., Any]
@@ -44,8 +47,10 @@ def begin(local_sweep: Callable[..., Any]) -> Begin:
 
 def taken(sweep: Any) -> list[str]:
     """What is said when it takes over what there is."""
-    out = io.StringIO()
-    take_over(Ledger.open(sweep.folder), sweep.spec, Console(out))
+    out, ledger = io.StringIO(), Ledger.open(sweep.folder)
+    reuse = Reuse(ledger, FinishedTrials(ledger))
+    reuse.take_over_planned()
+    reuse.say(Console(out))
     return out.getvalue().splitlines()
 
 
@@ -170,12 +175,6 @@ def test_a_trial_whose_patience_has_run_out_does_not_go_on(begin: Begin) -> None
     assert taken(long) == []
     (trial,) = long.run().values()
     assert (trial.epoch, "val/probe_accuracy" in trial.epochs[-1].metrics) == (2, True)
-
-
-def test_searches_and_schedulers_train_for_themselves(begin: Begin) -> None:
-    begin("one", grid={"model": ["vae"]}).run()
-    scheduler = {"name": "median", "metric": "val/reconstruction", "grace_epochs": 1}
-    assert taken(begin("two", grid={"model": ["vae"]}, scheduler=scheduler)) == []
 
 
 @pytest.mark.parametrize("damage", ["torn", "gone"])
@@ -307,3 +306,37 @@ def test_the_last_stage_s_length_is_no_matter_but_that_of_others_is(begin: Begin
     assert taken(staged("other", 2, 1, 3)) == []
     # What was taken over by another name is read as its own.
     assert {t.state for t in staged("longer", 1, 3, 4).run().values()} == {"finished"}
+
+
+@pytest.mark.slow
+def test_distances_are_taken_over_where_the_classifier_is_the_same(
+    begin: Begin, small: Dataset
+) -> None:
+    sections = {
+        "grid": {"model": ["vae"]},
+        "data": {"digits": small.fingerprint()},
+        "evaluation": {**EVALUATION, "fd": {"n": 50}},
+    }
+    one = begin("one", **sections)
+    (trial,) = one.run().values()
+    (classifier,) = (one.folder / "extractors").iterdir()
+    two = begin("two", **sections)
+    taken(two)
+    own = trials_of(two)[trial.key]
+    assert own.evaluations["fd"] == trial.evaluations["fd"]
+    assert (two.folder / "extractors" / classifier.name).samefile(classifier)
+    # One that has a classifier of its own, or is to have another one than that which judged.
+    three = begin("three", **sections)
+    weights = torch.load(classifier, weights_only=True)
+    weights["weights"]["0.weight"] = weights["weights"].get("0.weight", torch.zeros(1)) + 1
+    (three.folder / "extractors").mkdir()
+    torch.save(weights, three.folder / "extractors" / classifier.name)
+    taken(three)
+    assert set(trials_of(three)[trial.key].evaluations) == {"probe"}
+    classifier.write_bytes(b"torn")
+    four = begin("four", **sections)
+    (two.folder / "sweep.json").unlink()
+    (three.folder / "sweep.json").unlink()
+    taken(four)
+    assert set(trials_of(four)[trial.key].evaluations) == {"probe"}
+    assert not (four.folder / "extractors" / classifier.name).exists()

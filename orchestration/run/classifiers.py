@@ -1,0 +1,34 @@
+"""The classifiers behind distances: all trials of a sweep share one, those taken over included."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cvae_core.config import TrialConfig
+from orchestration.ledger.documents import Evaluated
+from orchestration.ledger.ledger import Ledger
+from orchestration.ledger.paths import EXTRACTORS
+
+
+def shares_classifier(ledger: Ledger, folder: Path, part: Evaluated, config: TrialConfig) -> bool:
+    """Have a sweep judge by the classifier by which a trial of another one was judged.
+
+    Args:
+        ledger: of the sweep.
+        folder: of the other sweep.
+        part: what was found with the classifier.
+        config: of the trial.
+
+    Returns:
+        Whether it does; not where it has another one, or the other sweep has it no more.
+    """
+    from cvae_core.evaluation.distances.classifier import digest_of, file_of
+
+    name, digest = part.facts.get("extractor"), part.facts.get("extractor_digest")
+    fingerprint = ledger.sweep.data.get(config.data.dataset)
+    if name is None or digest is None or fingerprint is None:
+        return False
+    path = f"{EXTRACTORS}/{file_of(str(name), fingerprint)}"
+    if (ledger.folder / path).exists():
+        return digest_of(ledger.folder / path) == digest
+    return digest_of(folder / path) == digest and ledger.link(folder / path, path)
