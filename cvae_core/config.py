@@ -8,10 +8,31 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from cvae_core.errors import ConfigError
-from cvae_core.settings import Checked, ModelName, build, group, merge, plain, setting
+from cvae_core.settings import Checked, ModelName, build, chosen, group, merge, plain, setting
 
 NUMERICS = 2
 """Raised whenever a change of this project's arithmetic changes results for equal settings."""
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """A model that others are measured against, and that has no settings of its own to tune."""
+
+    settings: tuple[str, ...]
+    """All that it depends on: settings and groups, with dots."""
+    epochs: int = 1
+    """How long it is trained, whatever ``epochs`` says."""
+    decodes: bool = False
+    """Whether it makes images of latents."""
+
+
+BASELINES: dict[str, Baseline] = {
+    "pca": Baseline(("data", "architecture.latent_dim"), decodes=True),
+    "pixels": Baseline(("data",)),
+    "untrained": Baseline(("data", "architecture", "seed")),
+    "supervised": Baseline(("data", "architecture", "seed", "batch_size"), epochs=5),
+}
+"""In the order in which they stand below the models that are compared."""
 
 
 @dataclass(frozen=True)
@@ -165,7 +186,11 @@ class SelectionConfig(Checked):
 class TrialConfig(Checked):
     """Everything that decides what a trial computes. Paths and resources are not in it."""
 
-    model: ModelName = setting("vae", "vae, or cvae: the same with a contrastive term")
+    model: ModelName = setting(
+        "vae",
+        "vae, or cvae: the same with a contrastive term; or a baseline (`docs/arms.md`): pca, "
+        "pixels, untrained, supervised",
+    )
     beta: float = setting(1e-3, "β, the weight of the KL divergence", ge=0)
     lambda_: float = setting(
         0.1, "λ, the weight of the contrastive term", ge=0, only="cvae", name="lambda"
@@ -195,7 +220,14 @@ class TrialConfig(Checked):
         """
         data = settings.get("data", {})
         name = data.get("name", DataConfig().name) if isinstance(data, Mapping) else data
-        return build(cls, merge(PRESETS.get(str(name), {}), settings))
+        preset = PRESETS.get(str(name), {})
+        config = build(cls, merge(preset, settings))
+        baseline = BASELINES.get(config.model)
+        if baseline is None:
+            return config
+        # What it does not depend on is at its default, so that equal ones are equal.
+        own = chosen(settings, baseline.settings)
+        return build(cls, merge(preset, own | {"model": config.model, "epochs": baseline.epochs}))
 
     def to_settings(self) -> dict[str, Any]:
         """Nested plain values under the names that files use; tuples become lists."""

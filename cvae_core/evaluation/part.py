@@ -49,6 +49,8 @@ class Part:
     """Whether the first one of a data set does work that all others then find done."""
     version: int = 1
     """Raised whenever its arithmetic changes: it is then measured again."""
+    latents: bool = False
+    """Whether latent means are all that it needs, which every model has."""
     curves: bool = False
     """Whether it looks at the records of the trial's epochs."""
     paths: tuple[str, ...] = ()

@@ -14,7 +14,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from cvae_core.errors import EvaluationError
+from cvae_core.config import BASELINES
+from cvae_core.errors import AbsentError, EvaluationError
 from cvae_core.evaluation.diagnostics.declaration import DIAGNOSTICS
 from cvae_core.evaluation.distances.declaration import FD, FID
 from cvae_core.evaluation.maps.declaration import UMAP
@@ -46,6 +47,14 @@ PARTS: dict[str, Part] = {part.name: part for part in (PROBE, DIAGNOSTICS, PICTU
 """In the order in which they are computed."""
 
 
+def lacks(model: str, part: str) -> str | None:
+    """Why a baseline has nothing that a part could measure; None: it has, as all other models."""
+    baseline = BASELINES.get(model)
+    if baseline is None or baseline.decodes or PARTS[part].latents:
+        return None
+    return f"the baseline {model} has latents alone, and no decoder"
+
+
 def measure(part: str, subject: Subject, settings: Any) -> Iterator[float | Findings]:
     """Compute one part; on validation its metrics have names of their own.
 
@@ -61,6 +70,9 @@ def measure(part: str, subject: Subject, settings: Any) -> Iterator[float | Find
         AbsentError: it cannot be had here.
         EvaluationError: it cannot be computed from this model or data.
     """
+    lacking = lacks(subject.config.model, part)
+    if lacking is not None:
+        raise AbsentError(lacking)
     for done in importlib.import_module(PARTS[part].module).evaluate(subject, settings):
         if not isinstance(done, Findings):
             yield done

@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Mapping
 from typing import Any
 
-from cvae_core.config import TrialConfig
+from cvae_core.config import BASELINES, TrialConfig
 from orchestration.errors import UserError
 from orchestration.ledger.documents import TRAINED
 from orchestration.spec.trial_names import Names, names_of, setting_text, settings_of
@@ -42,16 +42,16 @@ def comparison_document(document: dict[str, Any], by: str = "model") -> dict[str
 
 
 def comparison_rows(trials: list[dict[str, Any]], by: str = "model") -> list[dict[str, Any]]:
-    """One row per setting, over its seeds; a VAE stands above the CVAEs of its β.
+    """One row per setting, over its seeds; a VAE stands above the CVAEs of its β, baselines last.
 
     Args:
         trials: as in ``status --json``.
         by: the setting whose values stand below one another, the others being equal.
 
     Returns:
-        Rows with ``name``, ``model``, ``settings`` (those that differ within the sweep),
-        ``keys`` and ``trials`` (which, and how many were trained to their end), ``stopped`` (how
-        many a scheduler has stopped), ``train_s`` (mean), and ``metrics``: for each a mean and,
+        Rows with ``name``, ``model``, ``baseline`` (whether it is one), ``settings`` (those that
+        differ within the sweep), ``keys`` and ``trials`` (which, and how many were trained to
+        their end), ``stopped`` (how many a scheduler has stopped), ``train_s`` (mean), and ``metrics``: for each a mean and,
         over more than one seed, a standard deviation; ``counts`` says how many trials have each.
         What a stopped trial had reached is in none of these figures; where all were stopped,
         ``train_s`` is what they took.
@@ -64,10 +64,11 @@ def comparison_rows(trials: list[dict[str, Any]], by: str = "model") -> list[dic
     done = [_Done(trial, names, by) for trial in trials if trial["state"] in TRAINED]
     varied = _columns(names, by)
     # What a CVAE alone has does not tell a VAE from the CVAEs beside it.
+    compared = [trial for trial in done if not trial.baseline]
     others = [
         name
         for name in varied
-        if name != by and (by != "model" or all(name in trial.values for trial in done))
+        if name != by and (by != "model" or all(name in trial.values for trial in compared))
     ]
     groups: dict[str, list[_Done]] = {}
     families: dict[str, int] = {}
@@ -80,7 +81,11 @@ def comparison_rows(trials: list[dict[str, Any]], by: str = "model") -> list[dic
         sides.setdefault(trial.settings([by]), -1 if vae else len(sides))
     ordered = sorted(
         groups.values(),
-        key=lambda group: (families[group[0].settings(others)], sides[group[0].settings([by])]),
+        key=lambda group: (
+            _place_of(group[0].model),
+            families[group[0].settings(others)],
+            sides[group[0].settings([by])],
+        ),
     )
     return [_row(group, varied[1:] if by == "model" else varied) for group in ordered]
 
@@ -98,7 +103,9 @@ def check_by(by: str, known: list[str]) -> None:
         )
 
 
-def comparison_table(trials: list[dict[str, Any]], by: str = "model") -> Sheet:
+def comparison_table(
+    trials: list[dict[str, Any]], by: str = "model", title: str | None = None
+) -> Sheet:
     """The rows as a table for a terminal."""
     rows, names = comparison_rows(trials, by), names_of(trials)
     metrics = [
@@ -118,7 +125,7 @@ def comparison_table(trials: list[dict[str, Any]], by: str = "model") -> Sheet:
         *(
             Column(
                 names.labels.get(name, name),
-                [setting_text(row["settings"].get(name, row.get(name))) for row in rows],
+                [_setting_cell(row, name) for row in rows],
                 right=name != "model",
                 setting=True,
             )
@@ -129,8 +136,8 @@ def comparison_table(trials: list[dict[str, Any]], by: str = "model") -> Sheet:
         *metrics,
         Column("training", [f"{row['train_s']:.0f} s" for row in rows], rank=4, right=True),
     ]
-    title = "VAE and CVAE" if by == "model" else f"values of {by}"
-    return Sheet(f"{title} side by side", columns, [row["name"] for row in rows])
+    sides = "VAE and CVAE" if by == "model" else f"values of {by}"
+    return Sheet(title or f"{sides} side by side", columns, [row["name"] for row in rows])
 
 
 def _columns(names: Names, by: str) -> list[str]:
@@ -145,12 +152,18 @@ class _Done:
         config = TrialConfig.from_settings(document["config"])
         self.document = document
         self.model = config.model
+        self.baseline = config.model in BASELINES
         self.values = settings_of(config)
         self.name = names.name(config, seed=by == "seed")
 
     def settings(self, names: list[str]) -> str:
         """The values of these settings, to be told apart."""
         return repr([self.values.get(name, "has none") for name in names])
+
+
+def _place_of(model: str) -> int:
+    """0 of what is compared, then baselines in the order of their declaration."""
+    return 1 + list(BASELINES).index(model) if model in BASELINES else 0
 
 
 def _row(group: list[_Done], shown: list[str]) -> dict[str, Any]:
@@ -167,6 +180,7 @@ def _row(group: list[_Done], shown: list[str]) -> dict[str, Any]:
     return {
         "name": first.name,
         "model": first.model,
+        "baseline": first.baseline,
         "settings": {name: first.values.get(name) for name in shown},
         "keys": [each["key"] for each in documents],
         "trials": len(documents),
@@ -175,6 +189,12 @@ def _row(group: list[_Done], shown: list[str]) -> dict[str, Any]:
         "metrics": metrics,
         "counts": counts,
     }
+
+
+def _setting_cell(row: Mapping[str, Any], name: str) -> str:
+    """A setting of a row; of baselines the model says what they are."""
+    text = setting_text(row["settings"].get(name, row.get(name)))
+    return f"{text} (baseline)" if name == "model" and row["baseline"] else text
 
 
 def _cell(row: Mapping[str, Any], name: str) -> str:

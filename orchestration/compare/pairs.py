@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from cvae_core.config import BASELINES
 from cvae_core.evaluation.metrics import describe
 from orchestration.compare.measured import REPEATS, Measured, alike, measured
 from orchestration.ledger.ledger import Ledger
@@ -100,7 +101,7 @@ def pairings(trials: Sequence[Measured], by: str = "model") -> list[Pairing]:
 
     Of models, a setting that one does not have tells no cells apart: a VAE is compared with every
     CVAE that has its β, whatever their λ. The VAE is the reference, of other settings the first
-    value of the plan.
+    value of the plan. Baselines are in no pair.
 
     Args:
         trials: that were trained to their end.
@@ -108,6 +109,8 @@ def pairings(trials: Sequence[Measured], by: str = "model") -> list[Pairing]:
     """
     cells: dict[str, Cell] = {}
     for trial in trials:
+        if trial.config.model in BASELINES:
+            continue  # it is shown beside them: nothing is claimed of it, and no test is spent
         cell = cells.setdefault(repr(sorted(trial.cell.items())), Cell(trial.cell, {}))
         cell.trials.setdefault(trial.repeat, trial)
     return _paired(list(cells.values()), by)

@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any
 
-from cvae_core.config import TrialConfig
+from cvae_core.config import BASELINES, TrialConfig
 from cvae_core.evaluation.maps.declaration import UMAP
 from orchestration.ledger.checkpoints import newest_first
 from orchestration.ledger.documents import Evaluated, Trial
@@ -49,8 +49,10 @@ def shared_tasks(
         return []
     groups: dict[str, list[Trial]] = {}
     for trial in planned:
-        if trial.state == "finished" and trial.checkpoints:
-            data = TrialConfig.from_settings(trial.config).data
+        config = TrialConfig.from_settings(trial.config)
+        # Baselines have maps of their own: pixels would stretch all others to their dimensions.
+        if trial.state == "finished" and trial.checkpoints and config.model not in BASELINES:
+            data = config.data
             group = data.dataset
             if settings["split"] == "validation":  # whose images depend on how it was split
                 group += f"-{data.validation_fraction:g}-{data.split_seed}"

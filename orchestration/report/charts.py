@@ -15,6 +15,8 @@ from cvae_core.evaluation.style import own_style
 
 WIDTH, HEIGHT = 560, 340
 LEFT, RIGHT, TOP, BOTTOM = 64, 14, 12, 46
+BASELINE = -1
+"""The look of baselines."""
 DECADES = 1.5
 """Values that are so far apart stand on a logarithmic axis."""
 
@@ -26,7 +28,7 @@ class Point:
     x: float
     y: float
     look: int
-    """Number of its family: colour and shape."""
+    """Number of its family: colour and shape; ``BASELINE`` of those that are none."""
     label: str
     """What is said of it: settings and values."""
     target: str

@@ -13,7 +13,7 @@ from orchestration.compare.answers_view import more_lines, sentences, verdict_sh
 from orchestration.compare.comparison import comparison_sheets
 from orchestration.ledger.documents import TRAINED
 from orchestration.ledger.ledger import Ledger
-from orchestration.report.charts import Chart
+from orchestration.report.charts import BASELINE, Chart
 from orchestration.report.figures import curves, trade_offs
 from orchestration.report.pictures import Columns, picture_columns, search_pictures
 from orchestration.spec.trial_names import names_of
@@ -42,6 +42,8 @@ class Content:
     notes: Sequence[str]
     families: Sequence[str]
     """By the number of their look."""
+    baselines: bool
+    """Whether there are some among the trials."""
     charts: Sequence[Chart]
     columns: Columns
     figures: Sequence[tuple[str, str]]
@@ -62,10 +64,11 @@ def content_of(ledger: Ledger, *, at_work: bool | None = None) -> Content:
     document = status_document(ledger, at_work=at_work)
     answered = answers([ledger], Question())
     trials = [trial for trial in document["trials"] if trial["metrics"] or trial["error"]]
-    families = list(dict.fromkeys(trial["model"] for trial in _vae_first(trials)))
+    compared = [trial for trial in trials if not trial["baseline"]]
+    families = list(dict.fromkeys(trial["model"] for trial in _vae_first(compared)))
     names = names_of(document["trials"])
     rows = [
-        _row(trial, names.name(_config(ledger, trial["key"])), families.index(trial["model"]))
+        _row(trial, names.name(_config(ledger, trial["key"])), _look(trial, families))
         for trial in trials
     ]
     shown = headlines(name for trial in trials for name in trial["metrics"])
@@ -81,6 +84,7 @@ def content_of(ledger: Ledger, *, at_work: bool | None = None) -> Content:
         verdicts=_verdicts(answered),
         notes=answered.left_out,
         families=families,
+        baselines=len(compared) < len(trials),
         charts=[*trade_offs(rows), *curves(ledger, rows)],
         columns=picture_columns(ledger, answered),
         figures=search_pictures(ledger),
@@ -92,6 +96,10 @@ def content_of(ledger: Ledger, *, at_work: bool | None = None) -> Content:
 
 def _vae_first(trials: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     return sorted(trials, key=lambda trial: bool(trial["model"] != "vae"))
+
+
+def _look(trial: Mapping[str, Any], families: Sequence[str]) -> int:
+    return BASELINE if trial["baseline"] else families.index(trial["model"])
 
 
 def _config(ledger: Ledger, key: str) -> Any:

@@ -10,9 +10,10 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
-from cvae_core.config import TrialConfig
+from cvae_core.config import BASELINES, TrialConfig
 from cvae_core.errors import ConfigError
 from cvae_core.evaluation.parts import PARTS
+from orchestration.spec.checks.baselines import check_baselines
 from orchestration.spec.checks.metrics import Trials
 from orchestration.spec.checks.scheduler import check_scheduler, read_scheduler
 from orchestration.spec.checks.search import Written, check_search, read_search
@@ -23,7 +24,7 @@ from orchestration.spec.layers import Layers, read_layers
 from orchestration.spec.reported import Reported, read_reported
 from orchestration.spec.search import Int, Objective, Parameter, Scheduler, Search
 from orchestration.spec.settings import field_annotation, setting_names, settings_model
-from orchestration.spec.sweep import MAX_TRIALS, Checkpoints, Resources, SweepSpec
+from orchestration.spec.sweep import MAX_TRIALS, BaselineName, Checkpoints, Resources, SweepSpec
 from orchestration.spec.yaml_file import Location
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -63,6 +64,7 @@ def parse_spec(layers: Layers) -> SweepSpec:
     sections["retries"] = errors.check(
         ("retries",), Annotated[Int, Field(ge=0)], content.get("retries", 2)
     )
+    sections["baselines"] = _baselines(errors, content.get("baselines", True))
     for name, model in (
         ("resources", Resources),
         ("checkpoints", Checkpoints),
@@ -79,8 +81,11 @@ def parse_spec(layers: Layers) -> SweepSpec:
         errors.raise_any()
     spec = SweepSpec(**sections)
     _check_size(spec, errors, 1 if search is None else search.search.trials)
+    check_baselines(errors, content, spec.evaluation)
     configs = _configs(spec, errors)
     if configs:
+        # Baselines compete with nobody, and stand beside whatever differs.
+        configs = [config for config in configs if config.model not in BASELINES] or configs
         trials = Trials(configs, _models(configs, search), spec.evaluation)
         if search is not None:
             check_search(errors, search, spec.base, spec.grid, trials)
@@ -162,6 +167,16 @@ def _seeds(errors: SpecErrors, value: Any) -> Any:
     if seeds is not None and len(set(seeds)) < len(seeds):
         errors.add(("seeds",), "the same seed is there twice")
     return seeds
+
+
+def _baselines(errors: SpecErrors, value: Any) -> Any:
+    if isinstance(value, bool):
+        return value
+    if not isinstance(value, list):
+        names = ", ".join(BASELINES)
+        errors.add(("baselines",), f"must be true, false or a list of {names}, not {short(value)}")
+        return None
+    return errors.check(("baselines",), list[BaselineName], value)
 
 
 def _grids(errors: SpecErrors, value: Any) -> list[dict[str, list[Any]]]:

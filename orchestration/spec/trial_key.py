@@ -7,8 +7,8 @@ import hashlib
 import json
 from typing import Any
 
-from cvae_core.config import NUMERICS, TrialConfig
-from cvae_core.settings import setting_name
+from cvae_core.config import BASELINES, NUMERICS, TrialConfig
+from cvae_core.settings import chosen, setting_name
 
 KEY_LENGTH = 10
 
@@ -41,7 +41,9 @@ def relevant(config: TrialConfig, *, identity: bool = True, places: bool = True)
         identity: also leave out settings that joined later and stand at their default, and places.
         places: keep settings that say where something is and not what.
     """
-    return _relevant(config, config.model, identity, places and not identity)
+    settings = _relevant(config, config.model, identity, places and not identity)
+    baseline = BASELINES.get(config.model)
+    return settings if baseline is None else chosen(settings, ("model", *baseline.settings))
 
 
 def _relevant(group: Any, model: str, identity: bool, places: bool) -> dict[str, Any]:

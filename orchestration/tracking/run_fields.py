@@ -8,10 +8,11 @@ from typing import Any
 
 import yaml
 
-from cvae_core.config import TrialConfig
-from cvae_core.evaluation.figures import BLUE, ORANGE
+from cvae_core.config import BASELINES, TrialConfig
+from cvae_core.evaluation.figures import BLUE, GREY, ORANGE
 from orchestration.ledger.documents import Epoch, Sweep, Trial
 from orchestration.ledger.ledger import Ledger
+from orchestration.spec.trial_names import settings_of
 
 STATUSES = {"running": "RUNNING", "pending": "KILLED", "failed": "FAILED"}
 SWEEP_STATUSES = {"finished": "FINISHED", "failed": "FAILED", "interrupted": "KILLED"}
@@ -57,6 +58,8 @@ def sweep_tags(sweep: Sweep, configured: Mapping[str, str]) -> dict[str, str]:
 
 def trial_tags(trial: Trial, config: TrialConfig) -> dict[str, str]:
     """What tells a trial from others, and its run's name."""
+    if config.model in BASELINES:
+        return _baseline_tags(trial, config)
     tags = {
         KEY_TAG: trial.key,
         "model": config.model,
@@ -70,6 +73,19 @@ def trial_tags(trial: Trial, config: TrialConfig) -> dict[str, str]:
         name += f" λ={config.lambda_:g} τ={config.tau:g}"
     colour = {"mlflow.runColor": COLOURS[config.model]}
     return tags | colour | {"mlflow.runName": f"{name} seed={config.seed}"}
+
+
+def _baseline_tags(trial: Trial, config: TrialConfig) -> dict[str, str]:
+    """The same of a baseline, by what it depends on."""
+    own = settings_of(config)
+    tags = {KEY_TAG: trial.key, "model": config.model, "baseline": "true", "data": config.data.name}
+    name = f"{config.model} (baseline)"
+    if "architecture.latent_dim" in own:
+        name += f" latent_dim={config.architecture.latent_dim}"
+    if "seed" in own:
+        tags["seed"] = str(config.seed)
+        name += f" seed={config.seed}"
+    return tags | {"mlflow.runColor": GREY, "mlflow.runName": name}
 
 
 def study_tags(ledger: Ledger, key: str) -> dict[str, str]:

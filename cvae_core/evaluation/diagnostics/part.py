@@ -28,6 +28,8 @@ USUAL_THRESHOLD = 0.01
 def evaluate(subject: Subject, settings: DiagnosticsConfig) -> Iterator[float | Findings]:
     """Reconstruction error, ELBO, KL by dimension, active units; alignment and uniformity (CVAE).
 
+    Where latents are points, of PCA, there is the reconstruction error alone.
+
     Yields:
         Shares done and the findings, with ``latent_dimensions.csv`` and ``kl_per_dimension.png``.
 
@@ -39,6 +41,10 @@ def evaluate(subject: Subject, settings: DiagnosticsConfig) -> Iterator[float | 
         raise EvaluationError("there is one image to judge, and diagnostics need two at least")
     mu, log_var = yield from within(0, 0.1, subject.encoded("judged"))
     yield 0.1
+    if log_var is None:
+        error = yield from _mean_error(subject, torch.from_numpy(mu), pixels, 0.3)
+        yield Findings(metrics={"test/reconstruction_mse": error})
+        return
     use = latent_use(mu, log_var)
     kl = float(use.kl.sum())
     if not math.isfinite(kl):

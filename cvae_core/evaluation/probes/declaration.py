@@ -88,4 +88,5 @@ PROBE = Part(
     on=True,
     title="linear probes, k-NN and confusion matrix",
     metrics=METRICS,
+    latents=True,
 )

@@ -17,9 +17,10 @@ from cvae_core.evaluation.probes.knn import knn_predictions
 from cvae_core.evaluation.probes.probe import accuracy, paper_split, probe_predictions
 from cvae_core.evaluation.progress import beating, within
 from cvae_core.evaluation.subject import Subject
-from cvae_core.models import ContrastiveVAE
+from cvae_core.models import VAE, ContrastiveVAE
 
 USUAL_NEIGHBOURS = 20
+_MEANS_ALONE = "a baseline has neither samples nor projections"
 Latents = NDArray[np.float32]
 Labels = NDArray[np.int64]
 Task = tuple[str, Callable[[], Labels], Labels]
@@ -71,8 +72,11 @@ def _representations(subject: Subject, settings: ProbeConfig) -> list[Representa
     chosen = list(dict.fromkeys(settings.representations))
     if not isinstance(subject.model, ContrastiveVAE):
         chosen = [kind for kind in chosen if kind != "projection"]
+    if not isinstance(subject.model, VAE):
+        chosen = [kind for kind in chosen if kind == "mean"]
     if not chosen:
-        raise AbsentError("a VAE has no projections to classify: ask for mean or sample as well")
+        what = "a VAE has no projections" if isinstance(subject.model, VAE) else _MEANS_ALONE
+        raise AbsentError(f"{what} to classify: ask for mean as well")
     return chosen
 
 
