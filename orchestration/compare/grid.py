@@ -50,11 +50,11 @@ def comparison_rows(trials: list[dict[str, Any]], by: str = "model") -> list[dic
 
     Returns:
         Rows with ``name``, ``model``, ``baseline`` (whether it is one), ``settings`` (those that
-        differ within the sweep), ``keys`` and ``trials`` (which, and how many were trained to
-        their end), ``stopped`` (how many a scheduler has stopped), ``train_s`` (mean), and ``metrics``: for each a mean and,
-        over more than one seed, a standard deviation; ``counts`` says how many trials have each.
-        What a stopped trial had reached is in none of these figures; where all were stopped,
-        ``train_s`` is what they took.
+        differ within the sweep), ``keys`` and ``trials`` (which, and how many were trained to their
+        end), ``stopped`` (how many a scheduler has stopped), ``train_s`` (mean), and ``metrics``:
+        for each a mean and, over more than one seed, a standard deviation; ``counts`` says how many
+        trials have each. What a stopped trial had reached is in none of these figures; where all
+        were stopped, ``train_s`` is what they took.
 
     Raises:
         UserError: the trials do not differ in ``by``.

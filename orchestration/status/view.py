@@ -156,7 +156,7 @@ def absent_lines(document: dict[str, Any], *, brief: bool = False) -> list[str]:
     counts: dict[tuple[str, str], int] = {}
     for trial in document["trials"]:
         for part, reason in trial["evaluations_absent"].items():
-            if lacks(trial["model"], split_entry(part)[0]) is not None:
+            if lacks(trial.get("model", ""), split_entry(part)[0]) is not None:
                 continue  # that a baseline has no decoder is no news
             counts[part, reason] = counts.get((part, reason), 0) + 1
     return [

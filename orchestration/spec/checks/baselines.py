@@ -20,7 +20,7 @@ def check_baselines(errors: SpecErrors, content: Mapping[str, Any], evaluation: 
         content: of the file, in order so far.
         evaluation: its section.
     """
-    if content.get("search") is not None:
+    if content.get("search") is not None and not errors.found_in("search"):
         for place, model in _models(content):
             if model in BASELINES:
                 errors.add(
