@@ -208,7 +208,8 @@ class SupervisedTraining(BaselineTraining):
 
     def _shuffled(self) -> Sequence[Tensor]:
         order = torch.randperm(len(self._train), generator=self._streams["batches"])
-        return self._train[order].split(self.config.batch_size)
+        batches: Sequence[Tensor] = self._train[order].split(self.config.batch_size)
+        return batches
 
     def _validate(self) -> dict[str, float]:
         batches = self._val.split(self.config.batch_size)
