@@ -8,6 +8,7 @@ from typing import Any
 
 from cvae_core.config import BASELINES, TrialConfig
 from cvae_core.evaluation.maps.declaration import UMAP
+from cvae_core.evaluation.parts import lacks
 from orchestration.ledger.checkpoints import newest_first
 from orchestration.ledger.documents import Evaluated, Trial
 from orchestration.ledger.ledger import Ledger
@@ -80,6 +81,8 @@ def missing(ledger: Ledger, evaluation: Evaluation, wish: Wish) -> list[tuple[st
     found = [("", task.entry) for task in shared_tasks(ledger, evaluation, wish, missing=True)]
     for trial in ledger.planned():
         for task in tasks_of(trial, evaluation, wish):
+            if not is_open(task, trial) and lacks(trial.config["model"], task.part) is not None:
+                continue  # what a baseline has not is not asked for twice
             done = trial.evaluations.get(task.entry, Evaluated())
             if is_open(task, trial) or done.state in ("failed", "absent"):
                 found.append((trial.key, task.entry))

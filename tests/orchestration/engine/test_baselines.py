@@ -14,8 +14,11 @@ from orchestration.compare.grid import comparison_table
 from orchestration.compare.loaded import LoadedSweep
 from orchestration.engine.early_stopping import decision_epochs_of
 from orchestration.ledger.ledger import Ledger
+from orchestration.plan.evaluation_tasks import Wish
+from orchestration.plan.shared_map_tasks import missing
 from orchestration.report.charts import BASELINE
 from orchestration.report.content import content_of
+from orchestration.spec.evaluation import Evaluation
 from orchestration.status.status import status_document
 from orchestration.status.view import absent_lines
 from orchestration.terminal.tables import Sheet
@@ -75,6 +78,8 @@ def test_what_one_has_not_is_absent_and_no_news(ledger: Ledger) -> None:
     assert pixels["evaluations_open"] == []
     assert (pixels["baseline"], pixels["origin"], pixels["beta"]) == (True, "baseline", None)
     assert absent_lines(document) == []
+    evaluation = Evaluation.model_validate(ledger.sweep.spec["evaluation"])
+    assert missing(ledger, evaluation, Wish()) == [], "evaluate has nothing to do"
 
 
 def test_they_stand_below_and_enter_no_verdict(ledger: Ledger) -> None:
