@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from cvae_core.baselines import BASELINES
 from cvae_core.errors import ConfigError
 from cvae_core.presets import PRESETS
 from cvae_core.schedule import ScheduleConfig
 from cvae_core.schedule_checks import check_course
-from cvae_core.settings import Checked, ModelName, build, group, merge, plain, setting
+from cvae_core.settings import Checked, ModelName, build, chosen, group, merge, plain, setting
 from cvae_core.stages import StageConfig
 
 UNTRAINED = "the decoder is not trained (weights.reconstruction: 0)"
@@ -208,7 +209,11 @@ class SelectionConfig(Checked):
 class TrialConfig(Checked):
     """Everything that decides what a trial computes. Paths and resources are not in it."""
 
-    model: ModelName = setting("vae", "vae, or cvae: the same with a contrastive term")
+    model: ModelName = setting(
+        "vae",
+        "vae, or cvae: the same with a contrastive term; or a baseline (`docs/arms.md`): pca, "
+        "pixels, untrained, supervised",
+    )
     beta: float = setting(1e-3, "β, the weight of the KL divergence", ge=0)
     lambda_: float = setting(
         0.1, "λ, the weight of the contrastive term", ge=0, only="cvae", name="lambda"
@@ -273,7 +278,14 @@ class TrialConfig(Checked):
         """
         data = settings.get("data", {})
         name = data.get("name", DataConfig().name) if isinstance(data, Mapping) else data
-        return build(cls, merge(PRESETS.get(str(name), {}), settings))
+        preset = PRESETS.get(str(name), {})
+        config = build(cls, merge(preset, settings))
+        baseline = BASELINES.get(config.model)
+        if baseline is None:
+            return config
+        # What it does not depend on is at its default, so that equal ones are equal.
+        own = chosen(settings, baseline.settings)
+        return build(cls, merge(preset, own | {"model": config.model, "epochs": baseline.epochs}))
 
     def to_settings(self) -> dict[str, Any]:
         """Nested plain values under the names that files use; tuples become lists."""

@@ -10,14 +10,14 @@ where that does not hold of its group.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import field
 from functools import cache
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from cvae_core.errors import ConfigError
 
-ModelName = Literal["vae", "cvae"]
+ModelName = Literal["vae", "cvae", "pca", "pixels", "untrained", "supervised"]
 T = TypeVar("T")
 
 
@@ -127,6 +127,22 @@ def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
         else:
             merged[key] = value
     return merged
+
+
+def chosen(settings: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    """Those of nested settings that are named, groups as a whole or single settings in them.
+
+    Args:
+        settings: nested.
+        names: of settings and groups, with dots; one that is not there is passed over.
+    """
+    kept: dict[str, Any] = {}
+    for name in names:
+        first, _, rest = name.partition(".")
+        if first in settings:
+            own = chosen(settings[first], [rest]) if rest else settings[first]
+            kept = merge(kept, {first: own})
+    return kept
 
 
 def build(cls: type[T], settings: Mapping[str, Any]) -> T:

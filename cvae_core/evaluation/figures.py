@@ -20,6 +20,8 @@ LONGEST = 130
 """Letters of a trial's label that a figure has room for."""
 BLUE, ORANGE, OTHERS = "#0072b2", "#d55e00", ("#009e73", "#cc79a7", "#56b4e9", "#000000")
 """Told apart by colour-blind eyes as well (Okabe and Ito, 2008)."""
+GREY = "#7f7f7f"
+"""Of baselines."""
 
 
 def new_figure(width: int, height: int) -> Figure:

@@ -119,6 +119,21 @@ TRAINING = (
         "nats",
         depends_cvae=(*NT_XENT, "stages"),
     ),
+    Metric(
+        "train/cross_entropy",
+        "train cross-entropy",
+        "of the classes that a linear classifier on the latent means predicts (the baseline "
+        "supervised); mean over the epoch's images",
+        "lower",
+        "nats",
+    ),
+    Metric(
+        "val/cross_entropy",
+        "val cross-entropy",
+        "train/cross_entropy on the validation part",
+        "lower",
+        "nats",
+    ),
 )
 CHANGING = tuple(
     Metric(

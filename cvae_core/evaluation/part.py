@@ -57,6 +57,10 @@ class Part:
     additions: int = 0
     """Raised whenever metrics join that no setting asks for: ``evaluate`` then adds them to trials
     that were measured before; a sweep that is done stays done."""
+    latents: bool = False
+    """Whether latent means are all that it needs, which every model has."""
+    posterior: bool = False
+    """Whether it needs more of a latent than its mean, which no baseline has."""
     curves: bool = False
     """Whether it looks at the records of the trial's epochs."""
     decodes: bool = False

@@ -14,7 +14,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from cvae_core.config import UNTRAINED
+from cvae_core.baselines import BASELINES
+from cvae_core.config import UNTRAINED, TrialConfig
 from cvae_core.errors import AbsentError, EvaluationError
 from cvae_core.evaluation.diagnostics.declaration import DIAGNOSTICS, IWAE
 from cvae_core.evaluation.distances.declaration import FD, FID
@@ -49,6 +50,25 @@ PARTS: dict[str, Part] = {
 """In the order in which they are computed."""
 
 
+def lacks(config: TrialConfig, part: str) -> str | None:
+    """Why a trial's model has nothing that a part could measure; None: it has."""
+    if config.model not in BASELINES and PARTS[part].decodes and not config.decodes:
+        return UNTRAINED
+    return baseline_lacks(config.model, part)
+
+
+def baseline_lacks(model: str, part: str) -> str | None:
+    """Why a baseline has nothing that a part could measure; None: it has, or is none."""
+    declared, baseline = PARTS[part], BASELINES.get(model)
+    if baseline is None:
+        return None
+    if declared.posterior:
+        return f"the baseline {model} has latents without a variance"
+    if baseline.decodes or declared.latents:
+        return None
+    return f"the baseline {model} has latents alone, and no decoder"
+
+
 def measure(part: str, subject: Subject, settings: Any) -> Iterator[float | Findings]:
     """Compute one part; on validation its metrics have names of their own.
 
@@ -64,8 +84,9 @@ def measure(part: str, subject: Subject, settings: Any) -> Iterator[float | Find
         AbsentError: it cannot be had here.
         EvaluationError: it cannot be computed from this model or data.
     """
-    if PARTS[part].decodes and not subject.config.decodes:
-        raise AbsentError(UNTRAINED)
+    lacking = lacks(subject.config, part)
+    if lacking is not None:
+        raise AbsentError(lacking)
     for done in importlib.import_module(PARTS[part].module).evaluate(subject, settings):
         if not isinstance(done, Findings):
             yield done

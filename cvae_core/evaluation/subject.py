@@ -18,7 +18,7 @@ from cvae_core.data.splits import VALIDATION_FIT, split_indices
 from cvae_core.errors import EvaluationError
 from cvae_core.evaluation.probes.declaration import Representation
 from cvae_core.evaluation.progress import within
-from cvae_core.models import build_model
+from cvae_core.models import any_model
 from cvae_core.models.contrastive import ContrastiveVAE
 from cvae_core.streams import stream
 
@@ -27,8 +27,8 @@ SHARED_SEED = 0
 """Of every random number of an evaluation: the same for all trials, whatever their seed."""
 
 Which = Literal["fit", "judged"]
-Posterior = tuple[NDArray[np.float32], NDArray[np.float32]]
-"""Means and log-variances, each (N, D)."""
+Posterior = tuple[NDArray[np.float32], NDArray[np.float32] | None]
+"""Means and log-variances, each (N, D); None of those of a baseline, whose latents are points."""
 
 
 class Subject:
@@ -71,7 +71,7 @@ class Subject:
         self.cache = cache
         self.kept = kept
         self.device = torch.device(device)
-        self.model = build_model(config, data.image_shape).to(self.device)
+        self.model = any_model(config, data.image_shape).to(self.device)
         self.model.load_state_dict(dict(weights))
         self.model.eval()
         train, val = split_indices(
@@ -108,7 +108,7 @@ class Subject:
         return labels
 
     def posterior(self, which: Which) -> Posterior:
-        """Means and log-variances, each float32 (N, D), of the same images.
+        """Means and log-variances, each float32 (N, D) or None, of the same images.
 
         Raises:
             EvaluationError: some are not finite.
@@ -134,11 +134,14 @@ class Subject:
                 batch = pixels.index_select(0, chunk).to(self.device)
                 mu, log_var = self.model.encode(self.real(batch))
                 means.append(mu.cpu())
-                log_variances.append(log_var.cpu())
+                if log_var is not None:
+                    log_variances.append(log_var.cpu())
                 yield len(means) * BATCH / (len(indices) + BATCH)
             self._posteriors[which] = (
                 _finite(torch.cat(means).numpy(), "latent means"),
-                _finite(torch.cat(log_variances).numpy(), "latent log-variances"),
+                _finite(torch.cat(log_variances).numpy(), "latent log-variances")
+                if log_variances
+                else None,
             )
         yield self._posteriors[which]
 
@@ -148,11 +151,13 @@ class Subject:
         The noise of samples is the same for every trial of as many latent dimensions.
 
         Raises:
-            EvaluationError: some are not finite, or the model has no projection head.
+            EvaluationError: some are not finite, or the model has no such representation.
         """
         mu, log_var = self.posterior(which)
         if kind == "mean":
             return mu
+        if log_var is None:
+            raise EvaluationError(f"the latents of {self.config.model} are points, and no samples")
         if kind == "sample":
             noise = torch.randn(mu.shape, generator=stream(SHARED_SEED, f"evaluation/{which}"))
             return _finite(mu + np.exp(0.5 * log_var) * noise.numpy(), "sampled latents")
@@ -163,7 +168,7 @@ class Subject:
         return _finite(head, "projections")
 
     def prior(self, count: int) -> Tensor:
-        """Standard normal latents (count, D), the same for every trial of as many dimensions."""
+        """Latents (count, D) of the prior, the same for every VAE of as many dimensions."""
         return self._prior(count)[:count]
 
     def generated(self, count: int) -> Tensor:
@@ -222,7 +227,9 @@ class Subject:
         # Whole batches: the first latents, and the last bits of what they become, are then the
         # same however many are asked for.
         shape = (-(-count // BATCH) * BATCH, self.config.architecture.latent_dim)
-        return torch.randn(shape, generator=stream(SHARED_SEED, "evaluation/prior"))
+        noise = torch.randn(shape, generator=stream(SHARED_SEED, "evaluation/prior"))
+        with torch.no_grad():
+            return self.model.prior(noise.to(self.device)).cpu()
 
     def real(self, pixels: Tensor) -> Tensor:
         """Stored images (uint8) as the model reads them."""

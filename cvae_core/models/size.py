@@ -15,11 +15,16 @@ PER_PARAMETER = 4
 def parameter_count(config: TrialConfig, image_shape: tuple[int, int, int]) -> int:
     """Numbers that the model of a trial learns, as ``build_model`` would have them.
 
+    Of an encoder alone they are those of the whole VAE, which it is taken from.
+
     Args:
         config: the trial's settings.
         image_shape: (C, H, W), square.
     """
     shape, (channels, size, _) = config.architecture, image_shape
+    if config.model in ("pixels", "pca"):
+        pixels = channels * size**2
+        return 0 if config.model == "pixels" else (shape.latent_dim + 1) * pixels + shape.latent_dim
     plan = stages(channels, size, shape.channels, shape.kernel)
     normed = 0 if shape.norm == "none" else 2
     count = 0

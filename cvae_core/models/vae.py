@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from cvae_core.models.decoder import Decoder
 from cvae_core.models.encoder import Encoder
+from cvae_core.models.model import Model
 
 
-class VAE(nn.Module):
+class VAE(Model):
     """Encoder, reparameterisation and decoder (arXiv:1312.6114, section 2.4)."""
 
     def __init__(self, encoder: Encoder, decoder: Decoder) -> None:
         super().__init__()
         self.encoder = encoder
         self.decoder = decoder
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Latent means (B, D) of images (B, C, H, W): what is probed, and what a model is for."""
-        return self.encode(images)[0]
 
     def encode(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Means and log-variances, each (B, D), of images (B, C, H, W)."""

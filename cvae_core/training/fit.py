@@ -10,9 +10,10 @@ from typing import Any
 from cvae_core.config import TrialConfig
 from cvae_core.data.dataset import Dataset
 from cvae_core.errors import AbsentError, ConfigError
-from cvae_core.models import VAE
+from cvae_core.models import Model
+from cvae_core.training.begin import begin
 from cvae_core.training.checkpoint import Checkpoint
-from cvae_core.training.training import Judge, Training, When
+from cvae_core.training.training import Judge, When
 
 OWN = ("val/loss", "val/reconstruction", "val/contrastive")
 """What is measured after every epoch in any case, and is better the smaller it is."""
@@ -22,7 +23,7 @@ OWN = ("val/loss", "val/reconstruction", "val/contrastive")
 class FitResult:
     """A trained model: its weights, its metrics by epoch, and the checkpoint of its last epoch."""
 
-    model: VAE
+    model: Model
     history: list[dict[str, Any]]
     checkpoint: Checkpoint
 
@@ -65,7 +66,7 @@ def fit(
 
         with suppress(AbsentError):  # there is nothing to classify
             judges.append((When(probe_every), validation_judge(config, data)))
-    training = Training(config, data, start=start, judges=judges, device=device)
+    training = begin(config, data, start=start, judges=judges, device=device)
     history = []
     while not training.finished:
         record = training.run_epoch()

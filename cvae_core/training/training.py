@@ -19,7 +19,7 @@ from cvae_core.data.scaling import grey_level, shared, to_unit
 from cvae_core.data.splits import split_indices
 from cvae_core.errors import NonFiniteLossError
 from cvae_core.losses import Terms
-from cvae_core.models import VAE, build_model
+from cvae_core.models import Model, build_model
 from cvae_core.stages import preparation
 from cvae_core.streams import AUGMENTED, TRAINING, VALIDATION, Streams
 from cvae_core.training.adam import Adam
@@ -31,7 +31,7 @@ from cvae_core.training.gradients import gradient_metrics
 from cvae_core.training.selection import Selection
 from cvae_core.training.terms import batch_terms, columns
 
-Judge = tuple["When", Callable[[VAE], dict[str, float]]]
+Judge = tuple["When", Callable[[Model], dict[str, float]]]
 """When the model is looked at, and what looks at it: metrics on validation."""
 
 
@@ -95,7 +95,7 @@ class Training:
             self.epoch = start.epoch
             self.model.load_state_dict(start.model)
             # The optimiser would take these tensors over and change the caller's checkpoint.
-            self._optimizer.load_state_dict(_on_cpu(start.optimizer))
+            self._optimizer.load_state_dict(on_cpu(start.optimizer))
             self._streams.load_state_dict(start.streams)
             self._selection.load_state_dict(start.selection)
 
@@ -130,7 +130,7 @@ class Training:
             NonFiniteLossError: the loss became NaN or infinite; the training is then of no use.
         """
         began = time.perf_counter()
-        with _deterministic():
+        with deterministic():
             metrics = yield from self._train_epoch()
             trained = time.perf_counter()
             self.epoch += 1
@@ -167,10 +167,10 @@ class Training:
             config=self.config.to_settings(),
             epoch=self.epoch,
             stopped_early=self._selection.stop,
-            model=_on_cpu(self.model.state_dict()),
-            optimizer=_on_cpu(self._optimizer.state_dict()),
+            model=on_cpu(self.model.state_dict()),
+            optimizer=on_cpu(self._optimizer.state_dict()),
             streams=self._streams.state_dict(),
-            selection=_on_cpu(self._selection.state_dict()),
+            selection=on_cpu(self._selection.state_dict()),
         )
 
     def step(self, unit: Tensor) -> Terms:
@@ -234,19 +234,19 @@ class Training:
         return to_unit(pixels, self.config.data)
 
 
-def _on_cpu(state: Any) -> Any:
+def on_cpu(state: Any) -> Any:
     """A copy of nested containers in which every tensor is on the CPU and shares no memory."""
     if isinstance(state, Tensor):
         return state.detach().to("cpu", copy=True)
     if isinstance(state, dict):
-        return {key: _on_cpu(value) for key, value in state.items()}
+        return {key: on_cpu(value) for key, value in state.items()}
     if isinstance(state, list):
-        return [_on_cpu(value) for value in state]
+        return [on_cpu(value) for value in state]
     return state
 
 
 @contextmanager
-def _deterministic() -> Iterator[None]:
+def deterministic() -> Iterator[None]:
     """cuDNN's deterministic kernels and full float32, restored afterwards; no effect on the CPU."""
     cudnn = torch.backends.cudnn
     with cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):

@@ -12,6 +12,7 @@ from functools import cached_property
 from itertools import islice
 from typing import Any
 
+from cvae_core.baselines import BASELINES
 from cvae_core.config import TrialConfig
 from cvae_core.evaluation.metrics import describe
 from cvae_core.shell import shell_line
@@ -225,7 +226,8 @@ def _command(ledger: Ledger, more: int) -> str | None:
     if ledger.planned_studies():
         replicates = ledger.sweep.spec.get("search", {}).get("replicates", 0) + more
         return _with_setting(command, "search.replicates", str(replicates))
-    used = {trial.config["seed"] for trial in ledger.planned()}
+    planned = [t.config for t in ledger.planned() if t.config["model"] not in BASELINES]
+    used = {config["seed"] for config in planned}
     fresh = islice((seed for seed in itertools.count() if seed not in used), more)
     seeds = ",".join(map(str, sorted([*used, *fresh])))
     return _with_setting(command, "seeds", f"[{seeds}]")

@@ -41,9 +41,10 @@ def comparison_of(ledgers: Sequence[Ledger], question: Question | None = None) -
         document = search_comparison(ledger, question.by)
         add_importances(document, ledger)
         noted = ledger.sweep.evaluations.get(SEARCH)
+        document["figures"] = [ref.path for ref in noted.artifacts] if noted is not None else []
         status = status_document(ledger)
         document["state"] = status["state"]
-        document["figures"] = [ref.path for ref in noted.artifacts] if noted is not None else []
+        document["baselines"] = comparison_document(status | {"trials": _baselines(status)})["rows"]
     else:
         status = _together(ledgers)
         document = comparison_document(status, question.by or "model")
@@ -68,8 +69,10 @@ def comparison_view(
         (ledger,) = ledgers
         document = search_comparison(ledger, question.by)
         add_importances(document, ledger)
-        shown = [*search_view(document), *ended_lines(document), *_figure_lines(ledger)]
-        return [*shown, *end, *warning_lines(status_document(ledger))]
+        status = status_document(ledger)
+        baselines = _baseline_sheets(status["trials"])
+        shown = [*search_view(document), *baselines, *ended_lines(document), *_figure_lines(ledger)]
+        return [*shown, *end, *warning_lines(status)]
     together = _together(ledgers)
     by = question.by or "model"
     sheet = comparison_table(together["trials"], by, question.metrics)
@@ -95,7 +98,8 @@ def summary_view(ledger: Ledger, trials: list[dict[str, Any]]) -> list[Sheet | s
     said = _spaced(said)
     if not ledger.planned_studies():
         return [comparison_table(trials), *said]
-    return [*search_view(search_comparison(ledger)), *_figure_lines(ledger), *said, ""]
+    found = [*search_view(search_comparison(ledger)), *_baseline_sheets(trials)]
+    return [*found, *_figure_lines(ledger), *said, ""]
 
 
 def comparison_sheets(ledger: Ledger, trials: list[dict[str, Any]]) -> list[Sheet]:
@@ -109,11 +113,21 @@ def comparison_sheets(ledger: Ledger, trials: list[dict[str, Any]]) -> list[Shee
         return []
     elsewhere = reported_sheet(reported_rows([ledger]))
     view: list[Sheet | str] = (
-        search_view(search_comparison(ledger))
+        [*search_view(search_comparison(ledger)), *_baseline_sheets(trials)]
         if ledger.planned_studies()
         else [comparison_table(trials)]
     )
     return [part for part in (*view, elsewhere) if isinstance(part, Sheet)]
+
+
+def _baselines(document: dict[str, Any]) -> list[dict[str, Any]]:
+    return [trial for trial in document["trials"] if trial["baseline"]]
+
+
+def _baseline_sheets(trials: list[dict[str, Any]]) -> list[Sheet | str]:
+    """The baselines beside a search, which is about other trials; nothing before one is trained."""
+    sheet = comparison_table([each for each in trials if each["baseline"]], title="Baselines")
+    return ["", sheet] if sheet.names else []
 
 
 def _is_search(ledgers: Sequence[Ledger]) -> bool:

@@ -7,6 +7,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from cvae_core.baselines import BASELINES
 from cvae_core.config import TrialConfig
 from cvae_core.evaluation.distances.decoder_share import mostly
 from cvae_core.evaluation.distances.metrics import SHARE
@@ -46,19 +47,19 @@ def comparison_document(document: dict[str, Any], by: str = "model") -> dict[str
 
 
 def comparison_rows(trials: list[dict[str, Any]], by: str = "model") -> list[dict[str, Any]]:
-    """One row per setting, over its seeds; a VAE stands above the CVAEs of its β.
+    """One row per setting, over its seeds; a VAE stands above the CVAEs of its β, baselines last.
 
     Args:
         trials: as in ``status --json``.
         by: the setting whose values stand below one another, the others being equal.
 
     Returns:
-        Rows with ``name``, ``model``, ``settings`` (those that differ within the sweep),
-        ``keys`` and ``trials`` (which, and how many were trained to their end), ``stopped`` (how
-        many a scheduler has stopped), ``train_s`` (mean), and ``metrics``: for each a mean and,
-        over more than one seed, a standard deviation; ``counts`` says how many trials have each.
-        What a stopped trial had reached is in none of these figures; where all were stopped,
-        ``train_s`` is what they took.
+        Rows with ``name``, ``model``, ``baseline`` (whether it is one), ``settings`` (those that
+        differ within the sweep), ``keys`` and ``trials`` (which, and how many were trained to their
+        end), ``stopped`` (how many a scheduler has stopped), ``train_s`` (mean), and ``metrics``:
+        for each a mean and, over more than one seed, a standard deviation; ``counts`` says how many
+        trials have each. What a stopped trial had reached is in none of these figures; where all
+        were stopped, ``train_s`` is what they took.
 
     Raises:
         UserError: the trials do not differ in ``by``.
@@ -68,10 +69,11 @@ def comparison_rows(trials: list[dict[str, Any]], by: str = "model") -> list[dic
     done = [_Done(trial, names, by) for trial in trials if trial["state"] in TRAINED]
     varied = _columns(names, by)
     # What a CVAE alone has does not tell a VAE from the CVAEs beside it.
+    compared = [trial for trial in done if not trial.baseline]
     others = [
         name
         for name in varied
-        if name != by and (not brings(by, name) or all(name in trial.values for trial in done))
+        if name != by and (not brings(by, name) or all(name in trial.values for trial in compared))
     ]
     groups: dict[str, list[_Done]] = {}
     families: dict[str, int] = {}
@@ -84,7 +86,11 @@ def comparison_rows(trials: list[dict[str, Any]], by: str = "model") -> list[dic
         sides.setdefault(trial.settings([by]), -1 if vae else len(sides))
     ordered = sorted(
         groups.values(),
-        key=lambda group: (families[group[0].settings(others)], sides[group[0].settings([by])]),
+        key=lambda group: (
+            _place_of(group[0].model),
+            families[group[0].settings(others)],
+            sides[group[0].settings([by])],
+        ),
     )
     return [_row(group, varied[1:] if by == "model" else varied) for group in ordered]
 
@@ -105,7 +111,10 @@ def check_by(by: str, known: list[str]) -> None:
 
 
 def comparison_table(
-    trials: list[dict[str, Any]], by: str = "model", asked: Sequence[str] = ()
+    trials: list[dict[str, Any]],
+    by: str = "model",
+    asked: Sequence[str] = (),
+    title: str | None = None,
 ) -> Sheet:
     """The rows as a table for a terminal.
 
@@ -113,6 +122,7 @@ def comparison_table(
         trials: as in ``status --json``.
         by: the setting whose values stand below one another.
         asked: metrics that come first, each with what says more of it.
+        title: of the table; None: what stands side by side.
     """
     rows, names = comparison_rows(trials, by), names_of(trials)
     metrics = [
@@ -132,7 +142,7 @@ def comparison_table(
         *(
             Column(
                 names.labels.get(name, name),
-                [setting_text(row["settings"].get(name, row.get(name))) for row in rows],
+                [_setting_cell(row, name) for row in rows],
                 right=name != "model",
                 setting=True,
             )
@@ -143,13 +153,15 @@ def comparison_table(
         *metrics,
         Column("training", [f"{row['train_s']:.0f} s" for row in rows], rank=4, right=True),
     ]
-    return Sheet(f"{_title(rows, by)} side by side", columns, [row["name"] for row in rows])
+    return Sheet(
+        title or f"{_title(rows, by)} side by side", columns, [row["name"] for row in rows]
+    )
 
 
 def _title(rows: Sequence[Mapping[str, Any]], by: str) -> str:
     if by != "model":
         return f"values of {by}"
-    models = {row["model"] for row in rows}
+    models = {row["model"] for row in rows} - BASELINES.keys()
     return "VAE and CVAE" if len(models) != 1 else f"trials of one model, {models.pop()},"
 
 
@@ -203,12 +215,18 @@ class _Done:
         config = TrialConfig.from_settings(document["config"])
         self.document = document
         self.model = config.model
+        self.baseline = config.model in BASELINES
         self.values = settings_of(config)
         self.name = names.name(config, seed=by == "seed")
 
     def settings(self, names: list[str]) -> str:
         """The values of these settings, to be told apart."""
         return repr([self.values.get(name, "has none") for name in names])
+
+
+def _place_of(model: str) -> int:
+    """0 of what is compared, then baselines in the order of their declaration."""
+    return 1 + list(BASELINES).index(model) if model in BASELINES else 0
 
 
 def _row(group: list[_Done], shown: list[str]) -> dict[str, Any]:
@@ -225,6 +243,7 @@ def _row(group: list[_Done], shown: list[str]) -> dict[str, Any]:
     return {
         "name": first.name,
         "model": first.model,
+        "baseline": first.baseline,
         "settings": {name: first.values.get(name) for name in shown},
         "keys": [each["key"] for each in documents],
         "trials": len(documents),
@@ -233,6 +252,12 @@ def _row(group: list[_Done], shown: list[str]) -> dict[str, Any]:
         "metrics": metrics,
         "counts": counts,
     }
+
+
+def _setting_cell(row: Mapping[str, Any], name: str) -> str:
+    """A setting of a row; of baselines the model says what they are."""
+    text = setting_text(row["settings"].get(name, row.get(name)))
+    return f"{text} (baseline)" if name == "model" and row["baseline"] else text
 
 
 def _cell(row: Mapping[str, Any], name: str) -> str:

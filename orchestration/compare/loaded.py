@@ -21,7 +21,7 @@ from orchestration.storage import storage_folder
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-    from cvae_core.models.vae import VAE
+    from cvae_core.models import Model
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ class LoadedSweep:
         ]
         return DataFrame(rows)
 
-    def model(self, key: str) -> VAE:
+    def model(self, key: str) -> Model:
         """A trial's model with the weights that were evaluated, on the CPU, ready for inference.
 
         Args:
@@ -116,7 +116,7 @@ class LoadedSweep:
             CheckpointError: the checkpoint is torn.
         """
         from cvae_core.data import image_shape_of
-        from cvae_core.models import build_model
+        from cvae_core.models import any_model
         from cvae_core.training.checkpoint import read_checkpoint
 
         trial = self.ledger.trials.get(key)
@@ -138,7 +138,7 @@ class LoadedSweep:
         )
         weights = checkpoint.selected_weights
         channels = next(value.shape[1] for value in weights.values() if value.ndim == 4)
-        model = build_model(config, image_shape_of(config.data, channels))
+        model = any_model(config, image_shape_of(config.data, channels))
         model.load_state_dict(weights)
         return model.eval()
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from cvae_core.baselines import BASELINES
 from cvae_core.evaluation.metrics import describe
 from orchestration.compare.measured import REPEATS, Measured, alike, measured
 from orchestration.ledger.ledger import Ledger
@@ -105,7 +106,8 @@ def pairings(trials: Sequence[Measured], by: str = "model") -> list[Pairing]:
 
     A setting that one does not have because of ``by`` tells no cells apart: a VAE is compared with
     every CVAE that has its β, whatever their λ, and an augmented one with one that is not, whatever
-    its views. The VAE is the reference, of other settings the first value of the plan.
+    its views. The VAE is the reference, of other settings the first value of the plan. Baselines
+    are in no pair.
 
     Args:
         trials: that were trained to their end.
@@ -113,6 +115,8 @@ def pairings(trials: Sequence[Measured], by: str = "model") -> list[Pairing]:
     """
     cells: dict[str, Cell] = {}
     for trial in trials:
+        if trial.config.model in BASELINES:
+            continue  # it is shown beside them: nothing is claimed of it, and no test is spent
         cell = cells.setdefault(repr(sorted(trial.cell.items())), Cell(trial.cell, {}))
         cell.trials.setdefault(trial.repeat, trial)
     return _paired(list(cells.values()), by)

@@ -161,11 +161,11 @@ def checkpoint_bytes(config: TrialConfig, shape: tuple[int, int, int]) -> int:
     import numpy as np
 
     from cvae_core.data import Dataset, Images
-    from cvae_core.training.training import Training
+    from cvae_core.training.begin import begin
 
     pixels = np.random.default_rng(0).integers(0, 256, (IMAGES, *shape), dtype=np.uint8)
     images = Images(pixels, np.zeros(IMAGES, dtype=np.int64))
     half = replace(config.data, validation_fraction=0.5)
-    training = Training(replace(config, data=half), Dataset("made up", images, images, ("0",)))
+    training = begin(replace(config, data=half), Dataset("made up", images, images, ("0",)))
     training.run_epoch()
     return len(training.checkpoint().to_bytes())

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
+from cvae_core.baselines import BASELINES
 from cvae_core.config import DataConfig, TrialConfig
 from cvae_core.evaluation.metrics import describe
 from orchestration.ledger.documents import Decision, Trial
@@ -63,8 +64,11 @@ def group_of(ledger: Ledger, trial: Trial) -> Hashable | None:
     """What a trial has in common with those it competes with; None: it competes with none.
 
     A study's trials compete with each other, those of a grid where they have the same data, split
-    and scaling. A study's replicates measure its winner, and are trained to their end.
+    and scaling. A study's replicates measure its winner, and are trained to their end; so are
+    baselines.
     """
+    if trial.config["model"] in BASELINES:
+        return None
     for study in ledger.planned_studies():
         if any(ask.key == trial.key for ask in study.asks):
             return study.key

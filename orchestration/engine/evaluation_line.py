@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 
 from cvae_core.config import TrialConfig
-from cvae_core.evaluation.parts import PARTS
+from cvae_core.evaluation.parts import PARTS, lacks
 from orchestration.engine.jobs import EvaluateJob
 from orchestration.ledger.documents import Trial
 from orchestration.ledger.ledger import Ledger
@@ -79,6 +79,6 @@ class EvaluationLine:
         if not PARTS[part].prepares:
             return None
         config = TrialConfig.from_settings(self._ledger.trials[key].config)
-        if PARTS[part].decodes and not config.decodes:
+        if lacks(config, part) is not None:
             return None  # it is absent, and prepares nothing
         return part, config.data.dataset

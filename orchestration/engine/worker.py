@@ -27,9 +27,10 @@ from cvae_core.errors import (
 )
 from cvae_core.evaluation.distances.declaration import FD
 from cvae_core.memory import bytes_asked_for, memory_error
-from cvae_core.models import VAE
+from cvae_core.models import Model
+from cvae_core.training.begin import AnyTraining, begin
 from cvae_core.training.checkpoint import Checkpoint, sha256
-from cvae_core.training.training import Judge, Training, When
+from cvae_core.training.training import Judge, When
 from orchestration import store
 from orchestration.engine.evaluator import Evaluator, read_reference
 from orchestration.engine.jobs import Job, TrainJob
@@ -52,7 +53,7 @@ EVERY_S = 5.0
 class _Epoch:
     """An epoch under way, that stops now and then to tell how far it is."""
 
-    def __init__(self, training: Training) -> None:
+    def __init__(self, training: AnyTraining) -> None:
         self._images = training.images
         self._steps = training.epoch_by_steps()
         self._began = time.monotonic()
@@ -92,7 +93,7 @@ class Worker:
             "device": torch.cuda.get_device_name() if gpu else platform.machine(),
         }
         self._job: Job | None = None
-        self._training: Training | None = None
+        self._training: AnyTraining | None = None
         self._epoch: _Epoch | None = None
         self._evaluator = Evaluator(datasets, folder, self._device)
         self._from_epoch = 0
@@ -169,7 +170,7 @@ class Worker:
         if due and job.decision_metric not in record["metrics"] and note not in self._notes:
             self._notes.append(note)
 
-    def _begin(self, job: TrainJob) -> Training:
+    def _begin(self, job: TrainJob) -> AnyTraining:
         config = TrialConfig.from_settings(job.config)
         data = self._datasets[config.data.dataset]
         never = too_large(config, data.image_shape, _memory(gpu=self._device == "cuda"))
@@ -177,7 +178,7 @@ class Worker:
             raise TooLargeError(never)
         start = self._newest_good(job, config)
         self._from_epoch = 0 if start is None else start.epoch
-        return Training(
+        return begin(
             config,
             data,
             start=start,
@@ -213,7 +214,7 @@ class Worker:
             self._notes.append(f"no val/fd: {error}")
             return []
 
-        def measured(model: VAE) -> dict[str, float]:
+        def measured(model: Model) -> dict[str, float]:
             try:
                 return judge(model)
             except (EvaluationError, LinAlgError) as error:  # the training is none the worse
@@ -230,7 +231,7 @@ class Worker:
                 self._notes.append(f"checkpoint of epoch {ref['epoch']} was not used: {error}")
         return None
 
-    def _save(self, job: TrainJob, training: Training) -> dict[str, Any]:
+    def _save(self, job: TrainJob, training: AnyTraining) -> dict[str, Any]:
         content = training.checkpoint().to_bytes()
         path = checkpoint_path(job.key, job.attempt, training.epoch)
         store.write_bytes(self._folder / path, content)

@@ -24,7 +24,7 @@ from cvae_core.evaluation.parts import PARTS, measure
 from cvae_core.evaluation.probes.validation import validation_judge
 from cvae_core.evaluation.subject import Subject
 from cvae_core.schedule import ScheduleConfig
-from cvae_core.training.training import Training
+from cvae_core.training.begin import begin
 from orchestration.threads import limit_threads
 
 WARM_UP_BATCHES = 4
@@ -74,11 +74,11 @@ def calibrate(config: TrialConfig, data: Dataset, *, threads: int, gpu: bool) ->
     # Both parts of the split have to have an image.
     least = math.ceil(2 / min(config.data.validation_fraction, 1 - config.data.validation_fraction))
     few = _some(data, max(least, WARM_UP_BATCHES * config.batch_size))
-    warm = Training(config, few, device=device)
+    warm = begin(config, few, device=device)
     warm.run_epoch()
     rate = warm.run_epoch()["images_per_s"]
     measured = _some(data, max(least, round(MEASURED_S * rate)))
-    training = Training(config, measured, device=device)
+    training = begin(config, measured, device=device)
     record = training.run_epoch()
     sample = _some(data, max(least, SAMPLE))
     began = time.perf_counter()

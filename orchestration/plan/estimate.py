@@ -13,7 +13,7 @@ from joblib import Parallel, delayed
 
 from cvae_core.config import TrialConfig
 from cvae_core.data import Dataset
-from cvae_core.evaluation.parts import PARTS
+from cvae_core.evaluation.parts import PARTS, lacks
 from orchestration.ledger.ledger import Ledger
 from orchestration.plan.calibrate import Cost, calibrate, mean, part_seconds
 from orchestration.plan.evaluation_tasks import open_tasks
@@ -156,7 +156,7 @@ def _calibrated(
                 for _ in range(slots)
             )
             cost = mean(list(measured))
-            parts = spec.evaluation.wanted()
+            parts = _parts(spec, example)
             evaluation = _evaluation_s(parts, cost, len(data.test), spec.evaluation)
             kinds.append(Kind(example, keys, cost, evaluation))
     return kinds
@@ -174,9 +174,15 @@ class _Left:
 def _left(spec: SweepSpec, config: TrialConfig, ledger: Ledger, key: str) -> _Left:
     trial = ledger.trials.get(key)
     if trial is not None and not trial.is_open:
-        return _Left(0, [task.part for task in open_tasks(trial, spec.evaluation)])
+        left = [task.part for task in open_tasks(trial, spec.evaluation)]
+        return _Left(0, [part for part in left if lacks(config, part) is None])
     done = trial.checkpoints[-1].epoch if trial is not None and trial.checkpoints else 0
-    return _Left(config.epochs - done, list(spec.evaluation.wanted()))
+    return _Left(config.epochs - done, _parts(spec, config))
+
+
+def _parts(spec: SweepSpec, config: TrialConfig) -> list[str]:
+    """The parts of a trial's evaluation that will have something to measure."""
+    return [part for part in spec.evaluation.wanted() if lacks(config, part) is None]
 
 
 def _seconds(left: _Left, cost: Cost, judged: int, asked: Evaluation) -> float:

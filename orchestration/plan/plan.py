@@ -6,7 +6,10 @@ import dataclasses
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+from cvae_core.baselines import BASELINES
 from cvae_core.config import DataConfig, TrialConfig
+from cvae_core.evaluation.parts import baseline_lacks
+from cvae_core.settings import merge
 from orchestration.errors import UserError
 from orchestration.spec.sweep import SweepSpec
 from orchestration.spec.trial_key import canonical, trial_key
@@ -15,7 +18,7 @@ from orchestration.study.cells import StudyPlan, plan_studies
 
 @dataclass(frozen=True)
 class Plan:
-    """The trials of a sweep by key, in the order in which they are to run; or its studies."""
+    """The trials of a sweep by key, in the order in which they are to run, and its studies."""
 
     trials: dict[str, TrialConfig]
     studies: dict[str, StudyPlan] = field(default_factory=dict)
@@ -40,7 +43,8 @@ def make_plan(spec: SweepSpec, content: Callable[[DataConfig], str] | None = Non
     """Grid × seeds, with combinations that compute the same thing collapsed into one trial.
 
     A VAE has no λ and no τ, so it runs once per remaining combination. With a search each
-    combination is a study instead, and they collapse in the same way.
+    combination is a study instead, and they collapse in the same way. The sweep's baselines come
+    last.
 
     Args:
         spec: of the sweep.
@@ -53,8 +57,21 @@ def make_plan(spec: SweepSpec, content: Callable[[DataConfig], str] | None = Non
     """
     cells = [_with_content(TrialConfig.from_settings(cell), content) for cell in spec.cells()]
     if spec.search is not None:
-        return Plan({}, plan_studies(spec.search, cells))
-    return Plan(_by_key(cells))
+        return Plan(_by_key(_baselines(spec, cells)), plan_studies(spec.search, cells))
+    return Plan(_by_key([*cells, *_baselines(spec, cells)]))
+
+
+def _baselines(spec: SweepSpec, cells: Iterable[TrialConfig]) -> list[TrialConfig]:
+    """The baselines beside each cell, as far as the evaluation measures something of them."""
+    asked = list(BASELINES) if spec.baselines is True else spec.baselines or []
+    parts = spec.evaluation.wanted()
+    return [
+        TrialConfig.from_settings(merge(cell.to_settings(), {"model": model}))
+        for model in BASELINES
+        if model in asked and any(baseline_lacks(model, part) is None for part in parts)
+        for cell in cells
+        if cell.model not in BASELINES
+    ]
 
 
 def _with_content(config: TrialConfig, content: Callable[[DataConfig], str] | None) -> TrialConfig:

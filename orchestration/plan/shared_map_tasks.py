@@ -6,8 +6,10 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any
 
+from cvae_core.baselines import BASELINES
 from cvae_core.config import TrialConfig
 from cvae_core.evaluation.maps.declaration import UMAP
+from cvae_core.evaluation.parts import baseline_lacks
 from orchestration.ledger.checkpoints import newest_first
 from orchestration.ledger.documents import Evaluated, Trial
 from orchestration.ledger.ledger import Ledger
@@ -49,8 +51,10 @@ def shared_tasks(
         return []
     groups: dict[str, list[Trial]] = {}
     for trial in planned:
-        if trial.state == "finished" and trial.checkpoints:
-            data = TrialConfig.from_settings(trial.config).data
+        config = TrialConfig.from_settings(trial.config)
+        # Baselines have maps of their own: pixels would stretch all others to their dimensions.
+        if trial.state == "finished" and trial.checkpoints and config.model not in BASELINES:
+            data = config.data
             group = data.dataset
             if settings["split"] == "validation":  # whose images depend on how it was split
                 group += f"-{data.validation_fraction:g}-{data.split_seed}"
@@ -78,6 +82,11 @@ def missing(ledger: Ledger, evaluation: Evaluation, wish: Wish) -> list[tuple[st
     found = [("", task.entry) for task in shared_tasks(ledger, evaluation, wish, missing=True)]
     for trial in ledger.planned():
         for task in tasks_of(trial, evaluation, wish):
+            if (
+                not is_open(task, trial)
+                and baseline_lacks(trial.config["model"], task.part) is not None
+            ):
+                continue  # what a baseline has not is not asked for twice
             done = trial.evaluations.get(task.entry, Evaluated())
             if is_open(task, trial, adding=True) or done.state in ("failed", "absent"):
                 found.append((trial.key, task.entry))

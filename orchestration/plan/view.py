@@ -6,6 +6,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from cvae_core.baselines import BASELINES
 from cvae_core.config import TrialConfig
 from orchestration.ledger.ledger import Ledger
 from orchestration.plan.plan import Plan
@@ -26,9 +27,12 @@ from orchestration.words import count
 
 
 def plan_words(plan: Plan) -> str:
-    """How much a plan is: ``6 trials``, or ``2 studies of 40 trials each``."""
+    """How much a plan is: ``6 trials``, or ``2 studies of 40 trials each``; baselines apart."""
+    baselines = sum(config.model in BASELINES for config in plan.trials.values())
+    besides = f", {count(baselines, 'baseline')}" if baselines else ""
     if not plan.studies:
-        return count(len(plan.trials), "trial")
+        others = len(plan.trials) - baselines
+        return (count(others, "trial") + besides) if others else count(baselines, "baseline")
     study = next(iter(plan.studies.values()))
     several = len(plan.studies) > 1
     words = f"{count(len(plan.studies), 'study')} of {count(study.trials, 'trial')}"
@@ -36,7 +40,7 @@ def plan_words(plan: Plan) -> str:
     if study.replicates:
         whose = "each study's best" if several else "the best"
         words += f", and {count(study.replicates, 'replicate')} of {whose}"
-    return words
+    return words + besides
 
 
 def plan_document(name: str, plan: Plan, storage: Path) -> dict[str, Any]:

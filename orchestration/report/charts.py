@@ -22,6 +22,8 @@ ROW = 44
 LETTER = 8.8
 """Width of a letter of ticks, about, where they are largest: on a narrow screen."""
 LONGEST_NAME = 24
+BASELINE = -1
+"""The look of baselines."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ class Point:
     x: float
     y: float
     look: int
-    """Number of its family: colour and shape."""
+    """Number of its family: colour and shape; ``BASELINE`` of those that are none."""
     label: str
     """What is said of it: settings and values."""
     target: str

@@ -14,7 +14,7 @@ from orchestration.compare.comparison import comparison_sheets
 from orchestration.compare.figure_files import search_document
 from orchestration.ledger.documents import TRAINED
 from orchestration.ledger.ledger import Ledger
-from orchestration.report.charts import Chart
+from orchestration.report.charts import BASELINE, Chart
 from orchestration.report.figures import curves, trade_offs
 from orchestration.report.pictures import Columns, picture_columns
 from orchestration.report.search_charts import Searched, replicate_charts, search_charts
@@ -44,6 +44,8 @@ class Content:
     notes: Sequence[str]
     families: Sequence[str]
     """By the number of their look."""
+    baselines: bool
+    """Whether there are some among the trials."""
     replicates: Sequence[Chart]
     """Of searches: what may be quoted of them."""
     searches: Sequence[Chart]
@@ -65,10 +67,11 @@ def content_of(ledger: Ledger, answered: Answers, *, at_work: bool | None = None
     """
     document = status_document(ledger, at_work=at_work)
     trials = [trial for trial in document["trials"] if trial["metrics"] or trial["error"]]
-    families = list(dict.fromkeys(trial["model"] for trial in _vae_first(trials)))
+    compared = [trial for trial in trials if not trial["baseline"]]
+    families = list(dict.fromkeys(trial["model"] for trial in _vae_first(compared)))
     names = names_of(document["trials"])
     rows = [
-        _row(trial, names.name(_config(ledger, trial["key"])), families.index(trial["model"]))
+        _row(trial, names.name(_config(ledger, trial["key"])), _look(trial, families))
         for trial in trials
     ]
     shown = headlines(name for trial in trials for name in trial["metrics"])
@@ -89,6 +92,7 @@ def content_of(ledger: Ledger, answered: Answers, *, at_work: bool | None = None
             *_not_measured(ledger, document, list(shown)),
         ],
         families=families,
+        baselines=len(compared) < len(trials),
         replicates=replicate_charts(searched, answered) if searched else [],
         searches=search_charts(searched) if searched else [],
         charts=[*trade_offs(rows), *curves(ledger, rows)],
@@ -114,6 +118,10 @@ def _searched(
 
 def _vae_first(trials: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     return sorted(trials, key=lambda trial: bool(trial["model"] != "vae"))
+
+
+def _look(trial: Mapping[str, Any], families: Sequence[str]) -> int:
+    return BASELINE if trial["baseline"] else families.index(trial["model"])
 
 
 def _config(ledger: Ledger, key: str) -> Any:

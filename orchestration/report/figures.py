@@ -7,7 +7,7 @@ from typing import Any
 
 from cvae_core.evaluation.metrics import describe
 from orchestration.ledger.ledger import Ledger
-from orchestration.report.charts import Chart, Line, Point, lines, scatter
+from orchestration.report.charts import BASELINE, Chart, Line, Point, lines, scatter
 from orchestration.status.metric_columns import head, headlines
 
 JUDGED = "probe/accuracy"
@@ -40,7 +40,8 @@ def trade_offs(rows: Sequence[Mapping[str, Any]]) -> list[Chart]:
 
 
 def curves(ledger: Ledger, rows: Sequence[Mapping[str, Any]]) -> list[Chart]:
-    """What was measured after each epoch, one line a trial."""
+    """What was measured after each epoch, one line a trial that is no baseline."""
+    rows = [row for row in rows if row["look"] != BASELINE]
     if len(rows) > MANY:
         return []
     charts = []

@@ -79,7 +79,8 @@ def _stored_spec(ledger: Ledger) -> SweepSpec:
             "run its sweep file again"
         )
     try:
-        spec = SweepSpec.model_validate(sweep.spec)
+        # A sweep of a version that had no baselines goes on without them.
+        spec = SweepSpec.model_validate({"baselines": False, **sweep.spec})
         spec.evaluation.wanted()
     except (ValidationError, ConfigError) as error:
         many = count(error.error_count() if isinstance(error, ValidationError) else 1, "setting")

@@ -10,9 +10,11 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
+from cvae_core.baselines import BASELINES
 from cvae_core.config import TrialConfig
 from cvae_core.errors import ConfigError
 from cvae_core.evaluation.parts import PARTS
+from orchestration.spec.checks.baselines import check_baselines
 from orchestration.spec.checks.course import check_course
 from orchestration.spec.checks.occurring import check_views, place_of, trials_of
 from orchestration.spec.checks.scheduler import check_scheduler, read_scheduler
@@ -30,7 +32,7 @@ from orchestration.spec.settings import (
     setting_names,
     settings_model,
 )
-from orchestration.spec.sweep import MAX_TRIALS, Checkpoints, Resources, SweepSpec
+from orchestration.spec.sweep import MAX_TRIALS, BaselineName, Checkpoints, Resources, SweepSpec
 from orchestration.spec.yaml_file import Location
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -70,6 +72,7 @@ def parse_spec(layers: Layers) -> SweepSpec:
     sections["retries"] = errors.check(
         ("retries",), Annotated[Int, Field(ge=0)], content.get("retries", 2)
     )
+    sections["baselines"] = _baselines(errors, content.get("baselines", True))
     for name, model in (
         ("resources", Resources),
         ("checkpoints", Checkpoints),
@@ -86,8 +89,11 @@ def parse_spec(layers: Layers) -> SweepSpec:
         errors.raise_any()
     spec = SweepSpec(**sections)
     _check_size(spec, errors, 1 if search is None else search.search.trials)
+    check_baselines(errors, content, spec.evaluation)
     configs = _configs(spec, content, errors)
     if configs:
+        # Baselines compete with nobody, and stand beside whatever differs.
+        configs = [config for config in configs if config.model not in BASELINES] or configs
         check_course(errors, spec, content, configs, search)
         trials = trials_of(configs, spec.evaluation, search.space if search else None)
         check_views(errors, content, trials)
@@ -168,6 +174,16 @@ def _seeds(errors: SpecErrors, value: Any) -> Any:
     if seeds is not None and len(set(seeds)) < len(seeds):
         errors.add(("seeds",), "the same seed is there twice")
     return seeds
+
+
+def _baselines(errors: SpecErrors, value: Any) -> Any:
+    if isinstance(value, bool):
+        return value
+    if not isinstance(value, list):
+        names = ", ".join(BASELINES)
+        errors.add(("baselines",), f"must be true, false or a list of {names}, not {short(value)}")
+        return None
+    return errors.check(("baselines",), list[BaselineName], value)
 
 
 def _grids(errors: SpecErrors, value: Any) -> list[dict[str, list[Any]]]:

@@ -16,6 +16,7 @@ from orchestration.spec.search import Int, Number, Scheduler, Search
 from orchestration.spec.settings import FORBID
 
 MAX_TRIALS = 100_000
+BaselineName = Literal["pca", "pixels", "untrained", "supervised"]
 
 
 class Resources(BaseModel):
@@ -69,6 +70,12 @@ class SweepSpec(BaseModel):
         None, description="trials asked for one after another, in every cell of the grid"
     )
     scheduler: Scheduler | None = Field(None, description="stops trials early that do badly")
+    baselines: bool | list[BaselineName] = Field(
+        True,
+        description="models that are trained and measured besides, to compare with: all (true), "
+        "none (false) or a list of pca, pixels, untrained, supervised (`docs/arms.md`); only where "
+        "the evaluation measures something of them",
+    )
     paper: list[Reported] = Field(
         [], description="figures reported elsewhere, which `compare` and `report` show beside ours"
     )

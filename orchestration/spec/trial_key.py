@@ -7,8 +7,9 @@ import hashlib
 import json
 from typing import Any
 
+from cvae_core.baselines import BASELINES
 from cvae_core.config import NUMERICS, TrialConfig
-from cvae_core.settings import counts_beside, means_something, plain, setting_name
+from cvae_core.settings import chosen, counts_beside, means_something, plain, setting_name
 from cvae_core.stages import stages_of
 
 KEY_LENGTH = 10
@@ -46,7 +47,9 @@ def relevant(config: TrialConfig, *, identity: bool = True, places: bool = True)
     stages = stages_of(config)
     if config.stages != stages and (identity or not stages):
         config = dataclasses.replace(config, stages=stages)
-    return _relevant(config, config, identity, places and not identity)
+    settings = _relevant(config, config, identity, places and not identity)
+    baseline = BASELINES.get(config.model)
+    return settings if baseline is None else chosen(settings, ("model", *baseline.settings))
 
 
 def _relevant(group: Any, trial: TrialConfig, identity: bool, places: bool) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from cvae_core.baselines import BASELINES
 from cvae_core.config import TrialConfig
 from orchestration.spec.flat_names import flat
 from orchestration.spec.trial_key import relevant
@@ -65,7 +66,8 @@ class Names:
             *([config.model] if model else []),
             *(f"{self.labels[n]}={setting_text(values[n])}" for n in given),
         ]
-        return " ".join([*parts, f"seed={config.seed}"] if seed and self.seeds else parts)
+        seeded = seed and self.seeds and "seed" in values
+        return " ".join([*parts, f"seed={config.seed}"] if seeded else parts)
 
 
 def settings_of(config: TrialConfig) -> dict[str, Any]:
@@ -131,11 +133,13 @@ def _stage_text(stage: Mapping[str, Any]) -> str:
 
 
 def trial_fields(config: TrialConfig) -> dict[str, Any]:
-    """The fields by which trials are told apart; a VAE has neither λ nor τ."""
+    """The fields by which trials are told apart; a VAE has neither λ nor τ, a baseline no β."""
     contrastive = config.model == "cvae"
+    baseline = config.model in BASELINES
     return {
         "model": config.model,
-        "beta": config.beta,
+        "baseline": baseline,
+        "beta": None if baseline else config.beta,
         "lambda": config.lambda_ if contrastive else None,
         "tau": config.tau if contrastive else None,
         "seed": config.seed,

@@ -90,7 +90,8 @@ def _with_studies(trials: list[dict[str, Any]], studies: list[Study]) -> list[di
         study, ask = asked.get(trial["key"], (repeated.get(trial["key"]), None))
         trial["study"] = None if study is None else study.key
         trial["ask"] = None if ask is None else ask.number
-        trial["origin"] = "grid" if study is None else "replicate" if ask is None else ask.origin
+        grid = "baseline" if trial["baseline"] else "grid"
+        trial["origin"] = grid if study is None else "replicate" if ask is None else ask.origin
     return trials
 
 

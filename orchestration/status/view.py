@@ -6,8 +6,10 @@ import re
 from pathlib import Path
 from typing import Any
 
+from cvae_core.evaluation.parts import baseline_lacks
 from orchestration.commands import sweep_command
 from orchestration.ledger.chosen import some
+from orchestration.ledger.names import split_entry
 from orchestration.plan.view import setting_columns, trial_names
 from orchestration.spec.trial_names import names_of
 from orchestration.status.failures import failure_details, failure_text, innermost, what_to_do
@@ -154,6 +156,8 @@ def absent_lines(document: dict[str, Any], *, brief: bool = False) -> list[str]:
     counts: dict[tuple[str, str], int] = {}
     for trial in document["trials"]:
         for part, reason in trial["evaluations_absent"].items():
+            if baseline_lacks(trial.get("model", ""), split_entry(part)[0]) is not None:
+                continue  # that a baseline has no decoder is no news
             counts[part, reason] = counts.get((part, reason), 0) + 1
     return [
         f"{part} is missing for {count(trials, 'trial')}: {why(reason)}"

@@ -11,17 +11,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import cvae_core
+from cvae_core.baselines import BASELINES
 from cvae_core.config import TrialConfig
+from cvae_core.data import image_shape_of
 from orchestration.errors import UserError
 
 if TYPE_CHECKING:
-    from cvae_core.models.vae import VAE
+    from torch import Tensor
+
+    from cvae_core.models import Model
 
 EXAMPLES = 2
 """Images in the input example: the model's own, of which nothing has to be loaded."""
 
 
-def save_model(model: VAE, config: TrialConfig, path: Path, facts: dict[str, Any]) -> None:
+def save_model(model: Model, config: TrialConfig, path: Path, facts: dict[str, Any]) -> None:
     """Write a model as MLflow keeps one, with its code, signature and an input example.
 
     ``mlflow.pyfunc`` gives latent means (N, D) for images (N, C, H, W) in the model's range;
@@ -43,11 +47,9 @@ def save_model(model: VAE, config: TrialConfig, path: Path, facts: dict[str, Any
     from mlflow.models import ModelSignature
     from mlflow.types import Schema, TensorSpec
 
-    generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
-        noise = torch.randn(EXAMPLES, config.architecture.latent_dim, generator=generator)
-        images = model.decode(noise).numpy()
-    latents = (-1, config.architecture.latent_dim)
+        images = _examples(model, config)
+        latents = (-1, model(images).shape[1])
     signature = ModelSignature(
         inputs=Schema([TensorSpec(np.dtype(np.float32), (-1, *images.shape[1:]))]),
         outputs=Schema([TensorSpec(np.dtype(np.float32), latents)]),
@@ -62,13 +64,26 @@ def save_model(model: VAE, config: TrialConfig, path: Path, facts: dict[str, Any
             str(path),
             code_paths=[str(Path(cvae_core.__file__).parent)],
             signature=signature,
-            input_example=images,
+            input_example=images.numpy(),
             pip_requirements=[f"{name}=={version(name)}" for name in ("torch", "numpy")],
             metadata={"value_range": config.data.value_range, **facts},
             **({"serialization_format": "pickle"} if whole else {}),
         )
     except OSError as error:
         raise UserError(f"{path}: cannot be written ({error.strerror or error})") from error
+
+
+def _examples(model: Model, config: TrialConfig) -> Tensor:
+    """Images (N, C, H, W): decoded ones, or noise where there is no decoder."""
+    import torch
+
+    generator = torch.Generator().manual_seed(0)
+    if config.model not in BASELINES or BASELINES[config.model].decodes:
+        noise = torch.randn(EXAMPLES, config.architecture.latent_dim, generator=generator)
+        return model.decode(model.prior(noise))
+    weights = (value for value in model.state_dict().values() if value.ndim == 4)
+    shape = image_shape_of(config.data, next(weights).shape[1])
+    return torch.rand(EXAMPLES, *shape, generator=generator)
 
 
 def register_model(uri: str, run_id: str, folder: Path, name: str) -> str:

@@ -9,14 +9,15 @@ from typing import Any
 
 import yaml
 
+from cvae_core.baselines import BASELINES
 from cvae_core.config import TrialConfig
-from cvae_core.evaluation.figures import BLUE, ORANGE
+from cvae_core.evaluation.figures import BLUE, GREY, ORANGE
 from orchestration.ledger.documents import Epoch, Sweep, Trial
 from orchestration.ledger.ledger import Ledger
 from orchestration.ledger.names import REPORT
 from orchestration.spec.flat_names import flat
 from orchestration.spec.trial_key import relevant
-from orchestration.spec.trial_names import arms_text, stages_text
+from orchestration.spec.trial_names import arms_text, settings_of, stages_text
 
 STATUSES = {"running": "RUNNING", "pending": "KILLED", "failed": "FAILED"}
 SWEEP_STATUSES = {"finished": "FINISHED", "failed": "FAILED", "interrupted": "KILLED"}
@@ -81,6 +82,8 @@ def table_tags(sweep: Sweep) -> dict[str, str]:
 
 def trial_tags(trial: Trial, config: TrialConfig) -> dict[str, str]:
     """What tells a trial from others, and its run's name."""
+    if config.model in BASELINES:
+        return _baseline_tags(trial, config)
     tags = {
         KEY_TAG: trial.key,
         "model": config.model,
@@ -101,6 +104,19 @@ def parameters(config: TrialConfig) -> dict[str, str]:
     """The settings that matter to a trial."""
     settings = flat(relevant(config, identity=False))
     return {name: param_text(value) for name, value in settings.items()}
+
+
+def _baseline_tags(trial: Trial, config: TrialConfig) -> dict[str, str]:
+    """The same of a baseline, by what it depends on."""
+    own = settings_of(config)
+    tags = {KEY_TAG: trial.key, "model": config.model, "baseline": "true", "data": config.data.name}
+    name = f"{config.model} (baseline)"
+    if "architecture.latent_dim" in own:
+        name += f" latent_dim={config.architecture.latent_dim}"
+    if "seed" in own:
+        tags["seed"] = str(config.seed)
+        name += f" seed={config.seed}"
+    return tags | {"mlflow.runColor": GREY, "mlflow.runName": name}
 
 
 def study_tags(ledger: Ledger, key: str) -> dict[str, str]:

@@ -25,6 +25,7 @@ EPOCHS = 14
 """A tenth of a second each: a test that looks fifty times a second meets the one it waits for."""
 SPEC = f"""\
 name: digits
+baselines: false
 base:
   data: {{name: digits}}
   epochs: {EPOCHS}

@@ -20,6 +20,7 @@ from .conftest import COMMAND, Place
 
 SPEC = """\
 name: digits
+baselines: false
 base:
   data: {name: digits}
   epochs: 1

@@ -30,11 +30,13 @@ base:
 """
 ALL = f"""\
 name: digits
+baselines: false
 {BASE}  model: cvae
 evaluation: {{probe: true, diagnostics: true, pictures: true, umap: {{n: 100}}, fd: true}}
 """
 SEARCH = f"""\
 name: digits
+baselines: false
 {BASE}grid: {{model: [vae, cvae]}}
 search:
   sampler: random

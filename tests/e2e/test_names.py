@@ -15,6 +15,7 @@ from .test_ui import Ui, free_port
 
 SPEC = """\
 name: digits
+baselines: false
 base: {data: {name: digits}, epochs: 1, batch_size: 64}
 grid: {model: [vae]}
 evaluation: {probe: false, umap: false, fd: false, diagnostics: false}

@@ -33,6 +33,7 @@ name: six
 base: {data: {name: digits}, epochs: 2, architecture: {channels: [4, 8], latent_dim: 4}}
 grid: {model: [vae, cvae]}
 seeds: [0, 1, 2, 3, 4, 5]
+baselines: [pca, pixels]
 evaluation: {umap: {n: 200}, fd: false, probe_every: 1}
 """
 
@@ -101,10 +102,14 @@ def test_pointer_and_keyboard_show_what_a_point_is_and_lead_to_its_row(
 ) -> None:
     page, _ = opened(browser, report, 1600, "light")
     tip, points = page.locator("#tip"), page.locator("svg.chart a:has(.point)")
-    assert points.count() == 12  # of one chart: reconstruction against the probe
+    assert points.count() == 13  # of one chart: reconstruction against the probe; PCA is the last
     assert tip.is_hidden()
     points.nth(3).hover()
     assert re.match(r"c?vae seed=\d: probe ↑ 0\.\d+, test MSE ↓ 0\.\d+$", tip.inner_text())
+    points.last.hover()
+    assert tip.inner_text().startswith("pca: probe")
+    assert points.last.locator("path.baseline").count() == 1
+    assert page.locator(".legend").inner_text().split()[:3] == ["vae", "cvae", "baselines"]
     page.mouse.move(1, 1)
     assert tip.is_hidden()
     page.keyboard.press("Tab")
@@ -201,7 +206,7 @@ def test_the_run_ends_with_it_and_mlflow_has_it(report: Path) -> None:
     from mlflow import MlflowClient
 
     # Its run is at work while it writes it, and at its end.
-    assert "finished: 12 finished" in report.read_text()
+    assert "finished: 14 finished" in report.read_text()
     ledger = Ledger.open(report.parents[2])
     client = MlflowClient(ledger.sweep.tracking_uri)
     files = client.list_artifacts(str(ledger.sweep.parent_run_id), "report")

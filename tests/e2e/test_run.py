@@ -20,6 +20,7 @@ from .conftest import EPOCHS, PATIENCE_S, SPEC, Family, Place, check_mlflow, num
 
 EVALUATED = """\
 name: digits
+baselines: false
 base:
   data: {name: digits}
   epochs: 4

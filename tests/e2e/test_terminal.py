@@ -20,6 +20,7 @@ import pytest
 COMMAND = Path(sys.executable).with_name("cvae-sweep")
 SPEC = """\
 name: digits
+baselines: false
 base: {data: {name: digits}, epochs: 300}
 grid: {model: [vae, cvae], beta: [0.1, 0.2]}
 evaluation: {umap: false, fd: false, pictures: false, diagnostics: false}

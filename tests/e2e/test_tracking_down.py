@@ -24,6 +24,7 @@ from .conftest import Family, Place
 
 SPEC = """\
 name: digits
+baselines: false
 base:
   data: {name: digits}
   epochs: 14

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 _HEAD = """\
 name: faults
+baselines: false
 base:
   data: {name: digits}
   epochs: 6

@@ -68,6 +68,7 @@ class LocalSweep:
             "name": "small",
             "base": base,
             "checkpoints": {"min_interval_s": 0},
+            "baselines": False,
             **sections,
             "evaluation": ONLY_PROBE | sections.get("evaluation", {}),
         }

@@ -175,6 +175,7 @@ IWAE = Part(
     IwaeConfig,
     on=False,
     decodes=True,
+    posterior=True,
     title="importance-weighted bound, tighter than the ELBO",
     metrics=IWAE_METRICS,
     seconds=Seconds(7.5),

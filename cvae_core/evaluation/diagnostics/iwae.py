@@ -81,7 +81,10 @@ def log_weights(
     Yields:
         Shares of this, in (0, 1), and at last the logarithms, (N, K).
     """
-    means, log_vars = (torch.from_numpy(each[rows]) for each in subject.posterior("judged"))
+    mus, variances = subject.posterior("judged")
+    if variances is None:
+        raise AbsentError("latents without a variance have no posterior to sample from")
+    means, log_vars = torch.from_numpy(mus[rows]), torch.from_numpy(variances[rows])
     pixels = subject.pixels("judged")[torch.from_numpy(rows)]
     scale = unit_scale(subject.config.data)
     constant = pixels[0].numel() * math.log(2 * math.pi * variance)

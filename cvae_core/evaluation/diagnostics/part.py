@@ -44,6 +44,8 @@ SILHOUETTE = 2_000
 def evaluate(subject: Subject, settings: DiagnosticsConfig) -> Iterator[float | Findings]:
     """Reconstruction error, ELBO, effective β, KL by dimension, active units; how latents lie.
 
+    Where latents are points, of PCA, there is the reconstruction error alone.
+
     Yields:
         Shares done and the findings, with ``latent_dimensions.csv`` and ``kl_per_dimension.png``.
 
@@ -55,6 +57,12 @@ def evaluate(subject: Subject, settings: DiagnosticsConfig) -> Iterator[float | 
         raise EvaluationError("there is one image to judge, and diagnostics need two at least")
     mu, log_var = yield from within(0, 0.1, subject.encoded("judged"))
     yield 0.1
+    if log_var is None:
+        error = yield from mean_error(subject, torch.from_numpy(mu), pixels, 0.3)
+        findings = Findings(metrics={"test/reconstruction_mse": error})
+        yield from _geometry(subject, pixels, mu, findings)
+        yield findings
+        return
     use = latent_use(mu, log_var)
     kl = float(use.kl.sum())
     if not math.isfinite(kl):

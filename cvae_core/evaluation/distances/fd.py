@@ -6,17 +6,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from cvae_core.config import UNTRAINED, TrialConfig
+from cvae_core.config import TrialConfig
 from cvae_core.data.dataset import Dataset
 from cvae_core.errors import AbsentError
 from cvae_core.evaluation.distances.classifier import file_name, obtain
-from cvae_core.evaluation.distances.declaration import FdConfig
+from cvae_core.evaluation.distances.declaration import FD, FdConfig
 from cvae_core.evaluation.distances.judge import judge, prior_distance
 from cvae_core.evaluation.metric import on_validation
-from cvae_core.evaluation.parts import Findings
+from cvae_core.evaluation.parts import Findings, lacks
 from cvae_core.evaluation.progress import within
 from cvae_core.evaluation.subject import Subject
-from cvae_core.models import VAE
+from cvae_core.models import Model
 
 TRAINING_SHARE = 0.8
 """Of the time, where the classifier is not there yet."""
@@ -50,7 +50,7 @@ def evaluate(subject: Subject, settings: FdConfig) -> Iterator[float | Findings]
 
 def validation_judge(
     config: TrialConfig, data: Dataset, settings: FdConfig, cache: Path, kept: Path | None
-) -> tuple[Callable[[VAE], dict[str, float]], dict[str, bytes]]:
+) -> tuple[Callable[[Model], dict[str, float]], dict[str, bytes]]:
     """For searches: ``val/fd_<dataset>-cnn`` of a model in training, as this part has it.
 
     N is in the name where it is not what ``data.validation_fraction``'s default holds out.
@@ -65,14 +65,15 @@ def validation_judge(
         AbsentError, EvaluationError: as ``evaluate``; the last also when a model is judged.
         AbsentError: no decoder is trained, either.
     """
-    if not config.decodes:
-        raise AbsentError(UNTRAINED)
+    lacking = lacks(config, FD.name)
+    if lacking is not None:
+        raise AbsentError(lacking)
     name = f"{config.data.dataset}-cnn"
     for share_or_classifier in obtain(data, name, cache, kept):
         if not isinstance(share_or_classifier, float):
             classifier = share_or_classifier
 
-    def measure(model: VAE) -> dict[str, float]:
+    def measure(model: Model) -> dict[str, float]:
         subject = Subject(
             config, data, model.state_dict(), split="validation", cache=cache, kept=kept
         )

@@ -53,4 +53,5 @@ UMAP = Part(
     metrics=METRICS,
     seconds=Seconds(0.8, 0.3),
     once=Seconds(8.0),
+    latents=True,
 )

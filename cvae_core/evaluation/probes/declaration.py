@@ -140,4 +140,5 @@ PROBE = Part(
     title="linear probes, k-NN and confusion matrix",
     metrics=METRICS,
     version=2,
+    latents=True,
 )

@@ -22,10 +22,11 @@ from cvae_core.evaluation.probes.declaration import ProbeConfig, Protocol, Repre
 from cvae_core.evaluation.probes.protocols import paper_split
 from cvae_core.evaluation.progress import beating, within
 from cvae_core.evaluation.subject import Subject
-from cvae_core.models import ContrastiveVAE
+from cvae_core.models import VAE, ContrastiveVAE
 
 SHOWN: tuple[Protocol, ...] = ("standard", "paper", "standardised")
 """Of which a confusion matrix is made: of the first of them that there is."""
+_MEANS_ALONE = "a baseline has neither samples nor projections"
 
 
 def evaluate(subject: Subject, settings: ProbeConfig) -> Iterator[float | Findings]:
@@ -79,8 +80,11 @@ def _representations(subject: Subject, settings: ProbeConfig) -> list[Representa
     chosen = list(dict.fromkeys(settings.representations))
     if not isinstance(subject.model, ContrastiveVAE):
         chosen = [kind for kind in chosen if kind != "projection"]
+    if not isinstance(subject.model, VAE):
+        chosen = [kind for kind in chosen if kind == "mean"]
     if not chosen:
-        raise AbsentError("a VAE has no projections to classify: ask for mean or sample as well")
+        what = "a VAE has no projections" if isinstance(subject.model, VAE) else _MEANS_ALONE
+        raise AbsentError(f"{what} to classify: ask for mean as well")
     return chosen
 
 

@@ -15,12 +15,12 @@ from cvae_core.data.scaling import shared, to_model_range, to_unit
 from cvae_core.data.splits import VALIDATION_FIT, split_indices
 from cvae_core.errors import AbsentError
 from cvae_core.evaluation.probes.probe import probe_accuracy
-from cvae_core.models import VAE
+from cvae_core.models import Model
 
 BATCH = 512
 
 
-def validation_judge(config: TrialConfig, data: Dataset) -> Callable[[VAE], dict[str, float]]:
+def validation_judge(config: TrialConfig, data: Dataset) -> Callable[[Model], dict[str, float]]:
     """What judges a model in training by ``val/probe_accuracy``, as the part ``probe`` has it.
 
     Logistic regression is fitted on the latent means of the first 10,000 images of the training
@@ -38,7 +38,7 @@ def validation_judge(config: TrialConfig, data: Dataset) -> Callable[[VAE], dict
     if len(np.unique(labels[fit.numpy()])) < 2:
         raise AbsentError("the training images are all of one class")
 
-    def judge(model: VAE) -> dict[str, float]:
+    def judge(model: Model) -> dict[str, float]:
         accuracy = probe_accuracy(
             latent_means(model, pixels, fit, config.data),
             labels[fit.numpy()],
@@ -52,14 +52,14 @@ def validation_judge(config: TrialConfig, data: Dataset) -> Callable[[VAE], dict
 
 @torch.no_grad()
 def latent_means(
-    model: VAE, pixels: Tensor, indices: Tensor, config: DataConfig
+    model: Model, pixels: Tensor, indices: Tensor, config: DataConfig
 ) -> NDArray[np.float32]:
     """Posterior means, float32 (N, D), of the chosen images of ``pixels`` (uint8, on the CPU).
 
     The model is put into evaluation mode.
     """
     model.eval()
-    device = next(model.parameters()).device
+    device = next(iter(model.state_dict().values())).device
     means = []
     for chunk in indices.split(BATCH):
         images = to_model_range(to_unit(pixels.index_select(0, chunk).to(device), config), config)

@@ -227,7 +227,7 @@ class Board:
         last = trial.epochs[-1]
         return replace(
             row,
-            loss=last.metrics["train/loss"],
+            loss=last.metrics.get("train/loss", last.metrics.get("train/cross_entropy")),
             probe=last.metrics.get("val/probe_accuracy", previous.probe),
             images_per_s=last.images_per_s,
             epoch_s=trial.train_s / len(trial.epochs),

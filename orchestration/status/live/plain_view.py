@@ -106,10 +106,10 @@ class PlainView(View):
             return
         self._printed[trial.key] = now
         last = trial.epochs[-1]
-        text = (
-            f"epoch {last.epoch}/{row.epochs}  loss {last.metrics['train/loss']:.5f}"
-            f"  val {last.metrics['val/loss']:.5f}"
-        )
+        text = f"epoch {last.epoch}/{row.epochs}"
+        for split, word in (("train", "loss"), ("val", "val")):
+            losses = [last.metrics.get(f"{split}/{name}") for name in ("loss", "cross_entropy")]
+            text += "".join(f"  {word} {loss:.5f}" for loss in losses if loss is not None)
         if "val/probe_accuracy" in last.metrics:
             text += f"  val probe {last.metrics['val/probe_accuracy']:.3f}"
         for name, value in last.metrics.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cvae_core.evaluation.parts import baseline_lacks
 from orchestration.engine.jobs import EvaluateJob, SharedMapJob, TrainJob
 from orchestration.engine.listener import Listener
 from orchestration.engine.reports import AbsentReport, EpochReport, EvaluationReport
@@ -56,6 +57,8 @@ class View(Listener):
 
     def _warn(self, job: EvaluateJob, report: EvaluationReport | AbsentReport) -> None:
         if isinstance(report, AbsentReport):
+            if baseline_lacks(job.config["model"], job.part) is not None:
+                return  # that a baseline has no decoder is no news
             texts = [f"{job.part} is left out: {report.message}"]
         else:
             texts = [f"{job.part}: {note}" for note in report.notes]

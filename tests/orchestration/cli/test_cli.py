@@ -17,6 +17,7 @@ COMMAND = Path(sys.executable).with_name("cvae-sweep")
 Command = Callable[..., Any]
 SPEC = """\
 name: tiny
+baselines: false
 base: {data: {name: digits}, epochs: 1}
 grid: {model: [vae, cvae], tau: [0.1, 1]}
 """

@@ -27,7 +27,8 @@ def subject(tmp_path: Path, load: Callable[..., SweepSpec]) -> Callable[..., Sub
     """``subject("epochs=3", data_root=…)``: a sweep on digits, or with ``sweep=False`` none."""
 
     def make(*overrides: str, sweep: bool = True, **options: object) -> Subject:
-        spec = load("name: small\nbase: {data: {name: digits}}\n", *overrides) if sweep else None
+        text = "name: small\nbaselines: false\nbase: {data: {name: digits}}\n"
+        spec = load(text, *overrides) if sweep else None
         given: dict[str, object] = {"storage": tmp_path / "runs", "spec": spec, **options}
         return Subject(**given)  # type: ignore[arg-type]
 

@@ -78,7 +78,8 @@ def write_ledger(asked: Subject, content: str, ended: int) -> None:
 
 
 def test_a_disk_budget_is_all_that_is_needed(load: Callable[..., SweepSpec], subject: Make) -> None:
-    text = "name: a\nbase: {epochs: 10}\ngrid: {beta: [1, 2, 3]}\ncheckpoints: {every_epochs: 1%s}"
+    text = "name: a\nbaselines: false\nbase: {epochs: 10}\ngrid: {beta: [1, 2, 3]}\n"
+    text += "checkpoints: {every_epochs: 1%s}"
     free = checkpoints_bytes(subject(spec=load(text % ""), max_concurrent=1))
     size = free / 31  # of each of three trials ten, and one on the way
     for budget, kept_at_all in ((40, 30), (20, 20), (3, 6)):  # the last and the best stay anyway

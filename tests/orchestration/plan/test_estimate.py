@@ -57,8 +57,9 @@ def fixed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def test_what_costs_the_same_is_measured_once(load: Load) -> None:
     spec = load(
-        "name: a\ngrid: {model: [vae, cvae], beta: [1, 2], tau: [0.1, 1], learning_rate: [1, 2], "
-        "batch_size: [64, 128], stages: [[], [{epochs: 5, beta: 3}, {}]]}\nseeds: [0, 1]"
+        "name: a\nbaselines: false\ngrid: {model: [vae, cvae], beta: [1, 2], tau: [0.1, 1], "
+        "learning_rate: [1, 2], batch_size: [64, 128], stages: [[], [{epochs: 5, beta: 3}, {}]]}\n"
+        "seeds: [0, 1]"
     )
     plan = make_plan(spec)
     kinds = list(kinds_of(plan.trials).values())
@@ -80,7 +81,7 @@ def test_trials_go_to_the_slot_that_is_free_first(slots: int) -> None:
 
 def test_the_sum(load: Load, small: Dataset, fixed: list[str]) -> None:
     spec = load(
-        "name: a\nbase: {epochs: 7}\ngrid: {model: [vae, cvae], beta: [1, 2]}\n"
+        "name: a\nbaselines: false\nbase: {epochs: 7}\ngrid: {model: [vae, cvae], beta: [1, 2]}\n"
         f"evaluation: {{probe_every: 3, {OFF}}}"
     )
     made = estimate(spec, make_plan(spec), {"digits": small}, NOTHING, 1)
@@ -93,7 +94,9 @@ def test_the_sum(load: Load, small: Dataset, fixed: list[str]) -> None:
 
 def test_what_is_not_asked_for_costs_nothing(load: Load, small: Dataset, fixed: list[str]) -> None:
     spec = load(
-        "name: a\nbase: {epochs: 7}\nevaluation: {probe: false, probe_every: 0, " + OFF + "}"
+        "name: a\nbaselines: false\nbase: {epochs: 7}\nevaluation: {probe: false, probe_every: 0, "
+        + OFF
+        + "}"
     )
     made = estimate(spec, make_plan(spec), {"digits": small}, NOTHING, 1)
     assert list(made.trial_s.values()) == [14.0]
@@ -120,13 +123,15 @@ def test_what_is_done_is_not_counted(
 def test_early_stopping_makes_it_an_upper_limit(
     load: Load, small: Dataset, fixed: list[str], what: str
 ) -> None:
-    spec = load(f"name: a\n{what}")
+    spec = load(f"name: a\nbaselines: false\n{what}")
     made = estimate(spec, make_plan(spec), {"digits": small}, NOTHING, 1)
     assert estimate_line(estimate_document(made)).startswith("at most about")
 
 
 def test_measured_for_real_on_every_slot(load: Load, small: Dataset) -> None:
-    spec = load(f"name: a\nbase: {{epochs: 3, {SMALL}}}\ngrid: {{model: [vae, cvae]}}")
+    spec = load(
+        f"name: a\nbaselines: false\nbase: {{epochs: 3, {SMALL}}}\ngrid: {{model: [vae, cvae]}}"
+    )
     made = estimate(spec, make_plan(spec), {"digits": small}, NOTHING, 2)
     assert len(made.kinds) == 2
     for kind in made.kinds:
@@ -146,14 +151,14 @@ def test_images_that_lie_class_by_class(
         for split in (small.train, small.test)
         for order in [split.labels.argsort(kind="stable")]
     )
-    (config,) = make_plan(load(f"name: a\nbase: {{{SMALL}}}")).trials.values()
+    (config,) = make_plan(load(f"name: a\nbaselines: false\nbase: {{{SMALL}}}")).trials.values()
     ordered = dataclasses.replace(small, train=train, test=test)
     cost = calibrate(config, ordered, threads=1, gpu=False)
     assert cost.part_s["probe"] > 0
 
 
 def test_a_small_validation_part(load: Load, small: Dataset) -> None:
-    text = f"name: a\nbase: {{{SMALL}, data: {{validation_fraction: 0.01}}}}"
+    text = f"name: a\nbaselines: false\nbase: {{{SMALL}, data: {{validation_fraction: 0.01}}}}"
     (config,) = make_plan(load(text)).trials.values()
     assert calibrate(config, small, threads=1, gpu=False).epoch_s > 0
 
@@ -161,7 +166,7 @@ def test_a_small_validation_part(load: Load, small: Dataset) -> None:
 def test_a_calibration_leaves_the_data_alone(load: Load, small: Dataset) -> None:
     before = small.fingerprint()
     later = "stages: [{epochs: 7, tau: 1}, {}], schedule: {beta: {shape: step, epochs: 5}}"
-    spec = load(f"name: a\nbase: {{{SMALL}, {later}}}")
+    spec = load(f"name: a\nbaselines: false\nbase: {{{SMALL}, {later}}}")
     (config,) = make_plan(spec).trials.values()
     calibrate(config, small, threads=1, gpu=False)
     assert dataclasses.replace(small).fingerprint() == before  # hashed anew
@@ -179,7 +184,7 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
     from orchestration.cli.plan import command
 
-    (tmp_path / "a.yaml").write_text(f"name: a\nbase: {{epochs: 2, {SMALL}}}")
+    (tmp_path / "a.yaml").write_text(f"name: a\nbaselines: false\nbase: {{epochs: 2, {SMALL}}}")
     monkeypatch.chdir(tmp_path)
     result = CliRunner().invoke(command, ["a.yaml", "--estimate", "--json"])
     assert result.exit_code == 0, result.output

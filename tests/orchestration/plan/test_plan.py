@@ -128,7 +128,8 @@ def test_a_vae_is_collapsed_over_lambda_and_tau(load: Callable[..., SweepSpec]) 
 
 
 def test_the_order_is_the_files(load: Callable[..., SweepSpec]) -> None:
-    plan = make_plan(load("name: a\ngrid: {beta: [2, 1], model: [cvae, vae]}\nseeds: [3, 0]"))
+    text = "name: a\ngrid: {beta: [2, 1], model: [cvae, vae]}\nseeds: [3, 0]\nbaselines: false"
+    plan = make_plan(load(text))
     assert [(c.beta, c.model, c.seed) for c in plan.trials.values()] == [
         (beta, model, seed) for beta in (2, 1) for model in ("cvae", "vae") for seed in (3, 0)
     ]
@@ -139,7 +140,7 @@ def test_data_sets_in_use_are_named_once(load: Callable[..., SweepSpec]) -> None
     assert list(plan.datasets) == ["mnist", "digits"]
 
 
-FOLDER = "name: a\nbase: {data: {name: folder"
+FOLDER = "name: a\nbaselines: false\nbase: {data: {name: folder"
 
 
 def test_the_content_of_a_folder_is_part_of_the_key(load: Callable[..., SweepSpec]) -> None:

@@ -45,7 +45,7 @@ def prepared(spec: SweepSpec, folder: Path) -> str:
 
 
 HUGE = (
-    "name: huge\nbase: {data: {name: digits}, model: cvae}\n"
+    "name: huge\nbaselines: false\nbase: {data: {name: digits}, model: cvae}\n"
     "grid: {architecture.latent_dim: [4, 1000000000000]}\n"
 )
 

@@ -24,7 +24,7 @@ from orchestration.status.sweeps import list_document
 from orchestration.terminal.console import Console
 
 Load = Callable[..., SweepSpec]
-TEXT = "name: small\nbase: {epochs: 2}\ngrid: {model: [vae, cvae], beta: [1, 2]}"
+TEXT = "name: small\nbaselines: false\nbase: {epochs: 2}\ngrid: {model: [vae, cvae], beta: [1, 2]}"
 
 
 @pytest.fixture
@@ -123,7 +123,7 @@ def test_other_trials_are_refused(begun: Ledger, load: Load) -> None:
 
 
 def test_other_images_are_refused(begun: Ledger, load: Load) -> None:
-    spec = load("name: small\nbase: {data: {name: folder}}")
+    spec = load("name: small\nbaselines: false\nbase: {data: {name: folder}}")
     begun.sweep.plan = list(make_plan(spec, lambda _: "a" * 64).trials)
     with pytest.raises(UserError, match="images in the folder have changed"):
         check_stored_plan(begun, make_plan(spec, lambda _: "b" * 64))

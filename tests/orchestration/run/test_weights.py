@@ -22,6 +22,7 @@ from orchestration.terminal.console import Console
 
 SPEC = """\
 name: small
+baselines: false
 base: {data: {name: digits}, epochs: 1, architecture: {channels: [4, 8], latent_dim: 4}}
 evaluation:
   {probe: false, probe_every: 0, umap: false, fd: false, pictures: false, diagnostics: false,

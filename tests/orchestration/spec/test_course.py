@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from cvae_core.baselines import BASELINES
 from cvae_core.config import TrialConfig
 from orchestration.errors import UserError
 from orchestration.plan.plan import make_plan
@@ -25,7 +26,7 @@ SEARCH = "search:\n  trials: 2\n  space:\n"
 
 
 def trials(spec: SweepSpec) -> list[TrialConfig]:
-    return list(make_plan(spec).trials.values())
+    return [c for c in make_plan(spec).trials.values() if c.model not in BASELINES]
 
 
 def errors(load: Load, text: str, *overrides: str) -> list[str]:

@@ -234,7 +234,8 @@ def test_too_many_trials(load: Load) -> None:
 
 
 def test_a_list_of_grids_is_their_union(load: Load) -> None:
-    spec = load("name: a\ngrid:\n- {beta: [1, 2]}\n- {model: [cvae], tau: [0.1]}\n- {beta: [2]}\n")
+    grid = "grid:\n- {beta: [1, 2]}\n- {model: [cvae], tau: [0.1]}\n- {beta: [2]}\n"
+    spec = load(f"name: a\nbaselines: false\n{grid}")
     trials = list(make_plan(spec).trials.values())
     assert [(t.model, t.beta) for t in trials] == [("vae", 1.0), ("vae", 2.0), ("cvae", 1e-3)]
     found = errors(load, "name: a\ngrid:\n- {beta: [1]}\n- {tau: [0]}\n")
@@ -242,8 +243,8 @@ def test_a_list_of_grids_is_their_union(load: Load) -> None:
 
 
 def test_nested_and_dotted_grids_are_the_same(load: Load) -> None:
-    dotted = load("name: a\ngrid: {data.split_seed: [0, 1]}")
-    nested = load("name: a\ngrid: {data: {split_seed: [0, 1]}}")
+    dotted = load("name: a\nbaselines: false\ngrid: {data.split_seed: [0, 1]}")
+    nested = load("name: a\nbaselines: false\ngrid: {data: {split_seed: [0, 1]}}")
     assert make_plan(dotted) == make_plan(nested)
     assert len(make_plan(dotted).trials) == 2
 
@@ -311,7 +312,9 @@ def test_views_to_reconstruct_need_augmentation(load: Load) -> None:
 
 
 def test_where_nothing_is_augmented_there_is_one_trial_of_either_target(load: Load) -> None:
-    spec = load("name: a\ngrid: {augment: [false, true], reconstruct: [original, view]}\n")
+    spec = load(
+        "name: a\nbaselines: false\ngrid: {augment: [false, true], reconstruct: [original, view]}\n"
+    )
     found = [(c.augment, c.reconstruct) for c in make_plan(spec).trials.values()]
     assert found == [(False, "original"), (True, "original"), (True, "view")]
 

@@ -22,6 +22,7 @@ from orchestration.terminal.tables import Sheet
 
 SWEEP = """\
 name: wide
+baselines: false
 base: {data: {name: digits}}
 grid:
   model: [vae, cvae]

@@ -14,6 +14,7 @@ from orchestration.study.cells import StudyPlan
 Load = Callable[..., SweepSpec]
 FILE = """\
 name: a
+baselines: false
 base: {epochs: 20}
 grid: {model: [vae, cvae]}
 seeds: [0, 1]
@@ -180,6 +181,7 @@ def test_the_model_is_searched_as_well(load: Load) -> None:
 def test_conditions_are_asked_for_after_what_they_depend_on(load: Load) -> None:
     text = """\
 name: a
+baselines: false
 search:
   trials: 4
   space:

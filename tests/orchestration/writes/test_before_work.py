@@ -27,6 +27,7 @@ SECTIONS: dict[str, Any] = {
         "architecture": {"latent_dim": 4},
     },
     "checkpoints": {"min_interval_s": 0, "every_epochs": 1},
+    "baselines": False,
     "evaluation": dict.fromkeys(PARTS, False),
 }
 PROBE = SECTIONS["evaluation"] | {"probe": True}
