@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from cvae_core.config import BASELINES
 from cvae_core.data.scaling import to_stored
 from cvae_core.evaluation.figures import HEADING, heading, new_figure, png, put_text
 from cvae_core.evaluation.parts import Findings
@@ -49,7 +50,9 @@ def evaluate(subject: Subject, settings: PicturesConfig) -> Iterator[float | Fin
     files["samples.png"] = samples_png(subject, settings.samples)
     yield 0.6
     warnings = []
-    if subject.epochs:
+    if subject.config.model in BASELINES:
+        pass  # it has no epochs that a curve could join
+    elif subject.epochs:
         files["curves.csv"] = curves_csv(subject.epochs)
         files["curves.png"] = curves_png(subject)
     else:

@@ -61,6 +61,9 @@ def test_pca_s_samples_have_its_variances(small: Dataset, tmp_path: Path) -> Non
     variances = subject.model.state_dict()["variances"]
     torch.testing.assert_close(subject.prior(4096).var(0), variances, rtol=0.1, atol=0)
     assert subject.generated(5).shape == (5, *small.image_shape)
+    found = measured("pictures", subject)
+    assert found.files.keys() == {"reconstructions.png", "samples.png"}
+    assert found.warnings == []
 
 
 @pytest.mark.parametrize("part", ["diagnostics", "pictures", "fd", "fid"])
