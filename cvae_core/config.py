@@ -279,13 +279,14 @@ class TrialConfig(Checked):
         data = settings.get("data", {})
         name = data.get("name", DataConfig().name) if isinstance(data, Mapping) else data
         preset = PRESETS.get(str(name), {})
-        config = build(cls, merge(preset, settings))
-        baseline = BASELINES.get(config.model)
-        if baseline is None:
-            return config
-        # What it does not depend on is at its default, so that equal ones are equal.
-        own = chosen(settings, baseline.settings)
-        return build(cls, merge(preset, own | {"model": config.model, "epochs": baseline.epochs}))
+        model = settings.get("model")
+        if model in BASELINES:
+            # What it does not depend on is at its default, so that equal ones are equal, and is
+            # not looked at: a stage may train nothing of a model that has none.
+            baseline = BASELINES[model]
+            own = chosen(settings, baseline.settings)
+            settings = own | {"model": model, "epochs": baseline.epochs}
+        return build(cls, merge(preset, settings))
 
     def to_settings(self) -> dict[str, Any]:
         """Nested plain values under the names that files use; tuples become lists."""

@@ -28,7 +28,7 @@ from cvae_core.training.training import Judge, When, deterministic, on_cpu
 BATCH = 512
 LEARNING_RATE = 1e-3
 """Adam's, of the supervised encoder."""
-LEAST_IMAGES = 10_000
+LEAST_IMAGES, MOST_PASSES = 10_000, 50
 """Of an epoch of it: small data sets are gone through several times."""
 
 
@@ -184,7 +184,7 @@ class SupervisedTraining(BaselineTraining):
             fused=self._device.type in ("cpu", "cuda"),
         )
         self._streams = Streams(config.seed, ("batches",))
-        self._passes = -(-LEAST_IMAGES // len(self._train))
+        self._passes = min(-(-LEAST_IMAGES // len(self._train)), MOST_PASSES)
         if start is not None:
             learner = on_cpu(start.optimizer)
             self._classifier.load_state_dict(learner["classifier"])

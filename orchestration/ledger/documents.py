@@ -26,7 +26,6 @@ CheckpointPath = Annotated[str, StringConstraints(pattern=f"^{CHECKPOINTS}(/{_ST
 ArtifactPath = Annotated[str, StringConstraints(pattern=f"^{ARTIFACTS}(/{_STEP})+$")]
 LogPath = Annotated[str, StringConstraints(pattern=f"^{LOGS}(/{_STEP})+$")]
 
-
 DIVERGED = "loss not finite"
 """The kind of failure of a trial whose settings cannot be trained: such near them fail as well."""
 
@@ -173,8 +172,7 @@ class Trial(Document):
     @property
     def has_failures(self) -> bool:
         """Whether its training or a part of its evaluation has failed."""
-        states = [self.state, *(part.state for part in self.evaluations.values())]
-        return "failed" in states
+        return "failed" in (self.state, *(part.state for part in self.evaluations.values()))
 
     @property
     def train_s(self) -> float:

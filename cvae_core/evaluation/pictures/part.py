@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from cvae_core.baselines import BASELINES
 from cvae_core.config import UNTRAINED
 from cvae_core.data.scaling import to_stored
 from cvae_core.evaluation.figures import HEADING, heading, new_figure, png, put_text
@@ -54,7 +55,9 @@ def evaluate(subject: Subject, settings: PicturesConfig) -> Iterator[float | Fin
         yield 0.6
     else:
         warnings.append(f"no reconstructions and no samples: {UNTRAINED}")
-    if subject.epochs:
+    if subject.config.model in BASELINES:
+        pass  # it has no epochs that a curve could join
+    elif subject.epochs:
         files["curves.csv"] = curves_csv(subject.epochs)
         files["curves.png"] = curves_png(subject)
     else:

@@ -54,7 +54,9 @@ def test_pca_s_reconstruction_error_is_scikit_learn_s(small: Dataset, tmp_path: 
     flat = [s.pixels.reshape(len(s), -1) / 255.0 for s in (small.train, small.test)]
     pca = PCA(4, svd_solver="full").fit(flat[0][train])
     error = ((pca.inverse_transform(pca.transform(flat[1])) - flat[1]) ** 2).mean()
-    assert found.metrics == {"test/reconstruction_mse": pytest.approx(error, rel=1e-4)}
+    assert found.metrics["test/reconstruction_mse"] == pytest.approx(error, rel=1e-4)
+    lie = ("alignment", "uniformity", "silhouette", "nmi")
+    assert found.metrics.keys() == {"test/reconstruction_mse", *(f"latent/{n}" for n in lie)}
 
 
 def test_pca_s_samples_have_its_variances(small: Dataset, tmp_path: Path) -> None:
@@ -62,6 +64,9 @@ def test_pca_s_samples_have_its_variances(small: Dataset, tmp_path: Path) -> Non
     variances = subject.model.state_dict()["variances"]
     torch.testing.assert_close(subject.prior(4096).var(0), variances, rtol=0.1, atol=0)
     assert subject.generated(5).shape == (5, *small.image_shape)
+    found = measured("pictures", subject)
+    assert found.files.keys() == {"reconstructions.png", "samples.png"}
+    assert found.warnings == []
 
 
 @pytest.mark.parametrize("part", ["diagnostics", "pictures", "fd", "fid"])

@@ -53,6 +53,12 @@ def again(ledger: Ledger, retry: tuple[str, ...] | None = None, **flags: object)
     )
 
 
+def test_a_sweep_from_before_there_were_baselines_goes_on_without_them(begun: Ledger) -> None:
+    del begun.sweep.spec["baselines"]
+    begun.save_sweep()
+    assert list(make_plan(again(begun).spec).trials) == begun.sweep.plan
+
+
 def test_the_stored_plan_and_flags(begun: Ledger) -> None:
     request = again(begun)
     assert list(make_plan(request.spec).trials) == begun.sweep.plan
