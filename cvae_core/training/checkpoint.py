@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import io
+import sys
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,8 +34,10 @@ class Checkpoint:
 
     def to_bytes(self) -> bytes:
         """A file's content, readable by ``torch.load(weights_only=True)``."""
+        # A pickle tells equal texts apart that are not one object; equal checkpoints have one hash.
+        state = {**self.__dict__, "config": _interned(self.config)}
         buffer = io.BytesIO()
-        torch.save({"format": FORMAT, **self.__dict__}, buffer)
+        torch.save({"format": FORMAT, **state}, buffer)
         return buffer.getvalue()
 
     @property
@@ -48,6 +51,15 @@ class Checkpoint:
         """The epoch that those weights are of."""
         best: int = self.selection["best_epoch"]
         return self.epoch if self.selection["best_weights"] is None else best
+
+
+def _interned(value: Any) -> Any:
+    """A copy of plain values in which every two equal texts are one object."""
+    if isinstance(value, str):
+        return sys.intern(value)
+    if isinstance(value, dict):
+        return {sys.intern(name): _interned(own) for name, own in value.items()}
+    return [_interned(own) for own in value] if isinstance(value, list) else value
 
 
 def sha256(content: bytes) -> str:

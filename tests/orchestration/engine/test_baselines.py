@@ -98,7 +98,7 @@ def test_they_stand_below_and_enter_no_verdict(ledger: Ledger) -> None:
 
 
 def test_report_mlflow_and_export(ledger: Ledger, tmp_path: Any) -> None:
-    content = content_of(ledger)
+    content = content_of(ledger, answers([ledger], Question()))
     assert content.families == ["vae", "cvae"]
     assert content.baselines
     looks = {row["model"]: row["look"] for row in content.trials}

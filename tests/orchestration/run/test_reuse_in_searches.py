@@ -26,6 +26,7 @@ from orchestration.spec.reading import parse_spec
 from orchestration.terminal.console import Console
 
 SECTIONS: dict[str, Any] = {
+    "baselines": False,
     "base": {"data": {"name": "digits"}, "epochs": 1, "architecture": {"latent_dim": 4}},
     "grid": {"model": ["vae", "cvae"]},
     "evaluation": {**dict.fromkeys(PARTS, False), "probe_every": 0, "diagnostics": True},

@@ -60,6 +60,7 @@ SWEEPS: dict[str, dict[str, Any]] = {
     "grid": {
         "base": BASE,
         "grid": {"learning_rate": [1e-3, 1e30]},
+        "baselines": ["pixels"],
         "checkpoints": {"every_epochs": 2, "keep": 1},
         "evaluation": {**OFF, "probe_every": 2, "probe": True, "pictures": True, "fd": True},
     },
@@ -246,7 +247,9 @@ def _trained(trial: Trial) -> float:
 def _has_ended(trial: Trial, entry: str) -> bool:
     if not entry:
         return trial.state == "failed"
-    return entry in trial.evaluations and trial.evaluations[entry].state == "finished"
+    # What a baseline has not is absent, and not asked for again.
+    ended = ("finished", "absent")
+    return entry in trial.evaluations and trial.evaluations[entry].state in ended
 
 
 def put(files: Files, folder: Path) -> None:
