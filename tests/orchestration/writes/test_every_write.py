@@ -60,7 +60,7 @@ SWEEPS: dict[str, dict[str, Any]] = {
     "grid": {
         "base": BASE,
         "grid": {"learning_rate": [1e-3, 1e30]},
-        "baselines": ["pixels"],
+        "baselines": ["untrained"],
         "checkpoints": {"every_epochs": 2, "keep": 1},
         "evaluation": {**OFF, "probe_every": 2, "probe": True, "pictures": True, "fd": True},
     },
