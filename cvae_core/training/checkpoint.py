@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import io
 import sys
@@ -14,8 +13,8 @@ from torch import Tensor
 
 from cvae_core.config import TrialConfig
 from cvae_core.errors import CheckpointError, ConfigError
+from cvae_core.identity import relevant
 from cvae_core.memory import memory_error
-from cvae_core.stages import stages_of
 
 FORMAT = 1
 
@@ -103,21 +102,12 @@ def read_checkpoint(
         own = TrialConfig.from_settings(checkpoint.config)
     except ConfigError as error:
         raise CheckpointError(f"{name} is of a version with other settings: {error}") from error
-    different = _differences(_what_counts(own), _what_counts(config))
+    different = _differences(relevant(own), relevant(config))
     if different:
         raise CheckpointError(
             f"{name} belongs to another configuration: it differs in {', '.join(different)}"
         )
     return checkpoint
-
-
-def _what_counts(config: TrialConfig) -> dict[str, Any]:
-    """All settings, those that joined after a checkpoint was written at their defaults.
-
-    Where the images lie does not count; which they are does. Nor does what stages are called.
-    """
-    data = dataclasses.replace(config.data, path=None)
-    return dataclasses.replace(config, data=data, stages=stages_of(config)).to_settings()
 
 
 def _differences(a: dict[str, Any], b: dict[str, Any], prefix: str = "") -> list[str]:

@@ -14,6 +14,7 @@ from joblib import Parallel, delayed
 from cvae_core.config import TrialConfig
 from cvae_core.data import Dataset
 from cvae_core.evaluation.parts import PARTS, lacks
+from cvae_core.identity import relevant
 from orchestration.ledger.ledger import Ledger
 from orchestration.plan.calibrate import Cost, calibrate, mean, part_seconds
 from orchestration.plan.evaluation_tasks import open_tasks
@@ -22,7 +23,6 @@ from orchestration.plan.slots import count_slots, this_machine
 from orchestration.plan.trials_to_come import expected_trials
 from orchestration.spec.evaluation import Evaluation
 from orchestration.spec.sweep import SweepSpec
-from orchestration.spec.trial_key import relevant
 
 START_S = 10.0
 """Starting Ray, its workers and MLflow, on the machines this was measured on."""

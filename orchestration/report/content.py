@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from cvae_core.config import TrialConfig
 from orchestration.commands import sweep_command
 from orchestration.compare.answers import Answers
 from orchestration.compare.answers_view import more_lines, sentences, verdict_sheet
@@ -125,8 +126,6 @@ def _look(trial: Mapping[str, Any], families: Sequence[str]) -> int:
 
 
 def _config(ledger: Ledger, key: str) -> Any:
-    from cvae_core.config import TrialConfig
-
     return TrialConfig.from_settings(ledger.trials[key].config)
 
 
@@ -169,10 +168,11 @@ def _not_measured(ledger: Ledger, document: Mapping[str, Any], names: Sequence[s
     """Which figures some trained trials lack that others of their kind have."""
     if document["state"] == "running":
         return []
-    kinds: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    kinds: dict[tuple[str, str, bool], list[Mapping[str, Any]]] = {}
     for trial in document["trials"]:
         if trial["state"] == "finished":
-            kind = trial["model"], trial["config"]["data"]["name"]
+            decodes = TrialConfig.from_settings(trial["config"]).decodes
+            kind = trial["model"], trial["config"]["data"]["name"], decodes
             kinds.setdefault(kind, []).append(trial["metrics"])
     lacking: dict[tuple[int, int], list[str]] = {}
     for name in names:

@@ -7,8 +7,8 @@ from typing import Any
 
 from cvae_core.baselines import BASELINES
 from cvae_core.config import TrialConfig
+from cvae_core.identity import relevant
 from orchestration.spec.flat_names import flat
-from orchestration.spec.trial_key import relevant
 
 LABELS = {
     "beta": "β",

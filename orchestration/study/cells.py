@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from cvae_core.config import NUMERICS, TrialConfig
+from cvae_core.identity import relevant
 from cvae_core.settings import merge
 from orchestration.spec.dimensions import Dimension, dimensions_of
 from orchestration.spec.flat_names import flat, nested_of
 from orchestration.spec.search import Objective, Search
 from orchestration.spec.settings import deciding
-from orchestration.spec.trial_key import relevant, short_hash
+from orchestration.spec.trial_key import short_hash
 from orchestration.spec.trial_names import Names
 
 SEEDS_APART = 1_000_003

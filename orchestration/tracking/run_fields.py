@@ -12,11 +12,11 @@ import yaml
 from cvae_core.baselines import BASELINES
 from cvae_core.config import TrialConfig
 from cvae_core.evaluation.figures import BLUE, GREY, ORANGE
+from cvae_core.identity import relevant
 from orchestration.ledger.documents import Epoch, Sweep, Trial
 from orchestration.ledger.ledger import Ledger
 from orchestration.ledger.names import REPORT
 from orchestration.spec.flat_names import flat
-from orchestration.spec.trial_key import relevant
 from orchestration.spec.trial_names import arms_text, settings_of, stages_text
 
 STATUSES = {"running": "RUNNING", "pending": "KILLED", "failed": "FAILED"}

@@ -8,6 +8,7 @@ from typing import Any
 
 from cvae_core.config import DataConfig, TrialConfig
 from cvae_core.evaluation.metrics import describe
+from cvae_core.identity import relevant
 from orchestration.spec.checks.metrics import (
     Trials,
     interval,
@@ -21,7 +22,6 @@ from orchestration.spec.errors import SpecErrors
 from orchestration.spec.flat_names import flat
 from orchestration.spec.search import Scheduler
 from orchestration.spec.search_layers import OWNERS
-from orchestration.spec.trial_key import relevant
 from orchestration.words import count
 
 

@@ -25,6 +25,7 @@ from orchestration.words import duration
 
 LEFT_OUT = re.compile(
     "^(extractor|density|coverage)/|_(floor|se|reconstruction|gaussian|mixture)(_|$)"
+    "|_paper_(notebook|splits)|_cosine|^latent/(alignment|uniformity|silhouette|nmi)|^projection/"
 )
 QUIET_S = 2.0
 LONG_EPOCH_S = 30.0

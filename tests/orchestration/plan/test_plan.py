@@ -9,11 +9,12 @@ from dataclasses import dataclass, replace
 import pytest
 
 from cvae_core.config import DataConfig, TrialConfig, ViewsConfig
+from cvae_core.identity import relevant
 from cvae_core.settings import setting
 from orchestration.errors import UserError
 from orchestration.plan.plan import make_plan
 from orchestration.spec.sweep import SweepSpec
-from orchestration.spec.trial_key import canonical, relevant, short_hash, trial_key
+from orchestration.spec.trial_key import canonical, short_hash, trial_key
 
 # A change here means that every ledger in the world forgets its finished trials. Only a raised
 # NUMERICS (the arithmetic changed) may do that; a new setting with a default must not: declare it

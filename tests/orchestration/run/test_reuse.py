@@ -340,3 +340,13 @@ def test_distances_are_taken_over_where_the_classifier_is_the_same(
     taken(four)
     assert set(trials_of(four)[trial.key].evaluations) == {"probe"}
     assert not (four.folder / "extractors" / classifier.name).exists()
+
+
+def test_what_is_taken_over_is_evaluated_whatever_else_means_nothing_to_it(begin: Begin) -> None:
+    """A VAE has no τ: it is the same trial in sweeps that differ in that, and so its checkpoint."""
+    base = {"model": "vae", "epochs": 1}
+    begin("one", base=base | {"tau": 0.5}, evaluation={**EVALUATION, "probe": False}).run()
+    two = begin("two", base=base | {"tau": 0.9}, evaluation={**EVALUATION, "probe": True})
+    assert "1 trial taken over from one" in taken(two)[0]
+    (trial,) = two.run().values()
+    assert trial.evaluations["probe"].state == "finished", trial.evaluations["probe"].error

@@ -1,0 +1,48 @@
+"""Which of a trial's settings mean something to it."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from cvae_core.baselines import BASELINES
+from cvae_core.config import TrialConfig
+from cvae_core.settings import chosen, counts_beside, means_something, plain, setting_name
+from cvae_core.stages import stages_of
+
+
+def relevant(config: TrialConfig, *, identity: bool = True, places: bool = True) -> dict[str, Any]:
+    """The settings that mean something to a trial, nested.
+
+    Args:
+        config: the trial's settings.
+        identity: also leave out settings that joined later and stand at their default, places,
+            and whatever else changes nothing, such as the names of stages.
+        places: keep settings that say where something is and not what.
+    """
+    stages = stages_of(config)
+    if config.stages != stages and (identity or not stages):
+        config = dataclasses.replace(config, stages=stages)
+    settings = _relevant(config, config, identity, places and not identity)
+    baseline = BASELINES.get(config.model)
+    return settings if baseline is None else chosen(settings, ("model", *baseline.settings))
+
+
+def _relevant(group: Any, trial: TrialConfig, identity: bool, places: bool) -> dict[str, Any]:
+    settings: dict[str, Any] = {}
+    for declared in dataclasses.fields(group):
+        value = getattr(group, declared.name)
+        if not means_something(declared, trial):
+            continue
+        if identity and declared.metadata["added"] and value == declared.default:
+            continue
+        if not places and not declared.metadata["identity"]:
+            continue
+        if not counts_beside(declared, group):
+            continue
+        if dataclasses.is_dataclass(value):
+            value = _relevant(value, trial, identity, places)
+            if not value:
+                continue
+        settings[setting_name(declared)] = plain(value)
+    return settings
