@@ -22,17 +22,19 @@ demo: $(VENV)/installed
 
 test: unit e2e
 
+# Tests of whole programs.
+WHOLE := --ignore tests/e2e --ignore tests/faults --ignore tests/benchmarks --ignore tests/cluster
 unit: $(VENV)/installed-test
-	$(BIN)/python -m pytest -n 2 --dist worksteal --ignore tests/e2e --ignore tests/faults --ignore tests/benchmarks
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(WHOLE)
 
 # Whole programs, with Ray, servers and a browser: two files at a time, the longest first. Tests ask
 # for no quiet machine; E2E=0 runs them one after another all the same.
 E2E ?= 2
 e2e: $(VENV)/installed-test
-	$(BIN)/python -m pytest -n $(E2E) --dist loadfile --no-loadscope-reorder tests/faults tests/e2e tests/benchmarks
+	$(BIN)/python -m pytest -n $(E2E) --dist loadfile --no-loadscope-reorder tests/faults tests/e2e tests/cluster tests/benchmarks
 
 quick: $(VENV)/installed-test
-	$(BIN)/python -m pytest -n 2 --dist worksteal --ignore tests/e2e --ignore tests/faults -m "not slow"
+	$(BIN)/python -m pytest -n 2 --dist worksteal $(WHOLE) -m "not slow"
 
 check: $(VENV)/installed-test
 	$(BIN)/ruff check .

@@ -22,7 +22,7 @@ from tests.cluster.hosts import Host, Network, NoNamespacesError
 
 BIN = Path(sys.executable).parent
 PORT = 6379
-PATIENCE_S = 120.0
+PATIENCE_S = 300.0
 OFF = "probe_every: 0, probe: false, umap: false, fd: false, pictures: false, diagnostics: false"
 SWEEP = f"""\
 name: small
@@ -152,7 +152,10 @@ def network() -> Iterator[Network]:
 @pytest.fixture
 def cluster(network: Network, tmp_path: Path) -> RayHosts:
     """A head with one CPU."""
-    return RayHosts(network, tmp_path)
+    try:
+        return RayHosts(network, tmp_path)
+    except NoNamespacesError as error:
+        pytest.skip(f"no hosts can be made here: {error}")
 
 
 def free_port() -> int:

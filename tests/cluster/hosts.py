@@ -54,7 +54,7 @@ class Host:
         return ["ip", "netns", "exec", self.name, *inside]
 
     def run(
-        self, *arguments: str, timeout: float = 120.0, **environment: str
+        self, *arguments: str, timeout: float = 300.0, **environment: str
     ) -> subprocess.CompletedProcess[str]:
         """Run a command to its end."""
         return subprocess.run(

@@ -36,7 +36,7 @@ def test_a_grid_on_two_hosts(cluster: RayHosts) -> None:
     other = cluster.add()
     file = cluster.write()
     process = cluster.start(cluster.head, "run", str(file), "--address", cluster.address)
-    assert process.wait(300) == 0, cluster.log.read_text()
+    assert process.wait(900) == 0, cluster.log.read_text()
     trials = cluster.trials()
     assert len(trials) == 12
     assert hosts_of(trials) == {cluster.head.name, other.name}
@@ -52,7 +52,7 @@ def test_a_host_dies_and_another_one_joins(cluster: RayHosts) -> None:
     second.kill()
     wait_until(lambda: f"node {second.name} " in cluster.log.read_text(), "word of the lost node")
     third = cluster.add()
-    assert process.wait(300) == 0, cluster.log.read_text()
+    assert process.wait(900) == 0, cluster.log.read_text()
     said = cluster.log.read_text()
     assert f"node {third.name} ({third.address}) has joined: 2 trials at a time now" in said
     assert f"node {second.name} ({second.address}) is gone: 1 trial at a time now" in said
@@ -71,5 +71,5 @@ def test_the_driver_is_killed_and_continued_from_another_host(cluster: RayHosts)
     before = {key: trial.epoch for key, trial in cluster.trials().items()}
     assert min(before.values()) < 80
     process = cluster.start(other, "resume", "small", "--storage", str(cluster.storage))
-    assert process.wait(300) == 0, cluster.log.read_text()
+    assert process.wait(900) == 0, cluster.log.read_text()
     assert metrics(cluster.trials()) == quiet(cluster, LONG)

@@ -57,7 +57,7 @@ def run_while_they_fail(cluster: RayHosts, server: TrackingServer, postgres: Pos
     seen = epochs()
     wait_until(lambda: epochs() > seen + 40, "further epoch without a database")
     postgres.start()
-    assert process.wait(300) == 0, cluster.log.read_text()
+    assert process.wait(900) == 0, cluster.log.read_text()
 
 
 def check_told(cluster: RayHosts, client: MlflowClient) -> None:
