@@ -6,7 +6,6 @@ import json
 import os
 import secrets
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -156,9 +155,3 @@ def cluster(network: Network, tmp_path: Path) -> RayHosts:
         return RayHosts(network, tmp_path)
     except NoNamespacesError as error:
         pytest.skip(f"no hosts can be made here: {error}")
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])

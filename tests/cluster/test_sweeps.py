@@ -5,8 +5,12 @@ from __future__ import annotations
 import subprocess
 from typing import Any
 
+import pytest
+
 from orchestration.ledger.documents import Trial
 from tests.cluster.conftest import BIN, SWEEP, RayHosts, wait_until
+
+pytestmark = pytest.mark.timeout(1800)  # several hosts, on a machine that may be busy
 
 LONG = SWEEP.replace("epochs: 20", "epochs: 80").replace("seeds: [0, 1, 2]", "seeds: [0]")
 

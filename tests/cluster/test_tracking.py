@@ -13,6 +13,8 @@ from tests.cluster.conftest import SWEEP, RayHosts, wait_until
 from tests.cluster.postgres import Postgres, programs
 from tests.tracking_server import TrackingServer
 
+pytestmark = pytest.mark.timeout(1800)  # several hosts, on a machine that may be busy
+
 LONG = SWEEP.replace("epochs: 20", "epochs: 60").replace("seeds: [0, 1, 2]", "seeds: [0, 1]")
 
 

@@ -5,7 +5,11 @@ from __future__ import annotations
 import json
 import secrets
 
+import pytest
+
 from tests.cluster.conftest import BIN, RayHosts
+
+pytestmark = pytest.mark.timeout(1800)  # several hosts, on a machine that may be busy
 
 
 def other_version(cluster: RayHosts) -> str:
