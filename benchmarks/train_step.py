@@ -96,6 +96,7 @@ def largest_difference(config: TrialConfig, data: Dataset) -> float:
     generators with the same seeds gives the plain step what ``fit`` draws for itself.
     """
     training, plain = Training(config, data), PlainLoop(config, data.image_shape)
+    plain.model.load_state_dict(training.model.state_dict())  # its last bias began elsewhere
     streams = Streams(config.seed, TRAINING)
     largest = 0.0
     for batch in torch.from_numpy(data.train.pixels).split(config.batch_size)[:CHECKED_STEPS]:

@@ -26,7 +26,7 @@ PARENT = "parent"
 SWEEP_TAG = "cvae_sweep.sweep_id"
 PARENT_TAG = "mlflow.parentRunId"
 TIMED_TAGS = ("mlflow.note.content", "artifacts.report")
-TIMED_FILES = ("report/report.html", "report/note.md", "report/comparison.json")
+TIMED_FILES = re.compile(r"report/(report\.html|note\.md|(comparison(_\d+)?|verdicts)\.json)")
 """They say what trials took: that they are there is all that can be compared."""
 TIMED_NAME = re.compile(r"(?<=[+%]timestamp[+%])\d+")
 """In a picture's name: when the epoch that it shows had ended."""
@@ -167,7 +167,7 @@ def _artifacts(client: MlflowClient, run_id: str) -> dict[str, str]:
             for path in files
         }
     return {
-        TIMED_NAME.sub("time", path): "timed" if path in TIMED_FILES else sha
+        TIMED_NAME.sub("time", path): "timed" if TIMED_FILES.fullmatch(path) else sha
         for path, sha in found.items()
     }
 
