@@ -17,10 +17,13 @@ class Baseline:
     """Whether it makes images of latents."""
 
 
+_ENCODER = tuple(
+    f"architecture.{name}" for name in ("channels", "latent_dim", "norm", "kernel", "blocks")
+)
 BASELINES: dict[str, Baseline] = {
     "pca": Baseline(("data", "architecture.latent_dim"), decodes=True),
     "pixels": Baseline(("data",)),
-    "untrained": Baseline(("data", "architecture", "seed")),
-    "supervised": Baseline(("data", "architecture", "seed", "batch_size"), epochs=5),
+    "untrained": Baseline(("data", *_ENCODER, "seed")),
+    "supervised": Baseline(("data", *_ENCODER, "seed", "batch_size"), epochs=5),
 }
 """In the order in which they stand below the models that are compared."""

@@ -15,8 +15,6 @@ from cvae_core.schedule_checks import check_course
 from cvae_core.settings import Checked, ModelName, build, chosen, group, merge, plain, setting
 from cvae_core.stages import StageConfig
 
-UNTRAINED = "the decoder is not trained (weights.reconstruction: 0)"
-"""Why a figure or picture of decoded images is not there."""
 NUMERICS = 3
 """Raised whenever a change of this project's arithmetic changes results for equal settings."""
 
@@ -77,6 +75,10 @@ class DataConfig(Checked):
             return self.name
         return f"folder-{(self.content or '')[:12]}-{self.image_size}-{self.colour}"
 
+    @property
+    def output(self) -> Literal["sigmoid", "tanh"]:  # the activation with the images' range
+        return "sigmoid" if self.value_range == "unit" else "tanh"
+
 
 @dataclass(frozen=True)
 class ArchitectureConfig(Checked):
@@ -94,14 +96,19 @@ class ArchitectureConfig(Checked):
     )
     kernel: Literal[3, 4, 5] = setting(
         4,
-        "side of the convolutions' kernels; those that keep the size of a map have an odd one, "
-        "of 4 it is 3",
+        "side of the convolutions' kernels; those that keep a map's size have an odd one: 3 for 4",
         added=True,
     )
     blocks: Literal["conv", "residual"] = setting(
         "conv",
         "residual: each convolution of the encoder is followed by a residual block of two 3×3 "
         "convolutions, and the decoder mirrors it",
+        added=True,
+    )
+    output: Literal["auto", "sigmoid", "tanh"] = setting(
+        "auto",
+        "the decoder's last activation; auto: a sigmoid for [0, 1], tanh for [-1, 1] (the paper's "
+        "released code: tanh in its VAEs, a sigmoid in its CVAEs, whatever the range)",
         added=True,
     )
 

@@ -23,6 +23,9 @@ def relevant(config: TrialConfig, *, identity: bool = True, places: bool = True)
     stages = stages_of(config)
     if config.stages != stages and (identity or not stages):
         config = dataclasses.replace(config, stages=stages)
+    if identity and config.architecture.output == config.data.output:
+        shape = dataclasses.replace(config.architecture, output="auto")
+        config = dataclasses.replace(config, architecture=shape)
     settings = _relevant(config, config, identity, places and not identity)
     baseline = BASELINES.get(config.model)
     return settings if baseline is None else chosen(settings, ("model", *baseline.settings))

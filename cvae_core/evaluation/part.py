@@ -12,6 +12,9 @@ from typing import Any
 
 from cvae_core.evaluation.metric import Metric
 
+UNTRAINED = "the decoder is not trained (weights.reconstruction: 0)"
+"""Why a figure or picture of decoded images is not there."""
+
 
 @dataclass(frozen=True)
 class Seconds:

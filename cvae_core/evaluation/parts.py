@@ -15,13 +15,13 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from cvae_core.baselines import BASELINES
-from cvae_core.config import UNTRAINED, TrialConfig
+from cvae_core.config import TrialConfig
 from cvae_core.errors import AbsentError, EvaluationError
 from cvae_core.evaluation.diagnostics.declaration import DIAGNOSTICS, IWAE
 from cvae_core.evaluation.distances.declaration import FD, FID
 from cvae_core.evaluation.maps.declaration import UMAP
 from cvae_core.evaluation.metric import on_validation
-from cvae_core.evaluation.part import Part
+from cvae_core.evaluation.part import UNTRAINED, Part
 from cvae_core.evaluation.pictures.declaration import PICTURES
 from cvae_core.evaluation.probes.declaration import PROBE
 

@@ -32,7 +32,14 @@ def build_model(config: TrialConfig, image_shape: tuple[int, int, int]) -> VAE:
     plan = stages(channels, height, shape.channels, shape.kernel)
     with torch_seeded(config.seed, "weights"):
         encoder = Encoder(plan, shape.latent_dim, shape.norm, shape.blocks)
-        decoder = Decoder(plan, shape.latent_dim, shape.norm, config.data.value_range, shape.blocks)
+        decoder = Decoder(
+            plan,
+            shape.latent_dim,
+            shape.norm,
+            shape.blocks,
+            config.data.value_range,
+            config.data.output if shape.output == "auto" else shape.output,
+        )
     if config.model == "vae":
         return VAE(encoder, decoder)
     with torch_seeded(config.seed, "projection"):

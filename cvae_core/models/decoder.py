@@ -11,6 +11,8 @@ from torch import Tensor, nn
 
 from cvae_core.models.blocks import Blocks, Norm, Stage, block_layers, norm_layers
 
+Range = Literal["unit", "symmetric"]
+Output = Literal["sigmoid", "tanh"]
 NEAREST = 0.01
 """A start no nearer to black or white: the output's gradient vanishes there."""
 
@@ -18,18 +20,21 @@ NEAREST = 0.01
 class Decoder(nn.Module):
     """A linear layer, then transposed convolutions that mirror the encoder.
 
-    Maps (B, D) to (B, C, H, W) in the data's range: a sigmoid for [0, 1], tanh for [-1, 1].
+    Maps (B, D) to (B, C, H, W) in the output's range: that of a sigmoid is [0, 1], of tanh [-1, 1].
     """
 
+    # The shape's three words are those of the encoder; the last two are about pixels.
     def __init__(
         self,
         stages: list[Stage],
         latent_dim: int,
         norm: Norm,
-        value_range: Literal["unit", "symmetric"],
-        blocks: Blocks = "conv",
+        blocks: Blocks,
+        value_range: Range,
+        output: Output,
     ) -> None:
         super().__init__()
+        self.value_range, self.output = value_range, output
         deepest = stages[-1]
         shape = (deepest.channels_out, deepest.size_out, deepest.size_out)
         layers: list[nn.Module] = [
@@ -46,7 +51,7 @@ class Decoder(nn.Module):
             ]
             if stage is not stages[0]:
                 layers += [*norm_layers(norm, stage.channels_in), nn.ReLU()]
-        layers.append(nn.Sigmoid() if value_range == "unit" else nn.Tanh())
+        layers.append(nn.Sigmoid() if output == "sigmoid" else nn.Tanh())
         self.layers = nn.Sequential(*layers)
 
     @torch.no_grad()
@@ -58,13 +63,21 @@ class Decoder(nn.Module):
         at black images for thousands of steps.
 
         Args:
-            colour: of each channel, in [0, 1], whatever range the output has.
+            colour: of each channel, in [0, 1], whatever range images and output have.
         """
-        *_, last, output = self.layers
-        shares = [min(max(share, NEAREST), 1 - NEAREST) for share in colour]
+        shares = [self._share_of_output(share) for share in colour]
         logits = torch.tensor([math.log(share / (1 - share)) for share in shares])
         # atanh(2 x - 1) is half of logit(x).
-        last.get_parameter("bias").copy_(logits if isinstance(output, nn.Sigmoid) else logits / 2)
+        bias = self.layers[-2].get_parameter("bias")
+        bias.copy_(logits if self.output == "sigmoid" else logits / 2)
+
+    def _share_of_output(self, share: float) -> float:
+        """How far up the output's range a colour lies; one that it cannot say is near an end."""
+        if self.value_range == "unit" and self.output == "tanh":
+            share = (1 + share) / 2
+        elif self.value_range == "symmetric" and self.output == "sigmoid":
+            share = 2 * share - 1
+        return min(max(share, NEAREST), 1 - NEAREST)
 
     def forward(self, z: Tensor) -> Tensor:
         images: Tensor = self.layers(z)

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from cvae_core.config import UNTRAINED, TrialConfig, ViewsConfig
+from cvae_core.config import TrialConfig, ViewsConfig
 from cvae_core.data.scaling import to_model_range, to_unit
 from cvae_core.data.views import make_views
 from cvae_core.errors import EvaluationError
@@ -26,6 +26,7 @@ from cvae_core.evaluation.diagnostics.hypersphere import alignment, uniformity
 from cvae_core.evaluation.diagnostics.kl_bars import kl_bars_png
 from cvae_core.evaluation.diagnostics.latent_use import dimensions_csv, latent_use
 from cvae_core.evaluation.diagnostics.observation import NO_BOUND, decoder_variance, mean_error
+from cvae_core.evaluation.part import UNTRAINED
 from cvae_core.evaluation.parts import Findings
 from cvae_core.evaluation.progress import beating, within
 from cvae_core.evaluation.subject import BATCH, SHARED_SEED, Subject

@@ -11,9 +11,9 @@ import torch
 from numpy.typing import NDArray
 
 from cvae_core.baselines import BASELINES
-from cvae_core.config import UNTRAINED
 from cvae_core.data.scaling import to_stored
 from cvae_core.evaluation.figures import HEADING, heading, new_figure, png, put_text
+from cvae_core.evaluation.part import UNTRAINED
 from cvae_core.evaluation.parts import Findings
 from cvae_core.evaluation.pictures.curves import curves_csv, curves_png
 from cvae_core.evaluation.pictures.declaration import PicturesConfig

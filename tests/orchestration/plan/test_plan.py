@@ -118,6 +118,14 @@ def test_a_setting_that_joined_later_keeps_old_keys() -> None:
     assert relevant(Later(**values), identity=False)["novelty"] == 0.5
 
 
+def test_an_output_is_the_same_named_or_not(load: Callable[..., SweepSpec]) -> None:
+    text = "name: a\nbaselines: false\nbase: {data: {value_range: symmetric}}\n"
+    output = "architecture.output: [auto, tanh, sigmoid]"
+    keys = list(make_plan(load(f"{text}grid: {{{output}}}")).trials)
+    assert keys[:1] == list(make_plan(load(text)).trials)
+    assert len(keys) == 2
+
+
 def test_a_vae_is_collapsed_over_lambda_and_tau(load: Callable[..., SweepSpec]) -> None:
     grid = "grid: {lambda: [0, 0.1], tau: [0.1, 1], model: [vae, cvae], beta: [1, 2]}"
     plan = make_plan(load(f"name: a\n{grid}\nseeds: [0, 1]"))
