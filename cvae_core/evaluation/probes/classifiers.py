@@ -15,6 +15,7 @@ from cvae_core.evaluation.probes.optimum import AT_OPTIMUM
 from cvae_core.evaluation.probes.probe import accuracy
 from cvae_core.evaluation.probes.protocols import (
     Predicted,
+    notebooks,
     over_splits,
     paper_split,
     standard,
@@ -45,7 +46,8 @@ def number_of(settings: ProbeConfig) -> int:
     """Classifiers on each representation."""
     protocols = set(settings.protocols)
     votes = 0 if settings.neighbours is None else 1 + settings.cosine
-    return len(protocols) + ("paper" in protocols) + votes
+    splits = (1 + settings.splits) if "paper" in protocols else 0
+    return len(protocols) + splits + votes
 
 
 def classifiers(
@@ -69,7 +71,9 @@ def classifiers(
             first, rest = paper_split(len(labels))
             split = latents[first], labels[first], latents[rest]
             yield partial(_probe, name, partial(standard, *split), labels[rest])
-            yield partial(_splits, name, representation, latents, labels)
+            yield partial(_notebook, representation, latents, labels)
+            if settings.splits:
+                yield partial(_splits, representation, latents, labels)
         else:
             by = standard if protocol == "standard" else standardised
             yield partial(_probe, name, partial(by, *fit, latents), labels)
@@ -104,15 +108,17 @@ def _probe(name: str, predict: Callable[[], Predicted], truth: Labels) -> Outcom
     )
 
 
-def _splits(name: str, representation: Representation, latents: Latents, labels: Labels) -> Outcome:
+def _notebook(representation: Representation, latents: Latents, labels: Labels) -> Outcome:
+    name = f"{linear('paper', 'mean')}_notebook{suffix(representation)}"
+    found, gradient = notebooks(latents, labels)
+    return Outcome({name: found}, warnings=_short_of(name, gradient))
+
+
+def _splits(representation: Representation, latents: Latents, labels: Labels) -> Outcome:
     found = over_splits(latents, labels)
-    base, kind = linear("paper", "mean"), suffix(representation)
-    metrics = {
-        f"{base}_notebook{kind}": found.notebook,
-        f"{base}_splits_mean{kind}": found.mean,
-        f"{base}_splits_sd{kind}": found.sd,
-    }
-    return Outcome(metrics, warnings=_short_of(f"{name}, of other splits", found.gradient))
+    name, kind = f"{linear('paper', 'mean')}_splits", suffix(representation)
+    metrics = {f"{name}_mean{kind}": found.mean, f"{name}_sd{kind}": found.sd}
+    return Outcome(metrics, warnings=_short_of(f"{name}_mean{kind}", found.gradient))
 
 
 def _knn(name: str, predict: Callable[[], Labels], truth: Labels) -> Outcome:

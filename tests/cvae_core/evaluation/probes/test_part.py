@@ -27,7 +27,9 @@ from cvae_core.evaluation.subject import Subject
 from cvae_core.training.fit import FitResult
 
 MakeSubject = Callable[..., Subject]
-EVERYTHING = ProbeConfig(representations=("mean", "sample", "projection"), neighbours=5)
+EVERYTHING = ProbeConfig(
+    representations=("mean", "sample", "projection"), neighbours=5, splits=True
+)
 
 
 def probed(subject: Subject, **settings: Any) -> Findings:
@@ -58,7 +60,7 @@ def test_on_validation_it_is_the_probe_of_training(
         "val/probe_accuracy_standardised",
         "val/probe_accuracy",
         "val/probe_accuracy_paper",
-        *(f"val/probe_accuracy_paper_{name}" for name in ("notebook", "splits_mean", "splits_sd")),
+        "val/probe_accuracy_paper_notebook",
         "val/probe_knn_accuracy",
         "val/probe_knn_accuracy_cosine",
     }

@@ -8,9 +8,11 @@ from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
 
 from cvae_core.evaluation.probes import protocols
+from cvae_core.evaluation.probes.optimum import AT_OPTIMUM, fitted
 from cvae_core.evaluation.probes.protocols import (
     CHOICES,
     SPLITS,
+    notebooks,
     over_splits,
     paper_split,
     standard,
@@ -50,11 +52,19 @@ def test_over_splits_it_is_the_notebooks_calls() -> None:
             .score(score, score_labels)
         )
 
-    assert found.notebook == accuracy(42)
+    assert notebooks(latents, labels)[0] == accuracy(42)
     accuracies = [accuracy(state) for state in range(20)]
     assert found.mean == pytest.approx(np.mean(accuracies), abs=2e-3)
     assert found.sd == pytest.approx(np.std(accuracies, ddof=1), rel=0.05)
     assert (SPLITS, found.sd > 0.01) == (20, True)
+
+
+def test_begun_from_the_first_images_it_ends_at_the_optimum_of_all() -> None:
+    (fit, labels), (score, _) = clusters(10_000, 1), clusters(2_000, 2)
+    found = standard(fit, labels, score)
+    cold = fitted(fit, labels)
+    assert max(found.gradient, cold.gradient) < AT_OPTIMUM / 10
+    assert (found.classes == cold.predictions(score)).all()
 
 
 def test_a_split_of_which_one_class_is_fitted_predicts_it() -> None:
