@@ -40,6 +40,7 @@ from orchestration.errors import StorageError
 from orchestration.ledger.checkpoints import is_asked_for
 from orchestration.ledger.documents import DAMAGED, DIVERGED
 from orchestration.ledger.paths import CHECKPOINT_NOW, checkpoint_path
+from orchestration.machine import processor
 from orchestration.plan.memory import too_large, total_memory
 from orchestration.spec.evaluation import part_settings
 from orchestration.store import FULL
@@ -91,6 +92,8 @@ class Worker:
             "pid": os.getpid(),
             "threads": limit_threads(threads),
             "device": torch.cuda.get_device_name() if gpu else platform.machine(),
+            "processor": processor(),
+            "torch": torch.__version__,
         }
         self._job: Job | None = None
         self._training: AnyTraining | None = None

@@ -210,6 +210,10 @@ def _facts(ledger: Ledger, document: Mapping[str, Any]) -> list[tuple[str, str]]
     )
     if machines:
         facts.append(("machines", ", ".join(machines)))
+    for what in ("processor", "torch"):
+        noted = dict.fromkeys(str(a.worker[what]) for a in attempts if a.worker.get(what))
+        if noted:
+            facts.append((what, ", ".join(noted)))
     facts += [(f"data: {name}", digest[:16]) for name, digest in sweep.data.items()]
     facts += [(name.replace("_", " "), value) for name, value in sweep.code.items() if value]
     if sweep.tracking_uri:
