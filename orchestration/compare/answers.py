@@ -118,7 +118,7 @@ def answers(ledgers: Sequence[Ledger], question: Question) -> Answers:
     Raises:
         UserError: a metric that no trial has, or no setting to compare by.
     """
-    by = question.by or "model"
+    by = whole_name(question.by, ledgers) or "model"
     _check_by(by, ledgers)
     if any(ledger.planned_studies() for ledger in ledgers):
         pairs, left_out = replicate_pairings(ledgers, by)
@@ -135,14 +135,25 @@ def answers(ledgers: Sequence[Ledger], question: Question) -> Answers:
     return Answers(by, pairs, judged, within, tables, left_out, ledgers)
 
 
+def whole_name(by: str | None, ledgers: Sequence[Ledger]) -> str | None:
+    """A setting's name with its group, where one setting of the sweeps alone ends so."""
+    known = {name for each in _settings(ledgers) for name in each}
+    meant = [name for name in known if name.rpartition(".")[2] == by]
+    return meant[0] if by not in known and len(meant) == 1 else by
+
+
+def _settings(ledgers: Sequence[Ledger]) -> list[dict[str, Any]]:
+    trials = [trial for ledger in ledgers for trial in ledger.planned()]
+    return [settings_of(TrialConfig.from_settings(trial.config)) for trial in trials]
+
+
 def _check_by(by: str, ledgers: Sequence[Ledger]) -> None:
     """Refuse what is no setting at all; that nothing differs in one is said where tables are made.
 
     Raises:
         UserError: it names the settings.
     """
-    trials = [trial for ledger in ledgers for trial in ledger.planned()]
-    settings = [settings_of(TrialConfig.from_settings(trial.config)) for trial in trials]
+    settings = _settings(ledgers)
     names = list(dict.fromkeys(name for each in settings for name in each))
     if names and by not in names:
         varied = [n for n in names if len({repr(each.get(n)) for each in settings}) > 1]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from orchestration.commands import sweep_command
-from orchestration.compare.answers import Question, answers
+from orchestration.compare.answers import Question, answers, whole_name
 from orchestration.compare.answers_view import answers_view, sentences
 from orchestration.compare.figure_files import digest_of, place_of
 from orchestration.compare.grid import comparison_document, comparison_table, decoder_lines
@@ -36,9 +36,10 @@ def comparison_of(ledgers: Sequence[Ledger], question: Question | None = None) -
             different kinds.
     """
     question = question or Question()
+    by = whole_name(question.by, ledgers)
     if _is_search(ledgers):
         (ledger,) = ledgers
-        document = search_comparison(ledger, question.by)
+        document = search_comparison(ledger, by)
         add_importances(document, ledger)
         noted = ledger.sweep.evaluations.get(SEARCH)
         document["figures"] = [ref.path for ref in noted.artifacts] if noted is not None else []
@@ -47,7 +48,7 @@ def comparison_of(ledgers: Sequence[Ledger], question: Question | None = None) -
         document["baselines"] = comparison_document(status | {"trials": _baselines(status)})["rows"]
     else:
         status = _together(ledgers)
-        document = comparison_document(status, question.by or "model")
+        document = comparison_document(status, by or "model")
     document["warnings"] = warning_lines(status)
     judged = {"verdicts": answers(ledgers, question).document()}
     return document | judged | {"paper": reported_rows(ledgers)}
@@ -62,19 +63,20 @@ def comparison_view(
         UserError: as ``comparison_of``.
     """
     question = question or Question()
+    by = whole_name(question.by, ledgers)
     answered = answers(ledgers, question)
     elsewhere = reported_sheet(reported_rows(ledgers))
     end: list[Sheet | str] = answers_view(answered) + ([] if elsewhere is None else ["", elsewhere])
     if _is_search(ledgers):
         (ledger,) = ledgers
-        document = search_comparison(ledger, question.by)
+        document = search_comparison(ledger, by)
         add_importances(document, ledger)
         status = status_document(ledger)
         baselines = _baseline_sheets(status["trials"])
         shown = [*search_view(document), *baselines, *ended_lines(document), *_figure_lines(ledger)]
         return [*shown, *end, *warning_lines(status)]
     together = _together(ledgers)
-    by = question.by or "model"
+    by = by or "model"
     sheet = comparison_table(together["trials"], by, question.metrics)
     if not sheet.names:
         return [f"{together['name']}: no trial has been trained yet"]

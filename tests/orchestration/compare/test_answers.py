@@ -196,6 +196,20 @@ def test_bad_requests(
     assert words in done.stderr
 
 
+def test_a_setting_goes_by_its_name_without_its_group(
+    grid: Callable[..., Grid], compare: Compare
+) -> None:
+    made = grid()
+    for norm in ("none", "batch"):
+        for seed in range(2):
+            made.add(0.5 + seed / 8, architecture={"norm": norm}, seed=seed)
+    short, whole = (compare("mine", "--by", n, "--json") for n in ("norm", "architecture.norm"))
+    assert (short.returncode, short.stdout) == (0, whole.stdout)
+    (cell,) = verdicts(short)["cells"]
+    assert (cell["reference"]["name"], cell["other"]["name"]) == ("norm=none", "norm=batch")
+    assert "norm=batch" in compare("mine", "--by", "norm").stdout
+
+
 @pytest.mark.parametrize("name", ["probe/accuracy", "probe", "probe ↑", "Probe"])
 def test_metrics_go_by_their_name_and_by_the_head_of_their_column(
     grid: Callable[..., Grid], compare: Compare, name: str
