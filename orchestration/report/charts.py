@@ -24,6 +24,8 @@ LETTER = 8.8
 LONGEST_NAME = 24
 BASELINE = -1
 """The look of baselines."""
+STRETCH = 2.5
+"""So much longer at most an axis gets for the sake of baselines."""
 
 
 @dataclass(frozen=True)
@@ -112,6 +114,8 @@ def scatter(
 ) -> Chart | None:
     """One mark for each point that is finite; None where there is none.
 
+    Baselines that would press all others into a corner stand at the edge.
+
     Args:
         title: of the chart.
         x_title: of its horizontal axis.
@@ -123,9 +127,18 @@ def scatter(
     finite = [p for p in points if math.isfinite(p.x) and math.isfinite(p.y)]
     if not finite:
         return None
-    across = across or axis_of([p.x for p in finite], LEFT, WIDTH - RIGHT)
-    up = axis_of([p.y for p in finite], HEIGHT - BOTTOM, TOP)
-    marks = [replace(p, x=across.at(p.x), y=up.at(p.y)) for p in finite]
+    beside = [p for p in finite if p.look == BASELINE]
+    compared = [p for p in finite if p.look != BASELINE] or finite
+    of_x = _room([p.x for p in compared], [p.x for p in beside])
+    of_y = _room([p.y for p in compared], [p.y for p in beside])
+    across = across or axis_of(of_x, LEFT, WIDTH - RIGHT)
+    up = axis_of(of_y, HEIGHT - BOTTOM, TOP)
+    marks = []
+    for p in finite:
+        x, x_held = _held(across, p.x, LEFT, WIDTH - RIGHT)
+        y, y_held = _held(up, p.y, HEIGHT - BOTTOM, TOP)
+        label = f"{p.label} (beyond the edge)" if x_held or y_held else p.label
+        marks.append(replace(p, x=x, y=y, label=label))
     strokes = _strokes(drawn, across, up)
     return Chart(title, x_title, y_title, across.ticks, up.ticks, marks=marks, strokes=strokes)
 
@@ -235,6 +248,23 @@ def _strokes(drawn: Sequence[Line], across: Axis, up: Axis) -> list[Stroke]:
         Stroke(_path(line.points, across.at, up.at), line.look, line.label, line.target, line.kind)
         for line in drawn
     ]
+
+
+def _room(compared: Sequence[float], beside: Sequence[float]) -> list[float]:
+    """What an axis has to have room for: baselines as well, unless they stretch it too far."""
+    span, every = max(compared) - min(compared), [*compared, *beside]
+    stretched = max(every) - min(every) > STRETCH * span > 0
+    return list(compared) if stretched else every
+
+
+def _held(axis: Axis, value: float, start: float, end: float) -> tuple[float, bool]:
+    """Where a value lies, at the edge where it is beyond one, and whether it is."""
+    try:
+        at = axis.at(value)
+    except ValueError:  # a logarithmic axis has no room for it
+        at = start - (end - start)
+    held = min(max(at, min(start, end)), max(start, end))
+    return held, held != at
 
 
 def _room_for(names: Sequence[str]) -> int:

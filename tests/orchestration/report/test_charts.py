@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from orchestration.report.charts import Chart, Line, Point, lines, scatter
+from orchestration.report.charts import BASELINE, Chart, Line, Point, lines, scatter
 
 
 def place(ticks: object, value: float, *, logarithmic: bool = False) -> float:
@@ -42,6 +42,27 @@ def test_values_that_are_far_apart_stand_on_a_logarithmic_axis() -> None:
     for mark, value in zip(chart.marks, values, strict=True):
         assert mark.x == pytest.approx(place(chart.x_ticks, value, logarithmic=True), abs=0.2)
     assert "0.001" in [text for _, text in chart.x_ticks]
+
+
+def test_a_baseline_far_off_stands_at_the_edge_and_says_so() -> None:
+    compared = [Point(x, x, 0, "vae", "") for x in (4.0, 4.5, 5.0)]
+    near, far = Point(5.5, 4.2, BASELINE, "near", ""), Point(13.0, 4.2, BASELINE, "far", "")
+    alone = drawn(scatter("t", "x", "y", compared))
+    chart = drawn(scatter("t", "x", "y", [*compared, far]))
+    assert (chart.x_ticks, chart.marks[:3]) == (alone.x_ticks, alone.marks)
+    assert (chart.marks[3].x, chart.marks[3].label) == (chart.right, "far (beyond the edge)")
+    assert chart.marks[3].y == pytest.approx(place(chart.y_ticks, 4.2), abs=0.2)
+    chart = drawn(scatter("t", "x", "y", [*compared, near]))
+    assert chart.marks[3].x == pytest.approx(place(chart.x_ticks, 5.5), abs=0.2)
+    assert chart.marks[3].label == "near"
+    # Where there is nothing to compare, there is room for all.
+    assert drawn(scatter("t", "x", "y", [near, far])).marks[1].label == "far"
+
+
+def test_a_logarithmic_axis_has_an_edge_for_what_is_not_positive() -> None:
+    points = [Point(x, 1.0, 0, "", "") for x in (0.001, 1.0)]
+    mark = drawn(scatter("t", "x", "y", [*points, Point(-9.0, 1.0, BASELINE, "", "")])).marks[2]
+    assert (mark.x, mark.label) == (84, " (beyond the edge)")
 
 
 @pytest.mark.parametrize("value", [0.0, 0.5, -3.0])
