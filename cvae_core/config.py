@@ -76,7 +76,7 @@ class DataConfig(Checked):
         return f"folder-{(self.content or '')[:12]}-{self.image_size}-{self.colour}"
 
     @property
-    def output(self) -> Literal["sigmoid", "tanh"]:  # the activation with the images' range
+    def output(self) -> Literal["sigmoid", "tanh"]:  # of the same range as the images
         return "sigmoid" if self.value_range == "unit" else "tanh"
 
 
@@ -253,9 +253,7 @@ class TrialConfig(Checked):
         also={"augment": True},
         added=True,
     )
-    weights: WeightsConfig = group(
-        WeightsConfig(), "weights of the objective's terms besides beta and lambda", added=True
-    )
+    weights: WeightsConfig = group(WeightsConfig(), "weights of terms but β and λ", added=True)
     schedule: ScheduleConfig = group(
         ScheduleConfig(), "factors on settings that change while it trains", added=True
     )
