@@ -41,8 +41,9 @@ check: $(VENV)/installed-test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
-	$(BIN)/cvae-sweep validate sweeps/*.yaml
+	$(BIN)/cvae-sweep validate sweeps/*.yaml sweeps/paper/*.yaml
 	$(BIN)/python docs/generate.py --check
+	$(BIN)/python docs/results.py --check
 
 # The oldest and the newest versions that pyproject.toml allows: an hour, 10 GB.
 compat:

@@ -1,0 +1,132 @@
+"""Tables and phrases of docs/results.md, from what was kept of one comparison."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from orchestration.words import duration
+
+VERDICT_HEADS = (
+    *("metric", "difference of", "mean", "95 % interval"),
+    *("pairs", "p (Holm)", "could find", "verdict"),
+)
+
+
+@dataclass(frozen=True)
+class Found:
+    """What one comparison has found."""
+
+    kept: Mapping[str, Any]
+
+    def cell(self, metric: str, row: str = "") -> Mapping[str, Any]:
+        """One row of a metric's verdicts, by its name or by its other side's."""
+        (found,) = (
+            each for each in self.kept["verdicts"][metric] if row in (each["name"], each["other"])
+        )
+        return found
+
+    def difference(self, metric: str, row: str = "") -> str:
+        """A mean difference with its interval and verdict, in words."""
+        cell = self.cell(metric, row)
+        low, high = map(signed, cell["interval"])
+        return (
+            f"{signed(cell['mean_difference'])} (95 % interval {low} to {high}, "
+            f"{cell['n']} pairs: {cell['verdict']})"
+        )
+
+    def mean(self, metric: str, row: str) -> str:
+        """A mean over seeds with its standard deviation."""
+        (found,) = (each for each in self.kept["rows"] if each["name"] == row)
+        return spread(found["metrics"].get(metric))
+
+    def run(self) -> str:
+        """What was run, and what it took."""
+        run = self.kept["run"]
+        taken = run["trials"] - run["trained_here"]
+        rates = ", ".join(
+            f"{model} {rate:,}"
+            for model, rate in run["images_per_s"].items()
+            if model in ("vae", "cvae")
+        )
+        return (
+            f"{run['trials']} trials"
+            + (f", {taken} of them taken over from sweeps that had trained them" if taken else "")
+            + f". {duration(run['elapsed_s'])} for two workers of a thread each (images a second: "
+            f"{rates}); CPU time {duration(run['training_cpu_s'])} of training and "
+            f"{duration(run['evaluation_cpu_s'])} of evaluation. {run['processor']}, torch "
+            f"{run['torch']}, version {run['version']}, numerics {run['numerics']}."
+        )
+
+    def means(self, metrics: Sequence[str]) -> Iterator[str]:
+        """Means and standard deviations over seeds, a row a setting."""
+        yield from table(
+            ["", *metrics],
+            (
+                [row["name"], *(spread(row["metrics"].get(name)) for name in metrics)]
+                for row in self.kept["rows"]
+            ),
+        )
+
+    def verdicts(self, metrics: Sequence[str]) -> Iterator[str]:
+        """Paired differences, a row for each metric and pairing."""
+        cells = [(name, cell) for name in metrics for cell in self.kept["verdicts"].get(name, [])]
+        yield from table(
+            VERDICT_HEADS,
+            (
+                [
+                    name,
+                    f"{cell['other']} − {cell['reference']}"
+                    + (f" at {cell['name']}" if cell["name"] else ""),
+                    signed(cell["mean_difference"]),
+                    " to ".join(map(signed, cell["interval"])),
+                    str(cell["n"]),
+                    *(
+                        "-" if number is None else f"{number:.2g}"
+                        for number in (cell["p_holm"], cell["detectable"])
+                    ),
+                    cell["verdict"],
+                ]
+                for name, cell in cells
+                if cell["interval"]
+            ),
+        )
+
+    def paper(self) -> Iterator[str]:
+        """Figures of the paper beside ours."""
+        yield from table(
+            ["", "reported", "here", "where"],
+            (
+                [
+                    " ".join(
+                        str(value) if name == "model" else f"{name}={value:g}"
+                        for name, value in row["settings"].items()
+                    ),
+                    f"{row['value']:.4g}",
+                    spread(row["here"]),
+                    row["source"],
+                ]
+                for row in self.kept["paper"]
+            ),
+        )
+
+
+def signed(number: float) -> str:
+    """A difference with its sign, at three digits."""
+    return f"{number:+.3g}".replace("-", "−")
+
+
+def spread(found: Mapping[str, Any] | None) -> str:
+    """Mean ± standard deviation."""
+    if found is None:
+        return "-"
+    return f"{found['mean']:.4g}" + ("" if found["sd"] is None else f" ± {found['sd']:.2g}")
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    """Lines of a table."""
+    yield "| " + " | ".join(heads) + " |"
+    yield "|" + " --- |" * len(heads)
+    for row in rows:
+        yield "| " + " | ".join(row) + " |"
