@@ -18,7 +18,7 @@ from orchestration.compare.measured import REPEATS, Measured, alike, measured
 from orchestration.ledger.ledger import Ledger
 from orchestration.spec.flat_names import flat
 from orchestration.spec.settings import brings
-from orchestration.spec.trial_names import setting_text, short_name
+from orchestration.spec.trial_names import is_usual, setting_text, short_name
 
 FIRST = ("beta", "lambda", "tau")
 """These lead in names."""
@@ -182,11 +182,13 @@ def _differ_in(by: str, one: dict[str, Any], other: dict[str, Any]) -> bool:
 
 def _pairing(reference: Cell, other: Cell, by: str, varied: Sequence[str]) -> Pairing:
     settings = {name: other.settings[name] for name in varied if name in other.settings}
-    words = [
-        str(value) if name == "model" else f"{short_name(name, varied)}={setting_text(value)}"
+    words = {
+        name: str(value) if name == "model" else f"{short_name(name, varied)}={setting_text(value)}"
         for name, value in settings.items()
-    ]
-    return Pairing(reference, other, by, settings, " ".join(words))
+    }
+    # Which arm it is not says nothing, unless there is nothing else to be said.
+    told = [word for name, word in words.items() if not is_usual(name, settings[name])]
+    return Pairing(reference, other, by, settings, " ".join(told or words.values()))
 
 
 def _varied(cells: Sequence[Cell], by: str) -> list[str]:

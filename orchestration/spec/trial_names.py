@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from cvae_core.baselines import BASELINES
@@ -78,9 +79,19 @@ def settings_of(config: TrialConfig) -> dict[str, Any]:
     return flat(relevant(config, identity=False, places=False))
 
 
+@cache
+def _usual() -> dict[str, Any]:
+    return flat(TrialConfig().to_settings())
+
+
+def is_usual(name: str, value: Any) -> bool:
+    """Whether a setting that could make another model of a trial is at its default."""
+    return name in ARMS and value == _usual()[name]
+
+
 def arms_text(config: TrialConfig) -> str:
     """What sets a trial apart from a plain VAE or CVAE, such as ``augment=true w_rec=0``."""
-    usual, own = flat(TrialConfig().to_settings()), settings_of(config)
+    usual, own = _usual(), settings_of(config)
     given = [name for name in ARMS if own.get(name, usual[name]) != usual[name]]
     return " ".join(f"{short_name(name, given)}={setting_text(own[name])}" for name in given)
 
