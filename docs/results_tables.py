@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -121,7 +122,11 @@ def spread(found: Mapping[str, Any] | None) -> str:
     """Mean ± standard deviation."""
     if found is None:
         return "-"
-    return f"{found['mean']:.4g}" + ("" if found["sd"] is None else f" ± {found['sd']:.2g}")
+    if found["sd"] is None:
+        return f"{found['mean']:.4g}"
+    # As many decimals as the spread has.
+    places = 4 if found["sd"] == 0 else max(0, 1 - math.floor(math.log10(found["sd"])))
+    return f"{found['mean']:.{places}f} ± {found['sd']:.{places}f}"
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:

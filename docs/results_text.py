@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from results_tables import Found
+from results_tables import Found, signed
 
 SCALED, PROBE, PAPERS = "probe scaled", "probe", "probe 80/20"
 NEIGHBOURS, ERROR, FD = "k-NN", "test MSE", "FD"
@@ -41,6 +41,8 @@ ASKED = (
             *USUAL,
             "probe/accuracy_paper_splits_mean",
             "probe/accuracy_paper_splits_sd",
+            "test/elbo",
+            "fd/mnist-cnn_floor",
             *OF_MNIST,
         ),
     ),
@@ -62,20 +64,24 @@ FLAGS = {"cifar10_quick": " --set data.name=folder --set data.path=cifar10-jpeg"
 HEAD = """\
 # Results
 
-What the sweeps in `sweeps/paper/` have found, with the command behind every figure. Written by
+What the sweeps in `sweeps/paper/` have found, with the commands behind the figures. Written by
 `docs/results.py` from what `compare --json` prints; to see pictures, curves and maps, run a file and
 open its report.
 
 How to read it: trials of equal seed begin with the same weights and see the same batches, so VAE and CVAE
-are compared **seed by seed**. A mean difference stands with its 95 % interval; the verdict is that of the
-exact sign-flip test, corrected over the rows of a table (Holm). `undecided` is not `equal`: *could
-find* is the smallest true difference that so many seeds would have found in four of five cases. Arrows, units
-and definitions of the metrics are in `docs/metrics.md`; *probe scaled* is the one that the scale of the
-latents does not change.
+are compared **seed by seed**. A mean difference stands with its 95 % interval over the seeds; the verdict is
+that of the exact sign-flip test, whose smallest p is 0.031 for six pairs and 0.016 for seven. Holm corrects
+over the pairings of one metric, not over metrics: the one that was named beforehand is *probe scaled*, the
+others say at what cost. `undecided` is not `equal`: *could find* is the smallest true difference that so many
+seeds would have found in four of five cases. All were judged on the same test images, which adds an error
+that more seeds do not remove (of a probe near 0.9 about 0.003). Definitions and units are in
+`docs/metrics.md`; *probe scaled* is the probe that the scale of the latents does not change.
 
-All were trained at a learning rate of 1e-3 for far fewer epochs than the paper's (1e-4, 700 and 2,000
-epochs), which two cores cannot do in a day. The files of the paper's own lengths are
-there: `mnist_table1.yaml`, `mnist_table2.yaml`, `cifar10_table1.yaml`, `everything.yaml`.
+Unless a file says otherwise: β = 1e-3, λ = 0.1, τ = 0.5, the paper's shapes (10 latents on MNIST), equal
+epochs for both families (a CVAE's take longer: see the rates), nothing tuned. The learning rate is
+1e-3 in the place of the paper's 1e-4, and there are far fewer epochs than its 700 and 2,000. The paper's lengths are
+in `mnist_table1.yaml`, `mnist_table2.yaml`, `cifar10_table1.yaml` and `everything.yaml`, which take from
+a night to weeks on two cores.
 """
 
 
@@ -87,9 +93,11 @@ def page(found: Mapping[str, Found]) -> str:
         if all(name in found for name in section.needs):
             lines += [f"## {section.title}", "", *_commands(section), "", *section.write(found), ""]
         else:
-            missing.append(section.title)
+            files = dict.fromkeys(each.sweep for each in ASKED if each.name in section.needs)
+            names = ", ".join(f"`{name}.yaml`" for name in files)
+            missing.append(f"{section.title} ({names})")
     if missing:
-        lines += ["## Not run", "", *(f"- {title}" for title in missing), ""]
+        lines += ["## Not run yet", "", *(f"- {title}" for title in missing), ""]
     return "\n".join(lines)
 
 
@@ -109,30 +117,39 @@ def _commands(section: Section) -> Iterator[str]:
         yield f"    cvae-sweep run sweeps/paper/{sweep}.yaml{FLAGS.get(sweep, '')}"
     for name in section.needs:
         by = asked[name].by
-        flag = "" if by == "model" else f" --by {by.rpartition('.')[2]}"
-        yield f"    cvae-sweep compare {asked[name].sweep}{flag}"
+        flags = "" if by == "model" else f" --by {by.rpartition('.')[2]}"
+        yield f"    cvae-sweep compare {asked[name].sweep}{flags} --json"
 
 
 def _table1(found: Mapping[str, Found]) -> Iterator[str]:
     quick = found["mnist_table1_quick"]
+    gain = quick.cell(PAPERS)
+    yield f"**{SCALED}: {quick.difference(SCALED)}.**"
+    yield ""
+    yield "What it costs, and what else moves (CVAE − VAE):"
+    yield ""
+    yield from quick.verdicts((*TABLE, "probe 80/20 mean", "ELBO"))
+    yield ""
+    yield from quick.means((*TABLE, "FD floor", SHARE, "ELBO"))
+    yield ""
     yield (
-        f"Scaled probe: {quick.difference(SCALED)}; the paper's own protocol (a probe fitted on 80 % "
-        f"of the test images' latents): {quick.difference(PAPERS)}. The cost: test MSE "
-        f"{quick.difference(ERROR)}. Neighbours say otherwise than the probe: k-NN "
-        f"{quick.difference(NEIGHBOURS)}. Prior samples: FD {quick.difference(FD)}."
+        "What this does not show. It is the effect of the contrastive term *and* of the augmented views that "
+        "come with it: no VAE here sees views (that is asked below, of `confounds.yaml`). The probe of raw pixels "
+        f"reaches {quick.mean(SCALED, 'pixels')}, that of a supervised encoder of the same shape "
+        f"{quick.mean(SCALED, 'supervised')}; no test compares with them. The neighbours of latents (k-NN) go the "
+        "other way than the linear probe."
     )
     yield ""
-    yield from quick.means((*TABLE, SHARE))
-    yield ""
-    yield from quick.verdicts((*TABLE, "probe 80/20 mean"))
+    yield "Beside the paper (probe 80/20: fitted on 80 % of the test latents, scored on the others):"
     yield ""
     yield from quick.paper()
     yield ""
     yield (
-        "What the paper's one seed and one split cannot say: between seeds the difference has a standard "
-        f"deviation of {quick.cell(PAPERS)['sd']:.2g}, and over 20 splits of one trial's test images its "
-        f"accuracy one of {quick.mean('probe 80/20 sd', 'vae')} (VAE), beside the 0.0125 that the paper found. "
-        "Not shown here: what 700 epochs at 1e-4 give."
+        "The paper's gain is 0.0125, of one seed and one split. Here that gain varies between seeds by "
+        f"{gain['sd']:.2g} (standard deviation), and one accuracy between 20 splits by "
+        f"{quick.mean('probe 80/20 sd', 'vae')}; over 20 splits the gain is "
+        f"{signed(quick.cell('probe 80/20 mean')['mean_difference'])}. To be surer: nine seeds bear a correction "
+        "over all rows of the table; `mnist_table1.yaml` is the same at 700 epochs, a night on two cores."
     )
     yield ""
     yield quick.run()
@@ -173,9 +190,7 @@ def _confounds(found: Mapping[str, Found]) -> Iterator[str]:
         yield ""
         yield from found[f"confounds_{name}"].verdicts((SCALED, NEIGHBOURS, ERROR, FD))
         yield ""
-    yield "**VAE against CVAE, each pair equal in all else**"
-    yield ""
-    yield from found["confounds"].verdicts((SCALED, NEIGHBOURS, ERROR, FD))
+    yield "**All arms** (seven seeds bear no verdict over so many rows of VAE against CVAE)"
     yield ""
     yield from found["confounds"].means(TABLE)
     yield ""

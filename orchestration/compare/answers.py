@@ -19,14 +19,20 @@ from cvae_core.shell import shell_line
 from orchestration.compare.grid import check_by
 from orchestration.compare.measured import alike, measured_trials
 from orchestration.compare.paired import LEVEL
-from orchestration.compare.pairs import Pairing, pairings, replicate_pairings
+from orchestration.compare.pairs import Pairing, cells_of, pairings, replicate_pairings
 from orchestration.compare.verdicts import UNDECIDED, Judged, judge, sentence
 from orchestration.errors import UserError
 from orchestration.ledger.ledger import Ledger
 from orchestration.spec.trial_names import settings_of
 from orchestration.status.metric_columns import head, headlines
 
-PRIMARY = ("probe/accuracy", "fid/inception<variant>", "fd/<extractor>", "test/reconstruction_mse")
+PRIMARY = (
+    "probe/accuracy_standardised<representation>",
+    "probe/accuracy",
+    "fid/inception<variant>",
+    "fd/<extractor>",
+    "test/reconstruction_mse",
+)
 """Families of metrics that have a table each where nobody says which; others have a sentence."""
 
 
@@ -143,8 +149,9 @@ def whole_name(by: str | None, ledgers: Sequence[Ledger]) -> str | None:
 
 
 def _settings(ledgers: Sequence[Ledger]) -> list[dict[str, Any]]:
-    trials = [trial for ledger in ledgers for trial in ledger.planned()]
-    return [settings_of(TrialConfig.from_settings(trial.config)) for trial in trials]
+    configs = [trial.config for ledger in ledgers for trial in ledger.planned()]
+    compared = [config for config in configs if config["model"] not in BASELINES]
+    return [settings_of(TrialConfig.from_settings(config)) for config in compared]
 
 
 def _check_by(by: str, ledgers: Sequence[Ledger]) -> None:
@@ -156,7 +163,7 @@ def _check_by(by: str, ledgers: Sequence[Ledger]) -> None:
     settings = _settings(ledgers)
     names = list(dict.fromkeys(name for each in settings for name in each))
     if names and by not in names:
-        varied = [n for n in names if len({repr(each.get(n)) for each in settings}) > 1]
+        varied = [n for n in names if len({repr(e[n]) for e in settings if n in e}) > 1]
         check_by(by, varied or names)
 
 
@@ -219,12 +226,15 @@ def _more(ledger: Ledger, pairs: Sequence[Pairing], undecided: Sequence[Judged])
     if not numbers:
         return None
     seeds = numbers[(len(numbers) - 1) // 2]
-    cells = {id(cell): cell for pairing in pairs for cell in pairing.cells}
+    if ledger.planned_studies():
+        cells = list({id(cell): cell for pairing in pairs for cell in pairing.cells}.values())
+    else:  # the command gives every cell of the grid its seeds
+        cells = cells_of(measured_trials([ledger]))
     return More(
         seeds,
         decides=sum(number <= seeds for number in numbers),
         undecided=len(undecided),
-        cpu_s=seeds * sum(cell.cost_s for cell in cells.values()),
+        cpu_s=seeds * sum(cell.cost_s for cell in cells),
         command=_command(ledger, seeds),
     )
 

@@ -98,8 +98,9 @@ def more_lines(answers: Answers) -> list[str]:
     if more is None:
         return []
     lines = [
-        f"{count(more.seeds, 'more seed')} would decide {more.decides} of the {more.undecided} "
-        f"that are undecided, at the spread seen (about {rough_duration(more.cpu_s)} of CPU)"
+        f"{count(more.seeds, 'more seed')} would decide {more.decides} of the "
+        f"{count(more.undecided, 'row')} that the tables leave undecided, at the spread seen "
+        f"(about {rough_duration(more.cpu_s)} of CPU for all that the sweep trains)"
     ]
     return lines if more.command is None else [f"{lines[0]}:", more.command]
 

@@ -102,7 +102,8 @@ def check_by(by: str, known: list[str]) -> None:
         UserError: it names the settings that do.
     """
     if by not in known:
-        close = difflib.get_close_matches(by, known, n=1)
+        last = {name.rpartition(".")[2]: name for name in known}
+        close = [last.get(n, n) for n in difflib.get_close_matches(by, [*known, *last], n=1)]
         hint = f"did you mean {close[0]}? There are" if close else "use one of"
         raise UserError(
             f"--by {by}: the trials do not differ in it, so there is nothing to set side by side; "
@@ -265,6 +266,6 @@ def _cell(row: Mapping[str, Any], name: str) -> str:
     if name not in row["metrics"]:
         return "-"
     mean, spread = row["metrics"][name]
-    text = f"{mean:.4g} ± {spread:.2g}" if spread else f"{mean:.4g}"
+    text = f"{mean:.4g}" if spread is None else f"{mean:.4g} ± {spread:.2g}"
     count = row["counts"][name]
     return text if count == row["trials"] else f"{text} ({count} of {row['trials']})"

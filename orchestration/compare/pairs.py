@@ -113,13 +113,18 @@ def pairings(trials: Sequence[Measured], by: str = "model") -> list[Pairing]:
         trials: that were trained to their end.
         by: the setting that is compared; of ``seed`` there are no pairs.
     """
+    return _paired(cells_of(trials), by)
+
+
+def cells_of(trials: Sequence[Measured]) -> list[Cell]:
+    """Trials by what they differ in beyond what repeats them; baselines are in no cell."""
     cells: dict[str, Cell] = {}
     for trial in trials:
         if trial.config.model in BASELINES:
             continue  # it is shown beside them: nothing is claimed of it, and no test is spent
         cell = cells.setdefault(repr(sorted(trial.cell.items())), Cell(trial.cell, {}))
         cell.trials.setdefault(trial.repeat, trial)
-    return _paired(list(cells.values()), by)
+    return list(cells.values())
 
 
 def replicate_pairings(

@@ -108,7 +108,8 @@ def test_the_figures_are_those_of_scipy_and_statsmodels(
 
 
 def test_what_would_decide_more_is_a_command(grid: Callable[..., Grid], compare: Compare) -> None:
-    filled(grid(command=COMMAND), 3)
+    made = grid(command=COMMAND)
+    filled(made, 3)
     more = verdicts(compare("mine", "--json"))["more"]
     seeds = ",".join(map(str, range(3 + more["seeds"])))
     assert more["command"] == f"{COMMAND} --set 'seeds=[{seeds}]'"
@@ -116,6 +117,10 @@ def test_what_would_decide_more_is_a_command(grid: Callable[..., Grid], compare:
     shown = compare("mine").stdout
     assert "no verdicts: they take 6 seeds in both, here 3 seeds" in shown
     assert more["command"] in shown
+    # The command gives its seeds to an arm that is in no pair, too, and to no baseline.
+    for arm in ({"model": "cvae", "beta": 0.5}, {"model": "pca"}):
+        made.add(0.5, **arm)
+    assert verdicts(compare("mine", "--json"))["more"]["cpu_s"] == more["cpu_s"] * 5 / 4
     again = f"{COMMAND} --quiet --set 'beta=[1,2]' --set 'seeds=[0,1,2]'"
     filled(grid("again", command=again), 3)
     told = verdicts(compare("again", "--json"))["more"]["command"]
@@ -181,6 +186,7 @@ def test_little_to_compare(grid: Callable[..., Grid], compare: Compare) -> None:
         (["--by", "bta"], "--by bta: the trials do not differ in it"),
         (["--by", "bta"], "did you mean beta? There are: "),
         (["--by", "bta", "--csv"], "did you mean beta? There are: "),
+        (["--by", "nom"], "did you mean architecture.norm? There are: model, beta"),
         (["--equal-within", "0.1"], "--equal-within 0.1: give a metric and the difference"),
         (["--equal-within", "probe/accuracy=-1"], "such as probe/accuracy=0.005"),
         (["--equal-within", "other=1"], "metric other: no trial"),
@@ -190,7 +196,10 @@ def test_little_to_compare(grid: Callable[..., Grid], compare: Compare) -> None:
 def test_bad_requests(
     grid: Callable[..., Grid], compare: Compare, arguments: list[str], words: str
 ) -> None:
-    filled(grid(), 2)
+    made = grid()
+    filled(made, 2)
+    made.add(0.5, architecture={"norm": "batch"})
+    made.add(0.5, model="pixels")
     done = compare("mine", *arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert words in done.stderr

@@ -80,6 +80,13 @@ def test_what_a_stopped_trial_had_reached_enters_no_mean() -> None:
     assert "stopped" not in [column.title for column in comparison_table(trials[:2]).columns]
 
 
+def test_equal_results_have_a_spread_of_nothing_and_one_alone_has_none() -> None:
+    trials = [trial(0.5, seed=seed) for seed in (0, 1)] + [trial(0.5, model="cvae")]
+    sheet = comparison_table(trials)
+    (column,) = (c for c in sheet.columns if c.title == "probe ↑")
+    assert column.cells == ["0.5 ± 0", "0.5"]
+
+
 def test_the_table_is_printed() -> None:
     trials = [
         trial(v, seed=s, model="cvae", tau=t) for s, v in enumerate((0.5, 0.75)) for t in (0.1, 1)
