@@ -51,11 +51,22 @@ class SpecErrors:
         if in_base and f"{name}s" not in known:
             where = f"base.{name}, or grid.{name} for a list of values to try"
             message += f"; a trial's setting goes under base: or grid: ({where})"
+        elif nested := self._nested(location):
+            message += f"; names with dots are of grid and --set, here it is {nested}"
         elif close:
             message += f'; did you mean "{close[0]}"?'
         else:
             message += f"; known here: {', '.join(known)}" if known else ""
         self.add(location, message)
+
+    def _nested(self, location: Location) -> str:
+        """A known name with dots as it is written without; empty where none is meant."""
+        *groups, last = str(location[-1]).split(".")
+        path = (*map(str, location[:-1]), *groups)
+        if not groups or last not in self._known_in(path):
+            return ""
+        opened = "".join(f"{group}: {{" for group in groups)
+        return f"{opened}{last}: …{'}' * len(groups)}"
 
     def check(self, location: Location, annotation: Any, value: Any) -> Any:
         """The validated value; None, with errors noted, where it is not valid."""

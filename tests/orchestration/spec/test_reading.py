@@ -41,6 +41,12 @@ def test_a_good_file(load: Load) -> None:
     ("text", "path", "expected"),
     [
         ("name: a\nbase: {epoch: 3}", "2: base.epoch", 'did you mean "epochs"'),
+        (
+            "name: a\nbase:\n  weights.reconstruction: 0",
+            "3: base.weights.reconstruction",
+            "names with dots are of grid and --set, here it is weights: {reconstruction: …}",
+        ),
+        ("name: a\nbase: {weights.recon: 0}", "2: base.weights.recon", 'did you mean "reconstruct'),
         ("name: a\ngrid:\n  bta: [1]", "3: grid.bta", 'did you mean "beta"'),
         ("name: a\ngrid:\n  data.nam: [digits]", "3: grid.data.nam", 'did you mean "name"'),
         ("name: a\nresources: {cpus: 2}", "2: resources.cpus", 'did you mean "cpu"'),
