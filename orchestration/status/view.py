@@ -11,9 +11,10 @@ from orchestration.commands import sweep_command
 from orchestration.ledger.chosen import some
 from orchestration.ledger.names import split_entry
 from orchestration.plan.view import setting_columns
-from orchestration.spec.trial_names import Names, names_of, settings_in
+from orchestration.spec.trial_names import Names, names_of, settings_in, settings_of
 from orchestration.status.failures import failure_details, failure_text, innermost, what_to_do
 from orchestration.status.metric_columns import head, headlines
+from orchestration.status.status import Configs
 from orchestration.terminal.tables import Column, Sheet
 from orchestration.words import count, states_text
 
@@ -29,11 +30,20 @@ TRAINING = {"val/loss": 8, "val/probe_accuracy": 7}
 """Metrics of training that have a column beside those of the evaluation, and its rank."""
 
 
-def status_table(document: dict[str, Any]) -> Sheet:
-    """One row a trial."""
+def status_table(document: dict[str, Any], configs: Configs | None = None) -> Sheet:
+    """One row a trial.
+
+    Args:
+        document: as ``status --json`` prints it.
+        configs: of its trials, where they are known.
+    """
     counts = states_text(document["counts"])
     trials = document["trials"]
-    settings = settings_in(trials)
+    settings = (
+        settings_in(trials)
+        if configs is None
+        else [settings_of(configs[trial["key"]]) for trial in trials]
+    )
     names = Names(settings)
     states = [_state(trial) for trial in trials]
     epochs = [f"{trial['epoch']}/{trial['config']['epochs']}" for trial in trials]

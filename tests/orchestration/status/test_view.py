@@ -172,6 +172,10 @@ def test_a_trial_has_its_settings_read_once(
     plan_tables(document)
     assert read == len(trials)
     read = 0
-    status_table(status)
+    expected = printed(status_table(status), 200)
     assert failure_lines(status, tmp_path) == []
     assert read == len(trials)
+    configs = {trial["key"]: from_settings(trial["config"]) for trial in trials}
+    read = 0
+    assert printed(status_table(status, configs), 200) == expected
+    assert read == 0, "they are known"
