@@ -53,6 +53,7 @@ bench: $(VENV)/installed-test
 	$(BIN)/python benchmarks/train_step.py --check
 	$(BIN)/python benchmarks/evaluate.py
 	$(BIN)/python benchmarks/search.py --check
+	$(BIN)/python benchmarks/scale.py --quick --check
 
 # Sweeps that are killed again and again; see docs/reliability.md. SEED=… repeats one.
 N ?= $(if $(SEED),1,20)

@@ -7,7 +7,15 @@ from typing import Any
 
 from cvae_core.baselines import BASELINES
 from cvae_core.config import TrialConfig
-from cvae_core.settings import chosen, counts_beside, means_something, plain, setting_name
+from cvae_core.settings import (
+    Checked,
+    chosen,
+    counts_beside,
+    declared_in,
+    means_something,
+    plain,
+    setting_name,
+)
 from cvae_core.stages import stages_of
 
 
@@ -33,17 +41,17 @@ def relevant(config: TrialConfig, *, identity: bool = True, places: bool = True)
 
 def _relevant(group: Any, trial: TrialConfig, identity: bool, places: bool) -> dict[str, Any]:
     settings: dict[str, Any] = {}
-    for declared in dataclasses.fields(group):
-        value = getattr(group, declared.name)
-        if not means_something(declared, trial):
+    for declared in declared_in(type(group)):
+        about, value = declared.metadata, getattr(group, declared.name)
+        if about["where"] and not means_something(declared, trial):
             continue
-        if identity and declared.metadata["added"] and value == declared.default:
+        if identity and about["added"] and value == declared.default:
             continue
-        if not places and not declared.metadata["identity"]:
+        if not places and not about["identity"]:
             continue
-        if not counts_beside(declared, group):
+        if about["when"] is not None and not counts_beside(declared, group):
             continue
-        if dataclasses.is_dataclass(value):
+        if isinstance(value, Checked):
             value = _relevant(value, trial, identity, places)
             if not value:
                 continue

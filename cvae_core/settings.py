@@ -10,6 +10,7 @@ where that does not hold of its group.
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import field
 from functools import cache
@@ -92,6 +93,10 @@ def setting_name(declared: dataclasses.Field[Any]) -> str:
     return str(declared.metadata.get("name") or declared.name)
 
 
+declared_in: Callable[[type], tuple[dataclasses.Field[Any], ...]] = cache(dataclasses.fields)
+"""The fields of a dataclass of settings; ledgers hold many trials, and each has them all."""
+
+
 _COMPARE: dict[str, tuple[Callable[[Any, Any], bool], str]] = {
     "gt": (lambda value, limit: value > limit, "greater than"),
     "ge": (lambda value, limit: value >= limit, "at least"),
@@ -104,12 +109,15 @@ class Checked:
     """Checks every declared limit, so that a notebook gets the same protection as a sweep file."""
 
     def __post_init__(self) -> None:
-        for declared in dataclasses.fields(self):  # type: ignore[arg-type]
+        for declared in declared_in(type(self)):
             value = getattr(self, declared.name)
             if value == () != declared.default:
                 raise ConfigError(f"{setting_name(declared)} must not be empty")
+            limits = declared.metadata["limits"]
+            if not limits:
+                continue
             items = value if isinstance(value, tuple) else (value,)
-            for kind, limit in declared.metadata["limits"].items():
+            for kind, limit in limits.items():
                 holds, words = _COMPARE[kind]
                 for item in items:
                     if item is not None and not holds(item, limit):
@@ -151,28 +159,60 @@ def build(cls: type[T], settings: Mapping[str, Any]) -> T:
     Raises:
         ConfigError: an unknown setting, or a value outside its limits.
     """
-    declared = {setting_name(f): f for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
-    unknown = set(settings) - set(declared)
+    declared = _places(cls)
+    unknown = settings.keys() - declared.keys()
     if unknown:
         raise ConfigError(f"unknown settings of {cls.__name__}: {', '.join(sorted(unknown))}")
-    hints = _hints(cls)
     values: dict[str, Any] = {}
     for name, value in settings.items():
-        hint = hints[declared[name].name]
-        if isinstance(value, Mapping) and dataclasses.is_dataclass(hint):
-            value = build(hint, value)  # type: ignore[arg-type]
+        attribute, hint, is_group, is_float = declared[name]
+        if is_group and isinstance(value, Mapping):
+            value = _group(hint, value)
         elif isinstance(value, list):
             item = item_type(hint)
             value = tuple(value if item is None else (build(item, each) for each in value))
-        elif isinstance(value, int) and not isinstance(value, bool) and hint in _FLOATS:
+        elif is_float and isinstance(value, int) and not isinstance(value, bool):
             value = float(value)
-        values[declared[name].name] = value
+        values[attribute] = value
     return cls(**values)
 
 
 _FLOATS = (float, float | None)
-# Evaluating annotations takes longer than all else here, and ledgers hold many trials.
-_hints: Callable[[type], dict[str, Any]] = cache(get_type_hints)
+
+
+def _group(cls: type[T], settings: Mapping[str, Any]) -> T:
+    """A group of settings: one object for equal ones, as trials of a sweep share most of theirs."""
+    try:
+        key = cls, json.dumps(settings)
+    except (TypeError, ValueError):  # not of plain values alone
+        return build(cls, settings)
+    found: T | None = _groups.get(key)
+    if found is None:
+        if len(_groups) >= MOST_GROUPS:
+            _groups.clear()
+        found = _groups[key] = build(cls, settings)
+    return found
+
+
+_groups: dict[tuple[type, str], Any] = {}
+MOST_GROUPS = 10_000
+"""So many are kept: far more than a sweep has."""
+
+
+def _places_in(cls: type) -> dict[str, tuple[str, Any, bool, bool]]:
+    """By name in files: the field's own, its annotation, whether it is a group, or a float.
+
+    Evaluating annotations takes longer than all else here, and ledgers hold many trials.
+    """
+    hints = get_type_hints(cls)
+    return {
+        setting_name(f): (f.name, hint, dataclasses.is_dataclass(hint), hint in _FLOATS)
+        for f in declared_in(cls)
+        for hint in [hints[f.name]]
+    }
+
+
+_places: Callable[[type], dict[str, tuple[str, Any, bool, bool]]] = cache(_places_in)
 
 
 def item_type(hint: Any) -> Any:
@@ -181,15 +221,28 @@ def item_type(hint: Any) -> Any:
     return items[0] if items and dataclasses.is_dataclass(items[0]) else None
 
 
+_PLAIN = (float, int, str)
+
+
+def _named_in(cls: type) -> tuple[tuple[str, str], ...]:
+    return tuple((setting_name(f), f.name) for f in declared_in(cls))
+
+
+_names_in: Callable[[type], tuple[tuple[str, str], ...]] = cache(_named_in)
+"""Of each field the name in files, and its own."""
+
+
 def plain(value: Any) -> Any:
     """A dataclass of settings under the names that files use; tuples become lists.
 
     Of dataclasses in a list it is what differs from their defaults: what a file gives.
     """
-    if _is_settings(value):
-        return {setting_name(f): plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if value is None or isinstance(value, _PLAIN):
+        return value
     if isinstance(value, tuple):
         return [_given(item) if _is_settings(item) else item for item in value]
+    if _is_settings(value):
+        return {name: plain(getattr(value, own)) for name, own in _names_in(type(value))}
     return value
 
 

@@ -22,7 +22,7 @@ def command(name: str | None, storage: Path | None, as_json: bool) -> None:
     """Show the state of sweep NAME, also while it runs; without NAME, of the only one there is."""
     from orchestration.ledger.folders import sweep_folder
     from orchestration.ledger.ledger import Ledger
-    from orchestration.status.status import status_document
+    from orchestration.status.status import configs_in, status_document
     from orchestration.status.view import (
         absent_lines,
         failure_lines,
@@ -47,12 +47,14 @@ def command(name: str | None, storage: Path | None, as_json: bool) -> None:
             )
         name = names[0]
     folder = sweep_folder(name, storage_folder(storage))
-    document = status_document(Ledger.open(folder))
+    ledger = Ledger.open(folder)
+    configs = configs_in(ledger)
+    document = status_document(ledger, configs=configs)
     if as_json:
         click.echo(json.dumps(document, indent=2, ensure_ascii=False))
         return
     console = Console()
-    console.table(status_table(document))
+    console.table(status_table(document, configs))
     for line in (
         *failure_lines(document, folder),
         *absent_lines(document),

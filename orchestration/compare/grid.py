@@ -8,13 +8,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cvae_core.baselines import BASELINES
-from cvae_core.config import TrialConfig
 from cvae_core.evaluation.distances.decoder_share import mostly
 from cvae_core.evaluation.distances.metrics import SHARE
 from orchestration.errors import UserError
 from orchestration.ledger.documents import TRAINED
 from orchestration.spec.settings import brings
-from orchestration.spec.trial_names import Names, names_of, setting_text, settings_of
+from orchestration.spec.trial_names import Names, setting_text, settings_in
 from orchestration.status.metric_columns import beside, head, headlines
 from orchestration.terminal.tables import Column, Sheet
 
@@ -64,9 +63,23 @@ def comparison_rows(trials: list[dict[str, Any]], by: str = "model") -> list[dic
     Raises:
         UserError: the trials do not differ in ``by``.
     """
-    names = names_of(trials)
+    settings = settings_in(trials)
+    return _rows(trials, settings, Names(settings), by)
+
+
+def _rows(
+    trials: Sequence[Mapping[str, Any]],
+    settings: Sequence[dict[str, Any]],
+    names: Names,
+    by: str,
+) -> list[dict[str, Any]]:
+    """The same of trials whose settings and names are known."""
     check_by(by, ["model", *names.varied, *(["seed"] if names.seeds else [])])
-    done = [_Done(trial, names, by) for trial in trials if trial["state"] in TRAINED]
+    done = [
+        _Done(trial, values, names, by)
+        for trial, values in zip(trials, settings, strict=True)
+        if trial["state"] in TRAINED
+    ]
     varied = _columns(names, by)
     # What a CVAE alone has does not tell a VAE from the CVAEs beside it.
     compared = [trial for trial in done if not trial.baseline]
@@ -125,7 +138,9 @@ def comparison_table(
         asked: metrics that come first, each with what says more of it.
         title: of the table; None: what stands side by side.
     """
-    rows, names = comparison_rows(trials, by), names_of(trials)
+    settings = settings_in(trials)
+    names = Names(settings)
+    rows = _rows(trials, settings, names, by)
     metrics = [
         Column(
             title,
@@ -212,13 +227,14 @@ def _columns(names: Names, by: str) -> list[str]:
 class _Done:
     """A trial at its end, with its settings under flat names."""
 
-    def __init__(self, document: Mapping[str, Any], names: Names, by: str) -> None:
-        config = TrialConfig.from_settings(document["config"])
+    def __init__(
+        self, document: Mapping[str, Any], values: dict[str, Any], names: Names, by: str
+    ) -> None:
         self.document = document
-        self.model = config.model
-        self.baseline = config.model in BASELINES
-        self.values = settings_of(config)
-        self.name = names.name(config, seed=by == "seed")
+        self.values = values
+        self.model = values["model"]
+        self.baseline = self.model in BASELINES
+        self.name = names.name_by(values, seed=by == "seed")
 
     def settings(self, names: list[str]) -> str:
         """The values of these settings, to be told apart."""

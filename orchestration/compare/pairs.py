@@ -167,14 +167,56 @@ def _paired(cells: Sequence[Cell], by: str) -> list[Pairing]:
     if by == "model":
         values.sort(key=lambda model: model != "vae")
     varied = _varied(cells, by)
+    compared = [cell for cell in cells if by in cell.settings]
+    others = _Others([cell for cell in compared if cell.settings[by] != values[0]], by)
     return [
         _pairing(reference, other, by, varied)
-        for reference in cells
-        if values and by in reference.settings and reference.settings[by] == values[0]
-        for other in cells
-        if by in other.settings and other.settings[by] != values[0]
-        if _differ_in(by, reference.settings, other.settings)
+        for reference in compared
+        if reference.settings[by] == values[0]
+        for other in others.beside(reference)
     ]
+
+
+class _Others:
+    """Cells that may stand beside a reference, found without a look at each: of thousands of cells
+    there are millions of twos.
+
+    Args:
+        cells: in the order in which they are found.
+        by: the setting that is compared.
+    """
+
+    def __init__(self, cells: Sequence[Cell], by: str) -> None:
+        self._by = by
+        self._kinds: dict[frozenset[str], list[tuple[int, Cell]]] = {}
+        """By which settings they have; there are few kinds."""
+        for place, cell in enumerate(cells):
+            self._kinds.setdefault(frozenset(cell.settings), []).append((place, cell))
+        self._found: dict[Any, dict[str, list[tuple[int, Cell]]]] = {}
+
+    def beside(self, reference: Cell) -> list[Cell]:
+        """Those that differ from it in what is compared, and in none besides that both have."""
+        found: list[tuple[int, Cell]] = []
+        for kind in self._kinds:
+            shared = tuple(sorted((kind & reference.settings.keys()) - {self._by}))
+            found += self._alike(kind, shared).get(_values(reference, shared), ())
+        found.sort(key=lambda entry: entry[0])
+        return [c for _, c in found if _differ_in(self._by, reference.settings, c.settings)]
+
+    def _alike(
+        self, kind: frozenset[str], shared: tuple[str, ...]
+    ) -> dict[str, list[tuple[int, Cell]]]:
+        """Cells of one kind by their values of these settings."""
+        if (kind, shared) not in self._found:
+            groups: dict[str, list[tuple[int, Cell]]] = {}
+            for entry in self._kinds[kind]:
+                groups.setdefault(_values(entry[1], shared), []).append(entry)
+            self._found[kind, shared] = groups
+        return self._found[kind, shared]
+
+
+def _values(cell: Cell, names: Sequence[str]) -> str:
+    return repr([cell.settings[name] for name in names])
 
 
 def _differ_in(by: str, one: dict[str, Any], other: dict[str, Any]) -> bool:

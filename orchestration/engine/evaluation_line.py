@@ -32,6 +32,8 @@ class EvaluationLine:
         self._tasks: deque[Task] = deque()
         self._preparing: set[tuple[str, str]] = set()
         self._prepared: set[tuple[str, str]] = set()
+        self._shared: dict[tuple[str, str], tuple[str, str] | None] = {}
+        """By trial and part what it shares: thousands may wait, and be passed over again."""
 
     @property
     def is_empty(self) -> bool:
@@ -53,13 +55,13 @@ class EvaluationLine:
 
     def next(self) -> Task | None:
         """The first that need not wait for what another one prepares right now."""
-        for task in self._tasks:
+        for place, task in enumerate(self._tasks):
             shared = self._shares(task.key, task.part)
             if shared is not None and shared not in self._prepared:
                 if shared in self._preparing:
                     continue
                 self._preparing.add(shared)
-            self._tasks.remove(task)
+            del self._tasks[place]
             return task
         return None
 
@@ -78,6 +80,11 @@ class EvaluationLine:
         """What the first evaluation of its kind prepares for the others; None: nothing."""
         if not PARTS[part].prepares:
             return None
+        if (key, part) not in self._shared:
+            self._shared[key, part] = self._shared_by(key, part)
+        return self._shared[key, part]
+
+    def _shared_by(self, key: str, part: str) -> tuple[str, str] | None:
         config = TrialConfig.from_settings(self._ledger.trials[key].config)
         if lacks(config, part) is not None:
             return None  # it is absent, and prepares nothing

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from ray import tune
 from ray.tune import Callback, Stopper, Trainable
+from ray.tune.schedulers import FIFOScheduler
 from ray.tune.search import Searcher
 
 from cvae_core.data import Dataset
@@ -32,6 +34,8 @@ from orchestration.ledger.processes import ProcessRecord
 from orchestration.spec.sweep import Resources
 
 MOST_PENDING = 100_000
+NOTE_EVERY_S = 1.0
+"""So often at most it is noted which processes there are: to look for them takes milliseconds."""
 
 
 class TrialActor(Trainable):
@@ -156,6 +160,17 @@ class _ReportStopper(_Unsaved, Stopper):
         return False
 
 
+class _InTurn(_Unsaved, FIFOScheduler):
+    """Trials start in the order in which they come, which Tune sees to by itself.
+
+    Its own scheduler would look through all trials that there ever were, at every step, for one
+    that waits.
+    """
+
+    def choose_trial_to_run(self, tune_controller: Any) -> None:
+        return None
+
+
 class _StartCallback(_Unsaved, Callback):
     """Says when an actor takes a job up, and how one came to its end under a job."""
 
@@ -165,11 +180,21 @@ class _StartCallback(_Unsaved, Callback):
         self._searcher = searcher
         self._results = results
         self._on_start = on_start
+        self._started = False
+        """Whether one was since processes were noted last."""
+        self._noted_at = -NOTE_EVERY_S
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         job = self._searcher.jobs.get(trial.trial_id)
         if job is not None:
             self._results.begun(job)
+        self._started = True
+
+    def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
+        now = time.monotonic()
+        if not self._started or now - self._noted_at < NOTE_EVERY_S:
+            return
+        self._started, self._noted_at = False, now
         try:
             self._on_start()
         except StorageError as error:
@@ -224,6 +249,7 @@ class RayEngine:
             tune.with_resources(trainable, tune.PlacementGroupFactory([bundle])),
             tune_config=tune.TuneConfig(
                 search_alg=searcher,
+                scheduler=_InTurn(),  # type: ignore[no-untyped-call]
                 num_samples=-1,
                 reuse_actors=True,
                 trial_name_creator=lambda trial: str(trial.trial_id),

@@ -10,7 +10,6 @@ from orchestration.ledger.checkpoints import (
     LAST_AND_BEST,
     criterion_of,
     superfluous,
-    total_bytes,
 )
 from orchestration.ledger.documents import Trial
 from orchestration.ledger.ledger import Ledger
@@ -39,14 +38,16 @@ class Retention:
         max_gb = self._checkpoints.max_gb
         if max_gb is None:
             return
-        allowed = int(max_gb * GB)
+        allowed, files = int(max_gb * GB), ledger.checkpoint_files
+        if files.total_bytes <= allowed:
+            return  # without a look at every trial, at every checkpoint
         going = superfluous(ledger.trials, allowed, self._checkpoints.every_epochs, self._criterion)
         paths: dict[str, set[str]] = {}
         for key, ref in going:
             paths.setdefault(key, set()).add(ref.path)
         for key, gone in paths.items():
             ledger.change(key, partial(_forget, gone))
-        taken = total_bytes(ledger.trials)
+        taken = files.total_bytes
         if taken > allowed and not self._warned:
             self._warned = True
             self._warn(self._too_little(ledger, taken))

@@ -200,6 +200,8 @@ def total_bytes(trials: Mapping[str, Trial]) -> int:
 
 def _others(trial: Trial, criterion: Criterion | None) -> list[CheckpointRef]:
     """All but the last and the best, in the order of their epochs."""
+    if len(trial.checkpoints) < LAST_AND_BEST:
+        return []
     refs = sorted(trial.checkpoints, key=lambda ref: ref.epoch)
     best = best_of(trial, criterion)
     return [ref for ref in refs[:-1] if ref is not best]
@@ -208,7 +210,7 @@ def _others(trial: Trial, criterion: Criterion | None) -> list[CheckpointRef]:
 def _dated(
     key: str, trial: Trial, refs: list[CheckpointRef]
 ) -> Iterator[tuple[float, str, CheckpointRef]]:
-    ended = {record.epoch: record.at for record in trial.epochs}
+    ended = {record.epoch: record.at for record in trial.epochs} if refs else {}
     return ((ended.get(ref.epoch, 0.0), key, ref) for ref in refs)
 
 

@@ -41,7 +41,7 @@ class Ledger:
         self.studies: dict[str, Study] = {}
         self.guard = threading.RLock()
         """Held while documents, or the files that they name, change."""
-        self.checkpoint_files = CheckpointFiles(folder)
+        self.checkpoint_files = CheckpointFiles(folder, trials.values())
 
     @classmethod
     def create(cls, folder: Path, sweep: Sweep) -> Ledger:

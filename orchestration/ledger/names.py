@@ -6,7 +6,7 @@ from cvae_core.config import TrialConfig
 from orchestration.ledger.documents import Decision, Trial
 from orchestration.ledger.ledger import Ledger
 from orchestration.ledger.mean_image import behind_mean_image
-from orchestration.spec.trial_names import Names
+from orchestration.spec.trial_names import Names, settings_of
 
 SEARCH = "search"
 """Among the sweep's evaluations: the figures of its searches, which every run draws."""
@@ -26,7 +26,8 @@ def names_in(ledger: Ledger) -> Names:
     searched = {name for study in studies for name in study.space}
     if (ledger.sweep.spec.get("search") or {}).get("replicates"):
         searched.add("seed")
-    return Names(map(TrialConfig.from_settings, settings), sorted(searched))
+    configs = map(TrialConfig.from_settings, settings)
+    return Names(map(settings_of, configs), sorted(searched))
 
 
 def entry_at(part: str, epoch: int) -> str:

@@ -9,7 +9,7 @@ from cvae_core.evaluation.parts import PARTS
 from orchestration.commands import sweep_command
 from orchestration.errors import UserError
 from orchestration.ledger.checkpoints import without_spares
-from orchestration.ledger.documents import CheckpointRef, Evaluated, Trial
+from orchestration.ledger.documents import CheckpointRef, Trial
 from orchestration.ledger.ledger import Ledger
 from orchestration.ledger.names import entry_at
 from orchestration.spec.evaluation import ADDITIONS, Evaluation, same_settings
@@ -84,8 +84,8 @@ def is_open(task: Task, trial: Trial, *, adding: bool = False) -> bool:
         trial: with what was done.
         adding: also where metrics have joined the part since.
     """
-    done = trial.evaluations.get(task.entry, Evaluated())
-    if done.state == "pending":
+    done = trial.evaluations.get(task.entry)
+    if done is None or done.state == "pending":
         return True
     if adding and done.settings.get(ADDITIONS, 0) < task.settings.get(ADDITIONS, 0):
         return True

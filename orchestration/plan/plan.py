@@ -92,6 +92,6 @@ def _by_key(configs: Iterable[TrialConfig]) -> dict[str, TrialConfig]:
     for config in configs:
         key = trial_key(config)
         earlier = trials.setdefault(key, config)
-        if canonical(earlier) != canonical(config):
+        if earlier is not config and canonical(earlier) != canonical(config):
             raise UserError(f"two trials have the same key {key}; change either of them a little")
     return trials

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,11 @@ from orchestration.ledger.ledger import Ledger
 from orchestration.plan.plan import Plan
 from orchestration.plan.trials_to_come import asked_keys
 from orchestration.spec.dimensions import Dimension
-from orchestration.spec.flat_names import flat
 from orchestration.spec.trial_names import (
     LABELS,
     Names,
-    names_of,
     setting_text,
-    settings_of,
+    settings_in,
     trial_fields,
 )
 from orchestration.study.cells import StudyPlan
@@ -131,37 +130,40 @@ def search_words(dimension: Dimension) -> str:
 
 def _trials_table(document: dict[str, Any]) -> Sheet:
     trials = document["trials"]
-    names = names_of(trials)
+    settings = settings_in(trials)
+    names = Names(settings)
     columns = [
         Column("trial", [trial["key"] for trial in trials]),
         Column("state", [trial["state"] for trial in trials]),
-        *setting_columns(trials, names),
+        *setting_columns(settings, names),
     ]
-    for title, name in (("data", "data.name"), ("epochs", "epochs")):
-        if name not in names.varied:
-            cells = [str(flat(trial["config"])[name]) for trial in trials]
-            columns.append(Column(title, cells, rank=5, right=title == "epochs"))
+    if "data.name" not in names.varied:
+        columns.append(
+            Column("data", [trial["config"]["data"]["name"] for trial in trials], rank=5)
+        )
+    if "epochs" not in names.varied:
+        epochs = [str(trial["config"]["epochs"]) for trial in trials]
+        columns.append(Column("epochs", epochs, rank=5, right=True))
     many = count(len(trials), "trial")
     so_far = f"{many} asked for so far" if "studies" in document else many
-    return Sheet(f"{document['name']}: {so_far}", columns, trial_names(trials, names))
+    return Sheet(f"{document['name']}: {so_far}", columns, list(map(names.name_by, settings)))
 
 
-def setting_columns(trials: list[dict[str, Any]], names: Names) -> list[Column]:
-    """Model, β, λ, τ, whatever else varies, and seed; those that vary are the last to go."""
-    values = [settings_of(TrialConfig.from_settings(trial["config"])) for trial in trials]
+def setting_columns(settings: Sequence[Mapping[str, Any]], names: Names) -> list[Column]:
+    """Model, β, λ, τ, whatever else varies, and seed; those that vary are the last to go.
+
+    Args:
+        settings: of each trial, under flat names.
+        names: of the trials.
+    """
     shown = list(dict.fromkeys(("model", "beta", "lambda", "tau", *names.varied, "seed")))
     return [
         Column(
             LABELS.get(name) or names.labels.get(name, name),
-            [setting_text(settings.get(name)) for settings in values],
+            [setting_text(values.get(name)) for values in settings],
             rank=0 if varies else 9,
             setting=varies,
         )
         for name in shown
         for varies in [name in names.varied or name == "model" or (name == "seed" and names.seeds)]
     ]
-
-
-def trial_names(trials: list[dict[str, Any]], names: Names) -> list[str]:
-    """What the trials are called, each on one line."""
-    return [names.name(TrialConfig.from_settings(trial["config"])) for trial in trials]

@@ -19,7 +19,7 @@ from orchestration.report.charts import BASELINE, Chart
 from orchestration.report.figures import curves, trade_offs
 from orchestration.report.pictures import Columns, picture_columns
 from orchestration.report.search_charts import Searched, replicate_charts, search_charts
-from orchestration.spec.trial_names import names_of
+from orchestration.spec.trial_names import Names, settings_in
 from orchestration.status.metric_columns import head, headlines
 from orchestration.status.status import status_document
 from orchestration.status.view import absent_lines, failure_lines, warning_lines
@@ -70,10 +70,11 @@ def content_of(ledger: Ledger, answered: Answers, *, at_work: bool | None = None
     trials = [trial for trial in document["trials"] if trial["metrics"] or trial["error"]]
     compared = [trial for trial in trials if not trial["baseline"]]
     families = list(dict.fromkeys(trial["model"] for trial in _vae_first(compared)))
-    names = names_of(document["trials"])
+    settings = settings_in(document["trials"])
+    names = Names(settings)
+    own = {t["key"]: values for t, values in zip(document["trials"], settings, strict=True)}
     rows = [
-        _row(trial, names.name(_config(ledger, trial["key"])), _look(trial, families))
-        for trial in trials
+        _row(trial, names.name_by(own[trial["key"]]), _look(trial, families)) for trial in trials
     ]
     shown = headlines(name for trial in trials for name in trial["metrics"])
     searched = _searched(ledger, rows, families)
@@ -123,10 +124,6 @@ def _vae_first(trials: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _look(trial: Mapping[str, Any], families: Sequence[str]) -> int:
     return BASELINE if trial["baseline"] else families.index(trial["model"])
-
-
-def _config(ledger: Ledger, key: str) -> Any:
-    return TrialConfig.from_settings(ledger.trials[key].config)
 
 
 def _row(trial: Mapping[str, Any], name: str, look: int) -> dict[str, Any]:

@@ -69,9 +69,18 @@ class SpecErrors:
         return f"{opened}{last}: …{'}' * len(groups)}"
 
     def check(self, location: Location, annotation: Any, value: Any) -> Any:
-        """The validated value; None, with errors noted, where it is not valid."""
+        """The validated value; None, with errors noted, where it is not valid.
+
+        Args:
+            location: where it stands.
+            annotation: its type; or pydantic's adapter of it, which takes longer to make than to
+                use, where there are many of one type.
+            value: as it stands there.
+        """
+        made = isinstance(annotation, TypeAdapter)
+        adapter: TypeAdapter[Any] = annotation if made else TypeAdapter(annotation)
         try:
-            return TypeAdapter(annotation).validate_python(value)
+            return adapter.validate_python(value)
         except ValidationError as error:
             for detail in error.errors():
                 self._add_detail(location, detail, value)

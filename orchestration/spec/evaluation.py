@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
@@ -59,7 +60,7 @@ class _Evaluation(BaseModel):
                 "split": self.split,
                 "version": PARTS[part].version,
                 ADDITIONS: PARTS[part].additions,
-                **plain(self.settings_of(part)),
+                **self._plain_settings_of(part),
             }
             for part in PARTS
             if part in parts
@@ -69,6 +70,12 @@ class _Evaluation(BaseModel):
         """A part's settings as its function takes them, also where it is off."""
         given = getattr(self, part)
         return build(PARTS[part].settings, given if isinstance(given, dict) else {})
+
+    def _plain_settings_of(self, part: str) -> dict[str, Any]:
+        if isinstance(getattr(self, part), dict):
+            settings: dict[str, Any] = plain(self.settings_of(part))
+            return settings
+        return _usual_settings(part)
 
     def located(self, directory: Path) -> Self:
         """The same, its files to be found from every working directory.
@@ -80,6 +87,13 @@ class _Evaluation(BaseModel):
         given = {part: value for part, value in switches.items() if isinstance(value, dict)}
         update = {part: _located(part, value, directory) for part, value in given.items()}
         return self.model_copy(update=update)
+
+
+@cache
+def _usual_settings(part: str) -> dict[str, Any]:
+    """A part's settings where none is given, to be copied: asked for at whatever a trial does."""
+    settings: dict[str, Any] = plain(build(PARTS[part].settings, {}))
+    return settings
 
 
 if TYPE_CHECKING:

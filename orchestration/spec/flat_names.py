@@ -7,12 +7,15 @@ from typing import Any
 
 from orchestration.spec.yaml_file import Location
 
+_VALUES = (float, int, str, list)
+"""Most are one of these, and are told from mappings sooner."""
+
 
 def flat(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """``{"data": {"name": "mnist"}}`` to ``{"data.name": "mnist"}``."""
     flattened: dict[str, Any] = {}
     for name, value in nested.items():
-        if isinstance(value, Mapping):
+        if not isinstance(value, _VALUES) and isinstance(value, Mapping):
             flattened |= flat(value, f"{prefix}{name}.")
         else:
             flattened[f"{prefix}{name}"] = value

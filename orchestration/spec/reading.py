@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, TypeAdapter
 
 from cvae_core.baselines import BASELINES
 from cvae_core.config import TrialConfig
@@ -210,14 +210,23 @@ def _grid(errors: SpecErrors, location: Location, value: Any) -> dict[str, list[
             kind = "is empty" if values == [] else f"is {short(values)}"
             errors.add(place, f"must be a list of one value or more, and {kind}")
         else:
+            adapter: TypeAdapter[Any] = TypeAdapter(annotation)
             for index, item in enumerate(values):
-                errors.check((*place, index), annotation, item)
+                errors.check((*place, index), adapter, item)
             if ".".join(path) in grid:
                 errors.add(place, "the same setting is there twice, nested and with dots")
-            if any(item in values[:index] for index, item in enumerate(values)):
+            if _has_twice(values):
                 errors.add(place, "the same value is there twice")
             grid[".".join(path)] = values
     return grid
+
+
+def _has_twice(values: list[Any]) -> bool:
+    """Whether two values are equal, as 1 and 1.0 are; there may be thousands."""
+    plain = [item for item in values if isinstance(item, Hashable)]
+    others = [item for item in values if not isinstance(item, Hashable)]
+    again = any(item in others[:index] for index, item in enumerate(others))
+    return again or len(set(plain)) < len(plain)
 
 
 def _check_size(spec: SweepSpec, errors: SpecErrors, each: int) -> None:

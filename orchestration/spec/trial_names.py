@@ -41,15 +41,18 @@ class Names:
     """The settings that vary within a sweep, and what its trials are called by them.
 
     Args:
-        configs: of all trials of the sweep.
+        settings: of all trials of the sweep, as ``settings_of`` gives them.
         searched: settings that vary in any case, under dotted names.
     """
 
-    def __init__(self, configs: Iterable[TrialConfig], searched: Iterable[str] = ()) -> None:
+    def __init__(self, settings: Iterable[Mapping[str, Any]], searched: Iterable[str] = ()) -> None:
         occurring: dict[str, set[str]] = {"beta": set(), "lambda": set(), "tau": set()}
-        for config in configs:
-            for name, value in settings_of(config).items():
-                occurring.setdefault(name, set()).add(repr(value))
+        seen: dict[str, Any] = {}
+        for each in settings:
+            for name, value in each.items():
+                if name not in seen or seen[name] is not value:  # most are the one before
+                    seen[name] = value
+                    occurring.setdefault(name, set()).add(repr(value))
         always = set(searched)
         occurring |= {name: set() for name in always - occurring.keys()}
         several = [name for name, values in occurring.items() if len(values) > 1 or name in always]
@@ -61,14 +64,17 @@ class Names:
 
     def name(self, config: TrialConfig, *, seed: bool = True, model: bool = True) -> str:
         """Such as ``cvae β=0.001 λ=0.1 latent_dim=16 seed=1``; what does not vary is left out."""
-        values = settings_of(config)
+        return self.name_by(settings_of(config), seed=seed, model=model)
+
+    def name_by(self, values: Mapping[str, Any], *, seed: bool = True, model: bool = True) -> str:
+        """The same of a trial whose settings are known under flat names."""
         given = [name for name in self.varied if values.get(name, []) != []]
         parts = [
-            *([config.model] if model else []),
+            *([values["model"]] if model else []),
             *(f"{self.labels[n]}={setting_text(values[n])}" for n in given),
         ]
         seeded = seed and self.seeds and "seed" in values
-        return " ".join([*parts, f"seed={config.seed}"] if seeded else parts)
+        return " ".join([*parts, f"seed={values['seed']}"] if seeded else parts)
 
 
 def settings_of(config: TrialConfig) -> dict[str, Any]:
@@ -96,9 +102,17 @@ def arms_text(config: TrialConfig) -> str:
     return " ".join(f"{short_name(name, given)}={setting_text(own[name])}" for name in given)
 
 
+def settings_in(trials: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The settings of trials that are documents, as in ``status --json``.
+
+    To be asked for once: it is most of what tables of thousands of trials take.
+    """
+    return [settings_of(TrialConfig.from_settings(trial["config"])) for trial in trials]
+
+
 def names_of(trials: Iterable[Mapping[str, Any]]) -> Names:
-    """The names of trials that are documents, as in ``status --json``."""
-    return Names(TrialConfig.from_settings(trial["config"]) for trial in trials)
+    """The names of the same."""
+    return Names(settings_in(trials))
 
 
 def short_name(name: str, names: Sequence[str]) -> str:

@@ -25,18 +25,27 @@ from orchestration.study.values import values_of
 STATES = ("pending", "running", "finished", "stopped", "failed")
 
 
-def status_document(ledger: Ledger, *, at_work: bool | None = None) -> dict[str, Any]:
+Configs = Mapping[str, TrialConfig]
+"""Of trials, by key: for who needs them more than once, as reading thousands takes a while."""
+
+
+def status_document(
+    ledger: Ledger, *, at_work: bool | None = None, configs: Configs | None = None
+) -> dict[str, Any]:
     """The state of a sweep as plain values.
 
     Args:
         ledger: of the sweep.
         at_work: whether somebody works on it; None: that is found out. A run that says at its end
             what came of it does so no more.
+        configs: of the planned trials, where they are known.
     """
     alive = driver_alive(ledger.folder) if at_work is None else at_work
     evaluation = _evaluation(ledger.sweep)
+    configs = configs_in(ledger) if configs is None else configs
     trials = [
-        trial_document(trial, alive=alive, evaluation=evaluation) for trial in ledger.planned()
+        trial_document(trial, configs[trial.key], alive=alive, evaluation=evaluation)
+        for trial in ledger.planned()
     ]
     counts = counts_in(ledger, alive=alive)
     sweep = ledger.sweep
@@ -55,6 +64,11 @@ def status_document(ledger: Ledger, *, at_work: bool | None = None) -> dict[str,
         "studies": [study_document(study, ledger.trials) for study in ledger.planned_studies()],
         "trials": _with_studies(trials, ledger.planned_studies()),
     }
+
+
+def configs_in(ledger: Ledger) -> Configs:
+    """The configurations of the planned trials."""
+    return {trial.key: TrialConfig.from_settings(trial.config) for trial in ledger.planned()}
 
 
 def study_document(study: Study, trials: Mapping[str, Trial]) -> dict[str, Any]:
@@ -108,14 +122,14 @@ def _evaluation(sweep: Sweep) -> Evaluation | None:
 
 
 def trial_document(
-    trial: Trial, *, alive: bool, evaluation: Evaluation | None = None
+    trial: Trial, config: TrialConfig, *, alive: bool, evaluation: Evaluation | None = None
 ) -> dict[str, Any]:
     """A trial as plain values; what a dead driver left running is pending."""
     state = "pending" if trial.state == "running" and not alive else trial.state
     return {
         "key": trial.key,
         "state": state,
-        **trial_fields(TrialConfig.from_settings(trial.config)),
+        **trial_fields(config),
         "epoch": trial.epoch,
         "attempts": len(trial.attempts),
         "attempt_epochs": [attempt.from_epoch for attempt in trial.attempts],

@@ -10,10 +10,11 @@ from cvae_core.evaluation.parts import baseline_lacks
 from orchestration.commands import sweep_command
 from orchestration.ledger.chosen import some
 from orchestration.ledger.names import split_entry
-from orchestration.plan.view import setting_columns, trial_names
-from orchestration.spec.trial_names import names_of
+from orchestration.plan.view import setting_columns
+from orchestration.spec.trial_names import Names, names_of, settings_in, settings_of
 from orchestration.status.failures import failure_details, failure_text, innermost, what_to_do
 from orchestration.status.metric_columns import head, headlines
+from orchestration.status.status import Configs
 from orchestration.terminal.tables import Column, Sheet
 from orchestration.words import count, states_text
 
@@ -29,11 +30,21 @@ TRAINING = {"val/loss": 8, "val/probe_accuracy": 7}
 """Metrics of training that have a column beside those of the evaluation, and its rank."""
 
 
-def status_table(document: dict[str, Any]) -> Sheet:
-    """One row a trial."""
+def status_table(document: dict[str, Any], configs: Configs | None = None) -> Sheet:
+    """One row a trial.
+
+    Args:
+        document: as ``status --json`` prints it.
+        configs: of its trials, where they are known.
+    """
     counts = states_text(document["counts"])
     trials = document["trials"]
-    names = names_of(trials)
+    settings = (
+        settings_in(trials)
+        if configs is None
+        else [settings_of(configs[trial["key"]]) for trial in trials]
+    )
+    names = Names(settings)
     states = [_state(trial) for trial in trials]
     epochs = [f"{trial['epoch']}/{trial['config']['epochs']}" for trial in trials]
     shown = {name: (head(name), rank) for name, rank in TRAINING.items()}
@@ -41,7 +52,7 @@ def status_table(document: dict[str, Any]) -> Sheet:
     columns = [
         Column("trial", [trial["key"] for trial in trials]),
         Column("state", states, styles=[STYLES.get(state, "") for state in states]),
-        *setting_columns(trials, names),
+        *setting_columns(settings, names),
         Column("epoch", epochs, right=True),
         *(
             Column(title, [_metric(trial, name) for trial in trials], rank=rank, right=True)
@@ -49,7 +60,7 @@ def status_table(document: dict[str, Any]) -> Sheet:
         ),
     ]
     title = f"{document['name']} is {document['state']}: {counts or 'no trials'}"
-    return Sheet(title, columns, trial_names(trials, names))
+    return Sheet(title, columns, list(map(names.name_by, settings)))
 
 
 def _state(trial: dict[str, Any]) -> str:
@@ -90,8 +101,7 @@ def failure_lines(document: dict[str, Any], folder: Path, *, brief: bool = False
         folder: the sweep's.
         brief: without the places in the code, which were said when it happened.
     """
-    trials = document["trials"]
-    names = trial_names(trials, names_of(trials))
+    called = _called(document["trials"], [t for t in document["trials"] if _failures(t)])
     running = document["state"] == "running"
     alike: dict[tuple[str, ...], list[str]] = {}
     """By what is said of them behind their names: the first one's name, then the others' keys."""
@@ -109,11 +119,8 @@ def failure_lines(document: dict[str, Any], folder: Path, *, brief: bool = False
         alike[said] = [who]
         details[said] = [f"    {then}"] if brief else failure_details(failure, folder, then)
 
-    for trial, name in zip(trials, names, strict=True):
-        failures = dict(trial["evaluation_errors"])
-        if trial["state"] == "failed" and trial["error"]:
-            failures[""] = trial["error"]
-        for part, failure in failures.items():
+    for trial, name in called:
+        for part, failure in _failures(trial).items():
             what = f"evaluation ({part}) failed" if part else "failed"
             then = what_to_do(failure, trial["config"], folder, running=running, entry=part)
             enter(f"{trial['key']}  {name}  ", trial["key"], what, failure, then)
@@ -126,6 +133,26 @@ def failure_lines(document: dict[str, Any], folder: Path, *, brief: bool = False
         if others:
             lines.append(f"    the same in {count(len(others), 'other trial')}: {some(others)}")
     return lines
+
+
+def _failures(trial: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """By part of the evaluation what went wrong; that of the training is under an empty name."""
+    own = {"": trial["error"]} if trial["state"] == "failed" and trial["error"] else {}
+    return {**trial["evaluation_errors"], **own}
+
+
+def _called(
+    trials: list[dict[str, Any]], those: list[dict[str, Any]]
+) -> list[tuple[dict[str, Any], str]]:
+    """Some of the trials, each with its name, which depends on all of them."""
+    if not those:
+        return []
+    names = names_of(trials)
+    return [
+        (trial, name)
+        for trial, settings in zip(those, settings_in(those), strict=True)
+        for name in [names.name_by(settings)]
+    ]
 
 
 def left_lines(left: int) -> list[str]:
@@ -179,7 +206,7 @@ def warning_lines(document: dict[str, Any]) -> list[str]:
     if not odd:
         return []
     first, *others = odd
-    (name,) = trial_names([first], names_of(trials))
+    ((_, name),) = _called(trials, [first])
     lines = [f"{first['key']}  {name}  {' '.join(first['warnings']['training'])}"]
     if others:
         keys = [trial["key"] for trial in others]

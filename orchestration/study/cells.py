@@ -14,7 +14,7 @@ from orchestration.spec.flat_names import flat, nested_of
 from orchestration.spec.search import Objective, Search
 from orchestration.spec.settings import deciding
 from orchestration.spec.trial_key import short_hash
-from orchestration.spec.trial_names import Names
+from orchestration.spec.trial_names import Names, settings_of
 
 SEEDS_APART = 1_000_003
 """Searches that are repeated with other seeds begin with other suggestions, too."""
@@ -60,7 +60,7 @@ def plan_studies(search: Search, cells: Iterable[TrialConfig]) -> dict[str, Stud
         cells: of the grid, each with a seed.
     """
     cells = list(cells)
-    names = Names(cells)
+    names = Names(map(settings_of, cells))
     studies: dict[str, StudyPlan] = {}
     for cell in cells:
         dimensions = dimensions_of(search.space, cell)

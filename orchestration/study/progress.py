@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from math import isfinite
 from typing import Literal, Protocol
 
@@ -57,13 +58,14 @@ def progress(study: Study, trials: Mapping[str, HasState]) -> Progress:
         study: with its asks.
         trials: by key; one that is not there yet is under way.
     """
-    states = Counter(trials[ask.key].state for ask in distinct(study) if ask.key in trials)
+    asks = distinct(study)
+    states = Counter(trials[ask.key].state for ask in asks if ask.key in trials)
     return Progress(
-        asked=len(distinct(study)),
+        asked=len(asks),
         finished=states["finished"],
         stopped=states["stopped"],
         failed=states["failed"],
-        duplicates=len(study.asks) - len(distinct(study)),
+        duplicates=len(study.asks) - len(asks),
     )
 
 
@@ -91,8 +93,10 @@ def ending(study: Study, trials: Mapping[str, HasState]) -> End | None:
 def _given_up(study: Study, trials: Mapping[str, HasState]) -> End | None:
     if duplicates_in_a_row(study) >= DUPLICATES:
         return "exhausted"
-    states = [trials[ask.key].state for ask in distinct(study) if ask.key in trials]
-    last = [state for state in states if state not in OPEN][-FAILURES:]
+    # From the end on, as far as it matters: there may be thousands, and this is often asked.
+    asks = (ask for ask in reversed(study.asks) if ask.duplicate_of is None)
+    states = (trials[ask.key].state for ask in asks if ask.key in trials)
+    last = list(islice((state for state in states if state not in OPEN), FAILURES))
     return "failing" if last.count("failed") == FAILURES else None
 
 

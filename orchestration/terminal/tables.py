@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from textwrap import wrap
 
 from rich.cells import cell_len
@@ -39,7 +40,7 @@ class Column:
     room: int = 0
     """Characters that it takes at least, so that it does not move when cells fill."""
 
-    @property
+    @cached_property
     def width(self) -> int:
         """Characters of its longest cell, the title included."""
         return max(self.room, *(cell_len(text) for text in (self.title, *self.cells)))
@@ -116,14 +117,21 @@ def gap_for(width: int) -> int:
 
 
 def _joined(cells: Sequence[tuple[str, str, bool, int]], gap: str) -> Text:
-    line = Text()
+    line, unstyled = Text(), ""
     for number, (content, style, right, width) in enumerate(cells):
-        cell = cut(Text(printable(content)), width)
+        text = printable(content)
+        if cell_len(text) > width:
+            text = cut(Text(text), width).plain
+        blanks = " " * (width - cell_len(text))
+        unstyled += (gap if number else "") + (blanks if right else "")
         if style:
-            cell.stylize(style)
-        blanks = " " * (width - cell.cell_len)
-        line.append(gap if number else "")
-        line.append_text(Text(blanks) + cell if right else cell + Text(blanks))
+            line.append(unstyled)
+            line.append(text, style)
+            unstyled = ""
+        else:
+            unstyled += text
+        unstyled += "" if right else blanks
+    line.append(unstyled)
     line.rstrip()
     return line
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from mlflow.entities import DatasetInput, Metric, Param
+from mlflow.entities import DatasetInput, Metric, Param, RunTag
 
 from cvae_core.config import TrialConfig
 from orchestration.ledger.checkpoints import without_spares
@@ -20,12 +20,18 @@ from orchestration.tracking import grid_images
 from orchestration.tracking.run_fields import epoch_metrics, parameters, status_of, text_tag
 from orchestration.tracking.run_index import StoredRun
 
-BATCH = 1000
+BATCH = 800
+"""Metrics of a request: with as many parameters and tags as a run may have there are no more than a
+thousand entries in it, which is what MLflow takes."""
 ERROR_FILE = "error.txt"
 
 
 class RunWriter:
     """Brings one run to what the ledger says, from whatever state it is in.
+
+    Files are sent at once; parameters, metrics and tags are gathered, and sent by ``set_status``,
+    which comes last: each request is a write of MLflow's database, and sweeps have thousands of
+    runs.
 
     Args:
         client: of MLflow.
@@ -37,14 +43,14 @@ class RunWriter:
         self._client = client
         self._run = run
         self._folder = folder
+        self._params: dict[str, str] = {}
+        self._metrics: list[Metric] = []
+        self._tags: dict[str, str] = {}
 
     def log_params(self, config: TrialConfig) -> None:
         """The settings that matter to a trial, as parameters."""
         params = parameters(config)
-        missing = [Param(k, v) for k, v in params.items() if k not in self._run.params]
-        if missing:
-            self._client.log_batch(self._run.run_id, params=missing)
-            self._run.params.update(params)
+        self._params |= {k: v for k, v in params.items() if k not in self._run.params}
 
     def log_inputs(self, inputs: list[DatasetInput]) -> None:
         """The data that a trial was trained and judged on."""
@@ -83,12 +89,24 @@ class RunWriter:
     def log_metrics(self, metrics: list[Metric]) -> None:
         """Log the points that are not stored, or are stored with another value."""
         points = self._points()
-        metrics = [m for m in metrics if points.get(m.key, {}).get(m.step) != m.value]
-        for start in range(0, len(metrics), BATCH):
-            batch = metrics[start : start + BATCH]
-            self._client.log_batch(self._run.run_id, metrics=batch)
-            for metric in batch:
-                points.setdefault(metric.key, {})[metric.step] = metric.value
+        self._metrics += [m for m in metrics if points.get(m.key, {}).get(m.step) != m.value]
+
+    def _send(self) -> None:
+        """Send what was gathered: tags last, as they say what is there."""
+        metrics = self._metrics
+        for start in range(0, max(len(metrics), 1), BATCH):
+            batch: dict[str, list[Any]] = {"metrics": metrics[start : start + BATCH]}
+            if start + BATCH >= len(metrics):
+                batch["params"] = [Param(*each) for each in self._params.items()]
+                batch["tags"] = [RunTag(*each) for each in self._tags.items()]
+            batch = {kind: entries for kind, entries in batch.items() if entries}
+            if batch:
+                self._client.log_batch(self._run.run_id, **batch)
+            for metric in batch.get("metrics", ()):
+                self._points().setdefault(metric.key, {})[metric.step] = metric.value
+        self._run.params |= self._params
+        self._run.tags |= self._tags
+        self._params, self._metrics, self._tags = {}, [], {}
 
     def _points(self) -> dict[str, dict[int, float]]:
         """Steps and values of every metric that the run has; of an existing one they are read."""
@@ -164,16 +182,15 @@ class RunWriter:
                 self._client.log_artifacts(self._run.run_id, folder, grid_images.FOLDER)
                 self.set_tags({grid_images.TAG: "True"})
 
-    def set_tags(self, wanted: Mapping[str, str]) -> bool:
-        """These tags, where they are not set so; others stay. Returns whether any was set."""
-        new = {name: value for name, value in wanted.items() if self._run.tags.get(name) != value}
-        for name, value in new.items():
-            self._client.set_tag(self._run.run_id, name, value)
-            self._run.tags[name] = value
-        return bool(new)
+    def set_tags(self, wanted: Mapping[str, str]) -> None:
+        """These tags, where they are not set so; others stay."""
+        there = self._run.tags | self._tags
+        self._tags |= {name: value for name, value in wanted.items() if there.get(name) != value}
 
     def _untag(self, names: Iterable[str]) -> None:
-        for name in self._run.tags.keys() & set(names):
+        gone = set(names)
+        self._tags = {name: value for name, value in self._tags.items() if name not in gone}
+        for name in self._run.tags.keys() & gone:
             self._client.delete_tag(self._run.run_id, name)
             del self._run.tags[name]
 
@@ -197,7 +214,8 @@ class RunWriter:
         self.set_status(status_of(trial), trial.attempts[-1].ended)
 
     def set_status(self, status: str, ended: float | None) -> None:
-        """MLflow's status of the run, and when it ended, in seconds since 1970."""
+        """MLflow's status of the run, and when it ended, in seconds since 1970; all else first."""
+        self._send()
         if self._run.status == status:
             return
         if status == "RUNNING":

@@ -37,6 +37,7 @@ from orchestration.tracking.run_fields import (
     sweep_status,
     sweep_tags,
     table_tags,
+    text_tag,
     trial_tags,
 )
 from orchestration.tracking.run_index import RunIndex
@@ -45,6 +46,8 @@ from orchestration.tracking.views import TAG as VIEW
 from orchestration.tracking.views import TRIED, installed_version, views_of
 
 NOTE = "mlflow.note.content"
+CONFIG = "config.yaml"
+MLFLOW_PARENT = "mlflow.parentRunId"
 PRIMARY = "mlflow.experiment.primaryMetric.name"
 
 
@@ -178,14 +181,15 @@ class Tracker:
         run = self._index.runs(ledger).get(key)
         if run is None:
             tags = {**sweep_tags(sweep, self._config.tags), **trial_tags(trial, config)}
-            tags |= study_tags(ledger, key)
+            tags |= study_tags(ledger, key) | {MLFLOW_PARENT: str(sweep.parent_run_id)}
             run = self._index.create(ledger, key, tags, trial.attempts[0].began)
         run_id = run.run_id
         if trial.run_id != run_id:
             ledger.change(key, lambda t: setattr(t, "run_id", run_id))
         writer = RunWriter(self._client, run, ledger.folder)
-        writer.set_tags({"mlflow.parentRunId": str(sweep.parent_run_id)})
-        writer.log_text("config.yaml", as_yaml(trial.config))
+        writer.set_tags({MLFLOW_PARENT: str(sweep.parent_run_id)})
+        if text_tag(CONFIG) not in run.tags:  # it never changes, and takes long to write out
+            writer.log_text(CONFIG, as_yaml(trial.config))
         writer.log_params(config)
         writer.log_inputs(data_inputs(sweep, config))
         writer.log_numbers(trial)

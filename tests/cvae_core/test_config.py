@@ -3,6 +3,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -180,3 +181,23 @@ def test_an_untrained_decoder_cannot_choose_the_epoch() -> None:
     settings = {"weights": {"reconstruction": 0}, "selection": {"metric": "val/reconstruction"}}
     with pytest.raises(ConfigError, match="there is no val/reconstruction; write val/loss"):
         TrialConfig.from_settings(settings)
+
+
+def test_groups_that_trials_share_are_one_object_and_no_other_is() -> None:
+    """Ledgers hold thousands of trials, which differ in little: half of what reading takes."""
+    one, other = (
+        TrialConfig.from_settings({"seed": seed, "data": {"divisor": 256}}) for seed in (1, 2)
+    )
+    assert one.data is other.data
+    assert TrialConfig.from_settings({"data": {"divisor": 255}}).data != one.data
+    whole = TrialConfig.from_settings({"views": {"translation": 1}}).views.translation
+    assert (type(whole), whole) == (float, 1.0)
+    with pytest.raises(ConfigError):
+        TrialConfig.from_settings({"views": {"translation": 7}})
+    with pytest.raises(ConfigError):
+        TrialConfig.from_settings({"views": {"translation": 7}})
+
+
+def test_a_group_may_hold_what_json_does_not() -> None:
+    views = MappingProxyType({"translation": 0.5})
+    assert TrialConfig.from_settings({"views": views}).views.translation == 0.5

@@ -16,7 +16,7 @@ from orchestration.spec.errors import SpecErrors, listed, short
 from orchestration.spec.flat_names import entries, flat, nested_of
 from orchestration.spec.meaning import meant_where, pointless
 from orchestration.spec.settings import where_meant
-from orchestration.spec.trial_names import Names
+from orchestration.spec.trial_names import Names, settings_of
 
 Cells = Sequence[tuple[TrialConfig, dict[str, Dimension]]]
 """Each with what is searched in it."""
@@ -67,7 +67,7 @@ def _check_cells(errors: SpecErrors, space: Space, cells: Cells) -> None:
     """That something is searched in every cell, and every setting in some cell."""
     empty = [cell for cell, dimensions in cells if not dimensions]
     if empty:
-        where = Names(cell for cell, _ in cells).name(empty[0], seed=False)
+        where = Names(settings_of(cell) for cell, _ in cells).name(empty[0], seed=False)
         errors.add(
             SPACE,
             f"has nothing for {where}: add a setting that means something there, such as beta, or "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -74,11 +75,13 @@ class Board:
         """Parts that trials still need, by key; of one that is not trained all."""
         self.rows: dict[str, Row] = {}
         """By key, in the plan's order; every change puts a new row in place of the old one."""
+        self._states: Counter[RowState] = Counter()
+        """How many rows are in each, so that nobody counts thousands at every event."""
         for trial in ledger.planned():
             self._spend(trial.config["model"], trial.train_s, len(trial.epochs))
             for entry, part in trial.evaluations.items():
                 self._evaluated(split_entry(entry)[0], part.seconds)
-            self.rows[trial.key] = self._row(trial, self._resting(trial), 0.0)
+            self._put(self._row(trial, self._resting(trial), 0.0))
         self.to_come = 0 if wish is not None else to_come_in(ledger)
         """Trials of a search that nothing was seen of yet."""
         self.width = max((len(row.name) for row in self.rows.values()), default=0)
@@ -96,8 +99,7 @@ class Board:
             return self.rows[trial.key]
         row = self._row(trial, "training", time.monotonic())
         row = replace(row, share=report.share, images_per_s=report.images_per_s)
-        self.rows[trial.key] = row if trial.epochs else replace(row, epoch_s=report.epoch_s)
-        return self.rows[trial.key]
+        return self._put(row if trial.epochs else replace(row, epoch_s=report.epoch_s))
 
     def epoch_ended(self, report: EpochReport, trial: Trial) -> Row:
         """An epoch is over, or turned out to be the last one."""
@@ -180,9 +182,8 @@ class Board:
 
     def counts(self) -> tuple[int, int, int, int]:
         """Trials that are finished, stopped early, failed, and all."""
-        states = [row.state for row in list(self.rows.values())]
-        finished, stopped, failed = (states.count(state) for state in ENDED)
-        return finished, stopped, failed, len(states) + self.to_come
+        finished, stopped, failed = (self._states[state] for state in ENDED)
+        return finished, stopped, failed, len(self.rows) + self.to_come
 
     def new(self, texts: list[str]) -> list[str]:
         """Those that were not said yet: what holds for many trials is said once."""
@@ -205,12 +206,19 @@ class Board:
         return [f"{what}: {failure_text(noted)}", *failure_details(noted, folder, then)]
 
     def _enter(self, trial: Trial, state: RowState) -> Row:
-        self.rows[trial.key] = self._row(trial, state, time.monotonic())
-        return self.rows[trial.key]
+        return self._put(self._row(trial, state, time.monotonic()))
+
+    def _put(self, row: Row) -> Row:
+        before = self.rows.get(row.key)
+        if before is not None:
+            self._states[before.state] -= 1
+        self._states[row.state] += 1
+        self.rows[row.key] = row
+        return row
 
     def _count_to_come(self, trial: Trial) -> None:
-        """A search asks for trials when others begin and end."""
-        if self._wish is None:
+        """A search asks for trials when others begin and end; of a grid all are seen."""
+        if self._wish is None and self._ledger.sweep.studies:
             unseen = set(self._ledger.planned_keys()) - self.rows.keys() - {trial.key}
             self.to_come = to_come_in(self._ledger) + len(unseen)
 

@@ -121,7 +121,7 @@ class PlainView(View):
             text += f"  trained in {duration(trial.train_s)}"
         else:
             left = self._board.trial_left(row, now) or 0.0
-            sweep = self._board.sweep_left(now) or 0.0
+            sweep = self._sweep_left(now) or 0.0
             text += f"  {duration(left)} left, sweep {duration(sweep)}"
         self._say(row, text)
         if stop is not None:

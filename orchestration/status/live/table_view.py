@@ -16,7 +16,7 @@ from orchestration.engine.reports import (
 from orchestration.ledger.documents import Failure, Trial
 from orchestration.ledger.names import stop_of, stop_text
 from orchestration.status.live.board import Board, Row
-from orchestration.status.live.table import Moment, frame
+from orchestration.status.live.table import UNDER_WAY, Moment, frame
 from orchestration.status.live.view import TOO_LONG, View, new_notes, start_text
 from orchestration.terminal.console import Console
 from orchestration.words import duration
@@ -97,13 +97,13 @@ class TableView(View):
         left = {
             row.key: board.trial_left(row, now) or board.evaluation_left(row, now)
             for row in rows
-            if row.at
+            if row.at and row.state in UNDER_WAY
         }
         return Moment(
             sweep=self._sweep,
             rows=rows,
             left=left,
-            sweep_left=self._board.sweep_left(now),
+            sweep_left=self._sweep_left(now),
             now=now,
             elapsed=now - self._began,
             stopping=self._stopping,

@@ -13,6 +13,8 @@ from orchestration.status.live.board import Board
 from orchestration.terminal.console import Console
 from orchestration.words import count, duration
 
+SWEEP_LEFT_S = 1.0
+"""The time that a sweep has left is summed up over all of its trials no more often than this."""
 TOO_LONG = f"stopping at once: no epoch under way can end within {GRACE_S:.0f} s"
 
 
@@ -27,6 +29,14 @@ class View(Listener):
     def __init__(self, console: Console, board: Board) -> None:
         self._console = console
         self._board = board
+        self._left: tuple[float, float | None] = (0.0, None)
+
+    def _sweep_left(self, now: float) -> float | None:
+        """Seconds of work left, as of a moment ago."""
+        at, left = self._left
+        if left is None or now - at >= SWEEP_LEFT_S:
+            self._left = now, self._board.sweep_left(now)
+        return self._left[1]
 
     def nodes_changed(self, changes: list[str], slots: int) -> None:
         self._board.slots = max(slots, 1)

@@ -18,8 +18,9 @@ from orchestration.terminal.console import Console
 
 
 def trial(accuracy: float | None, state: str = "finished", **settings: Any) -> dict[str, Any]:
-    config = TrialConfig.from_settings(settings).to_settings()
-    document = trial_document(Trial(key="k", config=config, state=state), alive=True)  # type: ignore[arg-type]
+    config = TrialConfig.from_settings(settings)
+    made = Trial(key="k", config=config.to_settings(), state=state)  # type: ignore[arg-type]
+    document = trial_document(made, config, alive=True)
     document["train_s"] = 10.0
     document["metrics"] = {} if accuracy is None else {"probe/accuracy": accuracy}
     return document

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from cvae_core.config import TrialConfig
+from orchestration.compare import pairs
 from orchestration.compare.measured import Measured, alike, measured
 from orchestration.compare.pairs import Pairing, pairings, replicate_pairings
 from orchestration.ledger.documents import Epoch, Evaluated, Sweep, Trial
@@ -50,6 +51,22 @@ def test_a_vae_is_compared_with_every_cvae_of_its_beta() -> None:
     ]
     assert [len(pairing.values("probe/accuracy")) for pairing in found] == [2] * 4
     assert found[0].settings == {"beta": 1e-3, "lambda": 0.1}
+
+
+def test_of_many_cells_not_every_two_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked = 0
+    real = pairs._differ_in
+
+    def counted(*arguments: Any) -> bool:
+        nonlocal looked
+        looked += 1
+        return real(*arguments)
+
+    monkeypatch.setattr(pairs, "_differ_in", counted)
+    cells = [(model, n / 100) for n in range(1, 31) for model in ("cvae", "vae")]
+    found = pairings([trial(model=model, beta=beta) for model, beta in cells])
+    assert [pairing.settings["beta"] for pairing in found] == [n / 100 for n in range(1, 31)]
+    assert looked == len(found)
 
 
 def test_what_both_have_must_be_equal() -> None:

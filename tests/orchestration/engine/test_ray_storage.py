@@ -26,5 +26,6 @@ def test_who_works_cannot_be_noted(local_sweep: Callable[..., Any], tmp_path: Pa
 
     callback = engine._StartCallback(searcher, results, full)
     callback.on_trial_start(0, [], SimpleNamespace(trial_id="a"))
+    callback.on_step_end(0, [])
     assert str(results.broken) == "the disk is full"
     assert searcher.suggest("b") == engine.Searcher.FINISHED

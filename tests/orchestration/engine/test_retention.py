@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from orchestration import store
+from orchestration.engine.in_process import InProcessEngine
 from orchestration.engine.retention import Retention, rounded_up
 from orchestration.ledger.checkpoints import total_bytes
 from orchestration.ledger.ledger import Ledger
@@ -34,6 +35,33 @@ def test_a_real_sweep_keeps_to_its_budget(local_sweep: Callable[..., Any]) -> No
         assert {4, min(losses, key=lambda epoch: losses[epoch])} <= epochs
         assert losses == {e.epoch: e.metrics["val/loss"] for e in undisturbed[key].epochs}
     assert sweep.warnings == []
+
+
+def test_within_its_budget_no_trial_is_looked_at(
+    local_sweep: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is a checkpoint at every epoch, and there are thousands of trials."""
+
+    def looks(*_: object) -> list[Any]:
+        pytest.fail("all trials are looked at")
+
+    monkeypatch.setattr("orchestration.engine.retention.superfluous", looks)
+    sweep = local_sweep(grid=GRID, checkpoints=EVERY | {"max_gb": 1})
+    assert [trial.state for trial in sweep.run().values()] == ["finished"] * 3
+
+
+def test_what_all_checkpoints_take_is_kept_up(local_sweep: Callable[..., Any]) -> None:
+    sweep = local_sweep(grid=GRID, checkpoints=EVERY | {"max_gb": 1e-9})
+    ledger = sweep.open()
+    queue = sweep.queue(ledger)
+    InProcessEngine(sweep.worker()).work(queue, sweep.results(ledger, queue))
+    taken = total_bytes(ledger.trials)
+    assert taken > 0
+    assert ledger.checkpoint_files.total_bytes == taken
+    assert Ledger.open(sweep.folder).checkpoint_files.total_bytes == taken
+    key = sweep.keys[0]
+    ledger.change(key, lambda trial: setattr(trial, "checkpoints", []))
+    assert ledger.checkpoint_files.total_bytes == total_bytes(ledger.trials) < taken
 
 
 def test_a_budget_too_small_for_what_has_to_stay_is_said_once(

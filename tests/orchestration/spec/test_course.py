@@ -259,7 +259,7 @@ def test_keys_know_what_schedules_do_and_no_more() -> None:
 
 def called(*settings: dict[str, Any]) -> list[str]:
     configs = [TrialConfig.from_settings({"model": "cvae", "epochs": 6, **s}) for s in settings]
-    names = Names(configs)
+    names = Names(map(settings_of, configs))
     return [names.name(config) for config in configs]
 
 

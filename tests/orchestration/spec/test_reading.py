@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from orchestration.errors import UserError
 from orchestration.plan.plan import make_plan
+from orchestration.spec import reading
 from orchestration.spec.reading import load_spec
 from orchestration.spec.sweep import SweepSpec
 
@@ -337,3 +339,27 @@ def test_weights_that_are_all_zero_have_their_line(load: Load, text: str, place:
     (line,) = errors(load, text)
     assert f"sweep.yaml:{place}" in line
     assert "are all 0 there; set one of them above 0" in line
+
+
+def test_equal_values_are_found_whatever_they_are(load: Load) -> None:
+    for grid in ("beta: [1, 1.0]", "beta: [0.1, 5, 5]", "architecture.channels: [[4, 8], [4, 8]]"):
+        [error] = errors(load, f"name: a\ngrid: {{{grid}}}")
+        assert "twice" in error
+    assert len(list(load("name: a\ngrid: {augment: [true, false]}").cells())) == 2
+
+
+def test_many_values_of_a_setting_have_one_check_made(
+    load: Load, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = 0
+    real = reading.TypeAdapter
+
+    def counted(annotation: Any) -> Any:
+        nonlocal made
+        made += 1
+        return real(annotation)
+
+    monkeypatch.setattr(reading, "TypeAdapter", counted)
+    betas = [n / 100 for n in range(100)]
+    load(f"name: a\ngrid: {{beta: {betas}, learning_rate: [0.1, 0.2]}}")
+    assert made == 2

@@ -5,16 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 from cvae_core.config import TrialConfig
-from orchestration.spec.trial_names import Names, setting_text
+from orchestration.spec.trial_names import Names, setting_text, settings_of
 
 
 def configs(*settings: dict[str, Any]) -> list[TrialConfig]:
     return [TrialConfig.from_settings(each) for each in settings]
 
 
+def names_for(*settings: dict[str, Any]) -> Names:
+    return Names(map(settings_of, configs(*settings)))
+
+
 def called(*settings: dict[str, Any]) -> list[str]:
     trials = configs(*settings)
-    names = Names(trials)
+    names = names_for(*settings)
     return [names.name(trial) for trial in trials]
 
 
@@ -39,15 +43,13 @@ def test_a_vae_has_neither_lambda_nor_tau() -> None:
 
 
 def test_what_a_vae_alone_lacks_does_not_vary() -> None:
-    assert Names(configs({"model": "vae"}, {"model": "cvae"})).varied == []
+    assert names_for({"model": "vae"}, {"model": "cvae"}).varied == []
 
 
 def test_last_parts_that_are_shared_are_written_out() -> None:
-    names = Names(
-        configs(
-            {"data": {"name": "mnist"}, "selection": {"metric": "val/loss"}},
-            {"data": {"name": "digits"}, "selection": {"metric": "val/reconstruction"}},
-        )
+    names = names_for(
+        {"data": {"name": "mnist"}, "selection": {"metric": "val/loss"}},
+        {"data": {"name": "digits"}, "selection": {"metric": "val/reconstruction"}},
     )
     assert names.labels == {"data.name": "data", "selection.metric": "metric"}
     assert not names.seeds

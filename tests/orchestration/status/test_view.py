@@ -139,3 +139,43 @@ def test_a_trial_that_waits_for_its_evaluation_is_trained(local_sweep: Callable[
     assert " trained " in printed(status_table(document), 99)[-1]
     running = {**document, "state": "running"}
     assert next_lines(running, sweep.folder) == ["1 evaluation of trained trials to come"]
+
+
+def test_a_trial_has_its_settings_read_once(
+    plan: Sheet, load: Callable[..., SweepSpec], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is most of what a table of thousands takes."""
+    spec = load(SWEEP)
+    document = plan_document(spec.name, make_plan(spec), tmp_path)
+    trials = [
+        trial
+        | {
+            "epoch": 0,
+            "metrics": {},
+            "evaluations_open": [],
+            "evaluation_errors": {},
+            "error": None,
+        }
+        for trial in document["trials"]
+    ]
+    status = {"name": "wide", "state": "interrupted", "counts": {}, "trials": trials}
+    status |= {"evaluation_errors": {}}
+    read = 0
+    from_settings = TrialConfig.from_settings
+
+    def counted(settings: Any) -> TrialConfig:
+        nonlocal read
+        read += 1
+        return from_settings(settings)
+
+    monkeypatch.setattr(TrialConfig, "from_settings", counted)
+    plan_tables(document)
+    assert read == len(trials)
+    read = 0
+    expected = printed(status_table(status), 200)
+    assert failure_lines(status, tmp_path) == []
+    assert read == len(trials)
+    configs = {trial["key"]: from_settings(trial["config"]) for trial in trials}
+    read = 0
+    assert printed(status_table(status, configs), 200) == expected
+    assert read == 0, "they are known"

@@ -647,3 +647,47 @@ def test_the_tables_of_the_report_are_tables_to_mlflow(
     found = place.client.load_table(experiment, "report/comparison.json", run_ids=[run_id])
     assert found.columns.to_list() == table["columns"]
     assert found.to_numpy().tolist() == table["data"]
+
+
+def test_what_is_said_of_a_trial_at_its_end_is_few_requests(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A database on a disk writes each of them for itself, and a sweep may have thousands."""
+    trial = place.add()
+    tracker = place.tracker()
+    tracker.sync_trial(place.ledger, "a1")
+    place.end(trial)
+    monkeypatch.setattr("orchestration.tracking.tracker.as_yaml", pytest.fail)
+    asked = []
+    for name in ("set_tag", "log_batch", "set_terminated", "delete_tag", "update_run"):
+        real = getattr(MlflowClient, name)
+
+        def noted(*arguments: Any, real: Any = real, name: str = name, **options: Any) -> Any:
+            asked.append(name)
+            return real(*arguments, **options)
+
+        monkeypatch.setattr(MlflowClient, name, noted)
+    tracker.sync_trial(place.ledger, "a1")
+    assert asked == ["log_batch", "set_terminated"], "all numbers and tags, then the status"
+    (run,) = place.runs()
+    assert (run.data.tags["state"], run.data.tags["attempts"]) == ("finished", "1")
+
+
+def test_more_points_than_a_request_takes_are_sent_before_what_says_that_they_are_there(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orchestration.tracking.run_writer.BATCH", 5)
+    trial = place.add()
+    place.end(trial)
+    sent: list[tuple[int, bool]] = []
+    real = MlflowClient.log_batch
+
+    def noted(client: Any, run_id: str, **given: Any) -> None:
+        sent.append((len(given.get("metrics", ())), "tags" in given))
+        real(client, run_id, **given)
+
+    monkeypatch.setattr(MlflowClient, "log_batch", noted)
+    place.tracker().sync_trial(place.ledger, "a1")
+    assert sent == [(5, False), (5, False), (5, False), (4, True)]
+    assert place.steps() == whole(trial)
+    assert place.steps("probe/accuracy") == [(6, 0.9)]
