@@ -137,7 +137,6 @@ def test_early_stopping_makes_it_an_upper_limit(
         ("avx512f", "bfloat16", "no instructions for bfloat16: precision: float32 would be faster"),
     ],
 )
-# Five, and what pytest brings.
 def test_a_faster_precision_is_named(
     load: Load,
     small: Dataset,
@@ -150,11 +149,12 @@ def test_a_faster_precision_is_named(
 ) -> None:
     (tmp_path / "cpuinfo").write_text(f"flags\t: fpu {flags} vme\n")
     monkeypatch.setattr("orchestration.machine.CPU_INFO", tmp_path / "cpuinfo")
-    spec = load(f"name: a\nbase: {{epochs: 2, precision: {asked}}}")
+    text = f"name: a\nbaselines: false\nbase: {{epochs: 2, precision: {asked}}}\n"
+    spec = load(text)
     document = estimate_document(estimate(spec, make_plan(spec), {"digits": small}, NOTHING, 1))
     line = precision_line(document)
     assert (line is None) if said is None else (said in str(line))
-    spec = load(f"name: a\nbase: {{epochs: 2, precision: {asked}}}\nresources: {{gpu: 1}}")
+    spec = load(text + "resources: {gpu: 1}")
     monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
     document = estimate_document(estimate(spec, make_plan(spec), {"digits": small}, NOTHING, 1))
     assert precision_line(document) is None
