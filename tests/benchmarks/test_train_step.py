@@ -49,7 +49,7 @@ def test_both_loops_agree_and_a_ratio_is_printed(
     assert "made-up images" in said
     for model in ("vae", "cvae"):
         for steps in ("mnist: losses equal to {} over 5", "cifar10: losses equal to {} over 1"):
-            line = steps.format(r"\d\.\de-\d+")
+            line = steps.format(r"\d\.\de[-+]\d+")
             assert re.search(rf"^{model}, {line} steps$", said, re.M)
     figures = json.loads(file.read_text())["figures"]
     peak = figures["matrix_operations_per_s"]
