@@ -49,8 +49,12 @@ check: $(VENV)/installed-test
 compat:
 	python3 -m tests.compat
 
+# A quarter of an hour on a quiet machine; docs/performance.md says how to read it.
+FIGURES ?= build/bench
 bench: $(VENV)/installed-test
-	$(BIN)/python benchmarks/train_step.py --check
+	$(BIN)/python benchmarks/train_step.py --check --json $(FIGURES)/train_step.json
+	$(BIN)/python benchmarks/overhead.py --json $(FIGURES)/overhead.json
+	$(BIN)/python benchmarks/memory.py --json $(FIGURES)/memory.json
 	$(BIN)/python benchmarks/evaluate.py
 	$(BIN)/python benchmarks/search.py --check
 	$(BIN)/python benchmarks/scale.py --quick --check

@@ -11,33 +11,63 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader
 
 from cvae_core.config import TrialConfig
+from cvae_core.data import Images
 from cvae_core.data.vision import torchvision
 from cvae_core.models import ContrastiveVAE, build_model
+
+
+def transforms(name: str) -> tuple[Any, Any]:
+    """A PIL image to a tensor, as it is and augmented, for MNIST or CIFAR-10."""
+    t = torchvision.transforms
+    if name == "mnist":
+        views = [
+            t.RandomResizedCrop(28, scale=(0.8, 1.0)),
+            t.RandomRotation(15),
+            t.RandomAffine(0, translate=(0.1, 0.1)),
+        ]
+        return t.ToTensor(), t.Compose([*views, t.ToTensor()])
+    views = [
+        t.RandomResizedCrop(32, scale=(0.2, 1.0)),
+        t.RandomHorizontalFlip(),
+        t.ColorJitter(0.4, 0.4, 0.4, 0.1),
+        t.RandomGrayscale(0.2),
+    ]
+    scaled = [t.ToTensor(), t.Normalize((0.5,) * 3, (0.5,) * 3)]
+    return t.Compose(scaled), t.Compose([*views, *scaled])
 
 
 class Pair:
     """A PIL image to two tensors: two augmented views, or the image itself and one view."""
 
-    def __init__(self, augmented: int) -> None:
-        t = torchvision.transforms
-        self.second = t.Compose(
-            [
-                t.RandomResizedCrop(28, scale=(0.8, 1.0)),
-                t.RandomRotation(15),
-                t.RandomAffine(0, translate=(0.1, 0.1)),
-                t.ToTensor(),
-            ]
-        )
-        self.first = self.second if augmented == 2 else t.ToTensor()
+    def __init__(self, name: str, augmented: int) -> None:
+        as_it_is, self.second = transforms(name)
+        self.first = self.second if augmented == 2 else as_it_is
 
     def __call__(self, image: Any) -> tuple[Tensor, Tensor]:
         return self.first(image), self.second(image)
+
+
+class InMemory:
+    """As torchvision's CIFAR10 has them: a PIL image is made of each when it is asked for."""
+
+    def __init__(self, images: Images, transform: Any) -> None:
+        self.pixels = np.ascontiguousarray(images.pixels.transpose(0, 2, 3, 1))
+        self.labels = images.labels
+        self.transform = transform
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, index: int) -> tuple[Any, int]:
+        return self.transform(Image.fromarray(self.pixels[index])), int(self.labels[index])
 
 
 class PlainLoop:
@@ -48,10 +78,17 @@ class PlainLoop:
         self.model = build_model(config, image_shape)
         self.optimizer = torch.optim.Adam(self.model.parameters(), lr=config.learning_rate)
 
-    def loader(self, root: Path, augmented: int) -> DataLoader[Any]:
-        """Single images, or pairs of which one or both are augmented."""
-        transform = Pair(augmented) if augmented else torchvision.transforms.ToTensor()
-        dataset = torchvision.datasets.MNIST(str(root), train=True, transform=transform)
+    def loader(self, source: Path | Images, augmented: int) -> DataLoader[Any]:
+        """Single images, or pairs of which one or both are augmented.
+
+        They are of MNIST's files, or of CIFAR-10's shape in memory.
+        """
+        name = self.config.data.name
+        transform = Pair(name, augmented) if augmented else transforms(name)[0]
+        if isinstance(source, Path):
+            dataset = torchvision.datasets.MNIST(str(source), train=True, transform=transform)
+        else:
+            dataset = InMemory(source, transform)
         return DataLoader(dataset, batch_size=self.config.batch_size, shuffle=True, num_workers=0)
 
     def images_per_s(self, loader: DataLoader[Any], steps: int) -> float:

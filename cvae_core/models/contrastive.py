@@ -25,7 +25,7 @@ class ContrastiveVAE(VAE):
     def project(self, z: Tensor) -> Tensor:
         """Projections (B, P), not normalised, of latents (B, D)."""
         projections: Tensor = self.head(z)
-        return projections
+        return projections.float()
 
     def encode_view(self, views: Tensor) -> tuple[Tensor, Tensor]:
         """Encode an augmented batch without a trace in batch norm's running statistics.

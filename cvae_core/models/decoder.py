@@ -80,5 +80,10 @@ class Decoder(nn.Module):
         return min(max(share, NEAREST), 1 - NEAREST)
 
     def forward(self, z: Tensor) -> Tensor:
-        images: Tensor = self.layers(z)
+        *layers, activation = self.layers
+        for layer in layers:
+            z = layer(z)
+        # In float32 whatever came before computes in: near the end of its range bfloat16 has steps
+        # of a grey level, and no gradient on the last of them.
+        images: Tensor = activation(z.float())
         return images

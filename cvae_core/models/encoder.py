@@ -10,7 +10,7 @@ from cvae_core.models.blocks import Blocks, Norm, Stage, block_layers, norm_laye
 class Encoder(nn.Module):
     """Strided convolutions, each with a residual block or none, then two parallel linear layers.
 
-    Maps (B, C, H, W) to means and log-variances, each (B, D).
+    Maps (B, C, H, W) to means and log-variances, each (B, D), float32 whatever it computes in.
     """
 
     def __init__(
@@ -32,4 +32,5 @@ class Encoder(nn.Module):
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         features = self.features(images)
-        return self.mu(features), self.log_var(features)
+        # Two products: the gradient of one layer for both is summed in another order.
+        return self.mu(features).float(), self.log_var(features).float()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 from torch import Tensor
 
@@ -11,6 +13,7 @@ from cvae_core.data.views import make_views
 from cvae_core.losses import Terms, gaussian_kl, nt_xent, objective, pixel_mse
 from cvae_core.models import VAE, ContrastiveVAE
 from cvae_core.streams import Streams
+from cvae_core.training.precision import arithmetic
 
 
 def columns(config: TrialConfig) -> tuple[str, ...]:
@@ -29,7 +32,8 @@ def batch_terms(
 
     The image, or in training the view that augmentation puts in its place, is encoded alone and
     the views of the contrastive term apart from it, so that all a VAE computes is computed in the
-    same way whether a contrastive branch runs beside it or not.
+    same way whether a contrastive branch runs beside it or not. In training the model computes in
+    the trial's precision; the losses are float32.
 
     Args:
         model: a VAE or a contrastive VAE.
@@ -44,9 +48,15 @@ def batch_terms(
         encoded = to_model_range(view, config.data)
         if config.reconstruct == "view":
             images = encoded
-    mu, log_var = model.encode(encoded)
+    computing = partial(arithmetic, model, unit, config)
+    with computing():
+        mu, log_var = model.encode(encoded)
     z = model.reparameterise(mu, log_var, _noise(mu, streams[prefix + "noise"]))
-    reconstruction = pixel_mse(model.decode(z), images) if config.decodes else None
+    reconstruction = None
+    if config.decodes:
+        with computing():
+            decoded = model.decode(z)
+        reconstruction = pixel_mse(decoded, images)
     kl = gaussian_kl(mu, log_var).mean()
     contrastive = None
     if isinstance(model, ContrastiveVAE):
@@ -54,7 +64,9 @@ def batch_terms(
         if config.views.pairs == "two augmented":
             first = _latent_of_view(model, unit, config, streams, prefix)
         second = _latent_of_view(model, unit, config, streams, prefix)
-        contrastive = nt_xent(model.project(first), model.project(second), config.tau)
+        with computing():
+            projections = model.project(first), model.project(second)
+        contrastive = nt_xent(*projections, config.tau)
     return objective(
         reconstruction,
         kl,
@@ -69,7 +81,9 @@ def _latent_of_view(
     model: ContrastiveVAE, unit: Tensor, config: TrialConfig, streams: Streams, prefix: str
 ) -> Tensor:
     views = make_views(unit, config.views, streams[prefix + "views"])
-    mu, log_var = model.encode_view(to_model_range(views, config.data))
+    images = to_model_range(views, config.data)
+    with arithmetic(model, images, config):
+        mu, log_var = model.encode_view(images)
     if config.contrast == "mean":
         return mu
     return model.reparameterise(mu, log_var, _noise(mu, streams[prefix + "second_noise"]))

@@ -28,6 +28,7 @@ from cvae_core.training.checkpoint import Checkpoint
 from cvae_core.training.clip import clip_grad_norm, global_norm
 from cvae_core.training.course import Course
 from cvae_core.training.gradients import gradient_metrics
+from cvae_core.training.precision import prepare
 from cvae_core.training.selection import Selection
 from cvae_core.training.terms import batch_terms, columns
 
@@ -84,6 +85,7 @@ class Training:
         self.model = build_model(config, data.image_shape).to(self._device)
         if start is None:
             self.model.decoder.start_at([share / config.data.divisor for share in colour_of(mean)])
+        prepare(self.model, config)
         self._parameters = list(self.model.parameters())
         self._optimizer = Adam(
             self._parameters, lr=config.learning_rate, fused=self._device.type in ("cpu", "cuda")

@@ -63,10 +63,13 @@ def command(
     if as_json:
         click.echo(json.dumps(document, indent=2, ensure_ascii=False))
     elif estimate:
-        from orchestration.plan.estimate_view import estimate_line, estimate_table
+        from orchestration.plan.estimate_view import estimate_line, estimate_table, precision_line
 
         Console().table(estimate_table(document["estimate"]))
         Console().line(estimate_line(document["estimate"]))
+        faster = precision_line(document["estimate"])
+        if faster is not None:
+            Console().line(faster)
 
 
 def _estimate(request: Request, plan: Plan, console: Console) -> dict[str, Any]:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from orchestration.doctor.finding import Finding, ok, problem, warning
 from orchestration.doctor.subject import Subject
+from orchestration.machine import bfloat16_instructions
+from orchestration.plan.precision import asks_for
 from orchestration.words import count
 
 BUSY = 0.7
@@ -44,6 +46,20 @@ def check_load(subject: Subject) -> list[Finding]:
         f"fewer CPUs: `--max-concurrent {max(1, min(cpus, subject.cpus) - round(load))}`."
     )
     return [warning("load", found, advice)]
+
+
+def check_bfloat16(subject: Subject) -> list[Finding]:
+    """Whether ``precision: bfloat16`` pays on this processor."""
+    if subject.resources.gpu:
+        return []
+    instructions = bfloat16_instructions()
+    if instructions is not None:
+        return [ok("bfloat16", f"{instructions}; precision: bfloat16 trains faster than float32")]
+    found = "this processor has no instructions for it"
+    if subject.plan is None or not asks_for("bfloat16", subject.plan):
+        return [ok("bfloat16", f"{found}; precision: float32 is faster")]
+    advice = "It trains all the same, slower than in float32: `--set precision=float32`."
+    return [warning("bfloat16", f"{found}, and trials ask for it", advice)]
 
 
 def check_gpus(subject: Subject) -> list[Finding]:

@@ -16,7 +16,7 @@ from orchestration.doctor.finding import Finding, problem, reason
 from orchestration.doctor.leftovers import check_leftovers
 from orchestration.doctor.memory import check_memory, check_models, check_shared_memory
 from orchestration.doctor.network import check_loopback, check_port, check_temporary
-from orchestration.doctor.processors import check_cpus, check_gpus, check_load
+from orchestration.doctor.processors import check_bfloat16, check_cpus, check_gpus, check_load
 from orchestration.doctor.subject import Subject
 from orchestration.doctor.threads import check_thread_variables, check_threads
 from orchestration.doctor.tracking import check_tracking
@@ -37,6 +37,7 @@ CHECKS: tuple[Check, ...] = (
     check_models,
     check_shared_memory,
     check_cpus,
+    check_bfloat16,
     check_thread_variables,
     check_threads,
     check_gpus,

@@ -19,6 +19,7 @@ from orchestration.ledger.ledger import Ledger
 from orchestration.plan.calibrate import Cost, calibrate, mean, part_seconds
 from orchestration.plan.evaluation_tasks import open_tasks
 from orchestration.plan.plan import Plan
+from orchestration.plan.precision import precision_here
 from orchestration.plan.slots import count_slots, this_machine
 from orchestration.plan.trials_to_come import expected_trials
 from orchestration.spec.evaluation import Evaluation
@@ -58,6 +59,8 @@ class Estimate:
     calibration_s: float
     at_most: bool
     """Whether early stopping, or a scheduler, may make it shorter."""
+    precision: Mapping[str, str | None] | None
+    """What ``precision_here`` says; None where GPUs compute."""
 
 
 def kinds_of(trials: Mapping[str, TrialConfig]) -> dict[str, list[str]]:
@@ -111,6 +114,7 @@ def estimate(
         calibration_s=time.perf_counter() - began,
         at_most=spec.scheduler is not None
         or any(config.selection.patience for config in trials.values()),
+        precision=None if spec.resources.gpu else precision_here(plan),
     )
 
 
@@ -121,6 +125,7 @@ def estimate_document(made: Estimate) -> dict[str, Any]:
         "at_most": made.at_most,
         "slots": made.slots,
         "calibration_s": round(made.calibration_s, 1),
+        "precision": made.precision,
         "kinds": [
             {
                 "model": kind.example.model,

@@ -39,5 +39,21 @@ def estimate_line(document: dict[str, Any]) -> str:
     )
 
 
+def precision_line(document: dict[str, Any]) -> str | None:
+    """Which precision would be faster here than the one that is set; None: there is none."""
+    here = document["precision"]
+    if not document["sweep_s"] or here is None or here["faster"] is None:
+        return None
+    if here["faster"] == "float32":
+        return (
+            "this processor has no instructions for bfloat16: precision: float32 would be faster, "
+            "and give other figures"
+        )
+    return (
+        f"this processor computes in bfloat16 ({here['instructions']}): precision: bfloat16 would "
+        "be faster, and give other figures (docs/performance.md)"
+    )
+
+
 def _short(seconds: float) -> str:
     return f"{seconds:.1f} s" if seconds < 100 else duration(seconds)

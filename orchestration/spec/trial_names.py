@@ -28,6 +28,7 @@ ARMS = (
     "weights.reconstruction",
     "architecture.kernel",
     "architecture.blocks",
+    "precision",
     "stages",
     "schedule.beta.shape",
     "schedule.lambda.shape",

@@ -32,6 +32,7 @@ print([name for name in sys.modules if name.startswith("cvae_core.training")])
 print({"umap", "numba", "matplotlib.pyplot"} & set(sys.modules))
 """
 WITHOUT_OTHERS = """
+import dataclasses
 import sys
 from pathlib import Path
 
@@ -62,6 +63,7 @@ train, test = (
     Images(of.pixels[:300], of.labels[:300]) for of in (digits.train, digits.test)
 )
 data = Dataset("digits", train, test, digits.classes)
+fit(dataclasses.replace(config, precision="bfloat16"), data)
 result = fit(config, data, probe_every=1)
 assert "torch._dynamo" not in sys.modules, "it takes as long as torch"
 metrics = dict(result.history[0]["metrics"])

@@ -7,7 +7,7 @@ import dataclasses
 import torch
 from torch import Tensor
 
-from cvae_core.config import ViewsConfig
+from cvae_core.augmentation import ViewsConfig
 from cvae_core.data.views.chosen import draw_chosen, on_chosen
 from cvae_core.data.views.colour import draw_jitter, jitter
 from cvae_core.data.views.crop import draw_boxes, resized_crop

@@ -10,7 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from cvae_core.config import TrialConfig, ViewsConfig
+from cvae_core.augmentation import ViewsConfig
+from cvae_core.config import TrialConfig
 from cvae_core.data.scaling import to_model_range, to_unit
 from cvae_core.data.views import make_views
 from cvae_core.errors import EvaluationError

@@ -17,7 +17,7 @@ from orchestration.doctor.checkpoints import (
 )
 from orchestration.doctor.disk import check_disk
 from orchestration.doctor.memory import check_memory, check_models, check_shared_memory
-from orchestration.doctor.processors import check_cpus, check_gpus, check_load
+from orchestration.doctor.processors import check_bfloat16, check_cpus, check_gpus, check_load
 from orchestration.doctor.subject import Subject
 from orchestration.doctor.threads import check_thread_variables, check_threads
 from orchestration.ledger.checkpoints import number_kept
@@ -241,6 +241,24 @@ def test_load(subject: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     busy = check_load(subject())[0]
     assert busy.status == "warning"
     assert "`--max-concurrent 1`" in str(busy.advice)
+
+
+def test_bfloat16(subject: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = tmp_path / "cpuinfo"
+    monkeypatch.setattr("orchestration.machine.CPU_INFO", told)
+    asking = "precision=bfloat16"
+    for flags, found in (("fpu avx512_bf16 amx_bf16", "amx_bf16; "), ("fpu avx512f", "no instr")):
+        told.write_text(f"model name\t: a processor\nflags\t\t: {flags}\n")
+        for asked in (subject(), subject(sweep=False)):
+            (finding,) = check_bfloat16(asked)
+            assert finding.status == "ok"
+            assert found in finding.found
+    (finding,) = check_bfloat16(subject(asking))
+    assert finding.status == "warning"
+    assert "`--set precision=float32`" in str(finding.advice)
+    told.write_text("flags : avx512_bf16\n")
+    assert check_bfloat16(subject(asking))[0].status == "ok"
+    assert check_bfloat16(subject(asking, "resources.gpu=1")) == []
 
 
 def test_gpus(subject: Make) -> None:

@@ -16,7 +16,7 @@ from orchestration.plan import calibrate as calibrate_module
 from orchestration.plan import estimate as module
 from orchestration.plan.calibrate import Cost, calibrate, mean
 from orchestration.plan.estimate import START_S, estimate, estimate_document, kinds_of
-from orchestration.plan.estimate_view import estimate_line
+from orchestration.plan.estimate_view import estimate_line, precision_line
 from orchestration.plan.plan import make_plan
 from orchestration.spec.sweep import SweepSpec
 
@@ -126,6 +126,38 @@ def test_early_stopping_makes_it_an_upper_limit(
     spec = load(f"name: a\nbaselines: false\n{what}")
     made = estimate(spec, make_plan(spec), {"digits": small}, NOTHING, 1)
     assert estimate_line(estimate_document(made)).startswith("at most about")
+
+
+@pytest.mark.parametrize(
+    ("flags", "asked", "said"),
+    [
+        ("avx512_bf16", "float32", "bfloat16 (avx512_bf16): precision: bfloat16 would be faster"),
+        ("avx512_bf16", "bfloat16", None),
+        ("avx512f", "float32", None),
+        ("avx512f", "bfloat16", "no instructions for bfloat16: precision: float32 would be faster"),
+    ],
+)
+def test_a_faster_precision_is_named(
+    load: Load,
+    small: Dataset,
+    fixed: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    flags: str,
+    asked: str,
+    said: str | None,
+) -> None:
+    (tmp_path / "cpuinfo").write_text(f"flags\t: fpu {flags} vme\n")
+    monkeypatch.setattr("orchestration.machine.CPU_INFO", tmp_path / "cpuinfo")
+    text = f"name: a\nbaselines: false\nbase: {{epochs: 2, precision: {asked}}}\n"
+    spec = load(text)
+    document = estimate_document(estimate(spec, make_plan(spec), {"digits": small}, NOTHING, 1))
+    line = precision_line(document)
+    assert (line is None) if said is None else (said in str(line))
+    spec = load(text + "resources: {gpu: 1}")
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
+    document = estimate_document(estimate(spec, make_plan(spec), {"digits": small}, NOTHING, 1))
+    assert precision_line(document) is None
 
 
 def test_measured_for_real_on_every_slot(load: Load, small: Dataset) -> None:

@@ -8,7 +8,9 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from cvae_core.config import DataConfig, TrialConfig, ViewsConfig
+from cvae_core.augmentation import ViewsConfig
+from cvae_core.baselines import BASELINES
+from cvae_core.config import DataConfig, TrialConfig
 from cvae_core.identity import relevant
 from cvae_core.settings import setting
 from orchestration.errors import UserError
@@ -177,6 +179,22 @@ def test_views_matter_to_a_vae_that_is_augmented() -> None:
     pairs = {"views": ViewsConfig(pairs="two augmented"), "tau": 0.2}
     assert trial_key(replace(augmented, **pairs)) == trial_key(augmented)  # type: ignore[arg-type]
     assert "pairs" not in canonical(augmented)["views"]
+
+
+def test_the_precision_is_part_of_the_key_of_what_is_trained_by_it() -> None:
+    assert "precision" not in canonical(TrialConfig())
+    keys = {
+        trial_key(TrialConfig.from_settings({"model": model, "precision": precision}))
+        for model in ("vae", "cvae")
+        for precision in ("float32", "bfloat16")
+    }
+    assert len(keys) == 4
+    for baseline in BASELINES:
+        plain, other = (
+            TrialConfig.from_settings({"model": baseline, "precision": precision})
+            for precision in ("float32", "bfloat16")
+        )
+        assert trial_key(plain) == trial_key(other)
 
 
 def test_arms_at_their_defaults_are_no_part_of_a_key() -> None:

@@ -21,6 +21,7 @@ from orchestration.tracking.run_fields import trial_tags
             "vae β=0.001 augment=true reconstruct=view seed=0",
         ),
         ({"reconstruct": "view"}, "vae β=0.001 seed=0"),
+        ({"precision": "bfloat16"}, "vae β=0.001 precision=bfloat16 seed=0"),
         (
             {"model": "cvae", "lambda": 1, "beta": 0, "weights": {"reconstruction": 0}},
             "cvae β=0 λ=1 τ=0.5 w_rec=0 seed=0",

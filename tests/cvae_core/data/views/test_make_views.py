@@ -6,7 +6,8 @@ from types import ModuleType
 import pytest
 import torch
 
-from cvae_core.config import TrialConfig, ViewsConfig
+from cvae_core.augmentation import ViewsConfig
+from cvae_core.config import TrialConfig
 from cvae_core.data.views import make_views
 from cvae_core.data.views.chosen import draw_chosen
 from cvae_core.data.views.colour import draw_jitter

@@ -1,0 +1,44 @@
+"""What all benchmarks say of the machine, and their figures as a file."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from orchestration.machine import bfloat16_instructions, processor
+
+PACKAGES = ("torch", "ray", "mlflow", "optuna", "numpy")
+
+
+def add_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures there")
+
+
+def machine() -> dict[str, Any]:
+    return {
+        "processor": processor(),
+        "cpus": os.cpu_count(),
+        "bfloat16": bfloat16_instructions(),
+        "load_before": round(os.getloadavg()[0], 2),
+        "versions": {name: version(name) for name in PACKAGES},
+    }
+
+
+def machine_line(about: dict[str, Any]) -> str:
+    bfloat16 = about["bfloat16"] or "no instructions for bfloat16"
+    return (
+        f"{about['cpus']} × {about['processor']}, {bfloat16}; load before {about['load_before']}; "
+        f"torch {about['versions']['torch']}, ray {about['versions']['ray']}"
+    )
+
+
+def write(path: Path | None, benchmark: str, about: dict[str, Any], figures: Any) -> None:
+    if path is None:
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    document = {"benchmark": benchmark, "machine": about, "figures": figures}
+    path.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
