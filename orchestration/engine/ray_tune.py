@@ -6,62 +6,35 @@ Tune's checkpoints, its restoring, its retries nor its loggers are used: the led
 
 from __future__ import annotations
 
+import itertools
 import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ray import tune
-from ray.tune import Callback, Stopper, Trainable
+from ray.tune import Callback, Stopper
 from ray.tune.search import Searcher
 
 from cvae_core.data import Dataset
-from orchestration import garbage
-from orchestration.caches import find_places
-from orchestration.engine.jobs import Job, job_from_json, job_to_json
-from orchestration.engine.lost_worker import crash_in, lost_worker
+from orchestration.engine.jobs import Job, job_to_json
+from orchestration.engine.lost_worker import address_in, crash_in, lost_worker
 from orchestration.engine.oom_kills import OomWatch
+from orchestration.engine.placement import Placement
 from orchestration.engine.queue import Queue
 from orchestration.engine.ray_cluster import Cluster
-from orchestration.engine.reports import report_from_json, report_to_json
+from orchestration.engine.reports import FailureReport, on_node, report_from_json
 from orchestration.engine.results import Results
+from orchestration.engine.retries import RETRIED
+from orchestration.engine.trial_actor import TrialActor, resources_of
 from orchestration.errors import StorageError
 from orchestration.ledger.documents import Failure
 from orchestration.ledger.processes import ProcessRecord
 from orchestration.spec.sweep import Resources
 
 MOST_PENDING = 100_000
-
-
-class TrialActor(Trainable):
-    """A worker in an actor: one job after another, with the data it was started with."""
-
-    def setup(
-        self,
-        config: dict[str, Any],
-        datasets: Mapping[str, Dataset] | None = None,
-        folder: str = "",
-        threads: int = 1,
-        gpu: bool = False,
-    ) -> None:
-        """Called once an actor."""
-        find_places()  # another node has a home of its own, or none
-        os.environ.pop("MLFLOW_RUN_ID", None)
-        with garbage.importing():
-            from orchestration.engine.worker import Worker
-
-            self._worker = Worker(datasets or {}, Path(folder), threads=threads, gpu=gpu)
-        self._worker.start(job_from_json(config["job"]))
-
-    def reset_config(self, new_config: dict[str, Any]) -> bool:
-        """Called for every further job."""
-        self._worker.start(job_from_json(new_config["job"]))
-        return True
-
-    def step(self) -> dict[str, Any]:
-        """One step of the job, as Tune wants it."""
-        return {"report": report_to_json(self._worker.step())}
 
 
 class _Unsaved:
@@ -74,16 +47,29 @@ class _Unsaved:
 class _JobSearcher(_Unsaved, Searcher):
     """Hands the queue's jobs out, as many at once as there are slots."""
 
-    def __init__(self, queue: Queue, results: Results, cluster: Cluster, temporary: Path) -> None:
+    def __init__(
+        self,
+        queue: Queue,
+        results: Results,
+        cluster: Cluster,
+        placement: Placement,
+        temporary: Path,
+    ) -> None:
         super().__init__()
         self._queue = queue
         self._results = results
         self._died = cluster.died
         self._nodes = cluster.nodes
+        self._placement = placement
         self._logs = temporary / "session_latest" / "logs"
         self._watch = OomWatch()
-        self._lost: dict[str, tuple[Job, Failure]] = {}
+        self._lost: dict[str, tuple[Job, Failure, dict[str, str]]] = {}
+        """With what is known of where it was."""
+        self._waiting: dict[str, Sequence[str]] = {}
+        """Ids of the nodes that jobs are kept from which no worker has taken up."""
         self.jobs: dict[str, Job] = {}
+        self.given_up = False
+        """Whether what is left waits for nodes that are gone."""
 
     def suggest(self, trial_id: str) -> Any:
         try:
@@ -93,44 +79,82 @@ class _JobSearcher(_Unsaved, Searcher):
             return Searcher.FINISHED
 
     def _suggest(self, trial_id: str) -> Any:
+        self._follow_nodes()
         # Tune swallows errors of on_trial_complete, so what it noted is entered here.
         while self._lost:
             if self._died():
                 threading.Event().wait()  # no trial's fault: all begins anew
-            self._results.lost(*self._lost.pop(next(iter(self._lost))))
-        self._follow_nodes()
+            job, failure, worker = self._lost.pop(next(iter(self._lost)))
+            self._results.lost(job, failure, worker=worker)
+            self._tell(self._placement.died(job, worker.get("node", "")))
         if self._queue.done:
             return Searcher.FINISHED
         job = self._queue.next()
         if job is None:
             return Searcher.FINISHED if self._queue.done else None
         self.jobs[trial_id] = job
-        return {"job": job_to_json(job)}
+        avoided = self._placement.kept_from(self._queue.lost_on(job))
+        self._waiting[trial_id] = avoided
+        return {"job": job_to_json(job), "avoided": ",".join(avoided)}
 
     def _follow_nodes(self) -> None:
-        changes = self._nodes.look() if self._nodes is not None else []
+        # A worker that has died may have done so with its node.
+        self._tell(self._nodes.look(at_once=bool(self._lost)) if self._nodes is not None else [])
+
+    def _tell(self, changes: list[str]) -> None:
         if self._nodes is not None and changes:
             self._results.nodes_changed(changes, self._nodes.slots)
+
+    def begun(self, trial_id: str) -> None:
+        """A worker has taken a job up."""
+        self._waiting.pop(trial_id, None)
+        if trial_id in self.jobs:
+            self._results.begun(self.jobs[trial_id])
+
+    def report(self, trial_id: str, result: Mapping[str, Any]) -> bool:
+        """A worker has reported; True where its job is to stop."""
+        job = self.jobs.get(trial_id)
+        if job is None or "report" not in result:
+            return True
+        worker = self._placement.node(result.get("node", ""))
+        report = on_node(report_from_json(result["report"]), worker)
+        stop = self._results.report(job, report)
+        if stop and not (isinstance(report, FailureReport) and report.kind in RETRIED):
+            self._placement.ended(worker.get("node", ""))
+        return stop
+
+    def gives_up(self) -> bool:
+        """Whether nothing is at work, and a job waits for nodes that are gone.
+
+        Ray itself would let it wait for ever, for what it has asked for cannot be changed.
+        """
+        if self._queue.at_work or self._lost:
+            return False
+        self.given_up = any(self._placement.in_vain(ids) for ids in self._waiting.values())
+        return self.given_up
 
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
     ) -> None:
         job = self.jobs.pop(trial_id, None)
+        self._waiting.pop(trial_id, None)
         if error and job is not None and job in self._queue.under_way:
-            self._lost[trial_id] = job, lost_worker("")
+            self._lost[trial_id] = job, lost_worker(""), {}
 
     def explain(self, trial: Any) -> None:
         """Find out why a trial of Tune's was lost; called right after it was."""
         if trial.trial_id not in self._lost:
             return
-        job, _ = self._lost[trial.trial_id]
+        job, *_ = self._lost[trial.trial_id]
         try:
             # Its first line numbers and dates the failure.
             text = Path(trial.error_file).read_text(errors="replace").partition("\n")[2]
         except (OSError, TypeError):  # there is none: it was lost anyway
             text = ""
-        failure = lost_worker(text, crash_in(self._logs, text), oom_kill=self._watch.any_new())
-        self._lost[trial.trial_id] = job, failure
+        worker, oom_kill = self._placement.at(address_in(text)), self._watch.any_new()
+        crash, node = crash_in(self._logs, text), worker.get("node", "")
+        failure = lost_worker(text, crash, oom_kill=oom_kill, node=node)
+        self._lost[trial.trial_id] = job, failure, worker
 
     def save(self, checkpoint_path: str) -> None:
         """Nothing here is worth keeping."""
@@ -142,18 +166,14 @@ class _JobSearcher(_Unsaved, Searcher):
 class _ReportStopper(_Unsaved, Stopper):
     """Sees every result first, on the driver's main thread."""
 
-    def __init__(self, searcher: _JobSearcher, results: Results) -> None:
+    def __init__(self, searcher: _JobSearcher) -> None:
         self._searcher = searcher
-        self._results = results
 
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
-        job = self._searcher.jobs.get(trial_id)
-        if job is None or "report" not in result:
-            return True
-        return self._results.report(job, report_from_json(result["report"]))
+        return self._searcher.report(trial_id, result)
 
     def stop_all(self) -> bool:
-        return False
+        return self._searcher.gives_up()
 
 
 class _StartCallback(_Unsaved, Callback):
@@ -167,9 +187,7 @@ class _StartCallback(_Unsaved, Callback):
         self._on_start = on_start
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        job = self._searcher.jobs.get(trial.trial_id)
-        if job is not None:
-            self._results.begun(job)
+        self._searcher.begun(trial.trial_id)
         try:
             self._on_start()
         except StorageError as error:
@@ -215,13 +233,25 @@ class RayEngine:
         # Without it a searcher's trials run one at a time; the queue knows how many there are to
         # be, and that may grow.
         os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(MOST_PENDING)
-        temporary = self._processes.temporary
-        searcher = _JobSearcher(queue, results, self._cluster, temporary)
+        placement = Placement(self._cluster.nodes)
+        for number in itertools.count(1):
+            temporary = self._processes.temporary
+            searcher = _JobSearcher(queue, results, self._cluster, placement, temporary)
+            self._fit(searcher, results, f"sweep{number}")
+            if not searcher.given_up or results.broken is not None:
+                return
+            for job in searcher.jobs.values():
+                queue.put_back(job)
+            if queue.done:
+                return
+
+    def _fit(self, searcher: _JobSearcher, results: Results, name: str) -> None:
         gpus = {"GPU": self._resources.gpu} if self._resources.gpu else {}
         bundle = {"CPU": self._resources.cpu} | gpus
         trainable = tune.with_parameters(TrialActor, **self._given)
+        asked = partial(resources_of, bundle, self._resources.pool)
         tune.Tuner(
-            tune.with_resources(trainable, tune.PlacementGroupFactory([bundle])),
+            tune.with_resources(trainable, asked),
             tune_config=tune.TuneConfig(
                 search_alg=searcher,
                 num_samples=-1,
@@ -230,9 +260,9 @@ class RayEngine:
                 trial_dirname_creator=lambda trial: str(trial.trial_id),
             ),
             run_config=tune.RunConfig(
-                name="sweep",
-                storage_path=str(temporary),
-                stop=_ReportStopper(searcher, results),
+                name=name,
+                storage_path=str(self._processes.temporary),
+                stop=_ReportStopper(searcher),
                 callbacks=[_StartCallback(searcher, results, self._processes.update)],
                 failure_config=tune.FailureConfig(max_failures=0),
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),

@@ -59,6 +59,8 @@ class Attempt(Document):
 
     number: int
     from_epoch: int
+    reached: int | None = None
+    """The last epoch that it reported; None: it has reported none, or is of 0.2 or before."""
     began: float
     ended: float | None = None
     outcome: Literal["finished", "stopped", "interrupted", "lost", "failed"] | None = None

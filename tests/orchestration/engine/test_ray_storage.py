@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from orchestration.engine import ray_tune as engine
+from orchestration.engine.placement import Placement
 from orchestration.engine.ray_cluster import Cluster
 from orchestration.errors import StorageError
 
@@ -18,7 +19,9 @@ def test_who_works_cannot_be_noted(local_sweep: Callable[..., Any], tmp_path: Pa
     ledger = sweep.open()
     queue = sweep.queue(ledger)
     results = sweep.results(ledger, queue)
-    searcher = engine._JobSearcher(queue, results, Cluster(1, local=True), tmp_path)
+    searcher = engine._JobSearcher(
+        queue, results, Cluster(1, local=True), Placement(None), tmp_path
+    )
     searcher.suggest("a")
 
     def full() -> None:
