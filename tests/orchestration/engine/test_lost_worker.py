@@ -22,7 +22,7 @@ GONE = (
     DIED.partition("The actor is dead")[0]
     + """\
 The actor died because its node has died. Node Id: 4e05ddae
-\tthe actor's node was terminated unexpectedly: health check failed due to missing too many heartbeats
+\tthe actor's node was terminated unexpectedly: health check failed due to missing heartbeats.
 """
 )
 CONNECTION = """\
@@ -116,7 +116,7 @@ def test_a_crash_says_its_signal_and_place(tmp_path: Path) -> None:
 
 
 def test_a_node_that_is_gone_is_named() -> None:
-    told = "(terminated unexpectedly: health check failed due to missing too many heartbeats)"
+    told = "(terminated unexpectedly: health check failed due to missing heartbeats)"
     failure = lost_worker(GONE, node="host2 (192.0.2.2)")
     assert (failure.kind, failure.message) == (
         "worker lost",

@@ -156,5 +156,4 @@ def test_what_ray_is_asked(pool: str | None, avoided: str, asked: dict[str, str]
     same = resources_of({"CPU": 2}, pool, {"job": "another", "avoided": avoided})
     assert hash(request) == hash(same), "its actor may take another job up"
     assert request == same
-    bound = request._bound.arguments
-    assert bound.get("kwargs", bound).get("bundle_label_selector", [{}]) == [asked]
+    assert request._bound.arguments.get("bundle_label_selector", [{}]) == [asked]

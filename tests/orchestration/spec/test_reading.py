@@ -93,6 +93,8 @@ def test_a_good_file(load: Load) -> None:
         ("name: a\nseeds: 3", "2: seeds", "list"),
         ("name: a\nretries: -1", "2: retries", ""),
         ("name: a\nresources: {cpu: 0}", "2: resources.cpu", ""),
+        ("name: a\nresources: {pool: a b}", "2: resources.pool", "a label of Ray's, such as fast"),
+        ("name: a\nresources: {pool: 5}", "2: resources.pool", "put it in quotes"),
         ("name: a\nresources: {gpu: 2}", "2: resources.gpu", "less than or equal to 1"),
         ("name: a\ncheckpoints: {keep: some}", "2: checkpoints.keep", "'all'"),
         ("name: a\ncheckpoints: {max_gb: 0}", "2: checkpoints.max_gb", "greater than 0, not 0"),
