@@ -67,8 +67,8 @@ class Nodes:
         return count_slots(sizes, self._resources, self._max_concurrent)
 
     def _alive(self) -> dict[str, str]:
-        listed = list(self._listed())
-        for node in listed:
+        listed = sorted(self._listed(), key=lambda node: bool(node["Alive"]))
+        for node in listed:  # of two that had an address the one that lives comes last
             name = self.names[node["NodeID"]] = name_of(node)
             host = node.get("NodeManagerHostname") or ""
             self._hosts[node.get("NodeManagerAddress") or ""] = {"host": host, "node": name}
@@ -77,7 +77,7 @@ class Nodes:
         return {number: self.names[number] for number in nodes}
 
     def _is_ours(self, node: Mapping[str, Any]) -> bool:
-        return node["Alive"] and in_pool(node, self._resources.pool)
+        return bool(node["Alive"]) and in_pool(node, self._resources.pool)
 
     def at(self, address: str) -> dict[str, str]:
         """What is noted of an attempt on the node with this address; nothing: there is none."""

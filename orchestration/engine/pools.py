@@ -70,5 +70,7 @@ def selector(pool: str | None, avoided: Collection[str]) -> dict[str, str]:
         pool: as a sweep file names it.
         avoided: ids of nodes that it is not to be placed on.
     """
-    asked = {} if pool is None else dict([label_of(pool)])
-    return asked | ({NODE_ID: f"!in({','.join(sorted(avoided))})"} if avoided else {})
+    asked = dict([label_of(pool)] if pool is not None else [])
+    if avoided:
+        asked[NODE_ID] = f"!in({','.join(sorted(avoided))})"
+    return asked
