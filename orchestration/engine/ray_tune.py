@@ -84,9 +84,7 @@ class _JobSearcher(_Unsaved, Searcher):
         while self._lost:
             if self._died():
                 threading.Event().wait()  # no trial's fault: all begins anew
-            job, failure, worker = self._lost.pop(next(iter(self._lost)))
-            self._results.lost(job, failure, worker=worker)
-            self._tell(self._placement.died(job, worker.get("node", "")))
+            self._enter_lost(*self._lost.pop(next(iter(self._lost))))
         if self._queue.done:
             return Searcher.FINISHED
         job = self._queue.next()
@@ -96,6 +94,10 @@ class _JobSearcher(_Unsaved, Searcher):
         avoided = self._placement.kept_from(self._queue.lost_on(job))
         self._waiting[trial_id] = avoided
         return {"job": job_to_json(job), "avoided": ",".join(avoided)}
+
+    def _enter_lost(self, job: Job, failure: Failure, worker: dict[str, str]) -> None:
+        self._results.lost(job, failure, worker=worker)
+        self._tell(self._placement.died(job, worker.get("node", "")))
 
     def _follow_nodes(self) -> None:
         # A worker that has died may have done so with its node.

@@ -61,6 +61,5 @@ def resources_of(
         config: of the trial; it says which nodes its job is kept from.
     """
     labels = selector(pool, config["avoided"].split(",") if config.get("avoided") else [])
-    return tune.PlacementGroupFactory(
-        [dict(bundle)], **({"bundle_label_selector": [labels]} if labels else {})
-    )
+    options: dict[str, Any] = {"bundle_label_selector": [labels]} if labels else {}
+    return tune.PlacementGroupFactory([dict(bundle)], **options)
