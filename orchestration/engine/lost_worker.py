@@ -12,6 +12,9 @@ from orchestration.ledger.documents import Failure
 MONITOR = "killed due to the node running low on memory"
 USED = re.compile(r"Memory on the node .*? was (?P<used>.+? used / .+? limit)")
 NODE_DIED = "because its node has died"
+UNREACHABLE = "The actor is temporarily unavailable"
+"""Said of a node that has just died as well, before Ray has found that out."""
+WHY = re.compile(r"RPC error: (?P<how>.+?) rpc_code")
 DETAIL = re.compile(r"Worker exit detail: (?P<detail>.+?)(?: Some common causes include|$)", re.M)
 NODE_ENDED = re.compile(r"the actor's node was (?P<how>.+)$", re.M)
 ADDRESS = re.compile(r"^\s*ip: (?P<address>\S+)$", re.M)
@@ -46,6 +49,10 @@ def lost_worker(text: str, crash: str = "", *, oom_kill: bool = False, node: str
         ended = NODE_ENDED.search(text)
         told = f" ({ended['how'].strip().removesuffix('.')})" if ended else ""
         return Failure(kind=LOST, message=f"its node {node}".rstrip() + f" is gone{told}")
+    if UNREACHABLE in text:
+        why, where = WHY.search(text), f" on node {node}" if node else ""
+        told = f" ({why['how']})" if why else ""
+        return Failure(kind=LOST, message=f"its process{where} cannot be reached{told}")
     if crash:
         what = crash.removeprefix(FATAL).splitlines()[0]
         return Failure(kind=LOST, message=f"its process crashed: {what}", traceback=crash)
@@ -57,6 +64,15 @@ def lost_worker(text: str, crash: str = "", *, oom_kill: bool = False, node: str
     cause = detail["detail"] if detail else next(reversed(text.splitlines()), "")
     told = f" ({cause.strip().removesuffix('.')})" if cause else ""
     return Failure(kind=LOST, message=f"its process was killed, or ended by itself{told}")
+
+
+def went_with_its_node(text: str) -> bool:
+    """Whether it is its node that is gone or out of reach: nothing that lives has ended it.
+
+    Args:
+        text: of Ray's error.
+    """
+    return NODE_DIED in text or UNREACHABLE in text
 
 
 def address_in(text: str) -> str:

@@ -10,6 +10,7 @@ import itertools
 import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,12 @@ from ray.tune.search import Searcher
 
 from cvae_core.data import Dataset
 from orchestration.engine.jobs import Job, job_to_json
-from orchestration.engine.lost_worker import address_in, crash_in, lost_worker
+from orchestration.engine.lost_worker import (
+    address_in,
+    crash_in,
+    lost_worker,
+    went_with_its_node,
+)
 from orchestration.engine.oom_kills import OomWatch
 from orchestration.engine.placement import Placement
 from orchestration.engine.queue import Queue
@@ -44,6 +50,18 @@ class _Unsaved:
         return {}
 
 
+@dataclass(frozen=True)
+class _Loss:
+    """A job whose worker has died."""
+
+    job: Job
+    failure: Failure
+    worker: dict[str, str]
+    """What is known of where it was."""
+    with_node: bool = False
+    """Whether it is the node that is gone, or out of reach."""
+
+
 class _JobSearcher(_Unsaved, Searcher):
     """Hands the queue's jobs out, as many at once as there are slots."""
 
@@ -63,8 +81,9 @@ class _JobSearcher(_Unsaved, Searcher):
         self._placement = placement
         self._logs = temporary / "session_latest" / "logs"
         self._watch = OomWatch()
-        self._lost: dict[str, tuple[Job, Failure, dict[str, str]]] = {}
-        """With what is known of where it was."""
+        self._lost: dict[str, _Loss] = {}
+        self._on: dict[str, dict[str, str]] = {}
+        """What is noted of the nodes of workers that have reported."""
         self._waiting: dict[str, Sequence[str]] = {}
         """Ids of the nodes that jobs are kept from which no worker has taken up."""
         self.jobs: dict[str, Job] = {}
@@ -84,7 +103,7 @@ class _JobSearcher(_Unsaved, Searcher):
         while self._lost:
             if self._died():
                 threading.Event().wait()  # no trial's fault: all begins anew
-            self._enter_lost(*self._lost.pop(next(iter(self._lost))))
+            self._enter_lost(self._lost.pop(next(iter(self._lost))))
         if self._queue.done:
             return Searcher.FINISHED
         job = self._queue.next()
@@ -95,9 +114,10 @@ class _JobSearcher(_Unsaved, Searcher):
         self._waiting[trial_id] = avoided
         return {"job": job_to_json(job), "avoided": ",".join(avoided)}
 
-    def _enter_lost(self, job: Job, failure: Failure, worker: dict[str, str]) -> None:
-        self._results.lost(job, failure, worker=worker)
-        self._tell(self._placement.died(job, worker.get("node", "")))
+    def _enter_lost(self, loss: _Loss) -> None:
+        self._results.lost(loss.job, loss.failure, worker=loss.worker)
+        if not loss.with_node:
+            self._tell(self._placement.died(loss.job, loss.worker.get("node", "")))
 
     def _follow_nodes(self) -> None:
         # A worker that has died may have done so with its node.
@@ -118,7 +138,7 @@ class _JobSearcher(_Unsaved, Searcher):
         job = self.jobs.get(trial_id)
         if job is None or "report" not in result:
             return True
-        worker = self._placement.node(result.get("node", ""))
+        worker = self._on[trial_id] = self._placement.node(result.get("node", ""))
         report = on_node(report_from_json(result["report"]), worker)
         stop = self._results.report(job, report)
         if stop and not (isinstance(report, FailureReport) and report.kind in RETRIED):
@@ -140,23 +160,24 @@ class _JobSearcher(_Unsaved, Searcher):
     ) -> None:
         job = self.jobs.pop(trial_id, None)
         self._waiting.pop(trial_id, None)
+        worker = self._on.pop(trial_id, {})
         if error and job is not None and job in self._queue.under_way:
-            self._lost[trial_id] = job, lost_worker(""), {}
+            self._lost[trial_id] = _Loss(job, lost_worker(""), worker)
 
     def explain(self, trial: Any) -> None:
         """Find out why a trial of Tune's was lost; called right after it was."""
-        if trial.trial_id not in self._lost:
+        loss = self._lost.get(trial.trial_id)
+        if loss is None:
             return
-        job, *_ = self._lost[trial.trial_id]
         try:
             # Its first line numbers and dates the failure.
             text = Path(trial.error_file).read_text(errors="replace").partition("\n")[2]
         except (OSError, TypeError):  # there is none: it was lost anyway
             text = ""
-        worker, oom_kill = self._placement.at(address_in(text)), self._watch.any_new()
-        crash, node = crash_in(self._logs, text), worker.get("node", "")
-        failure = lost_worker(text, crash, oom_kill=oom_kill, node=node)
-        self._lost[trial.trial_id] = job, failure, worker
+        worker = loss.worker or self._placement.at(address_in(text))
+        crash, oom_kill = crash_in(self._logs, text), self._watch.any_new()
+        failure = lost_worker(text, crash, oom_kill=oom_kill, node=worker.get("node", ""))
+        self._lost[trial.trial_id] = _Loss(loss.job, failure, worker, went_with_its_node(text))
 
     def save(self, checkpoint_path: str) -> None:
         """Nothing here is worth keeping."""

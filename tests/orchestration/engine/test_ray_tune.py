@@ -18,7 +18,7 @@ from orchestration.engine.ray_tune import _JobSearcher
 from orchestration.engine.reports import EpochReport, ProgressReport, report_to_json
 from orchestration.ledger.ledger import Ledger
 from orchestration.spec.sweep import Resources
-from tests.orchestration.engine.test_lost_worker import DIED
+from tests.orchestration.engine.test_lost_worker import DIED, UNREACHABLE
 from tests.orchestration.engine.test_nodes import node
 
 A = "host1 (10.0.0.1)"
@@ -60,11 +60,11 @@ class Hosts:
         avoided: str = config["avoided"]
         return avoided
 
-    def lose(self, *names: str, address: str = "10.0.0.1") -> None:
+    def lose(self, *names: str, address: str = "10.0.0.1", text: str = DIED) -> None:
         """Their workers died there."""
         for name in names:
             file = self._folder / name
-            file.write_text("Failure # 1\n" + DIED.replace("192.0.2.2", address))
+            file.write_text("Failure # 1\n" + text.replace("192.0.2.2", address))
             self.searcher.on_trial_complete(name, error=True)
             self.searcher.explain(SimpleNamespace(trial_id=name, error_file=str(file)))
         assert self.searcher.suggest("what waits is not due") is None
@@ -137,6 +137,20 @@ def test_trials_that_died_with_their_node_are_not_held_against_it(
     hosts.listed[0] = node(1, alive=False)
     hosts.lose(*names)
     assert [said for said, _ in hosts.heard.said] == [[f"node {A} is gone: 2 trials at a time now"]]
+
+
+def test_nor_are_those_that_cannot_be_reached(make_hosts: Callable[..., Hosts]) -> None:
+    hosts = make_hosts(grid={"beta": [0.1, 0.2, 0.3]})
+    names = ("one", "two", "three")
+    report = report_to_json(EpochReport(final=False, epoch=EPOCH, worker={"pid": 1}))
+    for name in names:
+        hosts.hand_out(name)
+        hosts.searcher.report(name, {"report": report, "node": "id1"})
+    hosts.lose(*names, text=UNREACHABLE)
+    assert hosts.heard.said == []
+    for trial in Ledger.open(hosts.ledger.folder).trials.values():
+        assert trial.error is not None
+        assert trial.error.message == f"its process on node {A} cannot be reached (Socket closed)"
 
 
 def test_an_attempt_is_noted_with_its_node(make_hosts: Callable[..., Hosts]) -> None:
