@@ -22,6 +22,7 @@ def command(name: str | None, storage: Path | None, as_json: bool) -> None:
     """Show the state of sweep NAME, also while it runs; without NAME, of the only one there is."""
     from orchestration.ledger.folders import sweep_folder
     from orchestration.ledger.ledger import Ledger
+    from orchestration.status.nodes import node_lines
     from orchestration.status.status import configs_in, status_document
     from orchestration.status.view import (
         absent_lines,
@@ -60,6 +61,7 @@ def command(name: str | None, storage: Path | None, as_json: bool) -> None:
         *absent_lines(document),
         *warning_lines(document),
         *study_lines(document),
+        *node_lines(document),
         *left_lines(document["left_the_plan"]),
         *(rename_lines(document, folder) or next_lines(document, folder)),
     ):

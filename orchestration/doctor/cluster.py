@@ -48,7 +48,7 @@ def check_cluster(subject: Subject, address: str) -> list[Finding]:
         except UserError as error:
             return [problem("cluster", line, ADVICE) for line in error.lines]
         try:
-            for name, found in answers(Path(folder)).items():
+            for name, found in answers(Path(folder), subject.resources.pool).items():
                 wrong = problems_of(found, Path(folder))
                 findings += [problem(f"node {name}", line, ADVICE) for line in wrong]
                 if not wrong:

@@ -31,6 +31,12 @@ def begin_attempt(ledger: Ledger, job: TrainJob) -> None:
     ledger.change(job.key, begin)
 
 
+def note_worker(ledger: Ledger, job: TrainJob, worker: dict[str, Any]) -> None:
+    """Who trains the trial, unless that is known."""
+    if worker and not ledger.trials[job.key].attempts[-1].worker:
+        ledger.change(job.key, lambda trial: setattr(trial.attempts[-1], "worker", worker))
+
+
 def interrupt_attempt(ledger: Ledger, job: TrainJob) -> None:
     """The attempt ends, and nothing is wrong with the trial."""
     ledger.change(job.key, lambda trial: end_attempt(trial, "interrupted", "pending"))
@@ -65,7 +71,7 @@ def fail_attempt(ledger: Ledger, job: TrainJob, failure: Failure, worker: dict[s
     """The trial has failed, and no other attempt would be free of that."""
 
     def fail(trial: Trial) -> None:
-        trial.attempts[-1].worker = worker or trial.attempts[-1].worker
+        trial.attempts[-1].worker = {**trial.attempts[-1].worker, **worker}
         end_attempt(trial, "failed", "failed")
         trial.error = failure
 

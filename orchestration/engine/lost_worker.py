@@ -11,20 +11,27 @@ from orchestration.ledger.documents import Failure
 
 MONITOR = "killed due to the node running low on memory"
 USED = re.compile(r"Memory on the node .*? was (?P<used>.+? used / .+? limit)")
+NODE_DIED = "because its node has died"
+UNREACHABLE = "The actor is temporarily unavailable"
+"""Said of a node that has just died as well, before Ray has found that out."""
+WHY = re.compile(r"RPC error: (?P<how>.+?) rpc_code")
 DETAIL = re.compile(r"Worker exit detail: (?P<detail>.+?)(?: Some common causes include|$)", re.M)
+NODE_ENDED = re.compile(r"the actor's node was (?P<how>.+)$", re.M)
+ADDRESS = re.compile(r"^\s*ip: (?P<address>\S+)$", re.M)
 PID = re.compile(r"^\s*pid: (?P<pid>\d+)$", re.M)
 FATAL = "Fatal Python error: "
 RAISED = re.compile(r"raised in its creation task|^.{0,9}ray::", re.M)
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
-def lost_worker(text: str, crash: str = "", *, oom_kill: bool = False) -> Failure:
+def lost_worker(text: str, crash: str = "", *, oom_kill: bool = False, node: str = "") -> Failure:
     """What is noted of a worker that died under its job.
 
     Args:
         text: of Ray's error; empty: there is none.
         crash: what the process itself wrote when it crashed.
         oom_kill: whether the kernel has just ended a process for want of memory.
+        node: name of the node that it was on; empty: that is not known, or goes without saying.
     """
     text = COLOURS.sub("", text).strip()
     if MONITOR in text:
@@ -38,6 +45,14 @@ def lost_worker(text: str, crash: str = "", *, oom_kill: bool = False) -> Failur
         last = text.splitlines()[-1].strip()
         memory = any(sign in last for sign in ("MemoryError", *TEXTS))
         return Failure(kind=OUT_OF_MEMORY if memory else "error", message=last, traceback=text)
+    if NODE_DIED in text:
+        ended = NODE_ENDED.search(text)
+        told = f" ({ended['how'].strip().removesuffix('.')})" if ended else ""
+        return Failure(kind=LOST, message=f"its node {node}".rstrip() + f" is gone{told}")
+    if UNREACHABLE in text:
+        why, where = WHY.search(text), f" on node {node}" if node else ""
+        told = f" ({why['how']})" if why else ""
+        return Failure(kind=LOST, message=f"its process{where} cannot be reached{told}")
     if crash:
         what = crash.removeprefix(FATAL).splitlines()[0]
         return Failure(kind=LOST, message=f"its process crashed: {what}", traceback=crash)
@@ -49,6 +64,21 @@ def lost_worker(text: str, crash: str = "", *, oom_kill: bool = False) -> Failur
     cause = detail["detail"] if detail else next(reversed(text.splitlines()), "")
     told = f" ({cause.strip().removesuffix('.')})" if cause else ""
     return Failure(kind=LOST, message=f"its process was killed, or ended by itself{told}")
+
+
+def went_with_its_node(text: str) -> bool:
+    """Whether it is its node that is gone or out of reach: nothing that lives has ended it.
+
+    Args:
+        text: of Ray's error.
+    """
+    return NODE_DIED in text or UNREACHABLE in text
+
+
+def address_in(text: str) -> str:
+    """The address of the node that a worker was on, as Ray's error names it; empty: it does not."""
+    found = ADDRESS.search(COLOURS.sub("", text))
+    return found["address"] if found else ""
 
 
 def crash_in(logs: Path, text: str) -> str:

@@ -19,6 +19,7 @@ from rich.filesize import decimal
 from orchestration import store
 from orchestration.commands import pip_install
 from orchestration.engine.nodes import name_of
+from orchestration.engine.pools import in_pool
 from orchestration.errors import UserError
 
 PACKAGE = "cvae-sweep"
@@ -34,30 +35,32 @@ LEAST_MEMORY = 5 * 10**8
 """What a worker takes at least."""
 
 
-def check_nodes(folder: Path) -> None:
+def check_nodes(folder: Path, pool: str | None = None) -> None:
     """Ask every node of the cluster that this program is connected to.
 
     Args:
         folder: the sweep's; it is there, and has to be seen by all nodes.
+        pool: of its nodes alone trials are placed on; None: on any.
 
     Raises:
         UserError: a line for each thing that is wrong, with its node.
     """
     problems = [
         f"node {name}: {problem}"
-        for name, found in answers(folder).items()
+        for name, found in answers(folder, pool).items()
         for problem in problems_of(found, folder)
     ]
     if problems:
         raise UserError(*problems)
 
 
-def answers(folder: Path) -> dict[str, dict[str, Any]]:
-    """What each node has found out about itself, by name.
+def answers(folder: Path, pool: str | None = None) -> dict[str, dict[str, Any]]:
+    """What each node of a pool, or of the cluster, has found out about itself, by name.
 
     One that does not answer has ``silent`` alone.
     """
-    alive = {node["NodeID"]: node for node in ray.nodes() if node["Alive"]}
+    listed = [node for node in ray.nodes() if node["Alive"] and in_pool(node, pool)]
+    alive = {node["NodeID"]: node for node in listed}
     nodes = {number: name_of(node) for number, node in alive.items()}
     word = secrets.token_hex(16)
     asked = folder / f".{word}"

@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from orchestration.engine.pools import check_pool, in_pool
+from orchestration.errors import UserError
 from orchestration.plan.slots import Node, count_slots
 from orchestration.spec.sweep import Resources
 from orchestration.words import count
@@ -15,6 +17,8 @@ LOOK_EVERY_S = 1.0
 
 class Nodes:
     """The nodes that live, and how many trials they can be given.
+
+    Those that are not of the pool are none of a sweep's.
 
     Args:
         listed: every node that there ever was, as ``ray.nodes()`` says.
@@ -35,25 +39,57 @@ class Nodes:
         self._max_concurrent = max_concurrent
         self._clock = clock
         self._looked_at = clock()
+        self.names: dict[str, str] = {}
+        """By id, of all that there ever were."""
+        self._hosts: dict[str, dict[str, str]] = {}
+        """By address, what is noted of an attempt there."""
+        self.left_alone: set[str] = set()
+        """Ids of those that are given nothing more, as long as there are others."""
         self.alive = self._alive()
         """Names by id."""
         self.slots = self._slots
 
     @property
+    def fitting(self) -> dict[str, str]:
+        """Those that live and can hold a trial."""
+        return {
+            number: self.alive[number]
+            for number, size in self._sizes.items()
+            if count_slots([size], self._resources, None)
+        }
+
+    @property
     def _slots(self) -> int:
-        return count_slots(self._sizes.values(), self._resources, self._max_concurrent)
+        fitting = self.fitting
+        # One that was left alone is better than none.
+        used = fitting.keys() - self.left_alone or fitting.keys()
+        sizes = [self._sizes[number] for number in used]
+        return count_slots(sizes, self._resources, self._max_concurrent)
 
     def _alive(self) -> dict[str, str]:
-        nodes = {node["NodeID"]: node for node in self._listed() if node["Alive"]}
-        self._sizes = {
-            number: Node(node["Resources"].get("CPU", 0), node["Resources"].get("GPU", 0))
-            for number, node in nodes.items()
-        }
-        return {number: name_of(node) for number, node in nodes.items()}
+        listed = sorted(self._listed(), key=lambda node: bool(node["Alive"]))
+        for node in listed:  # of two that had an address the one that lives comes last
+            name = self.names[node["NodeID"]] = name_of(node)
+            host = node.get("NodeManagerHostname") or ""
+            self._hosts[node.get("NodeManagerAddress") or ""] = {"host": host, "node": name}
+        nodes = {node["NodeID"]: node for node in listed if self._is_ours(node)}
+        self._sizes = {number: _size(node) for number, node in nodes.items()}
+        return {number: self.names[number] for number in nodes}
 
-    def look(self) -> list[str]:
-        """What has changed since the last look, a line each; most calls do not look at all."""
-        if self._clock() - self._looked_at < LOOK_EVERY_S:
+    def _is_ours(self, node: Mapping[str, Any]) -> bool:
+        return bool(node["Alive"]) and in_pool(node, self._resources.pool)
+
+    def at(self, address: str) -> dict[str, str]:
+        """What is noted of an attempt on the node with this address; nothing: there is none."""
+        return dict(self._hosts.get(address, {}))
+
+    def look(self, *, at_once: bool = False) -> list[str]:
+        """What has changed since the last look, a line each; most calls do not look at all.
+
+        Args:
+            at_once: look, however short ago the last one was.
+        """
+        if not at_once and self._clock() - self._looked_at < LOOK_EVERY_S:
             return []
         self._looked_at = self._clock()
         before, slots = self.alive, self.slots
@@ -68,12 +104,44 @@ class Nodes:
             changed[-1] += f": {self.at_a_time}"
         return changed
 
+    def leave_alone(self, numbers: Iterable[str]) -> None:
+        """Give these nodes nothing more, as long as there are others."""
+        self.left_alone.update(numbers)
+        self.slots = self._slots
+
     @property
     def at_a_time(self) -> str:
         """How many trials run at once from now on, in words."""
         if self.slots == 0:
             return "no node can hold a trial now; it goes on when one joins"
         return f"{count(self.slots, 'trial')} at a time now"
+
+    def check(self) -> None:
+        """See whether any node can hold a trial.
+
+        Raises:
+            UserError: none is of the pool, or all that are have too few CPUs or GPUs.
+        """
+        alive = [node for node in self._listed() if node["Alive"]]
+        pool = self._resources.pool
+        if pool is not None:
+            check_pool(pool, {name_of(node): node for node in alive})
+        if self.slots:
+            return
+        sizes = [
+            f"{self.alive[number]}: {size.cpus:g} CPUs, {size.gpus:g} GPUs"
+            for number, size in self._sizes.items()
+        ]
+        whose = "no node" if pool is None else f"no node of the pool {pool}"
+        raise UserError(
+            f"a trial asks for {self._resources.cpu} CPUs and {self._resources.gpu:g} GPUs, and "
+            f"{whose} has that many ({'; '.join(sizes) or 'there is none'}); lower resources: in "
+            "the sweep file"
+        )
+
+
+def _size(node: Mapping[str, Any]) -> Node:
+    return Node(node["Resources"].get("CPU", 0), node["Resources"].get("GPU", 0))
 
 
 def name_of(node: Mapping[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable
 from typing import Any
@@ -59,6 +60,8 @@ class Queue:
         self._retries = Retries(spec.retries, ledger, clock)
         self._take_over = take_over
         self._make = JobMaker(spec, ledger)
+        self._lost_on: dict[str, list[str]] = {}
+        """Nodes on which evaluations were lost, by the folder of their files: no attempt tells."""
         self._out: list[Job] = []
         self._begun: list[Job] = []
         self.closed = False
@@ -161,6 +164,19 @@ class Queue:
         if isinstance(job, TrainJob):
             begin_attempt(self._ledger, job)
 
+    def put_back(self, job: Job) -> None:
+        """A job that was handed out and not taken up is handed out again."""
+        self._out.remove(job)
+        self._put_in_line([job])
+
+    def lost_on(self, job: Job) -> list[str]:
+        """Names of the nodes on which a job was lost in a row; empty where that is not known."""
+        if not isinstance(job, TrainJob):
+            return self._lost_on.get(job.artifacts, [])
+        attempts = reversed(self._ledger.trials[job.key].attempts)
+        lost = itertools.takewhile(lambda attempt: attempt.outcome == "lost", attempts)
+        return [str(attempt.worker.get("node", "")) for attempt in lost][::-1]
+
     def ended(self, job: Job) -> None:
         """A job has come to its end, well or not; what follows from it is put in line."""
         self._out.remove(job)
@@ -236,8 +252,10 @@ class Queue:
         failure = failure.model_copy(update=follows)
         if isinstance(job, TrainJob):
             lose_attempt(self._ledger, job, failure, worker or {}, counted=counted)
-        elif failure.again_s is None:
-            note_not_measured(self._ledger, job, failure)
+        else:
+            self._lost_on.setdefault(job.artifacts, []).append((worker or {}).get("node", ""))
+            if failure.again_s is None:
+                note_not_measured(self._ledger, job, failure)
         self.ended(job)
         return failure
 

@@ -15,7 +15,7 @@ import ray
 from joblib import cpu_count
 
 from orchestration.engine import ray_patches
-from orchestration.engine.nodes import Nodes, name_of
+from orchestration.engine.nodes import Nodes
 from orchestration.engine.ray_address import let_in
 from orchestration.errors import UserError
 from orchestration.plan.slots import object_store_bytes
@@ -72,7 +72,8 @@ class RaySession:
         """Start or join Ray. Call in the main thread.
 
         Raises:
-            UserError: the cluster does not answer, or no node can hold a trial.
+            UserError: the cluster does not answer, or no node can hold a trial, or none is of
+                the pool.
         """
         if self._address is not None:
             let_in(self._address)
@@ -91,7 +92,7 @@ class RaySession:
             self._head = [p for p in children if p.name() in HEAD and p not in before]
         try:
             nodes = Nodes(ray.nodes, self._resources, self._max_concurrent)
-            self._check_size(nodes)
+            nodes.check()
             joined = None if self._address is None else nodes
             return Cluster(nodes.slots, self._address is None, self._died, joined)
         except UserError:
@@ -141,18 +142,3 @@ class RaySession:
                     continue
             return f"Ray's process {process.pid}"
         return None
-
-    def _check_size(self, nodes: Nodes) -> None:
-        if nodes.slots:
-            return
-        sizes = [
-            f"{name_of(node)}: {node['Resources'].get('CPU', 0):g} CPUs, "
-            f"{node['Resources'].get('GPU', 0):g} GPUs"
-            for node in ray.nodes()
-            if node["Alive"]
-        ]
-        raise UserError(
-            f"a trial asks for {self._resources.cpu} CPUs and {self._resources.gpu:g} GPUs, and no "
-            f"node has that many ({'; '.join(sizes) or 'there is none'}); lower resources: in the "
-            "sweep file"
-        )

@@ -6,30 +6,26 @@ Tune's checkpoints, its restoring, its retries nor its loggers are used: the led
 
 from __future__ import annotations
 
+import itertools
 import os
-import threading
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ray import tune
-from ray.tune import Callback, Stopper, Trainable
+from ray.tune import Callback, Stopper
 from ray.tune.schedulers import FIFOScheduler
-from ray.tune.search import Searcher
 
 from cvae_core.data import Dataset
-from orchestration import garbage
-from orchestration.caches import find_places
-from orchestration.engine.jobs import Job, job_from_json, job_to_json
-from orchestration.engine.lost_worker import crash_in, lost_worker
-from orchestration.engine.oom_kills import OomWatch
+from orchestration.engine.job_searcher import JobSearcher, Unsaved
+from orchestration.engine.placement import Placement
 from orchestration.engine.queue import Queue
 from orchestration.engine.ray_cluster import Cluster
-from orchestration.engine.reports import report_from_json, report_to_json
 from orchestration.engine.results import Results
+from orchestration.engine.trial_actor import TrialActor, resources_of
 from orchestration.errors import StorageError
-from orchestration.ledger.documents import Failure
 from orchestration.ledger.processes import ProcessRecord
 from orchestration.spec.sweep import Resources
 
@@ -38,129 +34,20 @@ NOTE_EVERY_S = 1.0
 """So often at most it is noted which processes there are: to look for them takes milliseconds."""
 
 
-class TrialActor(Trainable):
-    """A worker in an actor: one job after another, with the data it was started with."""
-
-    def setup(
-        self,
-        config: dict[str, Any],
-        datasets: Mapping[str, Dataset] | None = None,
-        folder: str = "",
-        threads: int = 1,
-        gpu: bool = False,
-    ) -> None:
-        """Called once an actor."""
-        find_places()  # another node has a home of its own, or none
-        os.environ.pop("MLFLOW_RUN_ID", None)
-        with garbage.importing():
-            from orchestration.engine.worker import Worker
-
-            self._worker = Worker(datasets or {}, Path(folder), threads=threads, gpu=gpu)
-        self._worker.start(job_from_json(config["job"]))
-
-    def reset_config(self, new_config: dict[str, Any]) -> bool:
-        """Called for every further job."""
-        self._worker.start(job_from_json(new_config["job"]))
-        return True
-
-    def step(self) -> dict[str, Any]:
-        """One step of the job, as Tune wants it."""
-        return {"report": report_to_json(self._worker.step())}
-
-
-class _Unsaved:
-    """Tune pickles what it is given, for restoring; nothing here is restored."""
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {}
-
-
-class _JobSearcher(_Unsaved, Searcher):
-    """Hands the queue's jobs out, as many at once as there are slots."""
-
-    def __init__(self, queue: Queue, results: Results, cluster: Cluster, temporary: Path) -> None:
-        super().__init__()
-        self._queue = queue
-        self._results = results
-        self._died = cluster.died
-        self._nodes = cluster.nodes
-        self._logs = temporary / "session_latest" / "logs"
-        self._watch = OomWatch()
-        self._lost: dict[str, tuple[Job, Failure]] = {}
-        self.jobs: dict[str, Job] = {}
-
-    def suggest(self, trial_id: str) -> Any:
-        try:
-            return Searcher.FINISHED if self._results.broken else self._suggest(trial_id)
-        except StorageError as error:
-            self._results.give_up(error)
-            return Searcher.FINISHED
-
-    def _suggest(self, trial_id: str) -> Any:
-        # Tune swallows errors of on_trial_complete, so what it noted is entered here.
-        while self._lost:
-            if self._died():
-                threading.Event().wait()  # no trial's fault: all begins anew
-            self._results.lost(*self._lost.pop(next(iter(self._lost))))
-        self._follow_nodes()
-        if self._queue.done:
-            return Searcher.FINISHED
-        job = self._queue.next()
-        if job is None:
-            return Searcher.FINISHED if self._queue.done else None
-        self.jobs[trial_id] = job
-        return {"job": job_to_json(job)}
-
-    def _follow_nodes(self) -> None:
-        changes = self._nodes.look() if self._nodes is not None else []
-        if self._nodes is not None and changes:
-            self._results.nodes_changed(changes, self._nodes.slots)
-
-    def on_trial_complete(
-        self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
-    ) -> None:
-        job = self.jobs.pop(trial_id, None)
-        if error and job is not None and job in self._queue.under_way:
-            self._lost[trial_id] = job, lost_worker("")
-
-    def explain(self, trial: Any) -> None:
-        """Find out why a trial of Tune's was lost; called right after it was."""
-        if trial.trial_id not in self._lost:
-            return
-        job, _ = self._lost[trial.trial_id]
-        try:
-            # Its first line numbers and dates the failure.
-            text = Path(trial.error_file).read_text(errors="replace").partition("\n")[2]
-        except (OSError, TypeError):  # there is none: it was lost anyway
-            text = ""
-        failure = lost_worker(text, crash_in(self._logs, text), oom_kill=self._watch.any_new())
-        self._lost[trial.trial_id] = job, failure
-
-    def save(self, checkpoint_path: str) -> None:
-        """Nothing here is worth keeping."""
-
-    def restore(self, checkpoint_path: str) -> None:
-        """Nothing was kept."""
-
-
-class _ReportStopper(_Unsaved, Stopper):
+class _ReportStopper(Unsaved, Stopper):
     """Sees every result first, on the driver's main thread."""
 
-    def __init__(self, searcher: _JobSearcher, results: Results) -> None:
+    def __init__(self, searcher: JobSearcher) -> None:
         self._searcher = searcher
-        self._results = results
 
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
-        job = self._searcher.jobs.get(trial_id)
-        if job is None or "report" not in result:
-            return True
-        return self._results.report(job, report_from_json(result["report"]))
+        return self._searcher.report(trial_id, result)
 
     def stop_all(self) -> bool:
-        return False
+        return self._searcher.gives_up()
 
 
-class _InTurn(_Unsaved, FIFOScheduler):
+class _InTurn(Unsaved, FIFOScheduler):
     """Trials start in the order in which they come, which Tune sees to by itself.
 
     Its own scheduler would look through all trials that there ever were, at every step, for one
@@ -171,11 +58,11 @@ class _InTurn(_Unsaved, FIFOScheduler):
         return None
 
 
-class _StartCallback(_Unsaved, Callback):
+class _StartCallback(Unsaved, Callback):
     """Says when an actor takes a job up, and how one came to its end under a job."""
 
     def __init__(
-        self, searcher: _JobSearcher, results: Results, on_start: Callable[[], None]
+        self, searcher: JobSearcher, results: Results, on_start: Callable[[], None]
     ) -> None:
         self._searcher = searcher
         self._results = results
@@ -185,9 +72,7 @@ class _StartCallback(_Unsaved, Callback):
         self._noted_at = -NOTE_EVERY_S
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        job = self._searcher.jobs.get(trial.trial_id)
-        if job is not None:
-            self._results.begun(job)
+        self._searcher.begun(trial.trial_id)
         self._started = True
 
     def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
@@ -240,13 +125,25 @@ class RayEngine:
         # Without it a searcher's trials run one at a time; the queue knows how many there are to
         # be, and that may grow.
         os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(MOST_PENDING)
-        temporary = self._processes.temporary
-        searcher = _JobSearcher(queue, results, self._cluster, temporary)
+        placement = Placement(self._cluster.nodes)
+        for number in itertools.count(1):
+            temporary = self._processes.temporary
+            searcher = JobSearcher(queue, results, self._cluster, placement, temporary)
+            self._fit(searcher, results, f"sweep{number}")
+            if not searcher.given_up or results.broken is not None:
+                return
+            for job in searcher.jobs.values():
+                queue.put_back(job)
+            if queue.done:
+                return
+
+    def _fit(self, searcher: JobSearcher, results: Results, name: str) -> None:
         gpus = {"GPU": self._resources.gpu} if self._resources.gpu else {}
         bundle = {"CPU": self._resources.cpu} | gpus
         trainable = tune.with_parameters(TrialActor, **self._given)
+        asked = partial(resources_of, bundle, self._resources.pool)
         tune.Tuner(
-            tune.with_resources(trainable, tune.PlacementGroupFactory([bundle])),
+            tune.with_resources(trainable, asked),
             tune_config=tune.TuneConfig(
                 search_alg=searcher,
                 scheduler=_InTurn(),  # type: ignore[no-untyped-call]
@@ -256,9 +153,9 @@ class RayEngine:
                 trial_dirname_creator=lambda trial: str(trial.trial_id),
             ),
             run_config=tune.RunConfig(
-                name="sweep",
-                storage_path=str(temporary),
-                stop=_ReportStopper(searcher, results),
+                name=name,
+                storage_path=str(self._processes.temporary),
+                stop=_ReportStopper(searcher),
                 callbacks=[_StartCallback(searcher, results, self._processes.update)],
                 failure_config=tune.FailureConfig(max_failures=0),
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 
 @dataclass(frozen=True)
 class ProgressReport:
-    """How far a worker is in the midst of an epoch or of an evaluation; nothing is written down."""
+    """How far a worker is in the midst of an epoch or of an evaluation.
+
+    Of that nothing is written down; who trains the trial is, as an epoch may take long.
+    """
 
     share: float
     """In (0, 1)."""
@@ -17,6 +21,8 @@ class ProgressReport:
     """Of a training."""
     epoch_s: float = 0.0
     """Seconds that the whole epoch will take; of a training."""
+    worker: dict[str, Any] = field(default_factory=dict)
+    """Of a training."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +76,13 @@ _REPORTS = {
     kind.__name__: kind
     for kind in (ProgressReport, EpochReport, EvaluationReport, AbsentReport, FailureReport)
 }
+
+
+def on_node(report: Report, node: Mapping[str, str]) -> Report:
+    """A report whose worker, where it names one, is noted with what is known of its node."""
+    if not node or isinstance(report, EvaluationReport | AbsentReport):
+        return report
+    return replace(report, worker={**report.worker, **node})
 
 
 def report_to_json(report: Report) -> str:

@@ -12,6 +12,7 @@ from orchestration.engine.job_records import (
     interrupt_attempt,
     note_measured,
     note_not_measured,
+    note_worker,
 )
 from orchestration.engine.jobs import EvaluateJob, Job, SharedMapJob, TrainJob
 from orchestration.engine.listener import Listener
@@ -113,7 +114,14 @@ class Results:
         else:
             self._listener.started(job, self._ledger.trials[job.key])
 
-    def lost(self, job: Job, failure: Failure, *, counted: bool = True) -> None:
+    def lost(
+        self,
+        job: Job,
+        failure: Failure,
+        *,
+        counted: bool = True,
+        worker: dict[str, Any] | None = None,
+    ) -> None:
         """A worker died under a job.
 
         Args:
@@ -121,13 +129,14 @@ class Results:
             failure: what is known of it; of a kind that is not tried again the job fails.
             counted: False where the job had no part in it, because Ray itself died: it is put back
                 in line at once, and its retries are as many as before.
+            worker: what is known of where it was.
         """
         if self.broken is not None:
             return
         try:
             if counted and isinstance(job, TrainJob) and not self._is(job, "running"):
                 self._queue.begun(job)  # it died before it took the job up: an attempt tells of it
-            self._failed(job, failure, counted=counted)
+            self._failed(job, failure, worker, counted=counted)
         except StorageError as error:
             self.give_up(error)
 
@@ -157,6 +166,8 @@ class Results:
         return True
 
     def _progressed(self, job: Job, report: ProgressReport) -> bool:
+        if isinstance(job, TrainJob):
+            note_worker(self._ledger, job, report.worker)
         if not isinstance(job, SharedMapJob):
             self._listener.progressed(job, report, self._ledger.trials[job.key])
         # A part of an evaluation is begun anew another time; an epoch is awaited.
@@ -253,6 +264,7 @@ class Results:
             trial.notes += [note for note in report.notes if note not in trial.notes]
             if report.epoch is not None:
                 record = Epoch.model_validate(report.epoch)
+                attempt.reached = record.epoch
                 trial.epochs = [e for e in trial.epochs if e.epoch < record.epoch] + [record]
             trial.checkpoints = usable(trial.checkpoints, report.from_epoch, job.attempt)
             if report.checkpoint is not None:

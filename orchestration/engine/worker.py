@@ -72,10 +72,11 @@ class _Epoch:
                 return None
         raise AssertionError("an epoch ends with its record")
 
-    def so_far(self) -> ProgressReport:
+    def so_far(self, worker: dict[str, Any]) -> ProgressReport:
         """Share, pace and what the whole of it will take."""
         spent, share = time.monotonic() - self._began, self._done / self._images
-        return ProgressReport(share, images_per_s=self._done / spent, epoch_s=spent / share)
+        pace = self._done / spent
+        return ProgressReport(share, images_per_s=pace, epoch_s=spent / share, worker=worker)
 
 
 class Worker:
@@ -147,7 +148,7 @@ class Worker:
             self._epoch = self._epoch or _Epoch(training)
             record = self._epoch.go_on()
             if record is None:
-                return self._epoch.so_far()
+                return self._epoch.so_far(self._about)
             self._epoch = None
             self._note_undecided(job, record)
         due = (

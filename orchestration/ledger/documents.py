@@ -28,7 +28,6 @@ LogPath = Annotated[str, StringConstraints(pattern=f"^{LOGS}(/{_STEP})+$")]
 
 DIVERGED = "loss not finite"
 """The kind of failure of a trial whose settings cannot be trained: such near them fail as well."""
-
 DAMAGED = "checkpoint"
 """The kind of failure of an evaluation whose weights are not there as they were written."""
 
@@ -50,8 +49,7 @@ class Failure(Document):
     again_s: float | None = None
     """After so many seconds it was to be tried again; None: it was not."""
     at_once: int | None = None
-    """So few jobs at a time were let run from then on, for want of memory; None: as many as
-    before."""
+    """So few jobs at a time ran from then on, for want of memory; None: as many as before."""
 
 
 class Attempt(Document):
@@ -59,6 +57,8 @@ class Attempt(Document):
 
     number: int
     from_epoch: int
+    reached: int | None = None
+    """The last epoch that it reported; None: it has reported none, or is of 0.2 or before."""
     began: float
     ended: float | None = None
     outcome: Literal["finished", "stopped", "interrupted", "lost", "failed"] | None = None

@@ -80,6 +80,7 @@ def prepare(request: Request, plan: Plan, ledger: Ledger, console: Console) -> S
             f"resources.cpu: a trial asks for {request.spec.resources.cpu} CPUs, and this machine "
             f"has {cpu_count()}; lower it in the sweep file or with --set resources.cpu=1"
         )
+    _check_pool(request)
     _check_gpus(request)
     loaded = {
         name: datasets.load(config, request.flags.root_of(config), console)
@@ -148,6 +149,15 @@ def _say_left_out(plan: Plan, loaded: Mapping[str, Dataset], console: Console) -
                 console.warning(f"{text}; {group.advice}")
             else:
                 console.line(text)
+
+
+def _check_pool(request: Request) -> None:
+    pool = request.spec.resources.pool
+    if pool is not None and request.flags.address is None:
+        raise UserError(
+            f"resources.pool: {pool} names nodes of a cluster, and this run is on this machine "
+            "alone; name the cluster with --address, or leave it out with --set resources.pool=null"
+        )
 
 
 def _check_gpus(request: Request) -> None:

@@ -58,7 +58,7 @@ def start_ray(run: SweepRun, processes: ProcessRecord) -> Iterator[Engine]:
             ):
                 cluster = session.start()
                 if address is not None:
-                    check_nodes(request.folder)
+                    check_nodes(request.folder, resources.pool)
         run.signals.check()
         processes.update()
         with watching(cluster.died, Rescue(run)):

@@ -60,13 +60,15 @@ class SpecErrors:
         self.add(location, message)
 
     def _nested(self, location: Location) -> str:
-        """A known name with dots as it is written without; empty where none is meant."""
+        """A name with dots, or one like it, as it is written without; empty where none is meant."""
         *groups, last = str(location[-1]).split(".")
         path = (*map(str, location[:-1]), *groups)
-        if not groups or last not in self._known_in(path):
+        known = self._known_in(path) if groups else []
+        meant = last if last in known else next(iter(difflib.get_close_matches(last, known)), "")
+        if not meant:
             return ""
         opened = "".join(f"{group}: {{" for group in groups)
-        return f"{opened}{last}: …{'}' * len(groups)}"
+        return f"{opened}{meant}: …{'}' * len(groups)}"
 
     def check(self, location: Location, annotation: Any, value: Any) -> Any:
         """The validated value; None, with errors noted, where it is not valid.

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
+from pydantic_core import PydanticCustomError
 
 from cvae_core.settings import merge
 from orchestration.spec.evaluation import Evaluation
@@ -17,6 +19,16 @@ from orchestration.spec.settings import FORBID
 
 MAX_TRIALS = 100_000
 BaselineName = Literal["pca", "pixels", "untrained", "supervised"]
+LABEL = re.compile(r"([a-z0-9._/-]+=)?[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?", re.I | re.A)
+"""A label of Ray's, as a sweep file names it: its value alone, or its key and value."""
+
+
+def _label(text: str) -> str:
+    if LABEL.fullmatch(text):
+        return text
+    raise PydanticCustomError(
+        "label", "must be a label of Ray's, such as fast or zone=b (letters, digits, - _ .)"
+    )
 
 
 class Resources(BaseModel):
@@ -26,6 +38,11 @@ class Resources(BaseModel):
     cpu: Annotated[Int, Field(ge=1)] = Field(1, description="CPUs, and threads, of one trial")
     gpu: Annotated[Number, Field(ge=0, le=1)] = Field(
         0, description="a GPU for each trial, or the share of one: 0.25 lets four trials use it"
+    )
+    pool: Annotated[str, AfterValidator(_label)] | None = Field(
+        None,
+        description="place trials only on the nodes of a cluster that have this Ray label: `fast` "
+        "means `pool=fast` (`docs/cluster.md`)",
     )
 
 

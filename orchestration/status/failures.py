@@ -60,6 +60,23 @@ def innermost(traceback: str, count: int = FRAMES) -> list[str]:
     return [line for frame in frames[-count:] for line in frame]
 
 
+def goes_on(failure: Mapping[str, Any], trial: Trial | None = None) -> str:
+    """What is said first of what was lost, and is tried again.
+
+    Args:
+        failure: as the ledger holds it.
+        trial: whose training it is; None: it is an evaluation.
+    """
+    then = "is tried again" if trial is None else f"goes on {_from(trial)}"
+    return f"{failure['kind']}, and {then}: {failure['message']}"
+
+
+def _from(trial: Trial) -> str:
+    """Where the next attempt begins."""
+    epoch = max((ref.epoch for ref in trial.checkpoints), default=0)
+    return f"from epoch {epoch}" if epoch else "from the beginning"
+
+
 def next_try(failure: Mapping[str, Any], trial: Trial | None = None, retries: int = 0) -> str:
     """What is said of what was lost and is tried again.
 
@@ -72,8 +89,7 @@ def next_try(failure: Mapping[str, Any], trial: Trial | None = None, retries: in
     if failure.get("again_s"):
         again += f" in {failure['again_s']:.0f} s"
     if trial is not None:
-        epoch = max((ref.epoch for ref in trial.checkpoints), default=0)
-        again += f" from epoch {epoch}" if epoch else " from the beginning"
+        again += f" {_from(trial)}"
         tried = len(trial.attempts)
         further = max(retries - losses_in_a_row(trial), 0)
         if tried:

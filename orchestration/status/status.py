@@ -11,6 +11,7 @@ from cvae_core.config import NUMERICS, TrialConfig
 from cvae_core.errors import ConfigError
 from orchestration.ledger.documents import Evaluated, Study, Sweep, Trial
 from orchestration.ledger.ledger import Ledger
+from orchestration.ledger.machines import moved
 from orchestration.ledger.mean_image import training_warnings
 from orchestration.ledger.names import split_entry, stop_of, stop_text
 from orchestration.ledger.processes import driver_alive
@@ -18,6 +19,7 @@ from orchestration.plan.evaluation_tasks import open_tasks
 from orchestration.plan.shared_map_tasks import shared_tasks
 from orchestration.spec.evaluation import Evaluation
 from orchestration.spec.trial_names import trial_fields
+from orchestration.status.nodes import nodes_document
 from orchestration.status.state import counts_in, state_of
 from orchestration.study.progress import best_of, distinct, objectives_of, progress
 from orchestration.study.values import values_of
@@ -56,6 +58,7 @@ def status_document(
         "experiment": sweep.experiment,
         "parent_run_id": sweep.parent_run_id,
         "counts": {state: counts.get(state, 0) for state in STATES},
+        "nodes": nodes_document(ledger.planned(), alive=alive),
         "left_the_plan": len(ledger.trials) - len(trials),
         **_evaluations(sweep.evaluations),
         "evaluations_open": [
@@ -150,8 +153,9 @@ def trial_document(
 
 
 def _warnings(trial: Trial) -> dict[str, list[str]]:
-    """Of its training and of each part of its evaluation."""
-    own = {"training": training_warnings(trial)}
+    """Of its training, of the machines it was on, and of each part of its evaluation."""
+    other = moved(trial)
+    own = {"training": training_warnings(trial), "machine": [other] if other else []}
     own |= {name: part.warnings for name, part in trial.evaluations.items()}
     return {name: said for name, said in own.items() if said}
 

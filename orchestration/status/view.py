@@ -196,11 +196,28 @@ def absent_lines(document: dict[str, Any], *, brief: bool = False) -> list[str]:
 
 
 def warning_lines(document: dict[str, Any]) -> list[str]:
-    """What is odd about how trials ended their training; the first of them has a line.
+    """What is odd about how trials were trained; the first of those with the same has a line.
 
     Args:
         document: as ``status --json`` prints it.
     """
+    return [*_training_lines(document), *_machine_lines(document)]
+
+
+def _machine_lines(document: dict[str, Any]) -> list[str]:
+    """Trials that went on with what may compute otherwise: all of them in one line."""
+    noted = [trial for trial in document["trials"] if trial["warnings"].get("machine")]
+    if not noted:
+        return []
+    first, *others = noted
+    named = f"{first['key']} ({' '.join(first['warnings']['machine'])})"
+    return [
+        f"{count(len(noted), 'trial')} went on where sums may end in other last digits: "
+        f"{', '.join([named, *([some([trial['key'] for trial in others])] if others else [])])}"
+    ]
+
+
+def _training_lines(document: dict[str, Any]) -> list[str]:
     trials = document["trials"]
     odd = [trial for trial in trials if trial["warnings"].get("training")]
     if not odd:

@@ -62,7 +62,14 @@ class RayHosts:
     def address(self) -> str:
         return f"{self.network.hosts[next(iter(self.network.hosts))].address}:{PORT}"
 
-    def add(self, *, cpus: int = 1, hidden: tuple[Path, ...] = (), **environment: str) -> Host:
+    def add(
+        self,
+        *,
+        cpus: int = 1,
+        labels: str = "",
+        hidden: tuple[Path, ...] = (),
+        **environment: str,
+    ) -> Host:
         """One more host, whose Ray is up when this returns."""
         host = self.network.add(self.environment | environment)
         host.hidden += hidden
@@ -78,6 +85,7 @@ class RayHosts:
         process = host.start(
             *(str(BIN / "ray"), "start", *where, "--node-ip-address", host.address),
             *("--num-cpus", str(cpus), "--block", *extra),
+            *(("--labels", labels) if labels else ()),
             log=log,
         )
         self._wait_for(host, process, log)

@@ -13,10 +13,18 @@ from orchestration.engine.jobs import EvaluateJob, TrainJob, TrialJob
 from orchestration.engine.reports import EpochReport, EvaluationReport, ProgressReport
 from orchestration.ledger.documents import Failure, Trial
 from orchestration.ledger.ledger import Ledger
+from orchestration.ledger.machines import node_of
 from orchestration.ledger.names import names_in, split_entry
 from orchestration.plan.evaluation_tasks import Wish, open_tasks, tasks_of
 from orchestration.spec.evaluation import Evaluation
-from orchestration.status.failures import failure_details, failure_text, next_try, what_to_do
+from orchestration.status.failures import (
+    failure_details,
+    failure_text,
+    goes_on,
+    next_try,
+    what_to_do,
+)
+from orchestration.status.nodes import lost_on
 from orchestration.study.progress import to_come_in
 
 RowState = Literal[
@@ -44,6 +52,8 @@ class Row:
     """Mean over its epochs, seconds."""
     at: float = 0.0
     """When this changed last, on the monotonic clock; 0: before this run."""
+    node: str = ""
+    """Of a cluster: where it was trained last; empty: it was not, or that is not known."""
 
 
 class Board:
@@ -68,6 +78,8 @@ class Board:
         self._evaluation = evaluation
         self._wish = wish
         self.names = names_in(ledger)
+        self.lost = lost_on(ledger.planned())
+        """Attempts that came to nothing, by node; every change puts a new one in its place."""
         self._said: set[str] = set()
         self._spent: dict[str, tuple[float, int]] = {}
         self._evaluations: dict[str, tuple[float, int]] = {}
@@ -129,6 +141,8 @@ class Board:
         self.slots = failure.at_once or self.slots
         if isinstance(job, TrainJob):
             self._count_to_come(trial)
+            if trial.attempts and trial.attempts[-1].outcome == "lost":
+                self.lost = self.lost + Counter([node_of(trial.attempts[-1])])
         return self._enter(trial, self._resting(trial))
 
     def trial_left(self, row: Row, now: float) -> float | None:
@@ -193,9 +207,9 @@ class Board:
 
     def failure(self, job: TrialJob, failure: Failure, trial: Trial) -> list[str]:
         """What is said of a failure; the first line goes behind the trial's name."""
-        what, entry, trained = "failed", "", trial if isinstance(job, TrainJob) else None
+        what, entry, trained = "", "", trial if isinstance(job, TrainJob) else None
         if isinstance(job, EvaluateJob):
-            what, entry = f"evaluation ({job.entry}) failed", job.entry
+            what, entry = f"evaluation ({job.entry})", job.entry
         noted, folder = failure.model_dump(), self._ledger.folder
         if failure.again_s is not None:
             then = next_try(noted, trained, self._ledger.sweep.spec.get("retries", 0))
@@ -203,7 +217,10 @@ class Board:
             then = "the trial is trained again from its newest good checkpoint, then evaluated"
         else:
             then = what_to_do(noted, trial.config, folder, running=True, entry=entry)
-        return [f"{what}: {failure_text(noted)}", *failure_details(noted, folder, then)]
+        first = f"{what} failed: {failure_text(noted)}".lstrip()
+        if failure.again_s is not None:
+            first = (f"{what}: " if what else "") + goes_on(noted, trained)
+        return [first, *failure_details(noted, folder, then)]
 
     def _enter(self, trial: Trial, state: RowState) -> Row:
         return self._put(self._row(trial, state, time.monotonic()))
@@ -229,7 +246,8 @@ class Board:
             name = self.names.name(config)
             previous = Row(trial.key, name, config.model, config.epochs, state)
         self._open[trial.key] = self._parts_left(trial)
-        row = replace(previous, state=state, epoch=trial.epoch, share=0.0, at=at)
+        node = node_of(trial.attempts[-1]) if trial.attempts else ""
+        row = replace(previous, state=state, epoch=trial.epoch, share=0.0, at=at, node=node)
         if not trial.epochs:
             return row
         last = trial.epochs[-1]

@@ -46,14 +46,18 @@ class Moment:
     stopping: bool
     to_come: int = 0
     """Trials that a search will still ask for."""
+    nodes: str = ""
+    """The nodes of a cluster, in a line; empty: there are not several."""
 
 
 def frame(moment: Moment, width: int, height: int) -> list[Text]:
     """The table and the lines below it: at most ``height - 1`` lines of ``width`` characters."""
-    room = height - 1 - AROUND
-    rows = _chosen(moment, room, max(height * 2 // 3 - AROUND, 1)) if room > 0 else []
+    around = AROUND + bool(moment.nodes)
+    room = height - 1 - around
+    rows = _chosen(moment, room, max(height * 2 // 3 - around, 1)) if room > 0 else []
     table = lines(fitted(_columns(rows, moment, width), width), width) if rows else []
-    below = [_others(moment, rows), _sweep(moment, width), _doing(moment, width)]
+    nodes = Text(moment.nodes, style="dim")
+    below = [_others(moment, rows), nodes, _sweep(moment, width), _doing(moment, width)]
     all_lines = [*table, *(cut(line, width) for line in below if line.cell_len)]
     return all_lines[-max(height - 1, 1) :]
 

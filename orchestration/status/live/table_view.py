@@ -18,6 +18,7 @@ from orchestration.ledger.names import stop_of, stop_text
 from orchestration.status.live.board import Board, Row
 from orchestration.status.live.table import UNDER_WAY, Moment, frame
 from orchestration.status.live.view import TOO_LONG, View, new_notes, start_text
+from orchestration.status.nodes import counted, nodes_line
 from orchestration.terminal.console import Console
 from orchestration.words import duration
 
@@ -26,6 +27,8 @@ FIGURES = {
     "test/reconstruction_mse": "test MSE",
 }
 """What is said of a finished trial."""
+AT_WORK = ("starting", "training")
+"""States of a row whose trial is being trained."""
 
 
 class TableView(View):
@@ -74,7 +77,7 @@ class TableView(View):
     def failed(self, job: TrialJob, failure: Failure, trial: Trial) -> None:
         row = self._board.failed(job, failure, trial)
         first, *others = self._board.failure(job, failure, trial)
-        self._say(row, first, "red")
+        self._say(row, first, "red" if failure.again_s is None else "yellow")
         for line in others:
             self._console.line(line)
 
@@ -108,6 +111,9 @@ class TableView(View):
             elapsed=now - self._began,
             stopping=self._stopping,
             to_come=self._board.to_come,
+            nodes=nodes_line(
+                counted(((row.node, row.state in AT_WORK) for row in rows), board.lost)
+            ),
         )
 
     def _say_figures(self, row: Row, trial: Trial) -> None:

@@ -8,7 +8,7 @@ from orchestration.engine.listener import Listener
 from orchestration.engine.reports import AbsentReport, EpochReport, EvaluationReport
 from orchestration.ledger.documents import Failure, Trial
 from orchestration.signals import GRACE_S
-from orchestration.status.failures import failure_text, next_try
+from orchestration.status.failures import failure_text, goes_on, next_try
 from orchestration.status.live.board import Board
 from orchestration.terminal.console import Console
 from orchestration.words import count, duration
@@ -61,9 +61,11 @@ class View(Listener):
 
     def map_failed(self, job: SharedMapJob, failure: Failure) -> None:
         noted = failure.model_dump()
-        self._console.line(f"{_map_of(job)} failed: {failure_text(noted)}")
-        if failure.again_s is not None:
-            self._console.line(f"    {next_try(noted)}")
+        if failure.again_s is None:
+            self._console.line(f"{_map_of(job)} failed: {failure_text(noted)}")
+            return
+        self._console.line(f"{_map_of(job)}: {goes_on(noted)}")
+        self._console.line(f"    {next_try(noted)}")
 
     def _warn(self, job: EvaluateJob, report: EvaluationReport | AbsentReport) -> None:
         if isinstance(report, AbsentReport):

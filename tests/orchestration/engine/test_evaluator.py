@@ -327,6 +327,18 @@ def test_one_that_prepared_was_lost(local_sweep: LocalSweep, clock: Any, *, olde
     assert [queue.next().key for _ in range(2)] == [sweep.keys[2], sweep.keys[0]]
 
 
+def test_where_a_part_was_lost_is_known_in_the_next_attempt(
+    local_sweep: LocalSweep, clock: Any
+) -> None:
+    sweep = local_sweep(retries=3, evaluation={"diagnostics": True, "probe": False})
+    queue = sweep.queue(finished(sweep), clock=clock)
+    for node in ("a", "b"):
+        job = queue.next()
+        queue.lost(job, Failure(kind="worker lost", message="killed"), worker={"node": node})
+        clock.sleep(60.0)
+    assert queue.lost_on(queue.next()) == ["a", "b"]
+
+
 def test_a_lost_worker_under_a_part(local_sweep: LocalSweep, clock: Any) -> None:
     sweep = local_sweep(retries=1, evaluation={"diagnostics": True})
     ledger = finished(sweep)

@@ -6,7 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.engine.lost_worker import crash_in, lost_worker
+from orchestration.engine.lost_worker import (
+    address_in,
+    crash_in,
+    lost_worker,
+    went_with_its_node,
+)
 from orchestration.engine.oom_kills import OomWatch, oom_kills
 
 DIED = """\
@@ -18,6 +23,18 @@ The actor died unexpectedly before finishing this task.
 \tip: 192.0.2.2
 The actor is dead because its worker process has died. Worker exit type: SYSTEM_ERROR \
 Worker exit detail: """
+GONE = (
+    DIED.partition("The actor is dead")[0]
+    + """\
+The actor died because its node has died. Node Id: 4e05ddae
+\tthe actor's node was terminated unexpectedly: health check failed due to missing heartbeats.
+"""
+)
+UNREACHABLE = """\
+The actor ebb58d61588af6488476d34a01000000 is unavailable: The actor is temporarily unavailable: \
+RpcError: RPC error: Socket closed rpc_code: 14. The task may or may not have been executed on the \
+actor.
+"""
 CONNECTION = """\
 Worker unexpectedly exits with a connection error code 2. End of file. Some common causes include: \
 (1) the process was killed by the OOM killer due to high memory usage, (2) ray stop --force was \
@@ -106,6 +123,33 @@ def test_a_crash_says_its_signal_and_place(tmp_path: Path) -> None:
     assert crash_in(tmp_path, DIED.replace("6700", "6701")) == ""
     assert crash_in(tmp_path, "no process is named") == ""
     assert crash_in(tmp_path / "nowhere", DIED) == ""
+
+
+def test_a_node_that_is_gone_is_named() -> None:
+    told = "(terminated unexpectedly: health check failed due to missing heartbeats)"
+    failure = lost_worker(GONE, node="host2 (192.0.2.2)")
+    assert (failure.kind, failure.message) == (
+        "worker lost",
+        f"its node host2 (192.0.2.2) is gone {told}",
+    )
+    assert lost_worker(GONE).message == f"its node is gone {told}"
+
+
+def test_one_that_cannot_be_reached_may_be_on_a_node_that_has_just_died() -> None:
+    failure = lost_worker(UNREACHABLE, node="host2 (192.0.2.2)")
+    assert (failure.kind, failure.message) == (
+        "worker lost",
+        "its process on node host2 (192.0.2.2) cannot be reached (Socket closed)",
+    )
+    assert lost_worker(UNREACHABLE).message == "its process cannot be reached (Socket closed)"
+    texts = (UNREACHABLE, GONE, DIED + CONNECTION, MONITOR, "")
+    assert [went_with_its_node(text) for text in texts] == [True, True, False, False, False]
+
+
+def test_where_it_was() -> None:
+    assert address_in(DIED + CONNECTION) == "192.0.2.2"
+    assert address_in(GONE) == "192.0.2.2"
+    assert address_in("") == address_in("no address is named") == ""
 
 
 def test_the_kernels_kill_is_told_from_others() -> None:

@@ -9,13 +9,15 @@ import pytest
 
 from orchestration.engine.node_checks import PACKAGES, _version, problems_of
 from orchestration.engine.nodes import Nodes
+from orchestration.errors import UserError
 from orchestration.spec.sweep import Resources
 from tests.orchestration.conftest import Clock
 
 
-def node(number: int, cpus: float = 2, *, alive: bool = True) -> dict[str, Any]:
+def node(number: int, cpus: float = 2, *, alive: bool = True, **labels: str) -> dict[str, Any]:
     """As Ray lists it."""
     return {
+        "Labels": {"ray.io/node-id": f"id{number}", **labels},
         "NodeID": f"id{number}",
         "NodeManagerHostname": f"host{number}",
         "NodeManagerAddress": f"10.0.0.{number}",
@@ -54,6 +56,56 @@ def test_no_more_than_was_asked_for() -> None:
     clock.sleep(1.0)
     assert nodes.look() == ["node host2 (10.0.0.2) has joined"]
     assert nodes.slots == 2
+
+
+def test_of_a_pool_only_its_nodes_count_and_are_spoken_of() -> None:
+    listed, clock = [node(1, cpus=4), node(2, pool="fast")], Clock()
+    nodes = Nodes(lambda: listed, Resources(cpu=1, pool="fast"), None, clock)
+    nodes.check()
+    assert nodes.slots == 2
+    listed += [node(3, cpus=4), node(4, cpus=1, pool="fast")]
+    clock.sleep(1.0)
+    assert nodes.look() == ["node host4 (10.0.0.4) has joined: 3 trials at a time now"]
+
+
+def test_one_that_is_left_alone_holds_nothing_unless_it_is_the_last() -> None:
+    listed, clock = [node(1, cpus=4), node(2, cpus=1)], Clock()
+    nodes = Nodes(lambda: listed, Resources(), None, clock)
+    nodes.leave_alone(["id1"])
+    assert nodes.slots == 1
+    listed[1] = node(2, alive=False)
+    assert nodes.look(at_once=True) == [
+        "node host2 (10.0.0.2) is gone: 4 trials at a time now",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("resources", "said"),
+    [
+        (
+            Resources(cpu=8),
+            "a trial asks for 8 CPUs and 0 GPUs, and no node has that many "
+            "(host1 (10.0.0.1): 2 CPUs, 0 GPUs; host2 (10.0.0.2): 4 CPUs, 0 GPUs); lower resources",
+        ),
+        (
+            Resources(cpu=4, pool="slow"),
+            "and no node of the pool slow has that many (host1 (10.0.0.1): 2 CPUs, 0 GPUs); lower",
+        ),
+        (
+            Resources(pool="fast"),
+            "resources.pool: no node has Ray's label pool=fast (labels there are: "
+            "host1 (10.0.0.1): pool=slow, zone=b; host2 (10.0.0.2): none); start nodes with "
+            "`ray start --labels pool=fast`, or name one of these in the sweep file",
+        ),
+    ],
+)
+def test_where_no_node_can_hold_a_trial_it_is_said_what_there_is(
+    resources: Resources, said: str
+) -> None:
+    listed = [node(1, zone="b", pool="slow"), node(2, cpus=4), node(3, cpus=64, alive=False)]
+    with pytest.raises(UserError) as refused:
+        Nodes(lambda: listed, resources, None).check()
+    assert said in str(refused.value)
 
 
 FIT: dict[str, Any] = {

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from orchestration.engine import ray_tune as engine
+from orchestration.engine.job_searcher import JobSearcher
+from orchestration.engine.placement import Placement
 from orchestration.engine.ray_cluster import Cluster
 
 
@@ -31,7 +33,7 @@ def test_processes_are_noted_once_a_second_however_many_trials_start(
     ledger = sweep.open()
     queue = sweep.queue(ledger)
     results = sweep.results(ledger, queue)
-    searcher = engine._JobSearcher(queue, results, Cluster(1, local=True), tmp_path)
+    searcher = JobSearcher(queue, results, Cluster(1, local=True), Placement(None), tmp_path)
     noted: list[float] = []
     now = 100.0
     monkeypatch.setattr(engine.time, "monotonic", lambda: now)

@@ -7,7 +7,11 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from ray.tune.search import Searcher
+
 from orchestration.engine import ray_tune as engine
+from orchestration.engine.job_searcher import JobSearcher
+from orchestration.engine.placement import Placement
 from orchestration.engine.ray_cluster import Cluster
 from orchestration.errors import StorageError
 
@@ -18,7 +22,7 @@ def test_who_works_cannot_be_noted(local_sweep: Callable[..., Any], tmp_path: Pa
     ledger = sweep.open()
     queue = sweep.queue(ledger)
     results = sweep.results(ledger, queue)
-    searcher = engine._JobSearcher(queue, results, Cluster(1, local=True), tmp_path)
+    searcher = JobSearcher(queue, results, Cluster(1, local=True), Placement(None), tmp_path)
     searcher.suggest("a")
 
     def full() -> None:
@@ -28,4 +32,4 @@ def test_who_works_cannot_be_noted(local_sweep: Callable[..., Any], tmp_path: Pa
     callback.on_trial_start(0, [], SimpleNamespace(trial_id="a"))
     callback.on_step_end(0, [])
     assert str(results.broken) == "the disk is full"
-    assert searcher.suggest("b") == engine.Searcher.FINISHED
+    assert searcher.suggest("b") == Searcher.FINISHED

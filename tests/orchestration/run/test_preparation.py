@@ -44,6 +44,16 @@ def prepared(spec: SweepSpec, folder: Path) -> str:
     return output.getvalue()
 
 
+@pytest.mark.parametrize("pool", ["fast", "zone=b"])
+def test_a_pool_takes_a_cluster(load: Load, tmp_path: Path, pool: str) -> None:
+    text = (
+        f"name: a\nbaselines: false\nbase: {{data: {{name: digits}}}}\nresources: {{pool: {pool}}}"
+    )
+    with pytest.raises(UserError, match=f"resources.pool: {pool} names nodes of a cluster"):
+        prepared(load(text), tmp_path)
+    prepared(load(text, "resources.pool=null"), tmp_path)
+
+
 HUGE = (
     "name: huge\nbaselines: false\nbase: {data: {name: digits}, model: cvae}\n"
     "grid: {architecture.latent_dim: [4, 1000000000000]}\n"

@@ -15,7 +15,7 @@ from orchestration.engine.in_process import InProcessEngine
 from orchestration.engine.worker import Worker
 from orchestration.ledger.documents import Attempt, CheckpointRef, Trial
 from orchestration.ledger.ledger import Ledger
-from orchestration.status.failures import innermost, next_try, what_to_do
+from orchestration.status.failures import goes_on, innermost, next_try, what_to_do
 from orchestration.status.live.board import Board
 from orchestration.status.live.plain_view import PlainView
 from orchestration.status.view import failure_lines
@@ -92,7 +92,11 @@ def lost(starts: list[int], epoch: int) -> Trial:
     ],
 )
 def test_what_is_tried_again(starts: list[int], epoch: int, expected: str) -> None:
-    assert next_try({}, lost(starts, epoch), 2) == f"it is tried again {expected}"
+    trial = lost(starts, epoch)
+    assert next_try({}, trial, 2) == f"it is tried again {expected}"
+    first = goes_on({"kind": "worker lost", "message": "its node a is gone"}, trial)
+    start = expected.partition(" (")[0]
+    assert first == f"worker lost, and goes on {start}: its node a is gone"
 
 
 def test_advice_is_that_of_the_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

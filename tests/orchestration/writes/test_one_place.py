@@ -69,7 +69,7 @@ SPELLED = {
     *(paths.EXTRACTORS, paths.CHECKPOINT_NOW),
 }
 """What a sweep's folder holds; the lock's own name is too common a word."""
-OTHER_FOLDERS = {"engine/ray_tune.py": {"logs"}}
+OTHER_FOLDERS = {"engine/job_searcher.py": {"logs"}}
 """Names of the same spelling in folders that are no sweep's: Ray's."""
 
 

@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 
 from orchestration.engine.in_process import InProcessEngine
+from orchestration.engine.job_records import note_worker
 from orchestration.engine.jobs import EvaluateJob, TrainJob, TrialJob
 from orchestration.engine.listener import Listener
-from orchestration.engine.reports import EpochReport, EvaluationReport
+from orchestration.engine.reports import EpochReport, EvaluationReport, ProgressReport
 from orchestration.engine.worker import Worker
-from orchestration.ledger.documents import Trial
+from orchestration.ledger.documents import Failure, Trial
 from orchestration.ledger.ledger import Ledger
 from orchestration.spec.evaluation import Evaluation
 from orchestration.status.live.board import Board
@@ -101,6 +102,22 @@ def test_time_left(local_sweep: Callable[..., Any]) -> None:
     assert Board(ledger, 100, Evaluation()).sweep_left(at) == pytest.approx(100), (
         "the longest trial's time"
     )
+
+
+def test_a_row_says_where_it_is_and_the_board_what_was_lost_there(
+    local_sweep: Callable[..., Any],
+) -> None:
+    board, ledger, queue = board_of(local_sweep, 2, retries=1)
+    job = queue.next()
+    queue.begun(job)
+    assert board.started(job, ledger.trials[job.key]).node == ""
+    note_worker(ledger, job, {"node": "host1"})
+    row = board.progressed(job, ProgressReport(0.5), ledger.trials[job.key])
+    assert (row.node, board.lost) == ("host1", {})
+    failure = queue.lost(job, Failure(kind="worker lost", message="killed"))
+    board.failed(job, failure, ledger.trials[job.key])
+    assert board.lost == {"host1": 1}
+    assert Board(ledger, 2, Evaluation()).lost == {"host1": 1}
 
 
 def test_a_continued_sweep_knows_what_was_done(local_sweep: Callable[..., Any]) -> None:

@@ -83,6 +83,16 @@ def test_trials_under_way_come_before_all_others_where_there_is_little_room() ->
     assert lines[-3].startswith("others: 31 finished, 1 failed, 1 under way, 50 waiting")
 
 
+def test_nodes_have_a_line_where_there_are_several() -> None:
+    told = "nodes: host1 (10.0.0.1): 40 trials, 2 running, lost 3 times; host2 (10.0.0.2): 1 trial"
+    several = replace(MANY, nodes=told)
+    assert text(several, 120)[-3] == told
+    assert len(text(several, 120)) <= len(text(MANY, 120))
+    assert not any("nodes:" in line for line in text(MANY, 120))
+    for height in (1, 3, 5, 6, 10):
+        assert len(text(several, 40, height)) <= max(height - 1, 1)
+
+
 def test_one_that_ended_long_ago_is_only_counted() -> None:
     lines = text(moment(row("1", "finished", at=NOW - 60), training("2")), 80)
     assert not any(line.startswith("0000000001") for line in lines)

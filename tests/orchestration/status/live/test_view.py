@@ -49,5 +49,8 @@ def test_a_map_fails_and_is_tried_again(shown: Any) -> None:
     view, lines = shown
     view.map_failed(JOB, Failure(kind="worker lost", message="killed", again_s=2.0))
     view.map_failed(JOB, Failure(kind="worker lost", message="killed"))
-    failed = "shared_umap of 2 trials failed: worker lost: killed"
-    assert lines() == [failed, "    it is tried again in 2 s", failed]
+    assert lines() == [
+        "shared_umap of 2 trials: worker lost, and is tried again: killed",
+        "    it is tried again in 2 s",
+        "shared_umap of 2 trials failed: worker lost: killed",
+    ]

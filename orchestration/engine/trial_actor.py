@@ -1,0 +1,65 @@
+"""What Ray starts: a worker in an actor, and what it asks for."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray import tune
+from ray.tune import Trainable
+
+from cvae_core.data import Dataset
+from orchestration import garbage
+from orchestration.caches import find_places
+from orchestration.engine.jobs import job_from_json
+from orchestration.engine.pools import selector
+from orchestration.engine.reports import report_to_json
+
+
+class TrialActor(Trainable):
+    """A worker in an actor: one job after another, with the data it was started with."""
+
+    def setup(
+        self,
+        config: dict[str, Any],
+        datasets: Mapping[str, Dataset] | None = None,
+        folder: str = "",
+        threads: int = 1,
+        gpu: bool = False,
+    ) -> None:
+        """Called once an actor."""
+        find_places()  # another node has a home of its own, or none
+        os.environ.pop("MLFLOW_RUN_ID", None)
+        with garbage.importing():
+            from orchestration.engine.worker import Worker
+
+            self._worker = Worker(datasets or {}, Path(folder), threads=threads, gpu=gpu)
+        self._node = ray.get_runtime_context().get_node_id()
+        self._worker.start(job_from_json(config["job"]))
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        """Called for every further job."""
+        self._worker.start(job_from_json(new_config["job"]))
+        return True
+
+    def step(self) -> dict[str, Any]:
+        """One step of the job, as Tune wants it."""
+        return {"report": report_to_json(self._worker.step()), "node": self._node}
+
+
+def resources_of(
+    bundle: Mapping[str, float], pool: str | None, config: Mapping[str, Any]
+) -> tune.PlacementGroupFactory:
+    """What a trial of Tune's asks of Ray, and of which nodes.
+
+    Args:
+        bundle: CPUs and GPUs.
+        pool: as the sweep file names it.
+        config: of the trial; it says which nodes its job is kept from.
+    """
+    labels = selector(pool, config["avoided"].split(",") if config.get("avoided") else [])
+    options: dict[str, Any] = {"bundle_label_selector": [labels]} if labels else {}
+    return tune.PlacementGroupFactory([dict(bundle)], **options)
