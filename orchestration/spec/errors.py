@@ -63,7 +63,7 @@ class SpecErrors:
         """A name with dots, or one like it, as it is written without; empty where none is meant."""
         *groups, last = str(location[-1]).split(".")
         path = (*map(str, location[:-1]), *groups)
-        known = self._known_in(path) if groups else []
+        known = self._known_in(path) if groups and path[0] == "base" else []
         meant = last if last in known else next(iter(difflib.get_close_matches(last, known)), "")
         if not meant:
             return ""

@@ -48,7 +48,11 @@ def test_a_good_file(load: Load) -> None:
             "3: base.weights.reconstruction",
             "names with dots are of grid and --set, here it is weights: {reconstruction: …}",
         ),
-        ("name: a\nbase: {weights.reconstructon: 0}", "2: base.w", "weights: {reconstruction: …}"),
+        (
+            "name: a\nbase: {weights.reconstructon: 0}",
+            "2: base.weights.reconstructon",
+            "{reconstruction: …}",
+        ),
         ("name: a\ngrid:\n  bta: [1]", "3: grid.bta", 'did you mean "beta"'),
         ("name: a\ngrid:\n  data.nam: [digits]", "3: grid.data.nam", 'did you mean "name"'),
         ("name: a\nresources: {cpus: 2}", "2: resources.cpus", 'did you mean "cpu"'),
