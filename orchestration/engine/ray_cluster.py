@@ -16,7 +16,7 @@ from joblib import cpu_count
 
 from orchestration.engine import ray_patches
 from orchestration.engine.nodes import Nodes, name_of
-from orchestration.engine.ray_address import let_in
+from orchestration.engine.ray_handshake import greet
 from orchestration.errors import UserError
 from orchestration.plan.slots import object_store_bytes
 from orchestration.signals import reset_handlers
@@ -75,7 +75,7 @@ class RaySession:
             UserError: the cluster does not answer, or no node can hold a trial.
         """
         if self._address is not None:
-            let_in(self._address)
+            greet(self._address)
         # Of a Ray that has died under this process the dead remain its children.
         before = psutil.Process().children()
         # A local Ray would else listen on every network.
