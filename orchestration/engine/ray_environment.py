@@ -15,7 +15,7 @@ from orchestration.engine import OWN
 
 MODE, TOKEN, TOKEN_PATH = "RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"
 TLS = "RAY_USE_TLS"
-CONNECT_S = 5
+CONNECT_S = 8
 """Seconds in which a cluster's head has to answer; Ray's own are thirty, several times over."""
 MACHINE = (
     "RAY_BACKEND_LOG_LEVEL",
