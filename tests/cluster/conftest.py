@@ -21,6 +21,7 @@ from orchestration.ledger.ledger import Ledger
 from tests.cluster.hosts import Host, Network, NoNamespacesError
 
 BIN = Path(sys.executable).parent
+ROOT = Path(__file__).parents[2]
 PORT = 6379
 PATIENCE_S = 300.0
 OFF = "probe_every: 0, probe: false, umap: false, fd: false, pictures: false, diagnostics: false"
@@ -156,6 +157,16 @@ def hosts_of(trials: dict[str, Trial]) -> set[str]:
     """Where they were trained, as far as a worker has said so."""
     attempts = [attempt for trial in trials.values() for attempt in trial.attempts]
     return {attempt.worker["host"] for attempt in attempts if attempt.worker}
+
+
+def other_version(cluster: RayHosts, *names: str) -> str:
+    """A folder for PYTHONPATH, in which distributions are of other versions."""
+    for name in names:
+        package, _, version = name.partition("-")
+        folder = cluster.folder / "other" / f"{name}.dist-info"
+        folder.mkdir(parents=True)
+        (folder / "METADATA").write_text(f"Name: {package}\nVersion: {version}\n")
+    return str(cluster.folder / "other")
 
 
 def check_told(cluster: RayHosts, uri: str) -> None:

@@ -11,12 +11,14 @@ import pytest
 from tests.cluster.conftest import (
     BIN,
     OFF,
+    ROOT,
     SWEEP,
     Quiet,
     RayHosts,
     check_told,
     hosts_of,
     metrics,
+    other_version,
     wait_until,
 )
 
@@ -119,7 +121,7 @@ def test_a_search_that_stops_trials_early_loses_a_host(cluster: RayHosts) -> Non
     (study,) = cluster.status()["studies"]
     assert study["state"] == "complete"
     assert (study["asked"], study["finished"] + study["stopped"]) == (TRIALS, TRIALS)
-    assert 0 < study["stopped"]
+    assert study["stopped"] > 0
     database = f"sqlite:///{cluster.folder}/studies.db"
     command = [str(BIN / "cvae-sweep"), "study", "small", "--export", database]
     subprocess.run([*command, "--storage", str(cluster.storage)], check=True, capture_output=True)
@@ -133,3 +135,21 @@ def test_a_search_that_stops_trials_early_loses_a_host(cluster: RayHosts) -> Non
         both = min(len(epochs), len(expected[key]))
         assert epochs[:both] == expected[key][:both]
     check_told(cluster, f"sqlite:///{cluster.storage}/mlflow.db")
+
+
+def test_a_host_that_has_other_code_is_sent_this_one(cluster: RayHosts) -> None:
+    """Of the packages there are empty folders there, and the version is another."""
+    installed = tuple(ROOT / name for name in ("cvae_core", "orchestration"))
+    other = cluster.add(hidden=installed, PYTHONPATH=other_version(cluster, "cvae_sweep-0.0.1"))
+    file = cluster.write()
+    command = ("run", str(file), "--address", cluster.address)
+    process = cluster.start(cluster.head, *command)
+    assert process.wait(300) == 2
+    assert f"node {other.name} ({other.address}): other versions: cvae-sweep 0.0.1" in (
+        cluster.log.read_text()
+    )
+    process = cluster.start(cluster.head, *command, "--ship-code")
+    assert process.wait(900) == 0, cluster.log.read_text()
+    trials = cluster.trials()
+    assert hosts_of(trials) == {cluster.head.name, other.name}
+    assert metrics(trials) == Quiet(cluster, SWEEP).metrics()

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from orchestration.engine.node_checks import PACKAGES, _version, problems_of
+from orchestration.engine.node_checks import PACKAGES, _required, _version, problems_of
 from orchestration.engine.nodes import Nodes
 from orchestration.spec.sweep import Resources
 from tests.orchestration.conftest import Clock
@@ -100,3 +100,24 @@ def test_all_of_it_at_once() -> None:
     assert problems_of({"silent": "it did not answer within 60 s"}, FOLDER) == [
         "it did not answer within 60 s"
     ]
+
+
+def test_a_node_that_is_sent_this_package_needs_what_that_depends_on() -> None:
+    versions = {name: _version(name) for name in (*PACKAGES, *_required())}
+    assert {"pydantic", "ray", "mlflow", "optuna"} <= versions.keys()
+
+    def said(**others: str | None) -> list[str]:
+        found = FIT | {"versions": versions | {"cvae-sweep": None} | others}
+        return problems_of(found, FOLDER, shipped=True)
+
+    assert said() == []
+    assert said(**{"cvae-sweep": "0.0.1"}) == []
+    (old,) = said(torch="1.0")
+    assert "other versions: torch 1.0 (here" in old
+    (missing,) = said(pydantic=None)
+    assert f"pydantic is missing (here {versions['pydantic']})" in missing
+    assert "pip install" in missing
+    assert (
+        "cvae-sweep is not installed"
+        in problems_of(FIT | {"versions": versions | {"cvae-sweep": None}}, FOLDER)[0]
+    )
