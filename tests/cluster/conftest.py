@@ -21,7 +21,6 @@ from orchestration.ledger.ledger import Ledger
 from tests.cluster.hosts import Host, Network, NoNamespacesError
 
 BIN = Path(sys.executable).parent
-ROOT = Path(__file__).parents[2]
 PORT = 6379
 PATIENCE_S = 300.0
 OFF = "probe_every: 0, probe: false, umap: false, fd: false, pictures: false, diagnostics: false"

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import subprocess
 import time
+from pathlib import Path
 
 import optuna
 import pytest
 
+import cvae_core
+import orchestration
 from tests.cluster.conftest import (
     BIN,
     OFF,
-    ROOT,
     SWEEP,
     Quiet,
     RayHosts,
@@ -139,7 +141,7 @@ def test_a_search_that_stops_trials_early_loses_a_host(cluster: RayHosts) -> Non
 
 def test_a_host_that_has_other_code_is_sent_this_one(cluster: RayHosts) -> None:
     """Of the packages there are empty folders there, and the version is another."""
-    installed = tuple(ROOT / name for name in ("cvae_core", "orchestration"))
+    installed = tuple(Path(package.__path__[0]) for package in (cvae_core, orchestration))
     other = cluster.add(hidden=installed, PYTHONPATH=other_version(cluster, "cvae_sweep-0.0.1"))
     file = cluster.write()
     command = ("run", str(file), "--address", cluster.address)
