@@ -93,7 +93,7 @@ def in_a_sentence(refusal: Refusal, uri: str) -> str:
     server = f"tracking server {without_credentials(uri)}"
     if proxy is None:
         return f"{server} {refusal.reason}; {refusal.advice}"
-    host = urlsplit(uri).hostname
+    host = urlsplit(without_credentials(uri)).hostname
     return (
         f"{server} through the proxy {without_credentials(proxy)} {refusal.reason}; "
         f"{refusal.advice}, or add {host} to NO_PROXY where no proxy is needed"

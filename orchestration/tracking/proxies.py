@@ -29,8 +29,9 @@ def proxy_for(uri: str) -> str | None:
         return None
     from requests.utils import get_environ_proxies, select_proxy
 
+    address = without_credentials(uri)
     try:
-        proxy: str | None = select_proxy(uri, get_environ_proxies(uri))
+        proxy: str | None = select_proxy(address, get_environ_proxies(address))
     except ValueError:  # that is no address, which somebody else says
         return None
     return proxy or None
