@@ -70,7 +70,7 @@ def refusal_of_answer(status: int, text: str) -> Refusal:
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return Refusal(
             f"fails ({what}{words})",
-            "its log says why, or that of a proxy before it: is its database up?",
+            "see its log, or that of a proxy before it, and whether its database is up",
         )
     if _is_page(text):
         return Refusal(

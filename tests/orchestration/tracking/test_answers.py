@@ -102,7 +102,7 @@ def test_a_mlflow_that_does_not_go_by_that_name(tmp_path: Path) -> None:
 def test_one_that_fails(answer: Answer, tmp_path: Path) -> None:
     said = refused(answer, tmp_path)
     assert said.startswith(f"fails (HTTP {answer.status} ")
-    assert "its log says why" in said
+    assert "see its log" in said
     assert ("no connection" in said) == ("psycopg2" in answer.text)
 
 
@@ -179,8 +179,8 @@ def test_what_goes_wrong_later_is_said_once_and_tried_again(
         (Answer(401, PAGE, HTML), "its server asks for a user and password, or a token (HTTP 401"),
         (Answer(403, "Permission denied"), "its server asks for"),
         (Answer(403, '{"error_code": "PERMISSION_DENIED", "message": "x"}'), "its server asks for"),
-        (Answer(500, PAGE, HTML), "its server fails (HTTP 500 Internal Server Error); its log"),
-        (Answer(502), "its server fails (HTTP 502 Bad Gateway); its log says why"),
+        (Answer(500, PAGE, HTML), "its server fails (HTTP 500 Internal Server Error); see its log"),
+        (Answer(502), "its server fails (HTTP 502 Bad Gateway); see its log"),
         (Answer(200, PAGE, HTML), "its server answers with a page for people (HTTP 200 OK) where"),
         (Answer(404, PAGE, HTML), "its server answers with a page for people (HTTP 404 Not Found)"),
         (Answer(0), "its server does not answer (Remote end closed connection without response)"),
