@@ -38,7 +38,7 @@ def refusal_in(error: Exception) -> Refusal | None:
     Args:
         error: of MLflow's client, or of requests.
     """
-    response = getattr(error, "response", None)  # of requests itself: artifacts
+    response: Any = getattr(error, "response", None)  # of requests itself: artifacts
     if hasattr(response, "status_code"):
         return refusal_of_answer(response.status_code, response.text)
     said = str(error)

@@ -64,6 +64,7 @@ def _ask(uri: str) -> Refusal | None:
     """
     parts = urlsplit(without_credentials(uri))
     address = f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}/health"
+    _ = parts.port  # raises where it is none, which a proxy would be sent all the same
     proxy = proxy_for(address)
     if proxy is not None and proxy.startswith("socks"):
         return None  # MLflow's own client knows how
