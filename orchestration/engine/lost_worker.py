@@ -15,6 +15,10 @@ DETAIL = re.compile(r"Worker exit detail: (?P<detail>.+?)(?: Some common causes 
 PID = re.compile(r"^\s*pid: (?P<pid>\d+)$", re.M)
 FATAL = "Fatal Python error: "
 RAISED = re.compile(r"raised in its creation task|^.{0,9}ray::", re.M)
+UNREACHED = re.compile(
+    r"The actor \w+ is unavailable: (?P<said>.+?)\.? The task may or may not", re.DOTALL
+)
+RPC = re.compile(r"^.*RPC error: |\s*rpc_code: \d+$", re.DOTALL)
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -44,6 +48,14 @@ def lost_worker(text: str, crash: str = "", *, oom_kill: bool = False) -> Failur
     if oom_kill:
         return Failure(
             kind=OUT_OF_MEMORY, message="the kernel ended its process for want of memory"
+        )
+    unreached = UNREACHED.search(text)
+    if unreached:
+        said = RPC.sub("", unreached["said"])
+        return Failure(
+            kind=LOST,
+            message="it is no longer reached: its process or node has died, or the network to it "
+            f"({said})",
         )
     detail = DETAIL.search(text)
     cause = detail["detail"] if detail else next(reversed(text.splitlines()), "")

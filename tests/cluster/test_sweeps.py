@@ -105,6 +105,7 @@ def test_the_link_to_a_host_is_cut_and_restored(cluster: RayHosts) -> None:
     time.sleep(max(0.0, restored - time.monotonic()))
     cluster.network.restore(other)
     assert process.wait(900) == 0, cluster.log.read_text()
+    assert "worker lost: it is no longer reached" in cluster.log.read_text()
     assert metrics(cluster.trials()) == quiet.metrics()
     check_told(cluster, f"sqlite:///{cluster.storage}/mlflow.db")
 

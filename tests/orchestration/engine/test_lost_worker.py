@@ -42,6 +42,11 @@ STEP = """\
   File "engine.py", line 30, in step
 {}
 """
+UNREACHED = """\
+The actor d25c02f3dba8fff7a18356aa01000000 is unavailable: The actor is temporarily unavailable: \
+RpcError: RPC error: recvmsg:Connection reset by peer rpc_code: 14. The task may or may not have \
+been executed on the actor.
+"""
 CRASH = """\
 :job_id:01000000
 *** SIGSEGV received at time=1795537638 on cpu 0 ***
@@ -73,6 +78,12 @@ Extension modules: numpy, torch (total: 2)
             MONITOR,
             "out of memory",
             "Ray ended its process: the node ran low on memory (3.55GB used / 23.54GB limit)",
+        ),
+        (
+            UNREACHED,
+            "worker lost",
+            "it is no longer reached: its process or node has died, or the network to it "
+            "(recvmsg:Connection reset by peer)",
         ),
         (RAISED, "error", "KeyError: 'in setup'"),
         (STEP.format("TypeError: not JSON"), "error", "TypeError: not JSON"),
