@@ -164,7 +164,10 @@ def _of_packages(there: Mapping[str, str | None], *, shipped: bool) -> list[str]
         f"{name} {there[name] or 'is missing'} (here {here})" for name, here in differing.items()
     )
     pins = [f"{name}=={here}" for name, here in differing.items() if here and name != PACKAGE]
-    return [f"other versions: {told}" + (f"; `{pip_install(*pins)}` there" if pins else "")]
+    cures = [f"`{pip_install(*pins)}` there"] if pins else []
+    if PACKAGE in differing:
+        cures.append(f"install {PACKAGE} {differing[PACKAGE]} there, or send it with --ship-code")
+    return ["; ".join([f"other versions: {told}", *cures])]
 
 
 def _required() -> dict[str, SpecifierSet]:

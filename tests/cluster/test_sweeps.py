@@ -26,7 +26,8 @@ from tests.cluster.conftest import (
 
 pytestmark = pytest.mark.timeout(1800)  # several hosts, on a machine that may be busy
 
-LONG = SWEEP.replace("epochs: 20", "epochs: 80").replace("seeds: [0, 1, 2]", "seeds: [0]")
+SHORT = SWEEP.replace("seeds: [0, 1, 2]", "seeds: [0]")
+LONG = SHORT.replace("epochs: 20", "epochs: 80")
 CUT_S = 30.0
 TRIALS = 8
 SEARCH = f"""\
@@ -144,7 +145,7 @@ def test_a_host_that_has_other_code_is_sent_this_one(cluster: RayHosts) -> None:
     """Of the packages there are empty folders there, and the version is another."""
     installed = tuple(Path(package.__path__[0]) for package in (cvae_core, orchestration))
     other = cluster.add(hidden=installed, PYTHONPATH=other_version(cluster, "cvae_sweep-0.0.1"))
-    file = cluster.write()
+    file = cluster.write(SHORT)
     command = ("run", str(file), "--address", cluster.address)
     process = cluster.start(cluster.head, *command)
     assert process.wait(300) == 2
@@ -152,7 +153,8 @@ def test_a_host_that_has_other_code_is_sent_this_one(cluster: RayHosts) -> None:
         cluster.log.read_text()
     )
     process = cluster.start(cluster.head, *command, "--ship-code")
+    quiet = Quiet(cluster, SHORT)
     assert process.wait(900) == 0, cluster.log.read_text()
     trials = cluster.trials()
     assert hosts_of(trials) == {cluster.head.name, other.name}
-    assert metrics(trials) == Quiet(cluster, SWEEP).metrics()
+    assert metrics(trials) == quiet.metrics()

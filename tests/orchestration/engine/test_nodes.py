@@ -86,6 +86,7 @@ def test_a_fit_node() -> None:
         ({"disk": 10**6}, "1.0 MB are free in its temporary folder /tmp"),
         ({"skew_s": -3600.0}, "its clock differs by -3600 s"),
         ({"versions": {"torch": "1.0"}}, "other versions: torch 1.0 (here 2."),
+        ({"versions": {"cvae-sweep": "0.0.1"}}, "there, or send it with --ship-code"),
         ({"versions": {"cvae-sweep": None}}, "cvae-sweep is not installed in its Python"),
     ],
 )
