@@ -11,6 +11,7 @@ from orchestration.cli.options import (
     PlacePath,
     json_option,
     set_option,
+    ship_code_option,
     storage_option,
     sweep_file_argument,
     tracking_uri_option,
@@ -37,6 +38,7 @@ from orchestration.terminal.console import Console
     metavar="ADDRESS",
     help="Check the nodes of the Ray cluster there (host:port, or auto) instead of this machine.",
 )
+@ship_code_option
 @storage_option
 @json_option
 def command(  # a parameter for each option
@@ -46,6 +48,7 @@ def command(  # a parameter for each option
     tracking_uri: str | None,
     max_concurrent: int | None,
     address: str | None,
+    ship_code: bool | None,
     storage: Path | None,
     as_json: bool,
 ) -> int:
@@ -62,7 +65,10 @@ def command(  # a parameter for each option
         max_concurrent=max_concurrent,
         spec=None if file is None else load_spec(find_sweep_file(file), overrides),
     )
-    findings = examine(subject) if address is None else check_cluster(subject, address)
+    if address is None:
+        findings = examine(subject)
+    else:
+        findings = check_cluster(subject, address, ship_code=bool(ship_code))
     report = document(findings)
     if as_json:
         click.echo(json.dumps(report, indent=2, ensure_ascii=False))

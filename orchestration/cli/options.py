@@ -42,6 +42,12 @@ set_option = click.option(
     help="Override a setting, such as --set epochs=3 or --set checkpoints.keep=2. A list becomes "
     "the setting's grid: --set beta=[1e-3,1e-5].",
 )
+ship_code_option = click.option(
+    "--ship-code/--no-ship-code",
+    default=None,
+    help="Send this program's own code to the nodes of the cluster, which then need only what it "
+    "depends on.  [default: no-ship-code]",
+)
 trials_option = click.option(
     "--trial",
     "trials",
@@ -82,6 +88,7 @@ def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
                 help="Take over trials that other sweeps of the storage folder have finished.  "
                 "[default: reuse]",
             ),
+            ship_code_option,
             click.option("-q", "--quiet", is_flag=True, help="Print only the results, at the end."),
             storage_option,
         )

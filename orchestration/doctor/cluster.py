@@ -17,12 +17,13 @@ from orchestration.words import count
 ADVICE = "docs/cluster.md says what a node needs."
 
 
-def check_cluster(subject: Subject, address: str) -> list[Finding]:
+def check_cluster(subject: Subject, address: str, *, ship_code: bool = False) -> list[Finding]:
     """A finding a node.
 
     Args:
         subject: with the folder that all nodes have to see.
         address: of the cluster.
+        ship_code: whether a sweep would send them this package.
 
     Raises:
         UserError: it cannot be joined.
@@ -49,7 +50,7 @@ def check_cluster(subject: Subject, address: str) -> list[Finding]:
             return [problem("cluster", line, ADVICE) for line in error.lines]
         try:
             for name, found in answers(Path(folder), subject.resources.pool).items():
-                wrong = problems_of(found, Path(folder))
+                wrong = problems_of(found, Path(folder), shipped=ship_code)
                 findings += [problem(f"node {name}", line, ADVICE) for line in wrong]
                 if not wrong:
                     node = Node(found["cpus"], found["gpus"])

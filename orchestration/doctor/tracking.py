@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import http.client
 from pathlib import Path
 
-from orchestration.doctor.finding import Finding, ok, problem, reason, warning
+from orchestration.doctor.finding import Finding, ok, problem, warning
 from orchestration.doctor.subject import Subject
 from orchestration.errors import UserError
-from orchestration.redact import without_secrets
+from orchestration.redact import without_credentials, without_secrets
 from orchestration.sqlite import sqlite_path
 from orchestration.tracking.config import is_server, load_mlflow_config, resolved_uri
-from orchestration.tracking.health import health
 from orchestration.tracking.reachable import check_reachable
 from orchestration.tracking.refusals import CHOOSE, refusal_of
 
@@ -23,9 +21,10 @@ def check_tracking(subject: Subject) -> list[Finding]:
     try:
         config = load_mlflow_config(subject.tracking_uri)
         uri = resolved_uri(config, subject.storage)
-        if is_server(uri):
-            return [_server(uri)]
         check_reachable(uri)
+        if is_server(uri):
+            _check_server(uri)
+            return [ok(NAME, f"{without_credentials(uri)} answers")]
     except UserError as error:
         what, _, advice = without_secrets("; ".join(error.lines)).partition("; ")
         advice = advice or f"mend that, or {CHOOSE}"
@@ -36,28 +35,10 @@ def check_tracking(subject: Subject) -> list[Finding]:
     return [ok(NAME, f"{without_secrets(uri)} (not logged in to)")]
 
 
-def _server(uri: str) -> Finding:
-    shown = without_secrets(uri)
-    try:
-        status, text = health(uri)
-    except http.client.HTTPException:
-        status, text = 0, ""
-    except (OSError, ValueError) as error:
-        return problem(
-            NAME, f"{shown} does not answer: {reason(error)}", f"Start the server, or {CHOOSE}."
-        )
-    if (status, text) == (200, "OK"):
-        return ok(NAME, f"{shown} answers")
-    if status in (401, 403):
-        return warning(
-            NAME,
-            f"{shown} asks for a user and password",
-            "Set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD.",
-        )
-    how = f"with HTTP {status}" if status else "in another way than HTTP"
-    return warning(
-        NAME, f"{shown} answers /health {how}, unlike MLflow", f"See what runs there, or {CHOOSE}."
-    )
+def _check_server(uri: str) -> None:
+    from orchestration.tracking.asking import check_answer, without_login  # imports MLflow
+
+    check_answer(without_login(uri), "doctor")
 
 
 def _database(path: Path, uri: str, storage: Path) -> Finding:

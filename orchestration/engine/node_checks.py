@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import ray
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from rich.filesize import decimal
 
@@ -35,12 +37,13 @@ LEAST_MEMORY = 5 * 10**8
 """What a worker takes at least."""
 
 
-def check_nodes(folder: Path, pool: str | None = None) -> None:
+def check_nodes(folder: Path, pool: str | None = None, *, shipped: bool = False) -> None:
     """Ask every node of the cluster that this program is connected to.
 
     Args:
         folder: the sweep's; it is there, and has to be seen by all nodes.
         pool: of its nodes alone trials are placed on; None: on any.
+        shipped: whether nodes are sent this package: then they need only what it depends on.
 
     Raises:
         UserError: a line for each thing that is wrong, with its node.
@@ -48,7 +51,7 @@ def check_nodes(folder: Path, pool: str | None = None) -> None:
     problems = [
         f"node {name}: {problem}"
         for name, found in answers(folder, pool).items()
-        for problem in problems_of(found, folder)
+        for problem in problems_of(found, folder, shipped=shipped)
     ]
     if problems:
         raise UserError(*problems)
@@ -71,7 +74,7 @@ def answers(folder: Path, pool: str | None = None) -> dict[str, dict[str, Any]]:
         began = {number: time.time() for number in nodes}
         called = {
             look.options(scheduling_strategy=place(number, soft=False)).remote(
-                str(folder.absolute()), word, PACKAGES
+                str(folder.absolute()), word, (*PACKAGES, *_required())
             ): number
             for number in nodes
         }
@@ -99,16 +102,17 @@ def answers(folder: Path, pool: str | None = None) -> dict[str, dict[str, Any]]:
             store.remove(path)
 
 
-def problems_of(found: Mapping[str, Any], folder: Path) -> list[str]:
+def problems_of(found: Mapping[str, Any], folder: Path, *, shipped: bool = False) -> list[str]:
     """What is wrong with a node, a sentence each.
 
     Args:
         found: what it has answered.
         folder: the sweep's.
+        shipped: whether it is sent this package.
     """
     if "silent" in found:
         return [found["silent"]]
-    problems = _of_folder(found, folder) + _of_packages(found["versions"])
+    problems = _of_folder(found, folder) + _of_packages(found["versions"], shipped=shipped)
     if found["memory"] < LEAST_MEMORY:
         problems.append(f"{decimal(found['memory'])} of memory are free; a worker takes more")
     if found["disk"] < LEAST_DISK:
@@ -140,22 +144,46 @@ def _of_folder(found: Mapping[str, Any], folder: Path) -> list[str]:
     return []
 
 
-def _of_packages(there: Mapping[str, str | None]) -> list[str]:
-    """Versions that differ from those here."""
-    here = {name: _version(name) for name in there}
-    differing = {name: (there[name], v) for name, v in here.items() if there[name] != v}
+def _of_packages(there: Mapping[str, str | None], *, shipped: bool) -> list[str]:
+    """Versions that differ from those here, or do not do."""
+    if there.get(PACKAGE, "") is None and not shipped:
+        return [
+            f"{PACKAGE} is not installed in its Python: install {PACKAGE} {_version(PACKAGE)} "
+            "there, let the nodes use this environment from a folder that all of them see, or send "
+            "it with --ship-code"
+        ]
+    required = _required() if shipped else {}
+
+    def does(name: str, found: str | None) -> bool:
+        if name in PACKAGES:
+            return (shipped and name == PACKAGE) or found == _version(name)
+        needed = required.get(name)  # it comes with this package, unless that is sent
+        return needed is None or (found is not None and needed.contains(found, prereleases=True))
+
+    differing = {name: _version(name) for name, found in there.items() if not does(name, found)}
     if not differing:
         return []
-    if there.get(PACKAGE, "") is None:
-        return [
-            f"{PACKAGE} is not installed in its Python: install {PACKAGE} {here[PACKAGE]} there, "
-            "or let the nodes use this environment from a folder that all of them see"
-        ]
     told = ", ".join(
-        f"{name} {old or 'is missing'} (here {new})" for name, (old, new) in differing.items()
+        f"{name} {there[name] or 'is missing'} (here {here})" for name, here in differing.items()
     )
-    pins = [f"{name}=={new}" for name, (_, new) in differing.items() if new and name != PACKAGE]
-    return [f"other versions: {told}" + (f"; `{pip_install(*pins)}` there" if pins else "")]
+    pins = [f"{name}=={here}" for name, here in differing.items() if here and name != PACKAGE]
+    cures = [f"`{pip_install(*pins)}` there"] if pins else []
+    if PACKAGE in differing:
+        cures.append(f"install {PACKAGE} {differing[PACKAGE]} there, or send it with --ship-code")
+    return ["; ".join([f"other versions: {told}", *cures])]
+
+
+def _required() -> dict[str, SpecifierSet]:
+    """What this package depends on, and which versions of it do."""
+    try:
+        declared = [Requirement(line) for line in metadata.requires(PACKAGE) or ()]
+    except metadata.PackageNotFoundError:
+        return {}
+    return {
+        each.name: each.specifier
+        for each in declared
+        if each.marker is None or each.marker.evaluate({"extra": ""})
+    }
 
 
 def _version(name: str) -> str | None:

@@ -1,25 +1,22 @@
-"""Where a running Ray cluster is, and whether it lets this program in. Ray itself is not needed
-for the first, which takes no time."""
+"""Where a running Ray cluster is, and which token it would be sent; Ray itself is not needed."""
 
 from __future__ import annotations
 
 import os
 import socket
-from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 from cvae_core.shell import shell_line
 from orchestration.commands import program
-from orchestration.engine.ray_environment import MODE, TOKEN, TOKEN_PATH
+from orchestration.engine.ray_environment import TLS, TOKEN, TOKEN_PATH
 from orchestration.errors import UserError
 
 CONNECT_TIMEOUT_S = 5.0
 HOME = "~/.ray/auth_token"
-COPY = (
-    f"copy the file {HOME} of the cluster's head node to the same place here, "
-    f"or name a copy with {TOKEN_PATH}"
-)
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
+"""How a client of gRPC begins: HTTP/2 (RFC 9113, 3.4), and a frame of settings without one."""
+SETTINGS = 4
+"""Type of the frame with which a server begins, in its fourth byte."""
 
 
 def check_address(address: str) -> None:
@@ -43,13 +40,40 @@ def check_address(address: str) -> None:
     if not host or not port.isdigit():
         raise UserError(f"{shown}: give host:port, such as 10.0.0.1:6379, or auto")
     try:
-        socket.create_connection((host.strip("[]"), int(port)), CONNECT_TIMEOUT_S).close()
+        speaks = _speaks_grpc(host.strip("[]"), int(port))
+    except TimeoutError:
+        raise UserError(
+            f"{shown}: nothing answers there within {CONNECT_TIMEOUT_S:g} s; see whether that host "
+            "is up and its Ray not halted, and whether a firewall lets the port through"
+        ) from None
     except (OSError, OverflowError) as error:
         raise UserError(
             f"{shown}: no Ray cluster answers there ({error}); "
             f"start one with `{shell_line(program('ray'), 'start', '--head')}`, "
             "or leave --address out"
         ) from error
+    if not speaks:
+        raise UserError(
+            f"{shown}: what answers there is no Ray cluster; give the port of its head node, 6379 "
+            "unless `ray start` was told another (8265 is that of its pages)"
+        )
+
+
+def _speaks_grpc(host: str, port: int) -> bool:
+    """Whether what listens there answers as a server of gRPC does; with TLS that is not asked.
+
+    Raises:
+        OSError: nothing listens there, or it says nothing in time.
+    """
+    with socket.create_connection((host, port), CONNECT_TIMEOUT_S) as connection:
+        if os.environ.get(TLS, "0") not in ("", "0"):
+            return True
+        connection.sendall(PREFACE)
+        try:
+            answer = connection.recv(4, socket.MSG_WAITALL)
+        except ConnectionResetError:
+            return False
+    return len(answer) == 4 and answer[3] == SETTINGS
 
 
 def find_token() -> str | None:
@@ -68,53 +92,3 @@ def find_token() -> str | None:
             raise UserError(f"{TOKEN_PATH}: {named} cannot be read ({error})") from error
         return None
     return (named or HOME) if content.strip() else None
-
-
-def let_in(address: str) -> None:
-    """Send a token to the cluster where it asks for one.
-
-    Ray itself would try for twenty seconds, or abort the interpreter.
-
-    Raises:
-        UserError: the cluster asks for a token, and there is none, or another one.
-    """
-    mode, token = os.environ.get(MODE, "").lower(), find_token()
-    if mode == "token" and token is None:
-        raise UserError(f"{MODE}=token, and there is no token here: {COPY}")
-    if not _asks_for_token(address):
-        return
-    asks = f"the Ray cluster at {address} asks for a token"
-    if mode == "disabled":
-        raise UserError(f"{asks}, and {MODE}=disabled forbids to send one: unset {MODE}")
-    if token is None:
-        raise UserError(f"{asks}, and there is none here: {COPY}")
-    if not mode:
-        os.environ[MODE] = "token"
-        _read_mode_again()
-    if _asks_for_token(address):
-        raise UserError(f"{asks}, and does not accept the one in {token}: {COPY}")
-
-
-def _asks_for_token(address: str) -> bool:
-    """Whether the cluster refuses this process for want of a token; False also where that is not
-    to be known: joining it says more."""
-    from ray import exceptions
-    from ray._private import services
-
-    refused: Any = getattr(exceptions, "AuthenticationError", ())
-    try:
-        _raylet().GcsClient(address=services.canonicalize_bootstrap_address(address, None))
-    except refused:
-        return True
-    except Exception:
-        return False
-    return False
-
-
-def _read_mode_again() -> None:
-    """Ray keeps in mind what it read when it was imported."""
-    _raylet().Config.initialize("")
-
-
-def _raylet() -> Any:
-    return import_module("ray._raylet")

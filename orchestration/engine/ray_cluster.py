@@ -16,7 +16,7 @@ from joblib import cpu_count
 
 from orchestration.engine import ray_patches
 from orchestration.engine.nodes import Nodes
-from orchestration.engine.ray_address import let_in
+from orchestration.engine.ray_handshake import greet
 from orchestration.errors import UserError
 from orchestration.plan.slots import object_store_bytes
 from orchestration.signals import reset_handlers
@@ -25,6 +25,10 @@ from orchestration.threads import thread_environment
 
 LONGEST = 300
 """Characters of what Ray says of a failure."""
+ROOMS = Path(__file__).resolve().parents[1]
+OWN_CODE = [str(ROOMS), str(ROOMS.with_name("cvae_core"))]
+"""Folders of the packages that workers import."""
+NO_CODE = ["__pycache__"]
 HEAD = ("gcs_server", "raylet")
 """Names of the processes without which a local Ray is none; nothing is ended by its name."""
 
@@ -51,8 +55,10 @@ class RaySession:
         max_concurrent: most trials at once; None: as many as fit.
         data_bytes: size of the data that workers share.
         temporary: folder for what a local Ray writes; its path has to be short.
+        ship_code: whether nodes are sent this package, whatever they have of it.
     """
 
+    # More than five: what is sent has nothing to do with the rest.
     def __init__(
         self,
         address: str | None,
@@ -60,12 +66,15 @@ class RaySession:
         max_concurrent: int | None,
         data_bytes: int,
         temporary: Path,
+        *,
+        ship_code: bool = False,
     ) -> None:
         self._address = address
         self._resources = resources
         self._max_concurrent = max_concurrent
         self._data_bytes = data_bytes
         self._temporary = temporary
+        self._ship_code = ship_code
         self._head: list[psutil.Process] = []
 
     def start(self) -> Cluster:
@@ -76,7 +85,7 @@ class RaySession:
                 the pool.
         """
         if self._address is not None:
-            let_in(self._address)
+            greet(self._address)
         # Of a Ray that has died under this process the dead remain its children.
         before = psutil.Process().children()
         # A local Ray would else listen on every network.
@@ -101,12 +110,15 @@ class RaySession:
 
     def _options(self) -> dict[str, Any]:
         variables = {**thread_environment(self._resources.cpu), "PYTHONSAFEPATH": "1"}
+        environment: dict[str, Any] = {"env_vars": variables}
+        if self._ship_code:
+            environment |= {"py_modules": OWN_CODE, "excludes": NO_CODE}
         options: dict[str, Any] = {
             "address": self._address,
             "log_to_driver": False,
             "logging_level": "ERROR",
             "configure_logging": True,
-            "runtime_env": {"env_vars": variables},
+            "runtime_env": environment,
         }
         if self._address is not None:
             return options

@@ -14,6 +14,9 @@ from pathlib import Path
 from orchestration.engine import OWN
 
 MODE, TOKEN, TOKEN_PATH = "RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"
+TLS = "RAY_USE_TLS"
+CONNECT_S = 8
+"""Seconds in which a cluster's head has to answer; Ray's own are thirty, several times over."""
 MACHINE = (
     "RAY_BACKEND_LOG_LEVEL",
     "RAY_DISABLE_",
@@ -58,7 +61,11 @@ def for_joining(environment: Mapping[str, str]) -> dict[str, str]:
     """
     kept = {k: v for k, v in environment.items() if not k.startswith(("TUNE_", "RAY_TUNE_"))}
     own = {"RAY_OVERRIDE_JOB_RUNTIME_ENV": "1"}
-    return {"RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0", **kept} | OWN | own
+    usual = {
+        "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
+        "RAY_py_gcs_connect_timeout_s": str(CONNECT_S),
+    }
+    return usual | kept | OWN | own
 
 
 def _stays(name: str) -> bool:

@@ -42,8 +42,14 @@ def start_ray(run: SweepRun, processes: ProcessRecord) -> Iterator[Engine]:
     if differs is not None:
         console.warning(differs)
     where = f"joining the cluster at {address}" if address else "starting Ray on this machine"
+    ships = address is not None and bool(request.flags.ship_code)
     session = RaySession(
-        address, resources, request.flags.max_concurrent, run.data.nbytes, processes.temporary
+        address,
+        resources,
+        request.flags.max_concurrent,
+        run.data.nbytes,
+        processes.temporary,
+        ship_code=ships,
     )
     log = request.folder / RAY_LOG
     try:
@@ -58,7 +64,7 @@ def start_ray(run: SweepRun, processes: ProcessRecord) -> Iterator[Engine]:
             ):
                 cluster = session.start()
                 if address is not None:
-                    check_nodes(request.folder, resources.pool)
+                    check_nodes(request.folder, resources.pool, shipped=ships)
         run.signals.check()
         processes.update()
         with watching(cluster.died, Rescue(run)):

@@ -25,6 +25,8 @@ class Flags:
     max_concurrent: int | None = None
     reuse: bool | None = None
     """Whether what other sweeps have trained is taken over; None: it is."""
+    ship_code: bool | None = None
+    """Whether the nodes of a cluster are sent this package; None: they are not."""
     directory: Path = field(default_factory=working_directory)
     """Where the sweep was started: folders of images are looked for there without a data root."""
 
@@ -38,6 +40,7 @@ class Flags:
             address=stored.get("address"),
             max_concurrent=stored.get("max_concurrent"),
             reuse=stored.get("reuse"),
+            ship_code=stored.get("ship_code"),
             directory=working_directory() if directory is None else Path(directory),
         )
 
@@ -49,6 +52,7 @@ class Flags:
             "address": self.address,
             "max_concurrent": self.max_concurrent,
             "reuse": self.reuse,
+            "ship_code": self.ship_code,
             "directory": str(self.directory),
         }
 

@@ -9,13 +9,12 @@ from urllib.parse import unquote, urlsplit
 TIMEOUT_S = 3.0
 
 
-def health(uri: str, path: str = "health") -> tuple[int, str]:
+def health(uri: str) -> tuple[int, str]:
     """Status and beginning of the answer to ``GET URI/health``; redirections are not followed,
     and no proxy is asked that the environment names.
 
     Args:
         uri: of the server.
-        path: another page of it.
 
     Raises:
         OSError: nobody answers in time.
@@ -31,7 +30,7 @@ def health(uri: str, path: str = "health") -> tuple[int, str]:
         pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
         headers["Authorization"] = "Basic " + base64.b64encode(pair.encode()).decode()
     try:
-        connection.request("GET", f"{parts.path.rstrip('/')}/{path}", headers=headers)
+        connection.request("GET", f"{parts.path.rstrip('/')}/health", headers=headers)
         answer = connection.getresponse()
         return answer.status, answer.read(100).decode(errors="replace").strip()
     finally:
@@ -44,12 +43,3 @@ def is_mlflow(uri: str) -> bool:
         return health(uri) == (200, "OK")
     except (OSError, ValueError, http.client.HTTPException):
         return False
-
-
-def version_of(uri: str) -> str | None:
-    """The version of the MLflow that answers there; None where it does not say."""
-    try:
-        status, version = health(uri, "version")
-    except (OSError, ValueError, http.client.HTTPException):
-        return None
-    return version if status == 200 else None

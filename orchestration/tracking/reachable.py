@@ -17,7 +17,10 @@ from urllib.parse import urlsplit
 from orchestration.errors import UserError
 from orchestration.redact import without_credentials
 from orchestration.sqlite import sqlite_path
+from orchestration.tracking.answers import in_a_sentence, no_answer, refusal_of_answer
 from orchestration.tracking.config import is_server
+from orchestration.tracking.proxies import proxy_for, spare_loopback
+from orchestration.tracking.refusals import Refusal
 
 PROBE_TIMEOUT_S = 5.0
 PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
@@ -39,20 +42,21 @@ def check_reachable(uri: str) -> None:
         return
     try:
         if is_server(uri):
-            _ask(uri)
+            spare_loopback(uri)
+            refusal = _ask(uri)
         else:
+            refusal = None
             _connect(uri)
     except (OSError, ValueError, http.client.HTTPException) as error:
         reason = str(getattr(error, "reason", error)) or type(error).__name__
         if isinstance(error, ValueError):  # it may quote a password
             reason = "it is no valid address"
-        raise UserError(
-            f"tracking server {without_credentials(uri)} does not answer ({reason}); start it, or "
-            "choose another with --tracking-uri or in mlflow.yaml"
-        ) from None
+        refusal = no_answer(reason)
+    if refusal is not None:
+        raise UserError(in_a_sentence(refusal, uri))
 
 
-def _ask(uri: str) -> None:
+def _ask(uri: str) -> Refusal | None:
     """Wait for any answer but one that says that nobody is there to answer.
 
     No user and password are sent, so that it does not matter yet whose certificate is shown, and
@@ -60,14 +64,20 @@ def _ask(uri: str) -> None:
     """
     parts = urlsplit(without_credentials(uri))
     address = f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}/health"
+    _ = parts.port  # raises where it is none, which a proxy would be sent all the same
+    proxy = proxy_for(address)
+    if proxy is not None and proxy.startswith("socks"):
+        return None  # MLflow's own client knows how
+    by = urllib.request.ProxyHandler({} if proxy is None else {parts.scheme: proxy})
     unverified = ssl._create_unverified_context()  # noqa: S323 - see above
     https = urllib.request.HTTPSHandler(context=unverified)
     try:
-        urllib.request.build_opener(https).open(address, timeout=PROBE_TIMEOUT_S).close()
+        urllib.request.build_opener(https, by).open(address, timeout=PROBE_TIMEOUT_S).close()
     except urllib.error.HTTPError as error:
         error.close()
         if error.code >= http.HTTPStatus.INTERNAL_SERVER_ERROR:
-            raise OSError(f"HTTP {error.code} {error.reason}") from None
+            return refusal_of_answer(error.code, "")
+    return None
 
 
 def _connect(uri: str) -> None:

@@ -11,6 +11,7 @@ from orchestration.commands import command_line, program
 from orchestration.redact import without_credentials, without_secrets
 from orchestration.sqlite import sqlite_path
 
+UNUSABLE = "MLflow cannot be used: "
 CHOOSE = "choose another with --tracking-uri or in mlflow.yaml"
 DAMAGED = ("not a database", "malformed", "already exists", "no such table", "no such column")
 """What SQLite says of a file that it cannot read, or that MLflow did not make to its end."""

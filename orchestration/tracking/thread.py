@@ -9,6 +9,8 @@ from contextlib import suppress
 
 from orchestration.errors import UserError
 from orchestration.redact import without_secrets
+from orchestration.tracking.answers import refusal_in
+from orchestration.tracking.refusals import UNUSABLE
 from orchestration.tracking.syncer import Syncer
 
 EVERY_S = 2.0
@@ -100,5 +102,8 @@ class TrackingThread:
 
 def reason_of(error: Exception) -> str:
     """What an MLflow says that does not do as it is asked, in a line and without passwords."""
+    answered = refusal_in(error)
+    if answered is not None:
+        return f"its server {answered.reason}; {answered.advice}"
     text = without_secrets(str(error)).strip() or type(error).__name__
-    return text.splitlines()[0]
+    return text.splitlines()[0].removeprefix(UNUSABLE)

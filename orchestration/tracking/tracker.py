@@ -7,11 +7,9 @@ in: it creates what is missing, logs only the steps that are not stored, and nev
 from __future__ import annotations
 
 import logging
-import os
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 from mlflow import MlflowClient
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
@@ -22,12 +20,13 @@ from orchestration.errors import UserError
 from orchestration.ledger.ledger import Ledger
 from orchestration.ledger.paths import REPORT_NOTE
 from orchestration.sqlite import sqlite_path
+from orchestration.tracking.answers import in_a_sentence, refusal_in
+from orchestration.tracking.asking import check_answer, version_of, without_login
 from orchestration.tracking.best import best_by
 from orchestration.tracking.config import MlflowConfig, artifact_root, is_server
 from orchestration.tracking.data_inputs import data_inputs
 from orchestration.tracking.database import check_readable, make_database
-from orchestration.tracking.health import version_of
-from orchestration.tracking.refusals import refusal_of
+from orchestration.tracking.refusals import UNUSABLE, refusal_of
 from orchestration.tracking.run_fields import (
     PARENT,
     PARENT_TAG,
@@ -67,6 +66,7 @@ class Tracker:
         self._config = config
         self._storage = storage
         self._uri = uri
+        self._address = without_login(uri)
         self._database = sqlite_path(uri)
         try:
             if self._database is not None:
@@ -74,7 +74,7 @@ class Tracker:
                 # A client would have the working directory in it, and not bear a quote there.
                 root = artifact_root(config, storage)
                 make_database(self._database, lambda new: SqlAlchemyStore(new, root))
-            self._client: Any = MlflowClient(tracking_uri=_without_login(uri))
+            self._client: Any = MlflowClient(tracking_uri=self._address)
         except Exception as error:  # MLflow raises its own, SQLAlchemy's and requests' errors
             raise self._unusable(error) from error
         self._index = RunIndex(self._client)
@@ -89,6 +89,8 @@ class Tracker:
             UserError: MLflow does not answer as MLflow does, or the experiment was deleted.
         """
         experiment = f"{self._config.experiment_prefix}{name}"
+        if is_server(self._uri):
+            check_answer(self._address, experiment)
         try:
             existing = self._client.get_experiment_by_name(experiment)
             if existing is None:
@@ -110,9 +112,12 @@ class Tracker:
 
     def _unusable(self, error: Exception) -> UserError:
         """What is the matter, and what can be done about it."""
+        answered = refusal_in(error) if is_server(self._uri) else None
+        if answered is not None:
+            return UserError(f"{UNUSABLE}{in_a_sentence(answered, self._address)}")
         refusal = refusal_of(error, self._uri, self._storage)
         advice = f"; {refusal.advice}" if refusal.advice else ""
-        return UserError(f"MLflow cannot be used: {refusal.reason}{advice}")
+        return UserError(f"{UNUSABLE}{refusal.reason}{advice}")
 
     def forget(self) -> None:
         """Trust nothing that was noted of MLflow's runs; they are read again."""
@@ -170,7 +175,7 @@ class Tracker:
 
     def _pages_version(self) -> str | None:
         """Of the MLflow whose pages will show the sweep: a database is opened with that of here."""
-        return version_of(self._uri) if is_server(self._uri) else installed_version()
+        return version_of(self._address) if is_server(self._uri) else installed_version()
 
     def sync_trial(self, ledger: Ledger, key: str) -> None:
         """The run of a trial; one that has not begun has none."""
@@ -196,16 +201,3 @@ class Tracker:
         if not trial.is_open:
             writer.log_files(trial)
         writer.log_outcome(trial)
-
-
-def _without_login(uri: str) -> str:
-    """A server's address without user and password, which are handed over apart from it.
-
-    MLflow prints addresses, and writes them into its errors and logs.
-    """
-    parts = urlsplit(uri)
-    if not is_server(uri) or parts.username is None:
-        return uri
-    os.environ["MLFLOW_TRACKING_USERNAME"] = unquote(parts.username)
-    os.environ["MLFLOW_TRACKING_PASSWORD"] = unquote(parts.password or "")
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from mlflow import MlflowClient
 
 from orchestration.ledger.documents import Trial
 from orchestration.ledger.ledger import Ledger
@@ -129,6 +130,67 @@ class RayHosts:
         """Of a ledger, by key; empty where there is none yet."""
         folder = (runs or self.storage) / name
         return Ledger.open(folder).trials if Ledger.exists(folder) else {}
+
+
+class Quiet:
+    """The same sweep on this machine alone, beside whatever goes on elsewhere."""
+
+    def __init__(self, cluster: RayHosts, text: str) -> None:
+        self._cluster = cluster
+        self._folder = cluster.folder / "quiet"
+        self._folder.mkdir()
+        (self._folder / "small.yaml").write_text(text)
+        self._process = subprocess.Popen(
+            [str(BIN / "cvae-sweep"), "run", "small.yaml"],
+            cwd=self._folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def metrics(self) -> dict[str, list[Any]]:
+        """What it has found, when it is done."""
+        out, _ = self._process.communicate(timeout=900)
+        assert self._process.returncode == 0, out
+        return metrics(self._cluster.trials(runs=self._folder / "runs"))
+
+
+def metrics(trials: dict[str, Trial]) -> dict[str, list[Any]]:
+    """Of every epoch of every trial."""
+    return {key: [epoch.metrics for epoch in trial.epochs] for key, trial in trials.items()}
+
+
+def hosts_of(trials: dict[str, Trial]) -> set[str]:
+    """Where they were trained, as far as a worker has said so."""
+    attempts = [attempt for trial in trials.values() for attempt in trial.attempts]
+    return {attempt.worker["host"] for attempt in attempts if attempt.worker}
+
+
+def other_version(cluster: RayHosts, *names: str) -> str:
+    """A folder for PYTHONPATH, in which distributions are of other versions."""
+    for name in names:
+        package, _, version = name.partition("-")
+        folder = cluster.folder / "other" / f"{name}.dist-info"
+        folder.mkdir(parents=True)
+        (folder / "METADATA").write_text(f"Name: {package}\nVersion: {version}\n")
+    return str(cluster.folder / "other")
+
+
+def check_told(cluster: RayHosts, uri: str) -> None:
+    """One finished run in MLflow for each trial, with every epoch."""
+    client = MlflowClient(uri)
+    (experiment,) = client.search_experiments(filter_string="name = 'small'")
+    runs = client.search_runs([experiment.experiment_id])
+    by_key = {run.data.tags.get("trial_key"): run for run in runs}
+    trials = cluster.trials()
+    assert trials.keys() < by_key.keys()
+    assert len(runs) == len(trials) + 1
+    for key, trial in trials.items():
+        run = by_key[key]
+        assert run.info.status == "FINISHED"
+        history = client.get_metric_history(run.info.run_id, "val/loss")
+        told = [point.value for point in sorted(history, key=lambda point: point.step)]
+        assert told == [epoch.metrics["val/loss"] for epoch in trial.epochs]
 
 
 def wait_until(holds: Callable[[], bool], what: str, patience_s: float = PATIENCE_S) -> None:

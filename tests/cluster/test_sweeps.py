@@ -7,38 +7,54 @@ import re
 import shutil
 import signal
 import subprocess
-from typing import Any
+import time
+from pathlib import Path
 
+import optuna
 import pytest
 
-from orchestration.ledger.documents import Trial
-from tests.cluster.conftest import BIN, SWEEP, RayHosts, wait_until
+import cvae_core
+import orchestration
+from tests.cluster.conftest import (
+    BIN,
+    OFF,
+    SWEEP,
+    Quiet,
+    RayHosts,
+    check_told,
+    hosts_of,
+    metrics,
+    other_version,
+    wait_until,
+)
 from tests.cluster.hosts import Host
 
 pytestmark = pytest.mark.timeout(1800)  # several hosts, on a machine that may be busy
 
-LONG = SWEEP.replace("epochs: 20", "epochs: 80").replace("seeds: [0, 1, 2]", "seeds: [0]")
-
-
-def metrics(trials: dict[str, Trial]) -> dict[str, list[Any]]:
-    """Of every epoch of every trial."""
-    return {key: [epoch.metrics for epoch in trial.epochs] for key, trial in trials.items()}
-
-
-def hosts_of(trials: dict[str, Trial]) -> set[str]:
-    """Where they were trained, as far as a worker has said so."""
-    attempts = [attempt for trial in trials.values() for attempt in trial.attempts]
-    return {attempt.worker["host"] for attempt in attempts if attempt.worker}
-
-
-def quiet(cluster: RayHosts, text: str) -> dict[str, list[Any]]:
-    """What one run on this machine alone finds."""
-    folder = cluster.folder / "quiet"
-    folder.mkdir()
-    (folder / "small.yaml").write_text(text)
-    command = [str(BIN / "cvae-sweep"), "run", "small.yaml"]
-    subprocess.run(command, cwd=folder, check=True, capture_output=True)
-    return metrics(cluster.trials(runs=folder / "runs"))
+SHORT = SWEEP.replace("seeds: [0, 1, 2]", "seeds: [0]")
+LONG = SHORT.replace("epochs: 20", "epochs: 80")
+CUT_S = 30.0
+TRIALS = 8
+SEARCH = f"""\
+name: small
+baselines: false
+base:
+  model: cvae
+  data: {{name: digits}}
+  epochs: 60
+  batch_size: 128
+  architecture: {{channels: [4, 8], latent_dim: 4}}
+search:
+  trials: {TRIALS}
+  sampler: random
+  space:
+    learning_rate: {{log: [1.0e-4, 1.0e-2]}}
+    tau: {{range: [0.1, 1.0]}}
+  objectives: [{{metric: val/reconstruction, direction: minimize}}]
+scheduler: {{name: asha, metric: val/reconstruction, grace_epochs: 6, reduction: 3}}
+checkpoints: {{min_interval_s: 0}}
+evaluation: {{{OFF}}}
+"""
 
 
 def test_a_grid_on_two_hosts(cluster: RayHosts) -> None:
@@ -50,7 +66,7 @@ def test_a_grid_on_two_hosts(cluster: RayHosts) -> None:
     assert len(trials) == 12
     assert hosts_of(trials) == {cluster.head.name, other.name}
     assert "2 trials at a time" in cluster.log.read_text()
-    assert metrics(trials) == quiet(cluster, SWEEP)
+    assert metrics(trials) == Quiet(cluster, SWEEP).metrics()
 
 
 def test_a_host_dies_and_another_one_joins(cluster: RayHosts) -> None:
@@ -69,7 +85,7 @@ def test_a_host_dies_and_another_one_joins(cluster: RayHosts) -> None:
     assert re.search(f"worker lost, and goes on from .*: its .*{where} (is gone|cannot be)", said)
     trials = cluster.trials()
     assert third.name in hosts_of(trials)
-    assert metrics(trials) == quiet(cluster, LONG)
+    assert metrics(trials) == Quiet(cluster, LONG).metrics()
     nodes = {node["node"].split()[0]: node for node in cluster.status()["nodes"]}
     assert nodes.keys() == {host.name for host in (cluster.head, second, third)}
     assert nodes[second.name]["lost"] == 1
@@ -87,7 +103,7 @@ def test_the_driver_is_killed_and_continued_from_another_host(cluster: RayHosts)
     assert min(before.values()) < 80
     process = cluster.start(other, "resume", "small", "--storage", str(cluster.storage))
     assert process.wait(900) == 0, cluster.log.read_text()
-    assert metrics(cluster.trials()) == quiet(cluster, LONG)
+    assert metrics(cluster.trials()) == Quiet(cluster, LONG).metrics()
 
 
 def test_where_trials_are_placed(cluster: RayHosts) -> None:
@@ -133,3 +149,68 @@ def worker_on(cluster: RayHosts, host: Host, attempt: int) -> int:
 
     wait_until(seen, f"attempt {attempt} on {host.name}")
     return found[0]
+
+
+def test_the_link_to_a_host_is_cut_and_restored(cluster: RayHosts) -> None:
+    other = cluster.add()
+    file = cluster.write(LONG)
+    process = cluster.start(cluster.head, "run", str(file), "--address", cluster.address)
+    wait_until(lambda: other.name in hosts_of(cluster.trials()), "epoch on the second host")
+    cluster.network.cut(other)
+    restored = time.monotonic() + CUT_S
+    quiet = Quiet(cluster, LONG)
+    time.sleep(max(0.0, restored - time.monotonic()))
+    cluster.network.restore(other)
+    assert process.wait(900) == 0, cluster.log.read_text()
+    assert re.search("worker lost.*cannot be reached", cluster.log.read_text())
+    assert metrics(cluster.trials()) == quiet.metrics()
+    check_told(cluster, f"sqlite:///{cluster.storage}/mlflow.db")
+
+
+def test_a_search_that_stops_trials_early_loses_a_host(cluster: RayHosts) -> None:
+    """What is stopped depends on who came to a rung when; what is asked for and found does not."""
+    second = cluster.add()
+    file = cluster.write(SEARCH)
+    process = cluster.start(cluster.head, "run", str(file), "--address", cluster.address)
+    wait_until(lambda: second.name in hosts_of(cluster.trials()), "epoch on the second host")
+    second.kill()
+    quiet = Quiet(cluster, SEARCH)
+    assert process.wait(900) == 0, cluster.log.read_text()
+    trials = cluster.trials()
+    assert "lost" in {attempt.outcome for trial in trials.values() for attempt in trial.attempts}
+    (study,) = cluster.status()["studies"]
+    assert study["state"] == "complete"
+    assert (study["asked"], study["finished"] + study["stopped"]) == (TRIALS, TRIALS)
+    assert study["stopped"] > 0
+    database = f"sqlite:///{cluster.folder}/studies.db"
+    command = [str(BIN / "cvae-sweep"), "study", "small", "--export", database]
+    subprocess.run([*command, "--storage", str(cluster.storage)], check=True, capture_output=True)
+    (summary,) = optuna.get_all_study_summaries(database)
+    told = optuna.load_study(study_name=summary.study_name, storage=database).trials
+    assert len(told) == TRIALS
+    assert all(trial.state.is_finished() for trial in told)
+    expected, found = quiet.metrics(), metrics(trials)
+    assert found.keys() == expected.keys()
+    for key, epochs in found.items():
+        both = min(len(epochs), len(expected[key]))
+        assert epochs[:both] == expected[key][:both]
+    check_told(cluster, f"sqlite:///{cluster.storage}/mlflow.db")
+
+
+def test_a_host_that_has_other_code_is_sent_this_one(cluster: RayHosts) -> None:
+    """Of the packages there are empty folders there, and the version is another."""
+    installed = tuple(Path(package.__path__[0]) for package in (cvae_core, orchestration))
+    other = cluster.add(hidden=installed, PYTHONPATH=other_version(cluster, "cvae_sweep-0.0.1"))
+    file = cluster.write(SHORT)
+    command = ("run", str(file), "--address", cluster.address)
+    process = cluster.start(cluster.head, *command)
+    assert process.wait(300) == 2
+    assert f"node {other.name} ({other.address}): other versions: cvae-sweep 0.0.1" in (
+        cluster.log.read_text()
+    )
+    process = cluster.start(cluster.head, *command, "--ship-code")
+    quiet = Quiet(cluster, SHORT)
+    assert process.wait(900) == 0, cluster.log.read_text()
+    trials = cluster.trials()
+    assert hosts_of(trials) == {cluster.head.name, other.name}
+    assert metrics(trials) == quiet.metrics()

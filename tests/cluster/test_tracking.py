@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from mlflow import MlflowClient
 
-from tests.cluster.conftest import SWEEP, RayHosts, wait_until
+from tests.cluster.conftest import SWEEP, RayHosts, check_told, wait_until
 from tests.cluster.postgres import Postgres, programs
 from tests.tracking_server import TrackingServer
 
@@ -38,7 +37,7 @@ def test_server_and_database_stop_and_start_again(cluster: RayHosts, postgres: P
     server.start()
     try:
         run_while_they_fail(cluster, server, postgres)
-        check_told(cluster, MlflowClient(server.uri))
+        check_told(cluster, server.uri)
     finally:
         server.kill()
 
@@ -60,19 +59,3 @@ def run_while_they_fail(cluster: RayHosts, server: TrackingServer, postgres: Pos
     wait_until(lambda: epochs() > seen + 40, "further epoch without a database")
     postgres.start()
     assert process.wait(900) == 0, cluster.log.read_text()
-
-
-def check_told(cluster: RayHosts, client: MlflowClient) -> None:
-    """One finished run for each trial, with every epoch."""
-    (experiment,) = client.search_experiments(filter_string="name = 'small'")
-    runs = client.search_runs([experiment.experiment_id])
-    by_key = {run.data.tags.get("trial_key"): run for run in runs}
-    trials = cluster.trials()
-    assert trials.keys() < by_key.keys()
-    assert len(runs) == len(trials) + 1
-    for key, trial in trials.items():
-        run = by_key[key]
-        assert run.info.status == "FINISHED"
-        history = client.get_metric_history(run.info.run_id, "val/loss")
-        told = [point.value for point in sorted(history, key=lambda point: point.step)]
-        assert told == [epoch.metrics["val/loss"] for epoch in trial.epochs]

@@ -7,25 +7,15 @@ import secrets
 
 import pytest
 
-from tests.cluster.conftest import BIN, RayHosts
+from tests.cluster.conftest import BIN, RayHosts, other_version
 
 pytestmark = pytest.mark.timeout(1800)  # several hosts, on a machine that may be busy
-
-
-def other_version(cluster: RayHosts) -> str:
-    """A folder for PYTHONPATH, in which this package, and NumPy, are of other versions."""
-    for name in ("cvae_sweep-0.0.1", "numpy-1.2.3"):
-        package, _, version = name.partition("-")
-        folder = cluster.folder / "other" / f"{name}.dist-info"
-        folder.mkdir(parents=True)
-        (folder / "METADATA").write_text(f"Name: {package}\nVersion: {version}\n")
-    return str(cluster.folder / "other")
 
 
 def test_all_that_is_wrong_is_said_at_once(cluster: RayHosts) -> None:
     cluster.storage.mkdir()
     unshared = cluster.add(hidden=(cluster.storage,))
-    outdated = cluster.add(PYTHONPATH=other_version(cluster))
+    outdated = cluster.add(PYTHONPATH=other_version(cluster, "cvae_sweep-0.0.1", "numpy-1.2.3"))
     file = cluster.write()
     command = [str(BIN / "cvae-sweep"), "run", str(file), "--storage", str(cluster.storage)]
     done = cluster.head.run(*command, "--address", cluster.address)

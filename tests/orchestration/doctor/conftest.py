@@ -1,9 +1,7 @@
 from __future__ import annotations
 
 import subprocess
-import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -53,30 +51,3 @@ def mount(tmp_path: Path) -> Iterator[Callable[..., Path]]:
     yield make
     for folder in mounted:
         subprocess.run(["umount", str(folder)], check=True)
-
-
-@pytest.fixture
-def serve() -> Iterator[Callable[..., str]]:
-    """``serve(200, "OK")``: the address of a server that answers GET /health so."""
-    servers: list[HTTPServer] = []
-
-    def start(status: int, text: str, password: str | None = None) -> str:
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                allowed = password is None or self.headers.get("Authorization") == password
-                self.send_response(status if self.path == "/health" and allowed else 401)
-                self.end_headers()
-                self.wfile.write(text.encode())
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        server = HTTPServer(("127.0.0.1", 0), Handler)
-        servers.append(server)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        return f"http://127.0.0.1:{server.server_port}"
-
-    yield start
-    for server in servers:
-        server.shutdown()
-        server.server_close()

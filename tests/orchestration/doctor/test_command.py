@@ -65,7 +65,7 @@ def test_problems_in_a_narrow_terminal(folder: Path) -> None:
     assert max(map(len, lines)) <= 40
     joined = " ".join(text.split())
     assert "problem CPUs:" in joined
-    assert "problem tracking: http://127.0.0.1:9" in joined
+    assert "problem tracking: tracking server http://127.0.0.1:9" in joined
     assert "→ Lower resources.cpu: `--set resources.cpu=" in joined
     assert "2 problems" in lines[-1]
 

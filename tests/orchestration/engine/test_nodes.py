@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from orchestration.engine.node_checks import PACKAGES, _version, problems_of
+from orchestration.engine.node_checks import PACKAGES, _required, _version, problems_of
 from orchestration.engine.nodes import Nodes
 from orchestration.errors import UserError
 from orchestration.spec.sweep import Resources
@@ -138,6 +138,7 @@ def test_a_fit_node() -> None:
         ({"disk": 10**6}, "1.0 MB are free in its temporary folder /tmp"),
         ({"skew_s": -3600.0}, "its clock differs by -3600 s"),
         ({"versions": {"torch": "1.0"}}, "other versions: torch 1.0 (here 2."),
+        ({"versions": {"cvae-sweep": "0.0.1"}}, "there, or send it with --ship-code"),
         ({"versions": {"cvae-sweep": None}}, "cvae-sweep is not installed in its Python"),
     ],
 )
@@ -152,3 +153,24 @@ def test_all_of_it_at_once() -> None:
     assert problems_of({"silent": "it did not answer within 60 s"}, FOLDER) == [
         "it did not answer within 60 s"
     ]
+
+
+def test_a_node_that_is_sent_this_package_needs_what_that_depends_on() -> None:
+    versions = {name: _version(name) for name in (*PACKAGES, *_required())}
+    assert {"pydantic", "ray", "mlflow", "optuna"} <= versions.keys()
+
+    def said(**others: str | None) -> list[str]:
+        found = FIT | {"versions": versions | {"cvae-sweep": None} | others}
+        return problems_of(found, FOLDER, shipped=True)
+
+    assert said() == []
+    assert said(**{"cvae-sweep": "0.0.1"}) == []
+    (old,) = said(torch="1.0")
+    assert "other versions: torch 1.0 (here" in old
+    (missing,) = said(pydantic=None)
+    assert f"pydantic is missing (here {versions['pydantic']})" in missing
+    assert "pip install" in missing
+    assert (
+        "cvae-sweep is not installed"
+        in problems_of(FIT | {"versions": versions | {"cvae-sweep": None}}, FOLDER)[0]
+    )

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import socket
+import threading
+import time
 from pathlib import Path
 
 import pytest
 
 from orchestration.engine import ray_address
-from orchestration.engine.ray_address import check_address, find_token, let_in
+from orchestration.engine.ray_address import PREFACE, check_address, find_token
 from orchestration.errors import UserError
 
 
@@ -45,25 +48,51 @@ def test_a_token_is_found_where_ray_looks_for_it(
     assert find_token() == "RAY_AUTH_TOKEN"
 
 
+class Listener:
+    """Listens, answers each connection with the same, and ends it if told so."""
+
+    def __init__(self, answer: bytes, *, ends: bool) -> None:
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self.port = self._server.getsockname()[1]
+        self.heard = b""
+        threading.Thread(target=self._serve, args=(answer, ends), daemon=True).start()
+
+    def _serve(self, answer: bytes, ends: bool) -> None:
+        connection, _ = self._server.accept()
+        if not ends:
+            self.heard = connection.recv(len(PREFACE), socket.MSG_WAITALL)
+        connection.sendall(answer)
+        if ends:
+            connection.close()
+        else:
+            time.sleep(5)
+
+
 @pytest.mark.parametrize(
-    ("variables", "message"),
+    ("answer", "ends"),
     [
-        ({}, "at a:1 asks for a token, and there is none here: copy the file ~/.ray/auth_token of"),
-        ({"RAY_AUTH_MODE": "token"}, "RAY_AUTH_MODE=token, and there is no token here: copy"),
-        ({"RAY_AUTH_MODE": "disabled", "RAY_AUTH_TOKEN": "x"}, "forbids to send one: unset"),
-        ({"RAY_AUTH_TOKEN": "x"}, "a token, and does not accept the one in RAY_AUTH_TOKEN"),
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", False),
+        (b"SSH-2.0-OpenSSH_9.2\r\n", False),
+        (b"", True),
     ],
 )
-def test_what_is_missing_is_said_in_a_sentence(
-    variables: dict[str, str], message: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name, value in variables.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("RAY_AUTH_MODE", variables.get("RAY_AUTH_MODE", ""))
-    # A cluster that refuses whatever it is sent; tests/e2e has a real one.
-    monkeypatch.setattr(ray_address, "_asks_for_token", lambda address: True)
-    monkeypatch.setattr(ray_address, "_read_mode_again", lambda: None)
-    with pytest.raises(UserError) as refused:
-        let_in("a:1")
-    assert message in str(refused.value)
-    assert len(refused.value.lines) == 1
+def test_what_answers_there_is_no_ray(answer: bytes, ends: bool) -> None:
+    port = Listener(answer, ends=ends).port
+    with pytest.raises(UserError, match=r"is no Ray cluster; give the port of its head node, 6379"):
+        check_address(f"127.0.0.1:{port}")
+
+
+def test_a_server_of_grpc_is_left_to_ray() -> None:
+    listener = Listener(bytes([0, 0, 6, 4, 0, 0, 0, 0, 0]), ends=False)
+    check_address(f"127.0.0.1:{listener.port}")
+    assert listener.heard.startswith(b"PRI * HTTP/2.0")
+
+
+def test_what_listens_and_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such as a head that was halted."""
+    monkeypatch.setattr(ray_address, "CONNECT_TIMEOUT_S", 0.3)
+    port = Listener(b"", ends=False).port
+    with pytest.raises(UserError, match=r"nothing answers there within 0\.3 s"):
+        check_address(f"127.0.0.1:{port}")
+    monkeypatch.setenv("RAY_USE_TLS", "1")
+    check_address(f"127.0.0.1:{port}")

@@ -44,7 +44,7 @@ def test_whatever_ray_raises_is_one_sentence(
         raise error
 
     monkeypatch.setattr(ray, "init", init)  # a node that is too slow takes a minute
-    monkeypatch.setattr("orchestration.engine.ray_cluster.let_in", lambda address: None)
+    monkeypatch.setattr("orchestration.engine.ray_cluster.greet", lambda address: None)
     with pytest.raises(UserError) as refused:
         RaySession(address, Resources(), 1, 0, tmp_path).start()
     assert said in str(refused.value)

@@ -22,7 +22,7 @@ class StartedError(Exception):
 def test_that_ray_differs_is_said_once_and_it_is_started_all_the_same(
     text: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def start(*_: Any) -> None:
+    def start(*_: Any, **__: Any) -> None:
         raise StartedError
 
     monkeypatch.setattr(ray_cluster, "RaySession", start)
