@@ -19,6 +19,7 @@ from ray.tune.search import Searcher
 from cvae_core.data import Dataset
 from orchestration import garbage
 from orchestration.caches import find_places
+from orchestration.engine import ray_patches
 from orchestration.engine.jobs import Job, job_from_json, job_to_json
 from orchestration.engine.lost_worker import crash_in, lost_worker
 from orchestration.engine.oom_kills import OomWatch
@@ -220,7 +221,7 @@ class RayEngine:
         gpus = {"GPU": self._resources.gpu} if self._resources.gpu else {}
         bundle = {"CPU": self._resources.cpu} | gpus
         trainable = tune.with_parameters(TrialActor, **self._given)
-        tune.Tuner(
+        tuner = tune.Tuner(
             tune.with_resources(trainable, tune.PlacementGroupFactory([bundle])),
             tune_config=tune.TuneConfig(
                 search_alg=searcher,
@@ -238,4 +239,6 @@ class RayEngine:
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
                 verbose=0,
             ),
-        ).fit()
+        )
+        with ray_patches.signals_left_alone():
+            tuner.fit()
