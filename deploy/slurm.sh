@@ -79,13 +79,16 @@ trap clean_up EXIT
 
 here=$(address_here)
 here=${here:-$(hostname -I | cut -d' ' -f1)}
-address=$here:$((20000 + SLURM_JOB_ID % 10000))
+number=$((SLURM_JOB_ID % 10000))
+address=$here:$((20000 + number))
 others=$((SLURM_JOB_NUM_NODES - 1))
 
 # The head and the command run in the script itself, whose node they have to themselves: what Slurm
 # sends to steps when it pre-empts a job does not end them before they are at rest.
+client= # a server that ray[client] brings, at a port that all jobs would share
+if python3 -c "import grpc" 2>/dev/null; then client=--ray-client-server-port=$((10000 + number)); fi
 node --head --node-ip-address="$here" --port="${address#*:}" --include-dashboard=false \
-    --ray-client-server-port=0 &
+    ${client:+"$client"} &
 head=$!
 until nodes_up 1; do
     if [ -n "$told" ] || ! kill -0 "$head" 2>/dev/null || ((SECONDS > PATIENCE_S)); then break; fi
