@@ -3,7 +3,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: setup demo test unit e2e quick check compat bench faults clean
+.PHONY: setup demo cluster-demo test unit e2e quick check compat bench faults clean
 
 # Reinstalled whenever what it is made of changes.
 $(VENV)/installed: pyproject.toml constraints.txt
@@ -19,6 +19,10 @@ setup: $(VENV)/installed-test
 
 demo: $(VENV)/installed
 	$(BIN)/cvae-sweep run sweeps/digits_beta.yaml
+
+# A Ray cluster of two hosts on this machine, MLflow's server on PostgreSQL, and a sweep on them.
+cluster-demo: $(VENV)/installed-test
+	$(BIN)/python -m tests.cluster
 
 test: unit e2e
 

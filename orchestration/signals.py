@@ -15,7 +15,9 @@ from types import FrameType, TracebackType
 GRACE_S = 30.0
 LOOK_S = 0.5
 """Between two looks at whether there is anything to wait for."""
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
+NOTICE = signal.SIGUSR1
+"""With it batch systems say that a job's time is nearly up. It hurries nobody who is ending."""
 
 
 class Interrupted(BaseException):
@@ -28,11 +30,12 @@ def not_ignored() -> list[signal.Signals]:
 
 
 class InterruptHandler:
-    """Handles SIGINT, SIGTERM and SIGHUP while it is entered.
+    """Handles SIGINT, SIGTERM, SIGHUP and SIGUSR1 while it is entered.
 
     The first one calls ``on_first``; the second, or the end of the grace period, raises
     ``Interrupted`` in the main thread, which ends the block that is entered, and no more. Compiled
     code may turn it into an exception of another kind on its way out: that ends there as well.
+    A SIGUSR1 that is not the first one changes nothing.
 
     Args:
         on_first: called in a thread of its own.
@@ -68,7 +71,7 @@ class InterruptHandler:
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         if self.seen:
-            if number == signal.SIGALRM and self._waits():
+            if number == NOTICE or (number == signal.SIGALRM and self._waits()):
                 return
             self._ending = True
             raise Interrupted
@@ -155,7 +158,7 @@ def unblock() -> None:
 
 @contextmanager
 def ended_by_signals() -> Iterator[ReceivedSignals]:
-    """SIGTERM and SIGHUP end what is under way as Ctrl-C does: the terminal is left clean.
+    """SIGTERM, SIGHUP and SIGUSR1 end what is under way as Ctrl-C does, with a clean terminal.
 
     The main thread runs handlers, which may take it a second while it waits for Ray; which signals
     have come is known at once.

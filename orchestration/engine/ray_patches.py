@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import inspect
 import subprocess
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
@@ -170,3 +171,21 @@ def loopback_alone() -> Iterator[None]:
         yield
     finally:
         setattr(_CONSTANTS, _SWITCH, before)
+
+
+@contextmanager
+def signals_left_alone() -> Iterator[None]:
+    """Keep Tune, if it runs meanwhile, from taking SIGUSR1 for itself: it would end amid epochs.
+
+    It is not among ``PATCHES`` because importing Tune takes a second that a start does not have.
+    """
+    tune = _module("ray.tune.tune")
+    before = getattr(tune, "_setup_signal_catching", None)
+    if before is None:
+        yield
+        return
+    tune._setup_signal_catching = threading.Event
+    try:
+        yield
+    finally:
+        tune._setup_signal_catching = before

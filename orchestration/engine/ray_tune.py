@@ -19,6 +19,7 @@ from ray.tune import Callback, Stopper
 from ray.tune.schedulers import FIFOScheduler
 
 from cvae_core.data import Dataset
+from orchestration.engine import ray_patches
 from orchestration.engine.job_searcher import JobSearcher, Unsaved
 from orchestration.engine.placement import Placement
 from orchestration.engine.queue import Queue
@@ -142,7 +143,7 @@ class RayEngine:
         bundle = {"CPU": self._resources.cpu} | gpus
         trainable = tune.with_parameters(TrialActor, **self._given)
         asked = partial(resources_of, bundle, self._resources.pool)
-        tune.Tuner(
+        tuner = tune.Tuner(
             tune.with_resources(trainable, asked),
             tune_config=tune.TuneConfig(
                 search_alg=searcher,
@@ -161,4 +162,6 @@ class RayEngine:
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
                 verbose=0,
             ),
-        ).fit()
+        )
+        with ray_patches.signals_left_alone():
+            tuner.fit()

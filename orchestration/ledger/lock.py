@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import time
@@ -19,6 +20,18 @@ from orchestration.ledger.ledger import Ledger
 from orchestration.ledger.links import refuse_links_out
 from orchestration.ledger.paths import BEFORE_LEDGER, HOLDER, LOCK, LOGS, STOP
 from orchestration.ledger.processes import find_living, is_here, pid_scope, process_record
+
+REFUSED = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)
+"""How the system says that a file system has no locks: Lustre, NFS, and others."""
+
+
+def file_lock(path: Path) -> FileLock:
+    """A lock of the system's (`flock`), which goes with its process and holds across hosts.
+
+    By itself the library takes the mere existence of a file for a lock where there are none such.
+    After a crash that one stays, and no other host can tell whether it still means something.
+    """
+    return FileLock(path, is_singleton=False, fallback_to_soft=False)
 
 
 @dataclass(frozen=True)
@@ -46,16 +59,25 @@ def locked(folder: Path, *, keep_request: bool = False) -> Iterator[None]:
             one was the same command; else an earlier one was meant, and it is dropped.
 
     Raises:
-        UserError: another process holds it, there may be no writing, or a link leads out of
-            the folder.
+        UserError: another process holds it, the file system has no locks, there may be no writing,
+            or a link leads out of the folder.
     """
-    lock = FileLock(folder / LOCK)
+    lock = file_lock(folder / LOCK)
     with store.storing(folder / LOCK):
         refuse_links_out(folder)
         try:
             lock.acquire(timeout=0)
         except Timeout:
             raise UserError(_told(folder)) from None
+        except OSError as error:
+            if error.errno not in REFUSED:
+                raise
+            store.remove(folder / LOCK)
+            raise UserError(
+                f"{folder}: its file system refuses locks ({error.strerror}), so nothing would "
+                "keep two commands from working on one sweep; have it mounted with locks "
+                "(docs/cluster.md), or choose another place with --storage"
+            ) from error
     try:
         if not keep_request:
             store.remove(folder / STOP)
@@ -84,16 +106,23 @@ def made_and_locked(folder: Path, *, keep_request: bool = False) -> Iterator[Non
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"{folder}: cannot be made ({error.strerror}); see --storage") from None
-    with locked(folder, keep_request=keep_request):
-        try:
-            yield
-        finally:
-            if not Ledger.exists(folder):
-                for name in BEFORE_LEDGER:
-                    store.remove(folder / name)
-                store.remove_folder(folder / LOGS)
-                for path in (folder, *fresh):
-                    store.remove_empty(path)
+    held = False
+    try:
+        with locked(folder, keep_request=keep_request):
+            held = True
+            try:
+                yield
+            finally:
+                if not Ledger.exists(folder):
+                    for name in BEFORE_LEDGER:
+                        store.remove(folder / name)
+                    store.remove_folder(folder / LOGS)
+                    for path in (folder, *fresh):
+                        store.remove_empty(path)
+    finally:
+        if not held:
+            for path in (folder, *fresh):
+                store.remove_empty(path)
 
 
 def holder(folder: Path) -> Holder | None:

@@ -19,6 +19,7 @@ from mlflow import MlflowClient
 from orchestration.ledger.documents import Trial
 from orchestration.ledger.ledger import Ledger
 from tests.cluster.hosts import Host, Network, NoNamespacesError
+from tests.cluster.loopback import Loopback
 
 BIN = Path(sys.executable).parent
 PORT = 6379
@@ -42,12 +43,18 @@ evaluation: {{{OFF}}}
 
 
 class RayHosts:
-    """Hosts whose Ray is one cluster; the first one is its head."""
+    """Hosts whose Ray is one cluster; the first one is its head.
 
-    def __init__(self, network: Network, folder: Path) -> None:
+    Args:
+        network: on which there are no hosts yet.
+        folder: that all hosts see.
+        port: of the head.
+    """
+
+    def __init__(self, network: Network | Loopback, folder: Path, port: int = PORT) -> None:
         self.network = network
+        self._port = port
         self.folder = folder
-        """That all hosts see."""
         self.token = folder / "token"
         self.token.write_text(secrets.token_hex(32))
         self.token.chmod(0o600)
@@ -61,7 +68,7 @@ class RayHosts:
 
     @property
     def address(self) -> str:
-        return f"{self.network.hosts[next(iter(self.network.hosts))].address}:{PORT}"
+        return f"{self.network.hosts[next(iter(self.network.hosts))].address}:{self._port}"
 
     def add(
         self,
@@ -76,12 +83,15 @@ class RayHosts:
         host.hidden += hidden
         first = len(self.network.hosts) == 1
         where = (
-            ["--head", "--port", str(PORT), "--include-dashboard", "false"]
+            ["--head", "--port", str(self._port), "--include-dashboard", "false"]
             if first
             else ["--address", self.address]
         )
         # Below the temporary folder, where sockets have short paths.
         extra = ["--temp-dir", str(host.temporary / "ray")] if first else []
+        # All other ports are free ones: hosts may be one machine.
+        for port in ("min-worker-port", "max-worker-port", "dashboard-agent-listen-port"):
+            extra += [f"--{port}", "0"]
         log = self.folder / f"{host.name}.log"
         process = host.start(
             *(str(BIN / "ray"), "start", *where, "--node-ip-address", host.address),

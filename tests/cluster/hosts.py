@@ -35,7 +35,7 @@ def _ip(*arguments: str) -> None:
 
 @dataclass
 class Host:
-    """One host."""
+    """One host, a network namespace."""
 
     name: str
     address: str
@@ -75,6 +75,7 @@ class Host:
                 stdout=file,
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
+                start_new_session=True,  # Ctrl-C is not for it
                 text=True,
             )
         self.started.append(process)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 import shutil
 import socket
 import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-USER = "postgres"
+USER = "postgres" if os.geteuid() == 0 else getpass.getuser()
 """PostgreSQL refuses to be root's."""
 
 
@@ -16,6 +20,18 @@ def programs() -> Path | None:
     """The folder of the newest one that is installed; None: there is none."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/pg_ctl"))
     return found[-1].parent if found else None
+
+
+@contextmanager
+def running() -> Iterator[Postgres]:
+    """A server in a folder of its own, with nothing left of it afterwards."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)  # for the other user
+        made = Postgres(Path(folder) / "postgres")
+        try:
+            yield made
+        finally:
+            made.stop()
 
 
 class Postgres:
@@ -31,7 +47,8 @@ class Postgres:
         self._programs = found
         self._data = folder / "data"
         folder.mkdir()
-        shutil.chown(folder, USER)
+        if os.geteuid() == 0:
+            shutil.chown(folder, USER)
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = int(probe.getsockname()[1])
@@ -55,11 +72,12 @@ class Postgres:
         self._run("pg_ctl", "-D", str(self._data), "-w", "-m", "immediate", "stop")
 
     def _run(self, program: str, *arguments: str) -> None:
-        as_user = ["setpriv", "--reuid", USER, "--regid", USER, "--init-groups"]
+        root = os.geteuid() == 0
+        user = ["setpriv", "--reuid", USER, "--regid", USER, "--init-groups"] if root else []
         # A server that was started keeps a pipe open, which nobody would ever have read.
         with (self._data.parent / f"{program}.txt").open("w") as said:
             done = subprocess.run(
-                [*as_user, str(self._programs / program), *arguments],
+                [*user, str(self._programs / program), *arguments],
                 env={**os.environ, "LC_ALL": "C.UTF-8"},
                 cwd="/",
                 stdout=said,

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.cluster.conftest import SWEEP, RayHosts, check_told, wait_until
-from tests.cluster.postgres import Postgres, programs
+from tests.cluster.postgres import Postgres, programs, running
 from tests.tracking_server import TrackingServer
 
 pytestmark = pytest.mark.timeout(1800)  # several hosts, on a machine that may be busy
@@ -21,14 +19,8 @@ LONG = SWEEP.replace("epochs: 20", "epochs: 60").replace("seeds: [0, 1, 2]", "se
 def postgres() -> Iterator[Postgres]:
     if programs() is None:
         pytest.skip("PostgreSQL is not installed")
-    # Below pytest's own folder no other user gets in.
-    with tempfile.TemporaryDirectory() as folder:
-        Path(folder).chmod(0o755)
-        made = Postgres(Path(folder) / "postgres")
-        try:
-            yield made
-        finally:
-            made.stop()
+    with running() as made:
+        yield made
 
 
 def test_server_and_database_stop_and_start_again(cluster: RayHosts, postgres: Postgres) -> None:

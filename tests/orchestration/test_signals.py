@@ -76,6 +76,17 @@ def test_nor_is_waited_where_there_is_nothing_to_wait_for(monkeypatch: pytest.Mo
     assert 30 > asked[0] > asked[1] > asked[2] > 20
 
 
+def test_the_notice_of_a_batch_system_hurries_nobody_who_is_ending() -> None:
+    """Slurm may send it more than once, and a job script passes it on beside it."""
+    reached = False
+    with InterruptHandler(lambda: None) as handler:
+        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGUSR1)
+        reached = True
+    assert reached
+    assert handler.seen
+
+
 def test_also_where_compiled_code_turns_it_into_another_error() -> None:
     """As Ray does: ``SystemError: … returned a result with an exception set``."""
     with InterruptHandler(lambda: None):
@@ -136,13 +147,13 @@ def test_a_signal_that_was_taken_note_of_is_dropped_and_another_one_is_not() -> 
 
 
 def test_other_signals_do_not_ask_to_end() -> None:
-    before = signal.signal(signal.SIGUSR1, lambda *_: None)
+    before = signal.signal(signal.SIGUSR2, lambda *_: None)
     try:
         with ended_by_signals() as received:
-            os.kill(os.getpid(), signal.SIGUSR1)
+            os.kill(os.getpid(), signal.SIGUSR2)
             assert not received.asked_to_end()
     finally:
-        signal.signal(signal.SIGUSR1, before)
+        signal.signal(signal.SIGUSR2, before)
 
 
 @pytest.mark.parametrize("moment", ["before", "while held back", "never"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import signal
@@ -12,6 +13,7 @@ import tempfile
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -66,28 +68,29 @@ def test_storage_below_a_file(subject: Make, tmp_path: Path) -> None:
 
 
 class NoLock:
-    """What a file system without locks does: it lets everybody in, or refuses the call."""
-
-    refuses = False
-
-    def __init__(self, path: Path, **_: object) -> None:
-        pass
+    """What a file system does that lets everybody in."""
 
     def acquire(self, **_: object) -> AbstractContextManager[None]:
-        if self.refuses:
-            raise NotImplementedError("FileSystem does not appear to support flock")
         return nullcontext()
 
 
-@pytest.mark.parametrize(("refuses", "expected"), [(False, "two processes"), (True, "flock")])
-def test_a_file_system_without_locks(
-    subject: Make, monkeypatch: pytest.MonkeyPatch, refuses: bool, expected: str
+def test_a_file_system_whose_locks_hold_nobody(
+    subject: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(NoLock, "refuses", refuses)
-    monkeypatch.setattr("orchestration.doctor.filesystem.FileLock", NoLock)
+    monkeypatch.setattr("orchestration.doctor.filesystem.file_lock", lambda _: NoLock())
     finding = check_storage(subject())[0]
     assert finding.status == "problem"
-    assert expected in finding.found
+    assert "two processes" in finding.found
+
+
+def test_a_file_system_without_locks(subject: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    def flock(descriptor: int, operation: int) -> None:
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+
+    monkeypatch.setattr("fcntl.flock", flock)
+    finding = check_storage(subject())[0]
+    assert finding.status == "problem"
+    assert "there are no file locks (Function not implemented)" in finding.found
 
 
 def test_file_systems(subject: Make, mount: Callable[[str], Path], tmp_path: Path) -> None:
@@ -104,6 +107,17 @@ def test_a_network_file_system(subject: Make, monkeypatch: pytest.MonkeyPatch) -
     finding = check_storage(subject())[0]
     assert finding.status == "warning"
     assert "nfs4" in finding.found
+
+
+@pytest.mark.parametrize("option", ["nolock", "local_lock=all", "localflock"])
+def test_locks_that_other_machines_do_not_see(
+    subject: Make, monkeypatch: pytest.MonkeyPatch, option: str
+) -> None:
+    mount = SimpleNamespace(mountpoint="/", fstype="nfs", opts=f"rw,{option},vers=3")
+    monkeypatch.setattr("psutil.disk_partitions", lambda all: [mount])
+    first, second = check_storage(subject())
+    assert f"mounted with {option}: its locks hold on this machine alone" in first.found
+    assert {first.status, second.status} == {"warning"}
 
 
 def test_loopback(subject: Make) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import runpy
+import signal
 from collections.abc import Callable
 from importlib import import_module
 from types import SimpleNamespace
@@ -114,6 +116,19 @@ def test_a_local_ray_has_the_loopback_address_alone() -> None:
         assert services.get_node_ip_address().startswith("127.")
         raise RuntimeError
     assert ray_constants.ENABLE_RAY_CLUSTER
+
+
+def test_tune_takes_no_signal_for_itself() -> None:
+    """It would stop in the middle of epochs when Slurm says that a job's time is nearly up."""
+    tune = import_module("ray.tune.tune")
+    theirs = tune._setup_signal_catching
+    before = signal.getsignal(signal.SIGUSR1)
+    with pytest.raises(RuntimeError), ray_patches.signals_left_alone():
+        assert not tune._setup_signal_catching().is_set()
+        assert signal.getsignal(signal.SIGUSR1) == before
+        raise RuntimeError
+    assert "_setup_signal_catching" in inspect.unwrap(tune.run).__code__.co_names
+    assert tune._setup_signal_catching is theirs
 
 
 def test_rays_processes_are_in_sessions_of_their_own() -> None:

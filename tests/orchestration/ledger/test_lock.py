@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 from pathlib import Path
 
@@ -23,6 +25,23 @@ def test_nothing_is_left_where_no_sweep_comes_of_it(tmp_path: Path) -> None:
         (folder / "logs" / "ray.log").touch()
         (folder / STOP).touch()
         raise UserError("wrong")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("number", [errno.ENOSYS, errno.ENOLCK])
+def test_where_locks_are_refused_nothing_begins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """As by Lustre that is mounted without `flock`, and by NFSv3 whose server has no `lockd`."""
+
+    def flock(descriptor: int, operation: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("fcntl.flock", flock)
+    folder = tmp_path / "runs" / "small"
+    said = rf"its file system refuses locks \({os.strerror(number)}\).*--storage"
+    with pytest.raises(UserError, match=said), made_and_locked(folder):
+        pytest.fail("it began")
     assert not list(tmp_path.iterdir())
 
 
