@@ -72,6 +72,15 @@ def pip_install(*requirements: str) -> str:
     return shell_line(program("pip"), "install", *requirements)
 
 
+def ray_start(*arguments: str) -> str:
+    """The command that starts a node of Ray's.
+
+    Args:
+        arguments: such as ``"--head"``.
+    """
+    return shell_line(program("ray"), "start", *arguments)
+
+
 def mlflow_command(uri: str, *arguments: str) -> str:
     """A command of MLflow's on the MLflow that is tracked to.
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from orchestration.commands import ray_start
 from orchestration.errors import UserError
 
 KEY = "pool"
@@ -59,7 +60,7 @@ def check_pool(pool: str, nodes: Mapping[str, Mapping[str, Any]]) -> None:
     )
     raise UserError(
         f"resources.pool: no node has Ray's label {label} (labels there are: {told}); start nodes "
-        f"with `ray start --labels {label}`, or name one of these in the sweep file"
+        f"with `{ray_start('--labels', label)}`, or name one of these in the sweep file"
     )
 
 

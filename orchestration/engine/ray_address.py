@@ -6,8 +6,7 @@ import os
 import socket
 from pathlib import Path
 
-from cvae_core.shell import shell_line
-from orchestration.commands import program
+from orchestration.commands import ray_start
 from orchestration.engine.ray_environment import TLS, TOKEN, TOKEN_PATH
 from orchestration.errors import UserError
 
@@ -49,13 +48,13 @@ def check_address(address: str) -> None:
     except (OSError, OverflowError) as error:
         raise UserError(
             f"{shown}: no Ray cluster answers there ({error}); "
-            f"start one with `{shell_line(program('ray'), 'start', '--head')}`, "
+            f"start one with `{ray_start('--head')}`, "
             "or leave --address out"
         ) from error
     if not speaks:
         raise UserError(
             f"{shown}: what answers there is no Ray cluster; give the port of its head node, 6379 "
-            "unless `ray start` was told another (8265 is that of its pages)"
+            "unless it was started with another (8265 is that of its pages)"
         )
 
 

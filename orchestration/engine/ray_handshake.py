@@ -16,6 +16,7 @@ from typing import Any
 
 import psutil
 
+from orchestration.commands import ray_start
 from orchestration.engine.ray_address import HOME, find_token
 from orchestration.engine.ray_environment import MODE, TOKEN_PATH
 from orchestration.errors import UserError
@@ -133,7 +134,7 @@ def _check_this_machine(address: str, client: Any) -> None:
         if time.monotonic() > until:
             raise UserError(
                 f"this machine is no node of the Ray cluster at {address}; run the command on one "
-                f"of them, or make it one: `ray start --address {address}`"
+                f"of them, or make it one: `{ray_start('--address', address)}`"
             )
         time.sleep(0.5)
 

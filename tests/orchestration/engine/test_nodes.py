@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from orchestration.commands import ray_start
 from orchestration.engine.node_checks import PACKAGES, _required, _version, problems_of
 from orchestration.engine.nodes import Nodes
 from orchestration.errors import UserError
@@ -95,7 +96,7 @@ def test_one_that_is_left_alone_holds_nothing_unless_it_is_the_last() -> None:
             Resources(pool="fast"),
             "resources.pool: no node has Ray's label pool=fast (labels there are: "
             "host1 (10.0.0.1): pool=slow, zone=b; host2 (10.0.0.2): none); start nodes with "
-            "`ray start --labels pool=fast`, or name one of these in the sweep file",
+            f"`{ray_start('--labels', 'pool=fast')}`, or name one of these in the sweep file",
         ),
     ],
 )
