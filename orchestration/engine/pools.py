@@ -56,7 +56,7 @@ def check_pool(pool: str, nodes: Mapping[str, Mapping[str, Any]]) -> None:
     label = "=".join(label_of(pool))
     told = "; ".join(
         f"{name}: {', '.join('='.join(label) for label in sorted(_labels(node).items())) or 'none'}"
-        for name, node in nodes.items()
+        for name, node in sorted(nodes.items())
     )
     raise UserError(
         f"resources.pool: no node has Ray's label {label} (labels there are: {told}); start nodes "
