@@ -33,7 +33,7 @@ _RGB_ALONE = ("saturation", "hue", "grayscale_probability")
 
 
 class Numbers(NamedTuple):
-    """What a generator gave for a batch, uniform in [0, 1), on the CPU; None: a view that is off."""
+    """What a generator gave for a batch: uniform in [0, 1), on the CPU. None: that view is off."""
 
     crop: Tensor | None
     """(NUMBERS, B)."""
@@ -140,14 +140,14 @@ def parameters_of(numbers: Numbers, size: tuple[int, int], config: ViewsConfig) 
         size: height and width of an image.
         config: with which the numbers were drawn.
     """
-    crop = config.crop_scale
+    crop, jitter = config.crop_scale, numbers.jitter
     return Parameters(
         boxes_of(numbers.crop, size, crop, config.crop_ratio)
         if numbers.crop is not None and crop is not None
         else None,
         _of(numbers.flip, lambda n: chosen_by(n, config.flip_probability)),
         _of(numbers.jittered, lambda n: chosen_by(n, config.jitter_probability)),
-        None if numbers.jitter is None else rounds_of(jitter_of(numbers.jitter, _strengths(config))),
+        None if jitter is None else rounds_of(jitter_of(jitter, _strengths(config))),
         _of(numbers.grayscale, lambda n: chosen_by(n, config.grayscale_probability)),
         _of(numbers.rotation, lambda n: angles_of(n, config.rotation_degrees)),
         _of(numbers.translation, lambda n: shifts_of(n, size, config.translation)),
