@@ -73,7 +73,7 @@ class Training:
         self._judges = judges
         if isinstance(data, Dataset):
             data = TrainingImages(data, config.data, self._device)
-        self._images = data
+        self._images, self.image_shape = data, data.image_shape
         self._train, self._val = data.train, data.val
         self.model = build_model(config, data.image_shape).to(self._device)
         if start is None:
@@ -222,7 +222,14 @@ class Training:
     def draw_batches(self) -> tuple[Tensor, ...]:
         """The training images in an order drawn for one epoch, as indices of each batch."""
         order = self._train[torch.randperm(len(self._train), generator=self.streams["batches"])]
-        return order.split(self.config.batch_size)
+        batches: tuple[Tensor, ...] = order.split(self.config.batch_size)
+        return batches
+
+    @property
+    def val_batches(self) -> tuple[Tensor, ...]:
+        """Indices of each batch of validation."""
+        batches: tuple[Tensor, ...] = self._val.split(self.config.batch_size)
+        return batches
 
     def _enter(self, time: float) -> None:
         """Take on the settings of a moment, in epochs since training began."""
@@ -235,7 +242,7 @@ class Training:
         """Means on validation, with the weights of the end: one measure for all epochs."""
         self.model.eval()
         streams = Streams(self.config.seed, VALIDATION)
-        batches = self._val.split(self.config.batch_size)
+        batches = self.val_batches
         averages = Averages(columns(self.course.end), batches, self._device)
         for indices in batches:
             averages.add(
