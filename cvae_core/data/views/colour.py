@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import NamedTuple
 
 import torch
@@ -129,6 +130,12 @@ def _saturation(images: Tensor, factor: Tensor) -> None:
     images.mul_(factor).add_(grey.mul_(1 - factor)).clamp_(0, 1)
 
 
+@cache
+def _circle(device: torch.device) -> Tensor:
+    """Where red, green and blue lie; made once, as sending it would wait for the device."""
+    return torch.tensor([0.0, 2.0, -2.0], device=device)
+
+
 def _hue(images: Tensor, turns: Tensor) -> None:
     """Turn each pixel's hue; largest and smallest channel (value and saturation) stay.
 
@@ -146,7 +153,7 @@ def _hue(images: Tensor, turns: Tensor) -> None:
     # A grey pixel has no hue, and any will do: it is multiplied by a span of 0.
     hue.div_(span.clamp_min(torch.finfo(span.dtype).tiny)).add_(1).copysign_(green - blue)
     # Shifts brought to [-3, 3] keep h + shift in [-6, 6], where 2 - d is ||h + shift| - 3| - 1.
-    channels = torch.tensor([0.0, 2.0, -2.0]).to(images)[:, None, None]
+    channels = _circle(images.device)[:, None, None]
     shift = (6 * turns - channels + 3).remainder_(6).sub_(3)
     share = (hue + shift).abs_().sub_(3).abs_().sub_(1).clamp_(0, 1)
     torch.addcmul(smallest, share, span, out=images)
