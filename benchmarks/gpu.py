@@ -24,7 +24,7 @@ from made_up import made_up
 
 from cvae_core.config import TrialConfig
 from cvae_core.data import Dataset
-from cvae_core.training.packs import Pack
+from cvae_core.training.packs.pack import Pack
 from cvae_core.training.training import Training
 
 SIZES = {"cuda": (1, 4, 8, 32), "cpu": (1, 2)}

@@ -16,7 +16,7 @@ from orchestration.engine.retention import Retention
 from orchestration.errors import INTERRUPTED, StorageError
 from orchestration.ledger.draft import Draft
 from orchestration.ledger.ledger import Ledger
-from orchestration.ledger.paths import CHECKPOINT_NOW, RAY_LOG
+from orchestration.ledger.paths import CHECKPOINT_NOW, LEFT_PACK, RAY_LOG
 from orchestration.ledger.processes import ProcessRecord, recorded
 from orchestration.ledger.recovery import recover, remove_unfinished
 from orchestration.plan.plan import Plan
@@ -172,6 +172,7 @@ class SweepRun:
             console.line(f"{count(engine.slots, 'trial')} at a time, {each} each")
         folder = ledger.folder
         store.remove(folder / CHECKPOINT_NOW)  # of a run that was killed when it was to stop
+        store.remove_folder(folder / LEFT_PACK)
         self.signals.check()
         log, handler = folder / RAY_LOG, InterruptHandler(stop, worthwhile)
         with console.others_to(log), view.shown(), handler as interrupt:
@@ -180,6 +181,7 @@ class SweepRun:
             self.reuse.say(console)
         self.unended = [*results.cut_off, *queue.at_work]
         store.remove(folder / CHECKPOINT_NOW)
+        store.remove_folder(folder / LEFT_PACK)
         remove_unfinished(ledger)
         if results.broken is not None:
             raise results.broken

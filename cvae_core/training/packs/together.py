@@ -25,10 +25,10 @@ def why_not_together(configs: Sequence[TrialConfig]) -> str | None:
         configs: settings of trials, of the same data set.
     """
     for config in configs:
-        alone = _why_alone(config)
+        alone = why_alone(config)
         if alone is not None:
             return alone
-    first, *others = map(_shape, configs)
+    first, *others = map(shape_of, configs)
     for other in others:
         different = differences(first, other)
         if different:
@@ -36,8 +36,8 @@ def why_not_together(configs: Sequence[TrialConfig]) -> str | None:
     return None
 
 
-def _why_alone(config: TrialConfig) -> str | None:
-    """Why a trial cannot be trained with any other."""
+def why_alone(config: TrialConfig) -> str | None:
+    """Why a trial cannot be trained with any other, as a sentence; None: it can."""
     if config.model in BASELINES:
         return f"model {config.model} is trained alone: packs are of VAEs or of CVAEs"
     if config.architecture.norm != "none":
@@ -54,7 +54,7 @@ def _why_alone(config: TrialConfig) -> str | None:
     return None
 
 
-def _shape(config: TrialConfig) -> dict[str, Any]:
+def shape_of(config: TrialConfig) -> dict[str, Any]:
     """All that trials of a pack have in common, nested."""
     settings = {name: own for name, own in relevant(config).items() if name not in OWN}
     return settings | {"weights": {"reconstruction": {"is 0": not config.decodes}}}

@@ -14,7 +14,7 @@ from cvae_core.data import Dataset
 from cvae_core.errors import ConfigError, NonFiniteLossError
 from cvae_core.evaluation.probes.validation import validation_judge
 from cvae_core.training.checkpoint import Checkpoint, read_checkpoint
-from cvae_core.training.packs import Pack
+from cvae_core.training.packs.pack import Pack
 from cvae_core.training.training import Training, When
 
 pytestmark = pytest.mark.slow

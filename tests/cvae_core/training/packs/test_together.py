@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from cvae_core.config import TrialConfig
-from cvae_core.training.packs import why_not_together
+from cvae_core.training.packs.together import why_not_together
 
 FREE: list[dict[str, Any]] = [
     {"beta": 0.1},
