@@ -6,7 +6,7 @@ import json
 
 from cvae_core.config import TrialConfig
 from cvae_core.training.packs.together import shape_of
-from orchestration.engine.jobs import PackJob, TrainJob
+from orchestration.engine.jobs import Job, PackJob, TrainJob
 from orchestration.engine.trial_line import TrialLine
 from orchestration.ledger.ledger import Ledger
 
@@ -48,14 +48,10 @@ class Packing:
         self._with |= dict.fromkeys(keys, keys)
         return PackJob(jobs)
 
-    def left(self, key: str) -> None:
-        """A trial is in no pack any more."""
-        self._with.pop(key, None)
-
-    def beside(self, key: str) -> int:
-        """How many others are in the same pack still."""
-        members = self._with.get(key, [])
-        return sum(self._with.get(other) is members for other in members if other != key)
+    def left(self, job: Job) -> None:
+        """A job has ended or waits again; if it trained a trial of a pack, that has left it."""
+        if isinstance(job, TrainJob):
+            self._with.pop(job.key, None)
 
     def ran_out_of_memory(self, key: str) -> bool:
         """Have packs be at most half as large as the one that a trial was in.

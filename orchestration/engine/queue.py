@@ -193,8 +193,7 @@ class Queue:
         """What was handed out and not taken up is handed out again."""
         for job in jobs_in(task):
             self._out.remove(job)
-            if isinstance(job, TrainJob):
-                self._packing.left(job.key)
+            self._packing.left(job)
         self._put_in_line(jobs_in(task))
 
     def lost_on(self, task: Assignment) -> list[str]:
@@ -217,7 +216,7 @@ class Queue:
         if isinstance(job, EvaluateJob):
             self._evaluations.ended(job)
         elif isinstance(job, TrainJob):
-            self._packing.left(job.key)
+            self._packing.left(job)
             trial = self._ledger.trials[job.key]
             self._evaluations.add(trial)
             if trial.state != "pending":

@@ -154,7 +154,7 @@ class SweepRun:
             return taken
 
         queue = Queue(spec, self.plan, ledger, wish, slots=engine.slots, take_over=take_over)
-        board = Board(ledger, engine.slots, spec.evaluation, wish)
+        board = Board(ledger, engine.slots, spec.evaluation, wish, pack=spec.resources.pack)
         view = TableView(console, board, spec.name) if console.live else PlainView(console, board)
         results = self.results = Results(spec, ledger, queue, view, retention)
         if queue.done:
@@ -169,7 +169,10 @@ class SweepRun:
 
         if not isinstance(engine, Idle):
             each = count(spec.resources.cpu, "thread")
-            console.line(f"{count(engine.slots, 'trial')} at a time, {each} each")
+            most = spec.resources.pack
+            what = "trial" if most == 1 else "pack"
+            of_many = "" if most == 1 else f" of up to {most} trials"
+            console.line(f"{count(engine.slots, what)}{of_many} at a time, {each} each")
         folder = ledger.folder
         store.remove(folder / CHECKPOINT_NOW)  # of a run that was killed when it was to stop
         store.remove_folder(folder / LEFT_PACK)

@@ -35,7 +35,8 @@ def check_packs(errors: SpecErrors, content: Mapping[str, Any], resources: Resou
             place = ("grid", number, "packed") if isinstance(grids, list) else ("grid", "packed")
             errors.add(place, "leave it out: resources.pack sets it")
     search = content.get("search")
-    if isinstance(search, Mapping) and "packed" in (search.get("space") or {}):
+    space = search.get("space") if isinstance(search, Mapping) else None
+    if isinstance(space, Mapping) and "packed" in space:
         errors.add(("search", "space", "packed"), "leave it out: resources.pack sets it")
     if resources.pack == 1:
         return
