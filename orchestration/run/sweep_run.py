@@ -168,8 +168,9 @@ class SweepRun:
             view.stopping(at_once=not worthwhile(GRACE_S))
 
         if not isinstance(engine, Idle):
-            each = count(spec.resources.cpu, "thread")
-            console.line(f"{count(engine.slots, 'trial')} at a time, {each} each")
+            each = count(spec.resources.threads, "thread")
+            why = f" ({self.request.why_threads})" if self.request.why_threads else ""
+            console.line(f"{count(engine.slots, 'trial')} at a time, {each} each{why}")
         folder = ledger.folder
         store.remove(folder / CHECKPOINT_NOW)  # of a run that was killed when it was to stop
         self.signals.check()
