@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -14,15 +15,25 @@ COUNTS = {"train": 60_000, "t10k": 10_000}
 CLASSES = 10
 
 
-def write(root: Path) -> None:
-    """Write the four files where torchvision looks for them below ``root``."""
-    folder = root / "MNIST" / "raw"
-    folder.mkdir(parents=True)
+def write(root: Path, counts: Mapping[str, int] | None = None) -> None:
+    """Write the four files where torchvision looks for them below ``root``.
+
+    Args:
+        root: the folder.
+        counts: images by split, where they are to be fewer or more than MNIST's.
+    """
     random = np.random.default_rng(0)
-    for split, count in COUNTS.items():
+    for split, count in (counts or COUNTS).items():
         labels = random.integers(0, CLASSES, count, dtype=np.uint8)
-        _write_idx(folder / f"{split}-images-idx3-ubyte", _blobs(labels, random))
-        _write_idx(folder / f"{split}-labels-idx1-ubyte", labels)
+        write_split(root, split, _blobs(labels, random), labels)
+
+
+def write_split(root: Path, split: str, pixels: np.ndarray, labels: np.ndarray) -> None:
+    """The two files of a split: images (N, 28, 28) and labels (N,), both uint8."""
+    folder = root / "MNIST" / "raw"
+    folder.mkdir(parents=True, exist_ok=True)
+    _write_idx(folder / f"{split}-images-idx3-ubyte", pixels)
+    _write_idx(folder / f"{split}-labels-idx1-ubyte", labels)
 
 
 def dataset(root: Path) -> Dataset:

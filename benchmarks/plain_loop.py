@@ -79,17 +79,20 @@ class PlainLoop:
         self.optimizer = torch.optim.Adam(self.model.parameters(), lr=config.learning_rate)
 
     def loader(self, source: Path | Images, augmented: int) -> DataLoader[Any]:
+        """Batches of ``dataset``, shuffled."""
+        dataset = self.dataset(source, augmented)
+        return DataLoader(dataset, batch_size=self.config.batch_size, shuffle=True, num_workers=0)
+
+    def dataset(self, source: Path | Images, augmented: int) -> Any:
         """Single images, or pairs of which one or both are augmented.
 
-        They are of MNIST's files, or of CIFAR-10's shape in memory.
+        They are of MNIST's training files, or of CIFAR-10's shape in memory.
         """
         name = self.config.data.name
         transform = Pair(name, augmented) if augmented else transforms(name)[0]
         if isinstance(source, Path):
-            dataset = torchvision.datasets.MNIST(str(source), train=True, transform=transform)
-        else:
-            dataset = InMemory(source, transform)
-        return DataLoader(dataset, batch_size=self.config.batch_size, shuffle=True, num_workers=0)
+            return torchvision.datasets.MNIST(str(source), train=True, transform=transform)
+        return InMemory(source, transform)
 
     def images_per_s(self, loader: DataLoader[Any], steps: int) -> float:
         """Train for some steps, loading included."""

@@ -76,11 +76,14 @@ def _estimate(request: Request, plan: Plan, console: Console) -> dict[str, Any]:
     from orchestration.ledger.ledger import Ledger
     from orchestration.plan.estimate import CALIBRATION_S, estimate, estimate_document, kinds_of
     from orchestration.plan.trials_to_come import expected_trials
+    from orchestration.run.auto_cpu import as_begun, chosen
     from orchestration.run.preparation import prepare
 
     ledger = Ledger.open_or_empty(request.folder)
+    request = as_begun(request, ledger)
     data = prepare(request, plan, ledger, console)
+    request = chosen(request, plan, data, ledger, console)
     kinds = len(kinds_of(expected_trials(plan, ledger)))
     console.line(f"calibrating {kinds} kinds of trials, about {kinds * CALIBRATION_S} s …")
     made = estimate(request.spec, plan, data.sets, ledger, request.flags.max_concurrent)
-    return estimate_document(made)
+    return estimate_document(made) | {"why_threads": request.why_threads}

@@ -16,7 +16,7 @@ BUSY = 0.7
 
 def check_cpus(subject: Subject) -> list[Finding]:
     """As many as a trial asks for, and how many trials that makes at a time."""
-    asked, usable = subject.resources.cpu, subject.cpus
+    asked, usable = subject.resources.threads, subject.cpus
     of_all = "" if usable == os.cpu_count() else f" of this machine's {os.cpu_count()}"
     found = f"{usable} may be used{of_all}"
     if asked > usable:
@@ -28,6 +28,8 @@ def check_cpus(subject: Subject) -> list[Finding]:
             )
         ]
     each = "" if asked == 1 else f", {asked} each"
+    if subject.resources.cpu == "auto":
+        each = " or fewer with more threads each, as the sweep chooses when it begins"
     if subject.max_concurrent is not None and subject.max_concurrent > subject.fitting:
         found += f", fewer than --max-concurrent {subject.max_concurrent} asks for"
     if subject.slots == 0:  # the finding on GPUs says what to do

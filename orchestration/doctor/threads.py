@@ -26,7 +26,7 @@ print(json.dumps({"in_force": in_force, "before": len(before), "after": len(afte
 
 def check_thread_variables(subject: Subject) -> list[Finding]:
     """Variables that say something else than the sweep: harmless, and good to know."""
-    count = str(subject.resources.cpu)
+    count = str(subject.resources.threads)
     other = [f"{name}={os.environ[name]}" for name in VARIABLES if os.environ.get(name, "") != ""]
     other = [setting for setting in other if setting.partition("=")[2] != count]
     if not other:
@@ -41,7 +41,7 @@ def check_thread_variables(subject: Subject) -> list[Finding]:
 
 def check_threads(subject: Subject) -> list[Finding]:
     """In a process like a worker's: do the libraries obey, and does it keep all its CPUs?"""
-    count = min(subject.resources.cpu, subject.cpus)
+    count = min(subject.resources.threads, subject.cpus)
     # -P: a file of the working directory must not pass for a library.
     done = subprocess.run(  # noqa: S603 - this very Python
         [sys.executable, "-P", "-c", SCRIPT, str(count)],

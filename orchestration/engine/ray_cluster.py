@@ -109,7 +109,7 @@ class RaySession:
             raise
 
     def _options(self) -> dict[str, Any]:
-        variables = {**thread_environment(self._resources.cpu), "PYTHONSAFEPATH": "1"}
+        variables = {**thread_environment(self._resources.threads), "PYTHONSAFEPATH": "1"}
         environment: dict[str, Any] = {"env_vars": variables}
         if self._ship_code:
             environment |= {"py_modules": OWN_CODE, "excludes": NO_CODE}

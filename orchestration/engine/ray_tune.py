@@ -117,7 +117,7 @@ class RayEngine:
         self._given = {
             "datasets": dict(datasets),
             "folder": str(folder),
-            "threads": resources.cpu,
+            "threads": resources.threads,
             "gpu": resources.gpu > 0,
         }
 
@@ -140,7 +140,7 @@ class RayEngine:
 
     def _fit(self, searcher: JobSearcher, results: Results, name: str) -> None:
         gpus = {"GPU": self._resources.gpu} if self._resources.gpu else {}
-        bundle = {"CPU": self._resources.cpu} | gpus
+        bundle = {"CPU": self._resources.threads} | gpus
         trainable = tune.with_parameters(TrialActor, **self._given)
         asked = partial(resources_of, bundle, self._resources.pool)
         tuner = tune.Tuner(

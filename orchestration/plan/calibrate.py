@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import fmean
+from statistics import fmean, median
 from typing import Any
 
 import numpy as np
@@ -29,6 +29,9 @@ from orchestration.threads import limit_threads
 
 WARM_UP_BATCHES = 4
 MEASURED_S = 2.0
+STEPS_S = 1.0
+STEP_BATCHES, STEP_EPOCHS = 20, 1_000
+"""Of what steps are measured on, at most: it ends with its time."""
 SAMPLE = 4_000
 """Images of each split that probes are fitted and scored on."""
 MOST_JUDGED = 10_000
@@ -67,12 +70,7 @@ def calibrate(config: TrialConfig, data: Dataset, *, threads: int, gpu: bool) ->
     """Measure a trial's cost in this process; takes some seconds."""
     limit_threads(threads)
     device = "cuda" if gpu else "cpu"
-    # What changes as training goes on changes nothing about its cost.
-    config = dataclasses.replace(
-        config, epochs=2, selection=SelectionConfig(), schedule=ScheduleConfig(), stages=()
-    )
-    # Both parts of the split have to have an image.
-    least = math.ceil(2 / min(config.data.validation_fraction, 1 - config.data.validation_fraction))
+    config, least = _steady(config, epochs=2), _least(config)
     few = _some(data, max(least, WARM_UP_BATCHES * config.batch_size))
     warm = begin(config, few, device=device)
     warm.run_epoch()
@@ -97,6 +95,30 @@ def calibrate(config: TrialConfig, data: Dataset, *, threads: int, gpu: bool) ->
     )
 
 
+def for_steps(config: TrialConfig, data: Dataset) -> Dataset:
+    """Enough of the data for ``step_s``."""
+    return _some(data, max(_least(config), STEP_BATCHES * config.batch_size))
+
+
+def step_s(config: TrialConfig, data: Dataset, *, threads: int) -> float:
+    """Seconds of a training step on CPUs, the median of a second of them in this process."""
+    limit_threads(threads)
+    training = begin(_steady(config, epochs=STEP_EPOCHS), data)
+    seconds: list[float] = []
+    until = time.perf_counter() + STEPS_S
+    while not training.finished:
+        began = time.perf_counter()
+        for done in training.epoch_by_steps():
+            if isinstance(done, dict):
+                break
+            now = time.perf_counter()
+            seconds.append(now - began)
+            began = now
+            if now > until and len(seconds) > 1:
+                return median(seconds[1:])  # the first one warms up
+    return median(seconds[1:] or seconds)
+
+
 def mean(costs: list[Cost]) -> Cost:
     """The mean of what several processes have measured at once."""
     return Cost(
@@ -105,6 +127,19 @@ def mean(costs: list[Cost]) -> Cost:
         validation_probe_s=fmean(cost.validation_probe_s for cost in costs),
         part_s={name: fmean(cost.part_s[name] for cost in costs) for name in costs[0].part_s},
     )
+
+
+def _steady(config: TrialConfig, epochs: int) -> TrialConfig:
+    """Without what changes as training goes on, which changes nothing about its cost."""
+    return dataclasses.replace(
+        config, epochs=epochs, selection=SelectionConfig(), schedule=ScheduleConfig(), stages=()
+    )
+
+
+def _least(config: TrialConfig) -> int:
+    """Images with which both parts of the split have one."""
+    fraction = config.data.validation_fraction
+    return math.ceil(2 / min(fraction, 1 - fraction))
 
 
 def _seconds(part: Part, subject: Subject) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import heapq
 import json
 import time
 from collections.abc import Iterable, Mapping
@@ -20,7 +19,7 @@ from orchestration.plan.calibrate import Cost, calibrate, mean, part_seconds
 from orchestration.plan.evaluation_tasks import open_tasks
 from orchestration.plan.plan import Plan
 from orchestration.plan.precision import precision_here
-from orchestration.plan.slots import count_slots, this_machine
+from orchestration.plan.slots import count_slots, makespan, this_machine
 from orchestration.plan.trials_to_come import expected_trials
 from orchestration.spec.evaluation import Evaluation
 from orchestration.spec.sweep import SweepSpec
@@ -55,6 +54,8 @@ class Estimate:
     trial_s: Mapping[str, float]
     """Seconds left of each trial, by key; 0 where nothing is left."""
     slots: int
+    threads: int
+    """Of each trial."""
     sweep_s: float
     calibration_s: float
     at_most: bool
@@ -102,7 +103,7 @@ def estimate(
         trial_s |= {
             key: _seconds(left[key], kind.cost, judged, spec.evaluation) for key in kind.keys
         }
-    work = _schedule(list(trial_s.values()), slots)
+    work = makespan(list(trial_s.values()), slots)
     parts = {part for key in waiting for part in left[key].parts}
     images = [len(data.train) for data in datasets.values()]
     once = sum(PARTS[part].once.of(count) for part in parts for count in images)
@@ -110,6 +111,7 @@ def estimate(
         kinds=kinds,
         trial_s=trial_s,
         slots=slots,
+        threads=spec.resources.threads,
         sweep_s=work + START_S + once if work else 0.0,
         calibration_s=time.perf_counter() - began,
         at_most=spec.scheduler is not None
@@ -125,6 +127,7 @@ def estimate_document(made: Estimate) -> dict[str, Any]:
         "sweep_s": round(made.sweep_s, 1),
         "at_most": made.at_most,
         "slots": made.slots,
+        "threads": made.threads,
         "calibration_s": round(made.calibration_s, 1),
         "precision": made.precision,
         "kinds": [
@@ -157,7 +160,7 @@ def _calibrated(
             data = datasets[example.data.dataset]
             measured = parallel(
                 delayed(calibrate)(
-                    example, data, threads=spec.resources.cpu, gpu=spec.resources.gpu > 0
+                    example, data, threads=spec.resources.threads, gpu=spec.resources.gpu > 0
                 )
                 for _ in range(slots)
             )
@@ -199,11 +202,3 @@ def _seconds(left: _Left, cost: Cost, judged: int, asked: Evaluation) -> float:
 
 def _evaluation_s(parts: Iterable[str], cost: Cost, judged: int, asked: Evaluation) -> float:
     return sum(part_seconds(part, cost, judged, asked.settings_of(part)) for part in parts)
-
-
-def _schedule(seconds: list[float], slots: int) -> float:
-    """When the last slot is free: each trial, in order, goes to the slot that is free first."""
-    free = [0.0] * slots
-    for duration in seconds:
-        heapq.heapreplace(free, free[0] + duration)
-    return max(free)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from orchestration.terminal.tables import Column, Sheet
-from orchestration.words import duration
+from orchestration.words import count, duration
 
 
 def estimate_table(document: dict[str, Any]) -> Sheet:
@@ -34,9 +34,10 @@ def estimate_line(document: dict[str, Any]) -> str:
     if not document["sweep_s"]:
         return "nothing is left to train or to evaluate"
     words = "at most about" if document["at_most"] else "about"
-    return (
-        f"{words} {duration(document['sweep_s'])} on this machine as busy as it is now, {together}"
-    )
+    why = document.get("why_threads")
+    each = f", {count(document['threads'], 'thread')} each ({why})" if why else ""
+    took = duration(document["sweep_s"])
+    return f"{words} {took} on this machine as busy as it is now, {together}{each}"
 
 
 def precision_line(document: dict[str, Any]) -> str | None:

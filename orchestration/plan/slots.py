@@ -4,6 +4,7 @@ its estimate and for doctor.
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -32,6 +33,14 @@ def count_slots(nodes: Iterable[Node], resources: Resources, max_concurrent: int
     return min(fitting, max_concurrent or fitting)
 
 
+def makespan(durations: Iterable[float], slots: int) -> float:
+    """When the last slot is free: each trial, in order, goes to the slot that is free first."""
+    free = [0.0] * slots
+    for duration in durations:
+        heapq.heapreplace(free, free[0] + duration)
+    return max(free)
+
+
 def object_store_bytes(data_bytes: int) -> int:
     """Bytes of the store that holds ``data_bytes`` of images, once for all workers of a machine."""
     return max(MINIMUM, int(data_bytes * 1.25) + MARGIN)
@@ -52,7 +61,7 @@ def this_machine(resources: Resources) -> Node:
 
 
 def _fitting(node: Node, resources: Resources) -> int:
-    by_cpu = int(node.cpus // resources.cpu)
+    by_cpu = int(node.cpus // resources.threads)
     if not resources.gpu:
         return by_cpu
     # A trial's share is of one GPU: where each takes 0.6, the rests of two GPUs hold no third.

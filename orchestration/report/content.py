@@ -19,7 +19,7 @@ from orchestration.report.charts import BASELINE, Chart
 from orchestration.report.figures import curves, trade_offs
 from orchestration.report.pictures import Columns, picture_columns
 from orchestration.report.search_charts import Searched, replicate_charts, search_charts
-from orchestration.spec.trial_names import Names, settings_in
+from orchestration.spec.trial_names import Names, arms_text_by, settings_in
 from orchestration.status.metric_columns import head, headlines
 from orchestration.status.status import status_document
 from orchestration.status.view import absent_lines, failure_lines, warning_lines
@@ -69,12 +69,15 @@ def content_of(ledger: Ledger, answered: Answers, *, at_work: bool | None = None
     document = status_document(ledger, at_work=at_work)
     trials = [trial for trial in document["trials"] if trial["metrics"] or trial["error"]]
     compared = [trial for trial in trials if not trial["baseline"]]
-    families = list(dict.fromkeys(trial["model"] for trial in _vae_first(compared)))
     settings = settings_in(document["trials"])
     names = Names(settings)
     own = {t["key"]: values for t, values in zip(document["trials"], settings, strict=True)}
+    family_of = {t["key"]: _family(t, own[t["key"]]) for t in _vae_first(compared)}
+    families = list(dict.fromkeys(family_of.values()))
+    looks = {key: families.index(family) for key, family in family_of.items()}
     rows = [
-        _row(trial, names.name_by(own[trial["key"]]), _look(trial, families)) for trial in trials
+        _row(trial, names.name_by(own[trial["key"]]), looks.get(trial["key"], BASELINE))
+        for trial in trials
     ]
     shown = headlines(name for trial in trials for name in trial["metrics"])
     searched = _searched(ledger, rows, families)
@@ -122,8 +125,9 @@ def _vae_first(trials: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     return sorted(trials, key=lambda trial: bool(trial["model"] != "vae"))
 
 
-def _look(trial: Mapping[str, Any], families: Sequence[str]) -> int:
-    return BASELINE if trial["baseline"] else families.index(trial["model"])
+def _family(trial: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
+    """What trials have one look by: the model, and what makes another arm of it."""
+    return f"{trial['model']} {arms_text_by(settings)}".rstrip()
 
 
 def _row(trial: Mapping[str, Any], name: str, look: int) -> dict[str, Any]:

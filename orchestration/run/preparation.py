@@ -75,7 +75,7 @@ def prepare(request: Request, plan: Plan, ledger: Ledger, console: Console) -> S
         from orchestration.engine.ray_address import check_address
 
         check_address(request.flags.address)
-    elif request.spec.resources.cpu > cpu_count():
+    elif request.spec.resources.threads > cpu_count():
         raise UserError(
             f"resources.cpu: a trial asks for {request.spec.resources.cpu} CPUs, and this machine "
             f"has {cpu_count()}; lower it in the sweep file or with --set resources.cpu=1"

@@ -85,6 +85,8 @@ class Request:
     """Evaluations to be added, without training; None: the sweep itself."""
     program: Program = field(default_factory=Program)
     """What is started again when Ray has died."""
+    why_threads: str | None = None
+    """Why trials have so many threads; None: the sweep's file says how many."""
 
     @property
     def folder(self) -> Path:

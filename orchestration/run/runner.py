@@ -10,6 +10,7 @@ from orchestration.ledger.ledger import Ledger
 from orchestration.ledger.lock import made_and_locked
 from orchestration.ledger.processes import end_left_behind
 from orchestration.ledger.recovery import recover
+from orchestration.run.auto_cpu import as_begun, chosen
 from orchestration.run.left_to_do import is_complete, was_told
 from orchestration.run.numerics import check_numerics
 from orchestration.run.preparation import plan_of, prepare
@@ -88,6 +89,7 @@ def _prepare(
     if ledger.is_begun:
         check_numerics(ledger)
     mend(ledger, console)
+    request = as_begun(request, ledger)
     plan = plan_of(request, console)
     if request.stored_plan:
         check_stored_plan(ledger, plan)
@@ -101,6 +103,7 @@ def _prepare(
         nothing = "nothing left to do" if request.wish is None else "no evaluation is missing"
         return say_summary(ledger, console, nothing)
     data = prepare(request, plan, ledger, console)
+    request = chosen(request, plan, data, ledger, console)
     if not ledger.is_begun:
         check_reachable(place.uri)
     if request.retry is not None:

@@ -168,11 +168,12 @@ class SweepRun:
             view.stopping(at_once=not worthwhile(GRACE_S))
 
         if not isinstance(engine, Idle):
-            each = count(spec.resources.cpu, "thread")
+            each = count(spec.resources.threads, "thread")
+            why = f" ({self.request.why_threads})" if self.request.why_threads else ""
             most = spec.resources.pack
             what = "trial" if most == 1 else "pack"
             of_many = "" if most == 1 else f" of up to {most} trials"
-            console.line(f"{count(engine.slots, what)}{of_many} at a time, {each} each")
+            console.line(f"{count(engine.slots, what)}{of_many} at a time, {each} each{why}")
         folder = ledger.folder
         store.remove(folder / CHECKPOINT_NOW)  # of a run that was killed when it was to stop
         store.remove_folder(folder / LEFT_PACK)

@@ -7,7 +7,14 @@ import re
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 from pydantic_core import PydanticCustomError
 
 from cvae_core.settings import merge
@@ -31,11 +38,23 @@ def _label(text: str) -> str:
     )
 
 
+def _cpus(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
+    """One error instead of one for each of the two kinds that it may be."""
+    try:
+        return validate(value)
+    except ValidationError:
+        raise PydanticCustomError("cpu_type", "must be a whole number from 1, or auto") from None
+
+
 class Resources(BaseModel):
     """What one trial gets, or one pack of trials."""
 
     model_config = FORBID
-    cpu: Annotated[Int, Field(ge=1)] = Field(1, description="CPUs, and threads, of one trial")
+    cpu: Annotated[Annotated[Int, Field(ge=1)] | Literal["auto"], WrapValidator(_cpus)] = Field(
+        1,
+        description="CPUs, and threads, of one trial; auto: chosen when the sweep begins "
+        "(`docs/performance.md`)",
+    )
     gpu: Annotated[Number, Field(ge=0, le=1)] = Field(
         0, description="a GPU for each trial, or the share of one: 0.25 lets four trials use it"
     )
@@ -50,6 +69,11 @@ class Resources(BaseModel):
         description="place trials only on the nodes of a cluster that have this Ray label: `fast` "
         "means `pool=fast` (`docs/cluster.md`)",
     )
+
+    @property
+    def threads(self) -> int:
+        """Of one trial; 1 while ``auto`` is still to be chosen, so that most fit at once."""
+        return 1 if self.cpu == "auto" else self.cpu
 
 
 class Checkpoints(BaseModel):

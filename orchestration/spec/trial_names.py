@@ -98,7 +98,12 @@ def is_usual(name: str, value: Any) -> bool:
 
 def arms_text(config: TrialConfig) -> str:
     """What sets a trial apart from a plain VAE or CVAE, such as ``augment=true w_rec=0``."""
-    usual, own = _usual(), settings_of(config)
+    return arms_text_by(settings_of(config))
+
+
+def arms_text_by(own: Mapping[str, Any]) -> str:
+    """The same of a trial whose settings are known under flat names."""
+    usual = _usual()
     given = [name for name in ARMS if own.get(name, usual[name]) != usual[name]]
     return " ".join(f"{short_name(name, given)}={setting_text(own[name])}" for name in given)
 

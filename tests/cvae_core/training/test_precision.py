@@ -96,7 +96,9 @@ def test_what_is_rounded_are_inputs_weights_and_results(kind: str) -> None:
     config = TrialConfig.from_settings(HALF)
     with arithmetic(layer.train(), inputs, config):
         found = layer(inputs).double()
-    torch.testing.assert_close(found, expected, rtol=STEP, atol=1e-5)
+    # Without AVX-512, PyTorch's own transposed convolution rounds its sums as well.
+    rounds_sums = kind == "transposed" and not torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    torch.testing.assert_close(found, expected, rtol=STEP, atol=0.02 if rounds_sums else 1e-5)
     with arithmetic(layer.eval(), inputs, config):
         exact = layer(inputs)
     assert exact.dtype == torch.float32

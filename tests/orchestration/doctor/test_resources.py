@@ -232,6 +232,10 @@ def test_more_cpus_than_there_are(subject: Make) -> None:
     assert "1 trial at a time" in good.found  # the plan has one
     many = check_cpus(subject("seeds=[0,1,2,3]", "resources.cpu=1", max_concurrent=1))[0]
     assert "1 trial at a time" in many.found
+    auto = check_cpus(subject("resources.cpu=auto"))[0]
+    assert auto.found.endswith(
+        "1 trial at a time or fewer with more threads each, as the sweep chooses when it begins"
+    )
 
 
 def test_load(subject: Make, monkeypatch: pytest.MonkeyPatch) -> None:

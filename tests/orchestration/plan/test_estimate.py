@@ -18,6 +18,7 @@ from orchestration.plan.calibrate import Cost, calibrate, mean
 from orchestration.plan.estimate import START_S, estimate, estimate_document, kinds_of
 from orchestration.plan.estimate_view import estimate_line, precision_line
 from orchestration.plan.plan import make_plan
+from orchestration.plan.slots import makespan
 from orchestration.spec.sweep import SweepSpec
 
 pytestmark = pytest.mark.slow
@@ -76,7 +77,7 @@ def test_trials_go_to_the_slot_that_is_free_first(slots: int) -> None:
     for duration in seconds:
         first = clocks.index(min(clocks))
         clocks[first] += duration
-    assert module._schedule(seconds, slots) == pytest.approx(max(clocks))
+    assert makespan(seconds, slots) == pytest.approx(max(clocks))
 
 
 def test_the_sum(load: Load, small: Dataset, fixed: list[str]) -> None:
@@ -216,12 +217,18 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
     from orchestration.cli.plan import command
 
-    (tmp_path / "a.yaml").write_text(f"name: a\nbaselines: false\nbase: {{epochs: 2, {SMALL}}}")
+    text = f"name: a\nbaselines: false\nbase: {{epochs: 2, {SMALL}}}\nresources: {{cpu: auto}}"
+    (tmp_path / "a.yaml").write_text(text)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("joblib.cpu_count", lambda: 1)
     result = CliRunner().invoke(command, ["a.yaml", "--estimate", "--json"])
     assert result.exit_code == 0, result.output
     document = json.loads(result.stdout)
     assert document["estimate"]["kinds"][0]["trials"] == 1
     assert document["estimate"]["sweep_s"] > START_S
     assert "calibrating 1 kinds" in result.stderr
+    why = "chosen: all CPUs are busy with 1 trial"
+    assert (document["estimate"]["threads"], document["estimate"]["why_threads"]) == (1, why)
+    line = estimate_line(document["estimate"])
+    assert line.endswith(f"one trial at a time, 1 thread each ({why})")
     assert list(tmp_path.iterdir()) == [tmp_path / "a.yaml"]

@@ -112,3 +112,18 @@ def test_of_fifty_trials_it_can_be_mailed(written: Make, headline: Headline, pic
     shown = len(page.sources) // 6
     assert shown == 6_000_000 // (6 * (pictures + 8))
     assert f"{25 - shown} more are left out, to keep this file small enough for a mail" in page.text
+
+
+def test_every_arm_has_a_look_of_its_own(written: Make, headline: Headline) -> None:
+    made = written()
+    arms: list[dict[str, Any]] = [{}, {"augment": True}, {"weights": {"reconstruction": 0.5}}]
+    for model in reversed(MODELS):
+        for arm in arms:
+            made.trial(model=model, metrics=headline(0.8), **arm)
+    drawn = report_of(made.read())
+    looks = ("vae", "vae augment=true", "vae w_rec=0.5")
+    looks = (*looks, *(name.replace("vae", "cvae") for name in looks))
+    # Of six the last two are hollow, and each stands in the legend and on the chart.
+    assert drawn.count('class="point look0 hollow"') == drawn.count('class="point look0"') == 2
+    for name in looks:
+        assert f"</svg> {name}</span>" in drawn
