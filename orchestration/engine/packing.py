@@ -28,7 +28,7 @@ class Packing:
 
     def is_packed(self, key: str) -> bool:
         """Whether a trial is trained in a pack, be it alone there."""
-        return bool(self._shape(key))
+        return bool(self._ledger.trials[key].config.get("packed"))
 
     def others(self, key: str, line: TrialLine, places: int) -> list[str]:
         """Take those out of line that are trained at once with a trial.
