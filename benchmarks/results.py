@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import json
 import os
-from importlib.metadata import version
+from collections.abc import Iterator
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -24,15 +26,22 @@ def machine() -> dict[str, Any]:
         "cpus": os.cpu_count(),
         "bfloat16": bfloat16_instructions(),
         "load_before": round(os.getloadavg()[0], 2),
-        "versions": {name: version(name) for name in PACKAGES},
+        "versions": dict(installed()),
     }
+
+
+def installed() -> Iterator[tuple[str, str]]:
+    """Names and versions; a benchmark of the training alone needs neither Ray nor MLflow."""
+    for name in PACKAGES:
+        with suppress(PackageNotFoundError):
+            yield name, version(name)
 
 
 def machine_line(about: dict[str, Any]) -> str:
     bfloat16 = about["bfloat16"] or "no instructions for bfloat16"
     return (
         f"{about['cpus']} × {about['processor']}, {bfloat16}; load before {about['load_before']}; "
-        f"torch {about['versions']['torch']}, ray {about['versions']['ray']}"
+        f"torch {about['versions']['torch']}, ray {about['versions'].get('ray', 'absent')}"
     )
 
 

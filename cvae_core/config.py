@@ -176,6 +176,12 @@ class TrialConfig(Checked):
         "afterwards are float32 in any case (`docs/performance.md` says where bfloat16 is faster)",
         added=True,
     )
+    packed: bool = setting(
+        False,
+        "set by `resources: {pack: …}` and by nothing else: the trial is trained at once with "
+        "others, which rounds in another order (`docs/performance.md`)",
+        added=True,
+    )
     contrast: Literal["sample", "mean"] = setting(
         "sample", "what enters the projection head: a sampled latent or its mean", only="cvae"
     )

@@ -57,3 +57,15 @@ def _relevant(group: Any, trial: TrialConfig, identity: bool, places: bool) -> d
                 continue
         settings[setting_name(declared)] = plain(value)
     return settings
+
+
+def differences(a: dict[str, Any], b: dict[str, Any], prefix: str = "") -> list[str]:
+    """Names, with dots, of nested settings that two trials do not have in common."""
+    names = []
+    for key in sorted(a.keys() | b.keys()):
+        left, right = a.get(key), b.get(key)
+        if isinstance(left, dict) and isinstance(right, dict):
+            names += differences(left, right, f"{prefix}{key}.")
+        elif left != right:
+            names.append(prefix + key)
+    return names

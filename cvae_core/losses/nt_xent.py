@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-def nt_xent(a: Tensor, b: Tensor, tau: float) -> Tensor:
+def nt_xent(a: Tensor, b: Tensor, tau: float | Tensor) -> Tensor:
     """Normalised temperature-scaled cross entropy between two views of a batch.
 
     Chen et al., "A Simple Framework for Contrastive Learning of Visual Representations"
@@ -17,7 +17,7 @@ def nt_xent(a: Tensor, b: Tensor, tau: float) -> Tensor:
     Args:
         a: projections of the first view, (B, P); normalised here.
         b: projections of the second view, (B, P); normalised here.
-        tau: temperature, above 0.
+        tau: temperature, above 0; of a tensor this is not checked, which would wait for a device.
 
     Returns:
         A scalar, in nats.
@@ -35,7 +35,7 @@ def nt_xent(a: Tensor, b: Tensor, tau: float) -> Tensor:
     """
     if a.shape != b.shape or a.dim() != 2:
         raise ValueError(f"two (B, P) tensors of one shape are needed, not {a.shape} and {b.shape}")
-    if not tau > 0:
+    if not isinstance(tau, Tensor) and not tau > 0:
         raise ValueError(f"tau must be above 0, not {tau!r}")
     size = a.shape[0]
     z = F.normalize(torch.cat([a, b]), dim=1)

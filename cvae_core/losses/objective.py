@@ -28,9 +28,9 @@ def objective(
     kl: Tensor,
     contrastive: Tensor | None,
     *,
-    beta: float,
-    lambda_: float,
-    reconstruction_weight: float = 1.0,
+    beta: float | Tensor,
+    lambda_: float | Tensor,
+    reconstruction_weight: float | Tensor = 1.0,
 ) -> Terms:
     """Add up the terms.
 

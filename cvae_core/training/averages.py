@@ -35,6 +35,11 @@ class Averages:
             self._rows[self._filled, column] = term
         self._filled += 1
 
+    def fill(self, rows: Tensor) -> None:
+        """Note the terms of all batches, (batches, columns), at once."""
+        self._rows.copy_(rows)
+        self._filled = len(self._rows)
+
     def check_now_and_then(self, epoch: int) -> None:
         """Look at what was added every so many batches, and at the end.
 

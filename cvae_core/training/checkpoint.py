@@ -13,7 +13,7 @@ from torch import Tensor
 
 from cvae_core.config import TrialConfig
 from cvae_core.errors import CheckpointError, ConfigError
-from cvae_core.identity import relevant
+from cvae_core.identity import differences, relevant
 from cvae_core.memory import memory_error
 
 FORMAT = 1
@@ -102,20 +102,9 @@ def read_checkpoint(
         own = TrialConfig.from_settings(checkpoint.config)
     except ConfigError as error:
         raise CheckpointError(f"{name} is of a version with other settings: {error}") from error
-    different = _differences(relevant(own), relevant(config))
+    different = differences(relevant(own), relevant(config))
     if different:
         raise CheckpointError(
             f"{name} belongs to another configuration: it differs in {', '.join(different)}"
         )
     return checkpoint
-
-
-def _differences(a: dict[str, Any], b: dict[str, Any], prefix: str = "") -> list[str]:
-    names = []
-    for key in sorted(a.keys() | b.keys()):
-        left, right = a.get(key), b.get(key)
-        if isinstance(left, dict) and isinstance(right, dict):
-            names += _differences(left, right, f"{prefix}{key}.")
-        elif left != right:
-            names.append(prefix + key)
-    return names

@@ -14,9 +14,6 @@ from torch import Tensor
 
 from cvae_core.config import TrialConfig
 from cvae_core.data.dataset import Dataset
-from cvae_core.data.mean_image import colour_of, error_of, mean_image
-from cvae_core.data.scaling import grey_level, shared, to_unit
-from cvae_core.data.splits import split_indices
 from cvae_core.errors import NonFiniteLossError
 from cvae_core.losses import Terms
 from cvae_core.models import Model, build_model
@@ -28,6 +25,7 @@ from cvae_core.training.checkpoint import Checkpoint
 from cvae_core.training.clip import clip_grad_norm, global_norm
 from cvae_core.training.course import Course
 from cvae_core.training.gradients import gradient_metrics
+from cvae_core.training.images import TrainingImages
 from cvae_core.training.precision import prepare
 from cvae_core.training.selection import Selection
 from cvae_core.training.terms import batch_terms, columns
@@ -51,7 +49,7 @@ class Training:
 
     Args:
         config: the trial's settings.
-        data: images in memory.
+        data: images in memory; or as another trial of the same ``data`` trains on them.
         start: checkpoint to go on from.
         judges: after which epochs the model is looked at, and what looks at it; in this order
             their metrics join the epoch's record.
@@ -61,44 +59,39 @@ class Training:
     def __init__(
         self,
         config: TrialConfig,
-        data: Dataset,
+        data: Dataset | TrainingImages,
         *,
         start: Checkpoint | None = None,
         judges: Sequence[Judge] = (),
         device: str = "cpu",
     ) -> None:
         self.config = config
-        self._course = Course(config)
-        self._now = self._course.at(0)
+        self.course = Course(config)
+        self._now = self.course.at(0)
         self.epoch = 0
         self._device = torch.device(device)
         self._judges = judges
-        self._pixels = shared(data.train.pixels).to(self._device)
-        self._train, self._val = split_indices(
-            len(data.train), config.data.validation_fraction, config.data.split_seed
-        )
-        mean = mean_image(data.train.pixels, self._train.numpy())
-        error = error_of(mean, data.train.pixels, self._val.numpy())
-        self._constant = {}
-        if "reconstruction" in columns(self._course.end):
-            self._constant = {"val/reconstruction_of_mean": error * grey_level(config.data) ** 2}
+        if isinstance(data, Dataset):
+            data = TrainingImages(data, config.data, self._device)
+        self._images, self.image_shape = data, data.image_shape
+        self._train, self._val = data.train, data.val
         self.model = build_model(config, data.image_shape).to(self._device)
         if start is None:
-            self.model.decoder.start_at([share / config.data.divisor for share in colour_of(mean)])
+            self.model.decoder.start_at(data.mean_colour)
         prepare(self.model, config)
         self._parameters = list(self.model.parameters())
-        self._optimizer = Adam(
+        self.optimizer = Adam(
             self._parameters, lr=config.learning_rate, fused=self._device.type in ("cpu", "cuda")
         )
         self._norms: list[Tensor] = []
-        self._streams = Streams(config.seed, AUGMENTED if config.augment else TRAINING)
+        self.streams = Streams(config.seed, AUGMENTED if config.augment else TRAINING)
         self._selection = Selection(config.selection)
         if start is not None:
             self.epoch = start.epoch
             self.model.load_state_dict(start.model)
             # The optimiser would take these tensors over and change the caller's checkpoint.
-            self._optimizer.load_state_dict(on_cpu(start.optimizer))
-            self._streams.load_state_dict(start.streams)
+            self.optimizer.load_state_dict(on_cpu(start.optimizer))
+            self.streams.load_state_dict(start.streams)
             self._selection.load_state_dict(start.selection)
 
     @property
@@ -136,13 +129,34 @@ class Training:
             metrics = yield from self._train_epoch()
             trained = time.perf_counter()
             self.epoch += 1
-            metrics |= self._validate() | self._constant
+            metrics |= self._validate()
+        yield self.conclude(metrics, began, trained)
+
+    def conclude(self, metrics: dict[str, float], began: float, trained: float) -> dict[str, Any]:
+        """Judge an epoch that is trained and validated, and make its record.
+
+        Args:
+            metrics: of training and validation; those of the judges join them.
+            began: when the epoch did, by ``time.perf_counter``.
+            trained: when its last step was done.
+
+        Raises:
+            NonFiniteLossError: the loss on validation is NaN or infinite.
+        """
+        validated = {name: own for name, own in metrics.items() if name.startswith("val/")}
+        if not all(map(math.isfinite, validated.values())):
+            raise NonFiniteLossError(
+                f"the validation loss is not finite after epoch {self.epoch}, "
+                f"step {len(self._train.split(self.config.batch_size))}: {listed(validated)}"
+            )
+        if "reconstruction" in columns(self.course.end):
+            metrics["val/reconstruction_of_mean"] = self._images.error_of_mean
         done, judged = self._judge([])
         metrics |= judged  # what is selected by may be among it
         if self.epoch > preparation(self.config):
             self._selection.update(self.epoch, metrics, self.model.state_dict())
         metrics |= self._judge(done)[1]  # where patience ends here, the others are due as well
-        yield {
+        return {
             "epoch": self.epoch,
             "metrics": metrics,
             "images_per_s": len(self._train) / (trained - began),
@@ -170,46 +184,57 @@ class Training:
             epoch=self.epoch,
             stopped_early=self._selection.stop,
             model=on_cpu(self.model.state_dict()),
-            optimizer=on_cpu(self._optimizer.state_dict()),
-            streams=self._streams.state_dict(),
+            optimizer=on_cpu(self.optimizer.state_dict()),
+            streams=self.streams.state_dict(),
             selection=on_cpu(self._selection.state_dict()),
         )
 
     def step(self, unit: Tensor) -> Terms:
         """One optimiser step on images in [0, 1], (B, C, H, W); returns the detached terms."""
-        self._optimizer.zero_grad(set_to_none=True)
-        terms = batch_terms(self.model, unit, self._now, self._streams)
+        self.optimizer.zero_grad(set_to_none=True)
+        terms = batch_terms(self.model, unit, self._now, self.streams)
         terms.loss.backward()
         gradients = [p.grad for p in self._parameters if p.grad is not None]
         limit = self.config.clip_norm
         self._norms.append(
             global_norm(gradients) if limit is None else clip_grad_norm(gradients, limit)
         )
-        self._optimizer.step()
+        self.optimizer.step()
         return terms.detach()
 
     def _train_epoch(self) -> Generator[int, None, dict[str, float]]:
         self.model.train()
-        order = self._train[torch.randperm(len(self._train), generator=self._streams["batches"])]
-        batches = order.split(self.config.batch_size)
-        averages = Averages(columns(self._course.at(self.epoch)), batches, self._device)
+        batches = self.draw_batches()
+        averages = Averages(columns(self.course.at(self.epoch)), batches, self._device)
         self._norms.clear()
         done = 0
-        if self._course.forgets_at(self.epoch):
-            self._optimizer.state.clear()
+        if self.course.forgets_at(self.epoch):
+            self.optimizer.state.clear()
         for number, indices in enumerate(batches):
             self._enter(self.epoch + number / len(batches))
-            averages.add(self.step(self._batch(indices)))
+            averages.add(self.step(self._images.batch(indices)))
             done += len(indices)
             averages.check_now_and_then(self.epoch + 1)
             yield done
-        metrics = averages.means("train") | self._course.metrics(self._now)
+        metrics = averages.means("train") | self.course.metrics(self._now)
         return metrics | gradient_metrics(self._norms, self.config.clip_norm)
+
+    def draw_batches(self) -> tuple[Tensor, ...]:
+        """The training images in an order drawn for one epoch, as indices of each batch."""
+        order = self._train[torch.randperm(len(self._train), generator=self.streams["batches"])]
+        batches: tuple[Tensor, ...] = order.split(self.config.batch_size)
+        return batches
+
+    @property
+    def val_batches(self) -> tuple[Tensor, ...]:
+        """Indices of each batch of validation."""
+        batches: tuple[Tensor, ...] = self._val.split(self.config.batch_size)
+        return batches
 
     def _enter(self, time: float) -> None:
         """Take on the settings of a moment, in epochs since training began."""
-        self._now = self._course.at(time)
-        for parameters in self._optimizer.param_groups:
+        self._now = self.course.at(time)
+        for parameters in self.optimizer.param_groups:
             parameters["lr"] = self._now.learning_rate
 
     @torch.no_grad()
@@ -217,23 +242,15 @@ class Training:
         """Means on validation, with the weights of the end: one measure for all epochs."""
         self.model.eval()
         streams = Streams(self.config.seed, VALIDATION)
-        batches = self._val.split(self.config.batch_size)
-        averages = Averages(columns(self._course.end), batches, self._device)
+        batches = self.val_batches
+        averages = Averages(columns(self.course.end), batches, self._device)
         for indices in batches:
             averages.add(
-                batch_terms(self.model, self._batch(indices), self._course.end, streams, "val_")
+                batch_terms(
+                    self.model, self._images.batch(indices), self.course.end, streams, "val_"
+                )
             )
-        metrics = averages.means("val")
-        if not all(map(math.isfinite, metrics.values())):
-            raise NonFiniteLossError(
-                f"the validation loss is not finite after epoch {self.epoch}, "
-                f"step {len(self._train.split(self.config.batch_size))}: {listed(metrics)}"
-            )
-        return metrics
-
-    def _batch(self, indices: Tensor) -> Tensor:
-        pixels = self._pixels.index_select(0, indices.to(self._device))
-        return to_unit(pixels, self.config.data)
+        return averages.means("val")
 
 
 def on_cpu(state: Any) -> Any:

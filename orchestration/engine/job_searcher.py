@@ -10,7 +10,7 @@ from typing import Any
 
 from ray.tune.search import Searcher
 
-from orchestration.engine.jobs import Job, job_to_json
+from orchestration.engine.jobs import Assignment, job_to_json
 from orchestration.engine.lost_worker import (
     address_in,
     crash_in,
@@ -39,7 +39,7 @@ class Unsaved:
 class _Loss:
     """A job whose worker has died."""
 
-    job: Job
+    job: Assignment
     failure: Failure
     worker: dict[str, str]
     """What is known of where it was."""
@@ -71,7 +71,7 @@ class JobSearcher(Unsaved, Searcher):
         """What is noted of the nodes of workers that have reported."""
         self._waiting: dict[str, Sequence[str]] = {}
         """Ids of the nodes that jobs are kept from which no worker has taken up."""
-        self.jobs: dict[str, Job] = {}
+        self.jobs: dict[str, Assignment] = {}
         self.given_up = False
         """Whether what is left waits for nodes that are gone."""
 
@@ -146,7 +146,7 @@ class JobSearcher(Unsaved, Searcher):
         job = self.jobs.pop(trial_id, None)
         self._waiting.pop(trial_id, None)
         worker = self._on.pop(trial_id, {})
-        if error and job is not None and job in self._queue.under_way:
+        if error and job is not None and self._queue.is_under_way(job):
             self._lost[trial_id] = _Loss(job, lost_worker(""), worker)
 
     def explain(self, trial: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -101,19 +102,36 @@ class SharedMapJob:
         return failure_log(self.entry)
 
 
+@dataclass(frozen=True)
+class PackJob:
+    """Train trials of one shape at once; what comes of each is its own."""
+
+    jobs: list[TrainJob]
+
+
 TrialJob = TrainJob | EvaluateJob
 """About one trial, whose key it has."""
 Job = TrialJob | SharedMapJob
-_JOBS = {kind.__name__: kind for kind in (TrainJob, EvaluateJob, SharedMapJob)}
+"""What is under way, is tried again and comes to an end."""
+Assignment = Job | PackJob
+"""What a worker is handed."""
+_ASSIGNMENTS = {kind.__name__: kind for kind in (TrainJob, EvaluateJob, SharedMapJob, PackJob)}
 
 
-def job_to_json(job: Job) -> str:
+def jobs_in(task: Assignment) -> Sequence[Job]:
+    """The jobs that a worker is handed at once."""
+    return task.jobs if isinstance(task, PackJob) else [task]
+
+
+def job_to_json(job: Assignment) -> str:
     """One line of text that names the job's type."""
     return json.dumps({"type": type(job).__name__, **asdict(job)})
 
 
-def job_from_json(text: str) -> Job:
+def job_from_json(text: str) -> Assignment:
     """The inverse of ``job_to_json``."""
     fields = json.loads(text)
-    kind: type[Job] = _JOBS[fields.pop("type")]
+    kind: type[Assignment] = _ASSIGNMENTS[fields.pop("type")]
+    if kind is PackJob:
+        return PackJob([TrainJob(**job) for job in fields["jobs"]])
     return kind(**fields)

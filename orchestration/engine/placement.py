@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from orchestration.engine.jobs import Job, SharedMapJob
+from orchestration.engine.jobs import Assignment, SharedMapJob, jobs_in
 from orchestration.engine.nodes import Nodes
 from orchestration.words import count
 
@@ -75,7 +75,7 @@ class Placement:
         """A job has come to its end on the node of this name, well or by a fault of its own."""
         self._died.pop(node, None)
 
-    def died(self, job: Job, node: str) -> list[str]:
+    def died(self, task: Assignment, node: str) -> list[str]:
         """A worker has died under a job on the node of this name.
 
         Returns:
@@ -89,7 +89,8 @@ class Placement:
             self._died.pop(node, None)
             return []
         trials = self._died.setdefault(node, set())
-        trials.add(job.entry if isinstance(job, SharedMapJob) else job.key)
+        first = jobs_in(task)[0]  # a pack dies once
+        trials.add(first.entry if isinstance(first, SharedMapJob) else first.key)
         others = fitting.keys() - here - self._nodes.left_alone
         if len(trials) < MOST_TRIALS or not others or here <= self._nodes.left_alone:
             return []

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import itertools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from orchestration.engine.evaluation_line import EvaluationLine
 from orchestration.engine.job_making import JobMaker
 from orchestration.engine.job_records import begin_attempt, lose_attempt, note_not_measured
-from orchestration.engine.jobs import EvaluateJob, Job, SharedMapJob, TrainJob
-from orchestration.engine.retries import OUT_OF_MEMORY, Clock, Retries
+from orchestration.engine.jobs import Assignment, EvaluateJob, Job, SharedMapJob, TrainJob, jobs_in
+from orchestration.engine.packing import Packing
+from orchestration.engine.retries import OUT_OF_MEMORY, Clock, Retries, nodes_lost_on
 from orchestration.engine.trial_line import TrialLine
 from orchestration.ledger.documents import Failure, Trial
 from orchestration.ledger.ledger import Ledger
@@ -29,7 +29,7 @@ class Queue:
         plan: its trials.
         ledger: what was done.
         wish: evaluations to be added; nothing is trained then. None: the sweep itself.
-        slots: most jobs at once; None: one for everybody who asks.
+        slots: most jobs at once, a pack counted once; None: one for everybody who asks.
         clock: what waiting retries go by.
         take_over: asked of every trial whose turn it is: whether it was trained before, and
             stands finished in the ledger now.
@@ -60,6 +60,7 @@ class Queue:
         self._retries = Retries(spec.retries, ledger, clock)
         self._take_over = take_over
         self._make = JobMaker(spec, ledger)
+        self._packing = Packing(spec.resources.pack, ledger)
         self._lost_on: dict[str, list[str]] = {}
         """Nodes on which evaluations were lost, by the folder of their files: no attempt tells."""
         self._out: list[Job] = []
@@ -71,7 +72,7 @@ class Queue:
 
     @property
     def at_once(self) -> int | None:
-        """How many jobs may be under way at once: as many as there are slots, or fewer once memory
+        """How many workers may be at work at once: as many as there are slots, or fewer once memory
         has run out; None: one for everybody who asks."""
         known = [n for n in (self._slots, self._held_in_memory) if n is not None]
         return min(known, default=None)
@@ -105,20 +106,44 @@ class Queue:
         """Jobs that were handed out and have not come to an end."""
         return list(self._out)
 
+    def is_under_way(self, task: Assignment) -> bool:
+        """Whether it has not come to an end; of a pack, whether one trial of it has not."""
+        return any(job in self._out for job in jobs_in(task))
+
     @property
     def at_work(self) -> list[Job]:
         """Those of them that a worker has taken up."""
         return list(self._begun)
 
-    def next(self) -> Job | None:
-        """The next job; None where there is none at the moment."""
-        if self.closed or (self.at_once is not None and len(self._out) >= self.at_once):
+    def next(self) -> Assignment | None:
+        """What a worker is to do next; None where there is nothing at the moment."""
+        if self.closed or (self.at_once is not None and self._workers >= self.at_once):
             return None
         self._put_in_line(self._retries.due())
         job = self._next()
-        if job is not None:
-            self._out.append(job)
-        return job
+        if job is None:
+            return None
+        task = self._packed(job) if isinstance(job, TrainJob) else job
+        self._out += jobs_in(task)
+        return task
+
+    @property
+    def _workers(self) -> int:
+        """How many workers have what is under way: one for all of a pack."""
+        trains = [job.key for job in self._out if isinstance(job, TrainJob)]
+        return len(self._out) - len(trains) + self._packing.units(trains)
+
+    def _packed(self, job: TrainJob) -> Assignment:
+        """A job with those that are trained at once with it; by itself where it is trained so."""
+        if not self._packing.is_packed(job.key):
+            return job
+        jobs, free = [job], (self.at_once or 1) - self._workers
+        for key in self._packing.others(job.key, self._trials, free):
+            if self._take_over(key):
+                self._trained(key)
+            else:
+                jobs.append(self._make.train(key))
+        return self._packing.pack(jobs)
 
     def _next(self) -> Job | None:
         while True:
@@ -149,9 +174,9 @@ class Queue:
         What a study suggests and a scheduler decides depends on the order in which trials come.
         """
         kept = self._retries.trains() if self._trials.order_matters else 0
-        return kept > 0 and len(self._out) + kept >= (self.at_once or 1)
+        return kept > 0 and self._workers + kept >= (self.at_once or 1)
 
-    def _put_in_line(self, jobs: list[Job]) -> None:
+    def _put_in_line(self, jobs: Sequence[Job]) -> None:
         """Trials that have waited come first now; evaluations come again, all before trials."""
         self._trials.put_first([job.key for job in jobs if isinstance(job, TrainJob)])
         for job in jobs:  # a map of all trials is found by itself
@@ -164,18 +189,24 @@ class Queue:
         if isinstance(job, TrainJob):
             begin_attempt(self._ledger, job)
 
-    def put_back(self, job: Job) -> None:
-        """A job that was handed out and not taken up is handed out again."""
-        self._out.remove(job)
-        self._put_in_line([job])
+    def put_back(self, task: Assignment) -> None:
+        """What was handed out and not taken up is handed out again."""
+        for job in jobs_in(task):
+            self._out.remove(job)
+            self._packing.left(job)
+        self._put_in_line(jobs_in(task))
 
-    def lost_on(self, job: Job) -> list[str]:
-        """Names of the nodes on which a job was lost in a row; empty where that is not known."""
+    def lost_on(self, task: Assignment) -> list[str]:
+        """Names of the nodes on which a job was lost in a row; empty where that is not known.
+
+        Of a pack it is the trial that was lost most often.
+        """
+        return max((self._lost_in_a_row(job) for job in jobs_in(task)), key=len)
+
+    def _lost_in_a_row(self, job: Job) -> list[str]:
         if not isinstance(job, TrainJob):
             return self._lost_on.get(job.artifacts, [])
-        attempts = reversed(self._ledger.trials[job.key].attempts)
-        lost = itertools.takewhile(lambda attempt: attempt.outcome == "lost", attempts)
-        return [str(attempt.worker.get("node", "")) for attempt in lost][::-1]
+        return nodes_lost_on(self._ledger.trials[job.key])
 
     def ended(self, job: Job) -> None:
         """A job has come to its end, well or not; what follows from it is put in line."""
@@ -185,6 +216,7 @@ class Queue:
         if isinstance(job, EvaluateJob):
             self._evaluations.ended(job)
         elif isinstance(job, TrainJob):
+            self._packing.left(job)
             trial = self._ledger.trials[job.key]
             self._evaluations.add(trial)
             if trial.state != "pending":
@@ -230,7 +262,8 @@ class Queue:
         """A job has come to nothing, and another attempt may be free of that.
 
         It is tried again after a while, as often as ``retries`` allows. Where memory has run out
-        beside other jobs, fewer run at once from now on, and that does not count.
+        in a pack, packs are half as large from now on; beside other jobs, fewer run at once. That
+        does not count.
 
         Args:
             job: that was under way.
@@ -245,9 +278,12 @@ class Queue:
         if not counted:
             follows["again_s"] = self._retries.put_back(job)
         else:
-            if failure.kind == OUT_OF_MEMORY and len(self._out) > 1:
-                follows["at_once"] = self._held_in_memory = self._fewer_at_once()
-                counted = False
+            if failure.kind == OUT_OF_MEMORY:
+                if isinstance(job, TrainJob) and self._packing.ran_out_of_memory(job.key):
+                    counted = False
+                elif self._workers > 1:
+                    follows["at_once"] = self._held_in_memory = self._fewer_at_once()
+                    counted = False
             follows["again_s"] = self._retries.put_off(job, counted=counted)
         failure = failure.model_copy(update=follows)
         if isinstance(job, TrainJob):
@@ -260,5 +296,5 @@ class Queue:
         return failure
 
     def _fewer_at_once(self) -> int:
-        under_way = len(self._out)
+        under_way = self._workers
         return max(1, min(self.at_once or under_way, under_way) - 1)

@@ -71,7 +71,19 @@ class FailureReport:
     worker: dict[str, Any] = field(default_factory=dict)
 
 
-Report = ProgressReport | EpochReport | EvaluationReport | AbsentReport | FailureReport
+OfTrial = ProgressReport | EpochReport | FailureReport
+"""Of a trial in training."""
+
+
+@dataclass(frozen=True)
+class PackReport:
+    """What trials that are trained at once have to say, by key."""
+
+    reports: dict[str, OfTrial]
+
+
+OfJob = OfTrial | EvaluationReport | AbsentReport
+Report = OfJob | PackReport
 _REPORTS = {
     kind.__name__: kind
     for kind in (ProgressReport, EpochReport, EvaluationReport, AbsentReport, FailureReport)
@@ -82,16 +94,36 @@ def on_node(report: Report, node: Mapping[str, str]) -> Report:
     """A report whose worker, where it names one, is noted with what is known of its node."""
     if not node or isinstance(report, EvaluationReport | AbsentReport):
         return report
+    if isinstance(report, PackReport):
+        of_each = report.reports.items()
+        return PackReport({key: _with_worker(own, node) for key, own in of_each})
+    return _with_worker(report, node)
+
+
+def _with_worker(report: OfTrial, node: Mapping[str, str]) -> OfTrial:
     return replace(report, worker={**report.worker, **node})
 
 
 def report_to_json(report: Report) -> str:
     """One line of text that names the report's type: floats in full, so that nothing changes."""
-    return json.dumps({"type": type(report).__name__, **asdict(report)})
+    return json.dumps(_plain(report))
 
 
 def report_from_json(text: str) -> Report:
     """The inverse of ``report_to_json``."""
-    fields = json.loads(text)
-    kind: type[Report] = _REPORTS[fields.pop("type")]
-    return kind(**fields)
+    report: Report = _report(json.loads(text))
+    return report
+
+
+def _plain(report: Report) -> dict[str, Any]:
+    if isinstance(report, PackReport):
+        own = {key: _plain(each) for key, each in report.reports.items()}
+        return {"type": "PackReport", "reports": own}
+    return {"type": type(report).__name__, **asdict(report)}
+
+
+def _report(fields: dict[str, Any]) -> Any:  # of the type that is named in them
+    name = fields.pop("type")
+    if name == "PackReport":
+        return PackReport({key: _report(own) for key, own in fields["reports"].items()})
+    return _REPORTS[name](**fields)

@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import Any
 
 from orchestration import store
-from orchestration.engine.early_stopping import EarlyStopping
+from orchestration.engine.epoch_entry import EpochEntry
 from orchestration.engine.job_records import (
     fail_attempt,
     interrupt_attempt,
@@ -14,7 +14,15 @@ from orchestration.engine.job_records import (
     note_not_measured,
     note_worker,
 )
-from orchestration.engine.jobs import EvaluateJob, Job, SharedMapJob, TrainJob
+from orchestration.engine.jobs import (
+    Assignment,
+    EvaluateJob,
+    Job,
+    PackJob,
+    SharedMapJob,
+    TrainJob,
+    jobs_in,
+)
 from orchestration.engine.listener import Listener
 from orchestration.engine.queue import Queue
 from orchestration.engine.reports import (
@@ -22,24 +30,17 @@ from orchestration.engine.reports import (
     EpochReport,
     EvaluationReport,
     FailureReport,
+    OfJob,
+    PackReport,
     ProgressReport,
     Report,
 )
 from orchestration.engine.retention import Retention
 from orchestration.engine.retries import RETRIED, STORAGE
 from orchestration.errors import StorageError
-from orchestration.ledger.checkpoints import kept, usable
-from orchestration.ledger.documents import (
-    DAMAGED,
-    CheckpointRef,
-    Epoch,
-    Failure,
-    State,
-    Trial,
-    end_attempt,
-)
+from orchestration.ledger.documents import DAMAGED, Failure, State
 from orchestration.ledger.ledger import Ledger
-from orchestration.ledger.paths import CHECKPOINT_NOW
+from orchestration.ledger.paths import CHECKPOINT_NOW, left_pack
 from orchestration.spec.sweep import SweepSpec
 
 
@@ -64,10 +65,8 @@ class Results:
     ) -> None:
         self._ledger = ledger
         self._queue = queue
-        self._checkpoints = spec.checkpoints
         self._listener = listener
-        self._early_stopping = EarlyStopping(spec.scheduler, ledger) if spec.scheduler else None
-        self._retention = retention
+        self._epochs = EpochEntry(spec, ledger, retention)
         self.stopping = False
         """Whether every job ends after its next report."""
         self._checkpointing = False
@@ -100,10 +99,13 @@ class Results:
         self._queue.slots_are(slots)
         self._listener.nodes_changed(changes, slots)
 
-    def begun(self, job: Job) -> None:
-        """A worker has taken a job up."""
-        if self.broken is not None:
-            return
+    def begun(self, task: Assignment) -> None:
+        """A worker has taken up what it was handed."""
+        for job in jobs_in(task):
+            if self.broken is None:
+                self._begun(job)
+
+    def _begun(self, job: Job) -> None:
         try:
             self._queue.begun(job)
         except StorageError as error:
@@ -116,23 +118,28 @@ class Results:
 
     def lost(
         self,
-        job: Job,
+        task: Assignment,
         failure: Failure,
         *,
         counted: bool = True,
         worker: dict[str, Any] | None = None,
     ) -> None:
-        """A worker died under a job.
+        """A worker died under what it was at.
 
         Args:
-            job: that was under way.
+            task: that was under way; of a pack each trial that had not ended is lost.
             failure: what is known of it; of a kind that is not tried again the job fails.
             counted: False where the job had no part in it, because Ray itself died: it is put back
                 in line at once, and its retries are as many as before.
             worker: what is known of where it was.
         """
-        if self.broken is not None:
-            return
+        for job in jobs_in(task):
+            if self.broken is None and self._queue.is_under_way(job):
+                self._lost(job, failure, worker, counted=counted)
+
+    def _lost(
+        self, job: Job, failure: Failure, worker: dict[str, Any] | None, *, counted: bool
+    ) -> None:
         try:
             if counted and isinstance(job, TrainJob) and not self._is(job, "running"):
                 self._queue.begun(job)  # it died before it took the job up: an attempt tells of it
@@ -140,17 +147,32 @@ class Results:
         except StorageError as error:
             self.give_up(error)
 
-    def report(self, job: Job, report: Report) -> bool:
-        """Take a report in; True where the job is to stop."""
+    def report(self, task: Assignment, report: Report) -> bool:
+        """Take a report in; True where the worker is to stop."""
         if self.broken is not None:
             return True
         try:
-            return self._report(job, report)
+            if isinstance(task, PackJob) and isinstance(report, PackReport):
+                return self._pack_reported(task, report)
+            if isinstance(task, PackJob) or isinstance(report, PackReport):
+                raise TypeError(f"{type(task).__name__} reported {type(report).__name__}")
+            return self._report(task, report)
         except StorageError as error:
             self.give_up(error)
             return True
 
-    def _report(self, job: Job, report: Report) -> bool:
+    def _pack_reported(self, pack: PackJob, report: PackReport) -> bool:
+        """Take in what each trial has to say; True where none of them goes on."""
+        for job in pack.jobs:
+            own = report.reports.get(job.key)
+            # One that was stopped may say something once more, before its worker knows.
+            if own is not None and self._queue.is_under_way(job):
+                self._report(job, own)
+            if self._is(job, "stopped") and own is not None:
+                store.write_bytes(self._ledger.folder / left_pack(job.key, job.attempt), b"")
+        return not self._queue.is_under_way(pack)
+
+    def _report(self, job: Job, report: OfJob) -> bool:
         match job, report:
             case _, ProgressReport():
                 return self._progressed(job, report)
@@ -181,7 +203,7 @@ class Results:
         stopping = self.stopping  # read once: Ctrl-C may set it at any moment
         # An epoch without a checkpoint was under way before the worker knew.
         stopping = stopping and not (self._checkpointing and report.checkpoint is None)
-        self._enter_epoch(job, report, stopping=stopping)
+        self._epochs.enter(job, report, stopping=stopping)
         self.taken += 1
         self._listener.epoch_ended(job, report, self._ledger.trials[job.key])
         stop = report.final or stopping or self._is(job, "stopped")
@@ -255,42 +277,3 @@ class Results:
 
     def _is(self, job: TrainJob, state: State) -> bool:
         return self._ledger.trials[job.key].state == state
-
-    def _enter_epoch(self, job: TrainJob, report: EpochReport, *, stopping: bool) -> None:
-        def enter(trial: Trial) -> None:
-            attempt = trial.attempts[-1]
-            attempt.worker = attempt.worker or report.worker
-            attempt.from_epoch = report.from_epoch
-            trial.notes += [note for note in report.notes if note not in trial.notes]
-            if report.epoch is not None:
-                record = Epoch.model_validate(report.epoch)
-                attempt.reached = record.epoch
-                trial.epochs = [e for e in trial.epochs if e.epoch < record.epoch] + [record]
-            trial.checkpoints = usable(trial.checkpoints, report.from_epoch, job.attempt)
-            if report.checkpoint is not None:
-                latest = CheckpointRef.model_validate(report.checkpoint)
-                trial.checkpoints = kept(trial.checkpoints, latest, self._checkpoints)
-            if report.final:
-                end_attempt(trial, "finished", "finished")
-            elif self._decides_to_stop(job, trial, report):
-                end_attempt(trial, "stopped", "stopped")
-            elif stopping:
-                end_attempt(trial, "interrupted", "pending")
-
-        self._ledger.change(job.key, enter)
-        if report.checkpoint is not None:
-            self._retention.make_room(self._ledger)
-
-    def _decides_to_stop(self, job: TrainJob, trial: Trial, report: EpochReport) -> bool:
-        """Whether a scheduler stops the trial after this epoch; what it decides is noted."""
-        if self._early_stopping is None or report.epoch is None:
-            return False
-        epoch = report.epoch["epoch"]
-        if epoch not in job.decision_epochs:
-            return False
-        decision = self._early_stopping.decide(trial, epoch, trial.epochs[-1].metrics)
-        if decision is None:
-            return False
-        if decision not in trial.decisions:
-            trial.decisions = [*trial.decisions, decision]
-        return decision.stop

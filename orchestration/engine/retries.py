@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -21,6 +22,8 @@ RETRIED = (LOST, OUT_OF_MEMORY)
 """Kinds of failure of which another attempt may be free; any other one would come again."""
 FIRST_WAIT_S = 1.0
 MOST_WAIT_S = 30.0
+TOGETHER_S = 0.05
+"""What is due that soon is due now."""
 
 Clock = Callable[[], float]
 
@@ -52,6 +55,12 @@ def losses_in_a_row(trial: Trial) -> int:
             break
         count += attempt.counted
     return count
+
+
+def nodes_lost_on(trial: Trial) -> list[str]:
+    """Nodes of the last attempts that were lost in a row; empty where that is not known."""
+    lost = itertools.takewhile(lambda each: each.outcome == "lost", reversed(trial.attempts))
+    return [str(attempt.worker.get("node", "")) for attempt in lost][::-1]
 
 
 class Retries:
@@ -112,7 +121,8 @@ class Retries:
 
     def due(self) -> list[Job]:
         """Those that have waited long enough, the longest due first; they wait no more."""
-        now = self._clock()
+        # Those of a pack that was lost come together again.
+        now = self._clock() + TOGETHER_S
         due = sorted((entry for entry in self._jobs if entry[0] <= now), key=lambda entry: entry[0])
         self._jobs = [entry for entry in self._jobs if entry[0] > now]
         return [job for _, job in due]

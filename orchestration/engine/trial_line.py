@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from orchestration.ledger.documents import Trial
 from orchestration.ledger.ledger import Ledger
@@ -62,6 +62,21 @@ class TrialLine:
         if self._keys:
             return self._keys.popleft()
         return None if self._searching is None else self._searching.next()
+
+    def __len__(self) -> int:
+        """How many wait, without those that studies will ask for."""
+        return len(self._keys)
+
+    def take(self, fits: Callable[[str], bool], most: int) -> list[str]:
+        """Keys of trials that wait and fit, in their order; the others stay where they are."""
+        taken: list[str] = []
+        for _ in range(len(self._keys)):
+            key = self._keys.popleft()
+            if len(taken) < most and fits(key):
+                taken.append(key)
+            else:
+                self._keys.append(key)
+        return taken
 
     def put_first(self, keys: list[str]) -> None:
         """Let trials come before all others, in this order."""

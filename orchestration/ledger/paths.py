@@ -30,6 +30,8 @@ TRACKING = "tracking.json"
 """What MLflow has been told."""
 CHECKPOINT_NOW = "checkpoint-now"
 """A file in the sweep's folder: while it is there, every epoch ends with a checkpoint."""
+LEFT_PACK = "left-pack"
+"""Folder of files that are there while a pack goes on without a trial that was stopped."""
 RAY_LOG = f"{LOGS}/ray.log"
 REPORT_PAGE = f"{ARTIFACTS}/report/report.html"
 REPORT_NOTE = f"{ARTIFACTS}/report/note.md"
@@ -63,6 +65,11 @@ def checkpoint_path(key: str, attempt: int, epoch: int) -> str:
     The attempt's number keeps an orphan from overwriting its successor's checkpoints.
     """
     return f"{CHECKPOINTS}/{key}/a{attempt:03d}-e{epoch:05d}.pt"
+
+
+def left_pack(key: str, attempt: int) -> str:
+    """Place of the file that has a worker go on without this attempt at a trial."""
+    return f"{LEFT_PACK}/{key}-a{attempt:03d}"
 
 
 def is_of_attempt(path: str, attempt: int) -> bool:

@@ -59,7 +59,7 @@ class Estimate:
     sweep_s: float
     calibration_s: float
     at_most: bool
-    """Whether early stopping, or a scheduler, may make it shorter."""
+    """Whether early stopping, a scheduler or packs may make it shorter."""
     precision: Mapping[str, str | None] | None
     """What ``precision_here`` says; None where GPUs compute."""
 
@@ -115,6 +115,7 @@ def estimate(
         sweep_s=work + START_S + once if work else 0.0,
         calibration_s=time.perf_counter() - began,
         at_most=spec.scheduler is not None
+        or spec.resources.pack > 1  # each was measured alone
         or any(config.selection.patience for config in trials.values()),
         precision=None if spec.resources.gpu else precision_here(plan),
     )

@@ -11,6 +11,7 @@ from cvae_core.config import DataConfig, TrialConfig
 from cvae_core.evaluation.parts import baseline_lacks
 from cvae_core.settings import merge
 from orchestration.errors import UserError
+from orchestration.spec.packing import packed
 from orchestration.spec.sweep import SweepSpec
 from orchestration.spec.trial_key import canonical, trial_key
 from orchestration.study.cells import StudyPlan, plan_studies
@@ -55,7 +56,10 @@ def make_plan(spec: SweepSpec, content: Callable[[DataConfig], str] | None = Non
         UserError: two different configurations have the same key, or a folder has other images
             than were asked for.
     """
-    cells = [_with_content(TrialConfig.from_settings(cell), content) for cell in spec.cells()]
+    cells = [
+        packed(_with_content(TrialConfig.from_settings(cell), content), spec.resources)
+        for cell in spec.cells()
+    ]
     if spec.search is not None:
         return Plan(_by_key(_baselines(spec, cells)), plan_studies(spec.search, cells))
     return Plan(_by_key([*cells, *_baselines(spec, cells)]))

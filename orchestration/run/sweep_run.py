@@ -16,7 +16,7 @@ from orchestration.engine.retention import Retention
 from orchestration.errors import INTERRUPTED, StorageError
 from orchestration.ledger.draft import Draft
 from orchestration.ledger.ledger import Ledger
-from orchestration.ledger.paths import CHECKPOINT_NOW, RAY_LOG
+from orchestration.ledger.paths import CHECKPOINT_NOW, LEFT_PACK, RAY_LOG
 from orchestration.ledger.processes import ProcessRecord, recorded
 from orchestration.ledger.recovery import recover, remove_unfinished
 from orchestration.plan.plan import Plan
@@ -154,7 +154,7 @@ class SweepRun:
             return taken
 
         queue = Queue(spec, self.plan, ledger, wish, slots=engine.slots, take_over=take_over)
-        board = Board(ledger, engine.slots, spec.evaluation, wish)
+        board = Board(ledger, engine.slots, spec.evaluation, wish, pack=spec.resources.pack)
         view = TableView(console, board, spec.name) if console.live else PlainView(console, board)
         results = self.results = Results(spec, ledger, queue, view, retention)
         if queue.done:
@@ -170,9 +170,13 @@ class SweepRun:
         if not isinstance(engine, Idle):
             each = count(spec.resources.threads, "thread")
             why = f" ({self.request.why_threads})" if self.request.why_threads else ""
-            console.line(f"{count(engine.slots, 'trial')} at a time, {each} each{why}")
+            most = spec.resources.pack
+            what = "trial" if most == 1 else "pack"
+            of_many = "" if most == 1 else f" of up to {most} trials"
+            console.line(f"{count(engine.slots, what)}{of_many} at a time, {each} each{why}")
         folder = ledger.folder
         store.remove(folder / CHECKPOINT_NOW)  # of a run that was killed when it was to stop
+        store.remove_folder(folder / LEFT_PACK)
         self.signals.check()
         log, handler = folder / RAY_LOG, InterruptHandler(stop, worthwhile)
         with console.others_to(log), view.shown(), handler as interrupt:
@@ -181,6 +185,7 @@ class SweepRun:
             self.reuse.say(console)
         self.unended = [*results.cut_off, *queue.at_work]
         store.remove(folder / CHECKPOINT_NOW)
+        store.remove_folder(folder / LEFT_PACK)
         remove_unfinished(ledger)
         if results.broken is not None:
             raise results.broken

@@ -24,6 +24,7 @@ from orchestration.spec.errors import IN_QUOTES, SpecErrors, short
 from orchestration.spec.evaluation import Evaluation, part_settings
 from orchestration.spec.flat_names import entries
 from orchestration.spec.layers import Layers, read_layers
+from orchestration.spec.packing import check_packs
 from orchestration.spec.reported import Reported, read_reported
 from orchestration.spec.search import Int, Objective, Parameter, Scheduler, Search
 from orchestration.spec.settings import (
@@ -90,6 +91,7 @@ def parse_spec(layers: Layers) -> SweepSpec:
     spec = SweepSpec(**sections)
     _check_size(spec, errors, 1 if search is None else search.search.trials)
     check_baselines(errors, content, spec.evaluation)
+    check_packs(errors, content, spec.resources)
     configs = _configs(spec, content, errors)
     if configs:
         # Baselines compete with nobody, and stand beside whatever differs.

@@ -47,7 +47,7 @@ def _cpus(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
 
 
 class Resources(BaseModel):
-    """What one trial gets."""
+    """What one trial gets, or one pack of trials."""
 
     model_config = FORBID
     cpu: Annotated[Annotated[Int, Field(ge=1)] | Literal["auto"], WrapValidator(_cpus)] = Field(
@@ -57,6 +57,12 @@ class Resources(BaseModel):
     )
     gpu: Annotated[Number, Field(ge=0, le=1)] = Field(
         0, description="a GPU for each trial, or the share of one: 0.25 lets four trials use it"
+    )
+    pack: Annotated[Int, Field(ge=1, le=1024)] = Field(
+        1,
+        description="how many trials of one shape are trained at once in one process, as one model "
+        "(`docs/performance.md`); needs `gpu`, and is of no use in a search. Trials that cannot be "
+        "trained so are trained alone",
     )
     pool: Annotated[str, AfterValidator(_label)] | None = Field(
         None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import NamedTuple
 
 import torch
@@ -30,12 +31,57 @@ def draw_jitter(count: int, strengths: tuple[float, ...], generator: torch.Gener
         strengths: one for each of ``OPERATIONS``.
         generator: on the CPU.
     """
+    return jitter_of(draw_jitter_numbers(count, strengths, generator), strengths)
+
+
+def draw_jitter_numbers(
+    count: int, strengths: tuple[float, ...], generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """Numbers in [0, 1) for the order of each image's operations and for their amounts, (B, K)."""
+    present = sum(x > 0 for x in strengths)
+    order, amount = (torch.rand(count, present, generator=generator) for _ in range(2))
+    return order, amount
+
+
+def jitter_of(uniform: tuple[Tensor, Tensor], strengths: tuple[float, ...]) -> Jitter:
+    """The operations and amounts that those numbers stand for."""
+    order, amount = uniform
     present = torch.tensor([i for i, x in enumerate(strengths) if x > 0], dtype=torch.int64)
-    order = torch.rand(count, len(present), generator=generator).argsort(dim=1)
-    spread = 2 * torch.rand(count, len(present), generator=generator) - 1
-    operation = present[order]
+    operation = present[order.argsort(dim=1)]
+    spread = 2 * amount - 1
     centre = torch.tensor([1.0, 1.0, 1.0, 0.0])
     return Jitter(operation, centre[operation] + torch.tensor(strengths)[operation] * spread)
+
+
+class Round(NamedTuple):
+    """One operation of every image, with those images side by side that are due for the same."""
+
+    move: Tensor
+    """Where in the order before each image is found, int64 (B,)."""
+    amount: Tensor
+    """In the new order, float32 (B,)."""
+    sizes: list[int]
+    """How many images each of ``OPERATIONS`` is for."""
+
+
+class Rounds(NamedTuple):
+    """How a batch is jittered, round by round."""
+
+    rounds: list[Round]
+    back: Tensor
+    """Where each image is found at the end, int64 (B,)."""
+
+
+def rounds_of(parameters: Jitter) -> Rounds:
+    """Sort what each image goes through by what is done together; on the CPU."""
+    rows = torch.arange(len(parameters.operation))
+    rounds = []
+    for operation, amount in zip(parameters.operation.T, parameters.amount.T, strict=True):
+        move = operation[rows].argsort(stable=True)
+        rows = rows[move]
+        sizes = operation.bincount(minlength=len(OPERATIONS)).tolist()
+        rounds.append(Round(move, amount[rows], sizes))
+    return Rounds(rounds, rows.argsort())
 
 
 def jitter(images: Tensor, parameters: Jitter) -> Tensor:
@@ -48,22 +94,23 @@ def jitter(images: Tensor, parameters: Jitter) -> Tensor:
     Returns:
         (B, C, H, W) in [0, 1].
     """
+    return jitter_by(images, rounds_of(parameters))
+
+
+def jitter_by(images: Tensor, how: Rounds) -> Tensor:
+    """The same, of rounds that are planned."""
     # Images that are due for the same operation are brought to lie side by side, so that each is
     # moved once a step and worked on in place. Fresh memory for each step costs a third more time.
     target, other = torch.empty_like(images), torch.empty_like(images)
-    rows = torch.arange(len(images))
-    for operation, amount in zip(parameters.operation.T, parameters.amount.T, strict=True):
-        move = operation[rows].argsort(stable=True)
-        rows = rows[move]
+    for move, amount, sizes in how.rounds:
         images = torch.index_select(images, 0, move.to(images.device), out=target)
         target, other = other, target
-        sizes = operation.bincount(minlength=len(OPERATIONS)).tolist()
-        amounts = amount[rows].to(images)[:, None, None, None]
+        amounts = amount.to(images)[:, None, None, None]
         parts = zip(OPERATIONS, images.split(sizes), amounts.split(sizes), strict=True)
         for change, some, by in parts:
             if len(some) > 0:
                 change(some, by)
-    return torch.index_select(images, 0, rows.argsort().to(images.device), out=target)
+    return torch.index_select(images, 0, how.back.to(images.device), out=target)
 
 
 def _brightness(images: Tensor, factor: Tensor) -> None:
@@ -83,6 +130,12 @@ def _saturation(images: Tensor, factor: Tensor) -> None:
     images.mul_(factor).add_(grey.mul_(1 - factor)).clamp_(0, 1)
 
 
+@cache
+def _circle(device: torch.device) -> Tensor:
+    """Where red, green and blue lie; made once, as sending it would wait for the device."""
+    return torch.tensor([0.0, 2.0, -2.0], device=device)
+
+
 def _hue(images: Tensor, turns: Tensor) -> None:
     """Turn each pixel's hue; largest and smallest channel (value and saturation) stay.
 
@@ -100,7 +153,7 @@ def _hue(images: Tensor, turns: Tensor) -> None:
     # A grey pixel has no hue, and any will do: it is multiplied by a span of 0.
     hue.div_(span.clamp_min(torch.finfo(span.dtype).tiny)).add_(1).copysign_(green - blue)
     # Shifts brought to [-3, 3] keep h + shift in [-6, 6], where 2 - d is ||h + shift| - 3| - 1.
-    channels = torch.tensor([0.0, 2.0, -2.0]).to(images)[:, None, None]
+    channels = _circle(images.device)[:, None, None]
     shift = (6 * turns - channels + 3).remainder_(6).sub_(3)
     share = (hue + shift).abs_().sub_(3).abs_().sub_(1).clamp_(0, 1)
     torch.addcmul(smallest, share, span, out=images)

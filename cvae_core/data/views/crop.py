@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 
 TRIES = 10
+NUMBERS = 2 * TRIES + 2
+"""That a box is made of."""
 
 
 class Boxes(NamedTuple):
@@ -32,14 +34,26 @@ def draw_boxes(
     An area share is uniform in ``scale`` and an aspect ratio log-uniform in ``ratio``; of ten
     draws the first that fits is taken, else the largest centred box of an allowed ratio.
     """
+    return boxes_of(torch.rand(NUMBERS, count, generator=generator), size, scale, ratio)
+
+
+def boxes_of(
+    uniform: Tensor, size: tuple[int, int], scale: tuple[float, float], ratio: tuple[float, float]
+) -> Boxes:
+    """The boxes that numbers in [0, 1) stand for.
+
+    Args:
+        uniform: (NUMBERS, B): shares of the area and aspect ratios, ten each, then the place.
+        size: height and width of an image.
+        scale: range of the share of the area.
+        ratio: range of the aspect ratio.
+    """
     height, width = size
-
-    def uniform() -> Tensor:
-        return torch.rand(TRIES, count, generator=generator)
-
-    area = height * width * (scale[0] + (scale[1] - scale[0]) * uniform())
+    count = uniform.shape[1]
+    shares, aspects, (down, right) = uniform.split([TRIES, TRIES, 2])
+    area = height * width * (scale[0] + (scale[1] - scale[0]) * shares)
     low, high = math.log(ratio[0]), math.log(ratio[1])
-    aspect = torch.exp(low + (high - low) * uniform())
+    aspect = torch.exp(low + (high - low) * aspects)
     w = (area * aspect).sqrt().round().long()
     h = (area / aspect).sqrt().round().long()
     fits = (w > 0) & (w <= width) & (h > 0) & (h <= height)
@@ -54,8 +68,8 @@ def draw_boxes(
         fallback_w = round(height * ratio[1])
     w = torch.where(fits, w, fallback_w)
     h = torch.where(fits, h, fallback_h)
-    top = (torch.rand(count, generator=generator) * (height - h + 1)).long()
-    left = (torch.rand(count, generator=generator) * (width - w + 1)).long()
+    top = (down * (height - h + 1)).long()
+    left = (right * (width - w + 1)).long()
     top = torch.where(fits, top, (height - h) // 2)
     left = torch.where(fits, left, (width - w) // 2)
     return Boxes(top, left, h, w)
@@ -88,7 +102,7 @@ def _weights(
     start: Tensor, length: Tensor, size: int, interpolation: Literal["bilinear", "nearest"]
 ) -> Tensor:
     """Weights (B, size, size) from input positions (last) to output positions."""
-    out = torch.arange(size)
+    out = torch.arange(size, device=start.device)
     last = (length - 1)[:, None]
     step = length[:, None].to(torch.float32) / size
     if interpolation == "nearest":
@@ -99,7 +113,7 @@ def _weights(
     above = (below + 1).minimum(last)
     fraction = (position - below)[..., None]
     offset = start[:, None]
-    weights = torch.zeros(len(start), size, size)
+    weights = torch.zeros(len(start), size, size, device=start.device)
     weights.scatter_add_(2, (offset + below)[..., None], 1 - fraction)
     weights.scatter_add_(2, (offset + above)[..., None], fraction)
     return weights

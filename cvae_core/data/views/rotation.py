@@ -11,7 +11,12 @@ from torch import Tensor
 
 def draw_angles(count: int, largest: float, generator: torch.Generator) -> Tensor:
     """Angles in degrees, uniform in [-largest, largest], float32 (B,)."""
-    return (2 * torch.rand(count, generator=generator) - 1) * largest
+    return angles_of(torch.rand(count, generator=generator), largest)
+
+
+def angles_of(uniform: Tensor, largest: float) -> Tensor:
+    """The angles in degrees that numbers in [0, 1), (B,), stand for."""
+    return (2 * uniform - 1) * largest
 
 
 def rotate(
@@ -32,9 +37,9 @@ def rotate(
     cos, sin = angle.cos(), angle.sin()
     # Output to input coordinates, which grid_sample wants in [-1, 1]. Both are sums of a part by
     # row and a part by column, a quarter of the work of PyTorch's affine_grid.
-    x = 2 * torch.arange(width) - (width - 1)
-    y = 2 * torch.arange(height) - (height - 1)
-    grid = torch.empty(len(images), height, width, 2)
+    x = 2 * torch.arange(width, device=angle.device) - (width - 1)
+    y = 2 * torch.arange(height, device=angle.device) - (height - 1)
+    grid = torch.empty(len(images), height, width, 2, device=angle.device)
     grid[..., 0] = (cos * x / width)[:, None, :] - (sin * y / width)[:, :, None]
     grid[..., 1] = (sin * x / height)[:, None, :] + (cos * y / height)[:, :, None]
     return F.grid_sample(

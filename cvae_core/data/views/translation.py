@@ -13,9 +13,14 @@ def draw_shifts(
 
     Distributed as those of torchvision's ``RandomAffine``: uniform, then rounded.
     """
+    return shifts_of(torch.rand(count, 2, generator=generator), size, largest)
+
+
+def shifts_of(uniform: Tensor, size: tuple[int, int], largest: float) -> Tensor:
+    """The shifts that numbers in [0, 1), (B, 2), stand for."""
     height, width = size
     limits = torch.tensor([width * largest, height * largest])
-    return ((2 * torch.rand(count, 2, generator=generator) - 1) * limits).round().long()
+    return ((2 * uniform - 1) * limits).round().long()
 
 
 def translate(images: Tensor, shifts: Tensor) -> Tensor:
@@ -36,5 +41,5 @@ def translate(images: Tensor, shifts: Tensor) -> Tensor:
 
 def _selection(shift: Tensor, size: int) -> Tensor:
     """Matrices (B, size, size) with a one where output position (row) takes input (column)."""
-    position = torch.arange(size)
+    position = torch.arange(size, device=shift.device)
     return (position[:, None] - position[None, :] == shift[:, None, None]).to(torch.float32)

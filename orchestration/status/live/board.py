@@ -61,9 +61,10 @@ class Board:
 
     Args:
         ledger: of the sweep.
-        slots: trials that run at once.
+        slots: workers at once.
         evaluation: that follows on training.
         wish: evaluations that are added, and nothing else; None: the whole sweep is worked off.
+        pack: trials that are trained at once in each of the slots.
     """
 
     def __init__(
@@ -72,8 +73,10 @@ class Board:
         slots: int,
         evaluation: Evaluation,
         wish: Wish | None = None,
+        pack: int = 1,
     ) -> None:
         self.slots = slots
+        self._pack = pack
         self._ledger = ledger
         self._evaluation = evaluation
         self._wish = wish
@@ -192,7 +195,7 @@ class Board:
             parts = sum(costs.get(part, 0.0) for part in self._evaluation.wanted())
             seconds_left.append(0.0)
             judging += asked * (each + parts)
-        return max((sum(seconds_left) + judging) / self.slots, *seconds_left, 0.0)
+        return max((sum(seconds_left) / self._pack + judging) / self.slots, *seconds_left, 0.0)
 
     def counts(self) -> tuple[int, int, int, int]:
         """Trials that are finished, stopped early, failed, and all."""

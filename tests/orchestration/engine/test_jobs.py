@@ -7,8 +7,10 @@ from typing import get_args
 import pytest
 
 from orchestration.engine.jobs import (
+    Assignment,
     EvaluateJob,
     Job,
+    PackJob,
     SharedMapJob,
     TrainJob,
     job_from_json,
@@ -19,6 +21,7 @@ from orchestration.engine.reports import (
     EpochReport,
     EvaluationReport,
     FailureReport,
+    PackReport,
     ProgressReport,
     Report,
     report_from_json,
@@ -53,17 +56,19 @@ JOBS: list[Job] = [
     ),
     SharedMapJob("umap", "shared_umap", {"split": "test"}, [{"key": "k", "checkpoint": REF}]),
 ]
+PACK = PackJob([job for job in JOBS if isinstance(job, TrainJob)])
 REPORTS: list[Report] = [
     ProgressReport(share=1 / 3),
     EpochReport(final=True, from_epoch=1, epoch={"metrics": {"val/loss": 0.1 + 0.2}}),
     EvaluationReport(metrics={"probe/accuracy": 2 / 3}, notes=["N is 100"], seconds=1.5),
     AbsentReport("there are no weights"),
     FailureReport("error", "KeyError: 'x'", traceback="Traceback", worker={"pid": 1}),
+    PackReport({"k": ProgressReport(share=1 / 3), "l": FailureReport("diverged", "in epoch 1")}),
 ]
 
 
-@pytest.mark.parametrize("job", JOBS, ids=lambda job: type(job).__name__)
-def test_jobs(job: Job) -> None:
+@pytest.mark.parametrize("job", [*JOBS, PACK], ids=lambda job: type(job).__name__)
+def test_jobs(job: Assignment) -> None:
     assert job_from_json(job_to_json(job)) == job
 
 
@@ -73,7 +78,7 @@ def test_reports(report: Report) -> None:
 
 
 def test_all_types_are_tried() -> None:
-    assert {type(job) for job in JOBS} == set(get_args(Job))
+    assert {type(job) for job in [*JOBS, PACK]} == set(get_args(Assignment))
     assert {type(report) for report in REPORTS} == set(get_args(Report))
 
 

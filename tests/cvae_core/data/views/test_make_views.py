@@ -5,6 +5,7 @@ from types import ModuleType
 
 import pytest
 import torch
+from torch.utils._pytree import tree_map_only
 
 from cvae_core.augmentation import ViewsConfig
 from cvae_core.config import TrialConfig
@@ -12,6 +13,7 @@ from cvae_core.data.views import make_views
 from cvae_core.data.views.chosen import draw_chosen
 from cvae_core.data.views.colour import draw_jitter
 from cvae_core.data.views.crop import draw_boxes, resized_crop
+from cvae_core.data.views.pipeline import apply_views, draw_numbers, joined, parameters_of
 from cvae_core.data.views.rotation import draw_angles, rotate
 from cvae_core.data.views.translation import draw_shifts, translate
 from cvae_core.errors import ConfigError
@@ -243,3 +245,26 @@ def test_run_where_the_images_are() -> None:
     views = make_views(photos(16).to(device), EVERYTHING, seeded())
     assert views.device.type == device
     assert views.shape == (16, 3, 32, 32)
+
+
+@pytest.mark.parametrize("config", [DEFAULT, COLOUR, EVERYTHING])
+def test_views_of_several_batches_are_made_as_those_of_one(config: ViewsConfig) -> None:
+    """Each with numbers from a generator of its own, to the last bit."""
+    batches = [photos(count) for count in (16, 9, 16)]
+    generators = [torch.Generator().manual_seed(seed) for seed in range(3)]
+    expected = [make_views(b, config, g) for b, g in zip(batches, generators, strict=True)]
+    again = [torch.Generator().manual_seed(seed) for seed in range(3)]
+    numbers = joined([draw_numbers(len(b), config, g) for b, g in zip(batches, again, strict=True)])
+    views = apply_views(torch.cat(batches), parameters_of(numbers, (32, 32), config), config)
+    assert torch.equal(views, torch.cat(expected))
+
+
+def test_parameters_may_be_where_the_images_are() -> None:
+    """Then nothing is brought there while views are made; "meta" refuses to be read."""
+    device = "cuda" if torch.cuda.is_available() else "meta"
+    numbers = draw_numbers(16, EVERYTHING, seeded())
+    parameters = tree_map_only(
+        torch.Tensor, lambda tensor: tensor.to(device), parameters_of(numbers, (32, 32), EVERYTHING)
+    )
+    views = apply_views(photos(16).to(device), parameters, EVERYTHING)
+    assert (views.device.type, views.shape) == (device, (16, 3, 32, 32))
