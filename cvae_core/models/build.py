@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from cvae_core.config import TrialConfig
 from cvae_core.errors import ConfigError
-from cvae_core.models.blocks import stages
 from cvae_core.models.contrastive import ContrastiveVAE, projection_head
 from cvae_core.models.decoder import Decoder
 from cvae_core.models.encoder import Encoder
 from cvae_core.models.vae import VAE
+from cvae_core.sizes import stages
 from cvae_core.streams import torch_seeded
 
 

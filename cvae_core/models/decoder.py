@@ -9,7 +9,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from cvae_core.models.blocks import Blocks, Norm, Stage, block_layers, norm_layers
+from cvae_core.models.blocks import Blocks, Norm, block_layers, norm_layers
+from cvae_core.sizes import Stage
 
 Range = Literal["unit", "symmetric"]
 Output = Literal["sigmoid", "tanh"]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from cvae_core.models.blocks import Blocks, Norm, Stage, block_layers, norm_layers
+from cvae_core.models.blocks import Blocks, Norm, block_layers, norm_layers
+from cvae_core.sizes import Stage
 
 
 class Encoder(nn.Module):

@@ -8,7 +8,7 @@ from dataclasses import replace
 from rich.filesize import decimal
 
 from cvae_core.config import TrialConfig
-from cvae_core.models.size import FLOAT_BYTES, parameter_count, training_bytes
+from cvae_core.sizes import FLOAT_BYTES, parameter_count, training_bytes
 from orchestration.commands import sweep_command
 from orchestration.doctor.datafiles import image_shape
 from orchestration.doctor.finding import Finding, ok, warning

@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 from rich.filesize import decimal
 
-from cvae_core.models.size import training_bytes
+from cvae_core.sizes import training_bytes
 from orchestration.doctor.datafiles import data_bytes, image_shape
 from orchestration.doctor.finding import Finding, ok, problem, warning
 from orchestration.doctor.subject import Subject

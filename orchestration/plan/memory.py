@@ -9,7 +9,7 @@ import psutil
 from rich.filesize import decimal
 
 from cvae_core.config import TrialConfig
-from cvae_core.models.size import training_bytes
+from cvae_core.sizes import training_bytes
 
 
 def total_memory() -> int:

@@ -12,7 +12,8 @@ from torch import nn
 
 from cvae_core.config import TrialConfig
 from cvae_core.models import build_model
-from cvae_core.models.blocks import ResidualBlock, stages
+from cvae_core.models.blocks import ResidualBlock
+from cvae_core.sizes import stages
 
 # Another value means that trials of equal settings begin with other weights than before: NUMERICS
 # has to be raised.

@@ -55,6 +55,21 @@ def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
     assert done.stdout.rstrip().splitlines()[-1] == "heavy: []"
 
 
+@pytest.mark.slow
+def test_a_command_that_trains_nothing_itself_does_without_pytorch() -> None:
+    """All that runs a sweep in workers: PyTorch would take 200 MB and a second of its start."""
+    code = (
+        "import sys\n"
+        "import orchestration.run.runner, orchestration.run.ray_session\n"
+        "import orchestration.engine.ray_cluster, orchestration.engine.ray_tune\n"
+        "import orchestration.tracking.tracker, orchestration.report.report_file\n"
+        "assert 'ray.tune' in sys.modules and 'mlflow' in sys.modules\n"
+        "assert 'torch' not in sys.modules\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
 def test_version_and_help(folder: Path) -> None:
     assert installed(folder, "--version").stdout.startswith("cvae-sweep, version ")
     shown = installed(folder, "--help").stdout

@@ -8,7 +8,7 @@ import pytest
 
 from cvae_core.config import TrialConfig
 from cvae_core.models import build_model
-from cvae_core.models.size import parameter_count, training_bytes
+from cvae_core.sizes import parameter_count, training_bytes
 from cvae_core.training.adam import Adam
 
 
