@@ -127,7 +127,7 @@ def terms_of(model: VAE, inputs: Inputs, config: TrialConfig, weights: Weights) 
         latents = [mu if config.contrast == "mean" else z]
         latents += [_latent_of_view(model, inputs, n, config) for n in range(len(inputs.views))]
         with computing():
-            # The first two views, where both are augmented, else what was encoded and the one.
+            # Two views, where there are two; else what was encoded and the one view.
             projections = model.project(latents[-2]), model.project(latents[-1])
         contrastive = nt_xent(*projections, weights.tau)
     return objective(

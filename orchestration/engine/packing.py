@@ -43,7 +43,7 @@ class Packing:
         return line.take(lambda other: self._shape(other) == own, min(self._most, share) - 1)
 
     def pack(self, jobs: list[TrainJob]) -> PackJob:
-        """These, as one task."""
+        """These, for one worker."""
         keys = [job.key for job in jobs]
         self._with |= dict.fromkeys(keys, keys)
         return PackJob(jobs)
@@ -57,20 +57,21 @@ class Packing:
         """Have packs be at most half as large as the one that a trial was in.
 
         Returns:
-            Whether that is less than it was.
+            Whether that can be: it was not alone.
         """
-        size = len(self._with.get(key, [key]))
-        self._most = min(self._most, max(1, size // 2))
-        return size > 1
+        size = len(self._with.get(key, []))
+        if size < 2:
+            return False
+        self._most = min(self._most, size // 2)
+        return True
 
     def units(self, keys: list[str]) -> int:
         """How many workers these trials take: a pack takes one."""
         return len({id(self._with[key]) if key in self._with else key for key in keys})
 
     def _shape(self, key: str) -> str:
-        """What trials of a pack have in common; empty: it is trained by itself."""
+        """What trials of a pack have in common, that they are packed among it."""
         if key not in self._shapes:
             config = TrialConfig.from_settings(self._ledger.trials[key].config)
-            shape = shape_of(config) if config.packed else {}
-            self._shapes[key] = json.dumps(shape, sort_keys=True) if shape else ""
+            self._shapes[key] = json.dumps(shape_of(config), sort_keys=True)
         return self._shapes[key]

@@ -65,6 +65,10 @@ train, test = (
 data = Dataset("digits", train, test, digits.classes)
 fit(dataclasses.replace(config, precision="bfloat16"), data)
 result = fit(config, data, probe_every=1)
+from cvae_core.training.packs.pack import Pack
+pack = Pack(data)
+pack.add(config)
+pack.run_epoch()
 assert "torch._dynamo" not in sys.modules, "it takes as long as torch"
 metrics = dict(result.history[0]["metrics"])
 weights = result.checkpoint.selected_weights

@@ -76,7 +76,8 @@ class Pack:
         Raises:
             ConfigError: it cannot be trained at once with those that are here.
         """
-        hindrance = why_not_together([*(own.config for own in self._members), config])
+        # Those that are here are equal in what is looked at.
+        hindrance = why_not_together([*(own.config for own in self._members[:1]), config])
         if hindrance is not None:
             raise ConfigError(hindrance)
         if not self._members:

@@ -234,6 +234,24 @@ def test_out_of_memory_packs_are_half_as_large(local_sweep: LocalSweep, clock: A
     assert len(take(queue).jobs) == 1
 
 
+def test_out_of_memory_alone_packs_stay_as_they_are(local_sweep: LocalSweep, clock: Any) -> None:
+    grid = {"architecture.norm": ["batch", "none"], "beta": [0.1, 0.2, 0.3]}
+    sweep = local_sweep(grid=grid, resources=PACK)
+    queue = sweep.queue(sweep.open(), slots=1, clock=clock)
+    alone = queue.next()
+    assert isinstance(alone, TrainJob)
+    queue.begun(alone)
+    queue.lost(alone, Failure(kind=OUT_OF_MEMORY, message="no more"))
+    for _ in range(2):
+        other = queue.next()
+        assert isinstance(other, TrainJob)
+        queue.begun(other)
+        queue.lost(other, Failure(kind=OUT_OF_MEMORY, message="no more"))
+    job = queue.next()
+    assert isinstance(job, PackJob)
+    assert len(job.jobs) == 3
+
+
 def test_a_pack_takes_one_place_and_what_waits_is_shared_out(local_sweep: LocalSweep) -> None:
     grid = {"beta": [0.1, 0.2, 0.3, 0.4, 0.5, 0.6]}
     sweep = local_sweep(grid=grid, resources=PACK | {"pack": 5})
