@@ -72,7 +72,7 @@ def command(  # a parameter for each option
     if moved is not None:
         console.warning(moved)
     began = time.monotonic()
-    data = datasets.load(config, data_root, console)
+    data = datasets.load(config, data_root, console, check=True)
     load_s = time.monotonic() - began
     content = datasets.content(config, data_root, console) if name == "folder" else None
     where = datasets.folder_of(config, data_root)

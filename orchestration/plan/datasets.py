@@ -35,8 +35,16 @@ def folder_of(config: DataConfig, data_root: Path | None) -> Path | None:
     return None if folder is None else folder.absolute()
 
 
-def load(config: DataConfig, data_root: Path | None, console: Console) -> Dataset:
+def load(
+    config: DataConfig, data_root: Path | None, console: Console, *, check: bool = False
+) -> Dataset:
     """Load a data set, fetching or decoding it where that was not done before.
+
+    Args:
+        config: the data set.
+        data_root: as given by a person.
+        console: where progress is shown.
+        check: have files of a known data set checked, also if they did not change since they were.
 
     Raises:
         UserError: it is missing, damaged or cannot be fetched.
@@ -45,7 +53,8 @@ def load(config: DataConfig, data_root: Path | None, console: Console) -> Datase
     with _told(config, console) as tell:
         from cvae_core.data import load_dataset
 
-        return load_dataset(config, root, cache=cache_folder(), on_progress=tell)
+        cache = None if check and config.name != "folder" else cache_folder()
+        return load_dataset(config, root, cache=cache, on_progress=tell)
 
 
 def content(config: DataConfig, data_root: Path | None, console: Console) -> str:

@@ -41,8 +41,7 @@ def load_dataset(
         data: a data set's name in sweep files, or all its settings.
         root: folder of the data sets, in torchvision's layout; ``digits`` needs none. A
             ``folder`` without an absolute path lies below it, or below the working directory.
-        cache: folder for decoded images of one's own, and the digits; ``None``: they are decoded
-            every time.
+        cache: folder for images as they were decoded or read; ``None``: that is done every time.
         on_progress: called with what is being done, how much of it is done, and of how much.
 
     Raises:
@@ -54,7 +53,7 @@ def load_dataset(
     if config.name == "folder":
         return load_folder(config, root, cache=cache, on_progress=on_progress)
     if config.name in VISION_SETS:
-        return load_vision_set(config.name, root, on_progress)
+        return load_vision_set(config.name, root, cache, on_progress)
     names = ", ".join(["digits", *VISION_SETS, "folder"])
     raise DataError(f"unknown data set {config.name!r}; known: {names}")
 

@@ -38,19 +38,21 @@ def read_decoded(
     config: DataConfig,
     classes: tuple[str, ...],
     left_out: tuple[LeftOut, ...] = (),
+    made_of: str = "",
 ) -> Decoded | None:
     """What an earlier load left; none where it left nothing, or it is damaged.
 
     Args:
         cache: the cache's folder.
-        config: of a folder, with its content, or of the digits.
+        config: of a folder, with its content, or of a data set that has a name.
         classes: as they are.
         left_out: of a folder: what lies there as well.
+        made_of: what the files were that were read, where the configuration does not say it.
     """
     # Whether "auto" means grey is known from either of the two.
     for channels in {"grey": (1,), "rgb": (3,), "auto": (1, 3)}[config.colour]:
         place = _place(cache, config, channels)
-        decoded = _read(place, config, classes, left_out)
+        decoded = _read(place, config, classes, left_out, made_of)
         if decoded is None:
             continue
         if config.colour != "auto" or decoded.all_grey == (channels == 1):
@@ -58,22 +60,22 @@ def read_decoded(
     return None
 
 
-def write_decoded(cache: Path, config: DataConfig, decoded: Decoded) -> None:
+def write_decoded(cache: Path, config: DataConfig, decoded: Decoded, made_of: str = "") -> None:
     """Keep decoded images; a warning where that is not possible."""
     place = _place(cache, config, decoded.channels)
     part = cache / f".writing-{secrets.token_hex(4)}"
     try:
         try:
             part.mkdir(parents=True)
-            _write(part, decoded)
-            if _read(place, config, decoded.data.classes) is None:
+            _write(part, decoded, made_of)
+            if _read(place, config, decoded.data.classes, made_of=made_of) is None:
                 # Damaged, or not there; another process may be doing the same.
                 shutil.rmtree(place, ignore_errors=True)
                 part.rename(place)
         finally:
             shutil.rmtree(part, ignore_errors=True)
     except OSError as error:
-        if _read(place, config, decoded.data.classes) is None:
+        if _read(place, config, decoded.data.classes, made_of=made_of) is None:
             warn_unwritable(place, error)
 
 
@@ -82,7 +84,7 @@ def _place(cache: Path, config: DataConfig, channels: int) -> Path:
     return cache / f"{config.content or config.name}-{config.image_size}-{colour}-v{DECODER}"
 
 
-def _write(folder: Path, decoded: Decoded) -> None:
+def _write(folder: Path, decoded: Decoded, made_of: str) -> None:
     data = decoded.data
     for split, images in zip(SPLITS, (data.train, data.test), strict=True):
         np.save(folder / f"{split}-pixels.npy", images.pixels, allow_pickle=False)
@@ -91,6 +93,7 @@ def _write(folder: Path, decoded: Decoded) -> None:
         "classes": list(data.classes),
         "all_grey": decoded.all_grey,
         "fingerprint": data.fingerprint(),
+        "made_of": made_of,
     }
     (folder / ABOUT).write_text(json.dumps(about))
 
@@ -100,9 +103,12 @@ def _read(
     config: DataConfig,
     classes: tuple[str, ...],
     left_out: tuple[LeftOut, ...] = (),
+    made_of: str = "",
 ) -> Decoded | None:
     try:
         about = json.loads((folder / ABOUT).read_bytes())
+        if about.get("made_of", "") != made_of:
+            return None
         train, test = (
             Images(
                 *(

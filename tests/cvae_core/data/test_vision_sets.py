@@ -17,6 +17,7 @@ import pytest
 import scipy.io
 
 from cvae_core.data import Dataset, load_dataset
+from cvae_core.data.sources import vision_sets
 from cvae_core.data.vision import torchvision
 from cvae_core.errors import DataError
 
@@ -244,6 +245,32 @@ def test_an_unpacked_file_is_compared_with_its_archive(
     raw.unlink()
     assert load_dataset(idx_set, tmp_path).test.pixels.tobytes() == mnist_files[raw.name][16:]
     assert len(server.requested) == 4
+
+
+def test_what_was_read_is_kept_until_a_file_changes(
+    idx_set: str, server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without torchvision, which alone can check the files."""
+    root, cache = tmp_path / "root", tmp_path / "cache"
+    first = load_dataset(idx_set, root, cache=cache)
+    with monkeypatch.context() as patch:
+        patch.setattr(vision_sets, "_checked_and_read", None)
+        again = load_dataset(idx_set, root, cache=cache)
+    assert again.fingerprint() == first.fingerprint()
+    assert again.classes == first.classes
+    (raw,) = root.glob("*/raw/t10k-images-idx3-ubyte")
+    content = bytearray(raw.read_bytes())
+    content[-1] ^= 1
+    raw.write_bytes(content)
+    with pytest.raises(DataError, match=f"{raw} has MD5 {md5(content)}"):
+        load_dataset(idx_set, root, cache=cache)
+    raw.unlink()
+    mended = load_dataset(idx_set, root, cache=cache)
+    assert mended.fingerprint() == first.fingerprint()
+    assert (
+        load_dataset(idx_set, tmp_path / "other", cache=cache).fingerprint() == first.fingerprint()
+    )
+    assert len(server.requested) == 8
 
 
 @pytest.mark.usefixtures("unpinned")
