@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import signal
 import time
@@ -58,7 +59,9 @@ def ended_by_sigterm(place: Place, line: str, seconds: float) -> None:
     time.sleep(seconds)
     driver.send_signal(signal.SIGTERM)
     out, err = family.communicate(driver)
-    assert err == ""
+    # What Python says of a signal in a callback of its collector; it is heard all the same.
+    swallowed = r"Exception ignored in: <function _collection_gced .*\nKeyboardInterrupt: \n"
+    assert re.sub(swallowed, "", err, flags=re.DOTALL) == ""
     over = driver.returncode == 0 or (driver.returncode == -signal.SIGTERM and "pictures:" in out)
     if not over or "trials done" not in line:
         assert driver.returncode == 130, out
