@@ -52,9 +52,11 @@ def load(
     root = root_of(config, data_root)
     with _told(config, console) as tell:
         from cvae_core.data import load_dataset
+        from cvae_core.data.sources import VISION_SETS
 
-        cache = None if check and config.name != "folder" else cache_folder()
-        return load_dataset(config, root, cache=cache, on_progress=tell)
+        cache = cache_folder()
+        unkept = check and config.name in VISION_SETS
+        return load_dataset(config, root, cache=None if unkept else cache, on_progress=tell)
 
 
 def content(config: DataConfig, data_root: Path | None, console: Console) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from cvae_core.data.sources.left_out import LeftOut
 
 SPLITS = ("train", "test")
 ABOUT = "about.json"
+TRIES = 5
+"""To put decoded images where others put theirs at the same time."""
 
 
 @dataclass(frozen=True)
@@ -64,18 +67,33 @@ def write_decoded(cache: Path, config: DataConfig, decoded: Decoded, made_of: st
     """Keep decoded images; a warning where that is not possible."""
     place = _place(cache, config, decoded.channels)
     part = cache / f".writing-{secrets.token_hex(4)}"
+    aside = part.with_name(f"{part.name}-replaced")
+
+    def is_there() -> bool:
+        return _read(place, config, decoded.data.classes, made_of=made_of) is not None
+
     try:
         try:
             part.mkdir(parents=True)
             _write(part, decoded, made_of)
-            if _read(place, config, decoded.data.classes, made_of=made_of) is None:
-                # Damaged, or not there; another process may be doing the same.
-                shutil.rmtree(place, ignore_errors=True)
-                part.rename(place)
+            for _ in range(TRIES):
+                try:
+                    part.rename(place)
+                except OSError:
+                    if is_there():  # another process has done the same
+                        break
+                    # Damaged, or of other files: out of the way in one step, as others do it too.
+                    with suppress(FileNotFoundError):
+                        place.rename(aside)
+                    shutil.rmtree(aside, ignore_errors=True)
+                else:
+                    break
         finally:
             shutil.rmtree(part, ignore_errors=True)
+        if not is_there():
+            raise OSError(f"{place} is replaced again and again")
     except OSError as error:
-        if _read(place, config, decoded.data.classes, made_of=made_of) is None:
+        if not is_there():
             warn_unwritable(place, error)
 
 
