@@ -52,7 +52,7 @@ def load(
     root = root_of(config, data_root)
     with _told(config, console) as tell:
         from cvae_core.data import load_dataset
-        from cvae_core.data.sources import VISION_SETS
+        from cvae_core.data.sources.vision_sets import VISION_SETS
 
         cache = cache_folder()
         unkept = check and config.name in VISION_SETS
