@@ -90,6 +90,7 @@ OTHERS = {
     "doctor.filesystem._try": "tries a folder out",
     "engine.node_checks.answers": "a word for every node of a cluster, taken away again",
     "engine.results.Results.stop": "asks workers for checkpoints, by a file that goes again",
+    "engine.results.Results._pack_reported": "tells a worker which trial has left its pack",
     "ledger.recovery.mend": "puts the version before in the place of a damaged document",
     "ledger.recovery.remove_unfinished": "what lost workers have left: none here",
     "cli.report.command": "a page that a person has asked for",
