@@ -4,17 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import torch
 from torch import Tensor
 
 
-def draw_chosen(count: int, probability: float, generator: torch.Generator) -> Tensor:
-    """Which of ``count`` images get a view, each by a draw of its own; ascending, int64 (N,)."""
-    return chosen_by(torch.rand(count, generator=generator), probability)
-
-
 def chosen_by(uniform: Tensor, probability: float) -> Tensor:
-    """Which images get a view, int64 (N,), of a number in [0, 1) for each, (B,)."""
+    """Which images get a view, ascending, int64 (N,), of a number in [0, 1) for each, (B,)."""
     return (uniform < probability).nonzero()[:, 0]
 
 

@@ -20,31 +20,29 @@ class Jitter(NamedTuple):
     """Factor of brightness, contrast or saturation; shift of hue in turns. float32."""
 
 
-def draw_jitter(count: int, strengths: tuple[float, ...], generator: torch.Generator) -> Jitter:
-    """Operations and amounts distributed as those of torchvision's ``ColorJitter``.
+def draw_jitter_numbers(
+    count: int, strengths: tuple[float, ...], generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """Numbers in [0, 1) for the order of each image's operations and for their amounts, (B, K).
 
-    Factors are uniform in [1 - x, 1 + x], shifts of hue in [-x, x], and every order is equally
-    likely. An operation whose strength x is 0 is left out and takes nothing from the generator.
+    An operation whose strength is 0 is left out and takes nothing from the generator.
 
     Args:
         count: number of images, B.
         strengths: one for each of ``OPERATIONS``.
         generator: on the CPU.
     """
-    return jitter_of(draw_jitter_numbers(count, strengths, generator), strengths)
-
-
-def draw_jitter_numbers(
-    count: int, strengths: tuple[float, ...], generator: torch.Generator
-) -> tuple[Tensor, Tensor]:
-    """Numbers in [0, 1) for the order of each image's operations and for their amounts, (B, K)."""
     present = sum(x > 0 for x in strengths)
     order, amount = (torch.rand(count, present, generator=generator) for _ in range(2))
     return order, amount
 
 
 def jitter_of(uniform: tuple[Tensor, Tensor], strengths: tuple[float, ...]) -> Jitter:
-    """The operations and amounts that those numbers stand for."""
+    """The operations and amounts that those numbers stand for, as torchvision's ``ColorJitter``.
+
+    Factors are uniform in [1 - x, 1 + x], shifts of hue in [-x, x], for a strength x, and every
+    order is equally likely.
+    """
     order, amount = uniform
     present = torch.tensor([i for i, x in enumerate(strengths) if x > 0], dtype=torch.int64)
     operation = present[order.argsort(dim=1)]

@@ -22,25 +22,13 @@ class Boxes(NamedTuple):
     width: Tensor
 
 
-def draw_boxes(
-    count: int,
-    size: tuple[int, int],
-    scale: tuple[float, float],
-    ratio: tuple[float, float],
-    generator: torch.Generator,
-) -> Boxes:
-    """Boxes distributed as those of torchvision's ``RandomResizedCrop``.
-
-    An area share is uniform in ``scale`` and an aspect ratio log-uniform in ``ratio``; of ten
-    draws the first that fits is taken, else the largest centred box of an allowed ratio.
-    """
-    return boxes_of(torch.rand(NUMBERS, count, generator=generator), size, scale, ratio)
-
-
 def boxes_of(
     uniform: Tensor, size: tuple[int, int], scale: tuple[float, float], ratio: tuple[float, float]
 ) -> Boxes:
-    """The boxes that numbers in [0, 1) stand for.
+    """The boxes that numbers in [0, 1) stand for, as torchvision's ``RandomResizedCrop`` has them.
+
+    An area share is uniform in ``scale`` and an aspect ratio log-uniform in ``ratio``; of ten
+    tries the first that fits is taken, else the largest centred box of an allowed ratio.
 
     Args:
         uniform: (NUMBERS, B): shares of the area and aspect ratios, ten each, then the place.

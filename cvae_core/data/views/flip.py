@@ -12,7 +12,7 @@ def flip(images: Tensor, chosen: Tensor) -> Tensor:
 
     Args:
         images: (B, C, H, W).
-        chosen: int64 (N,), from ``draw_chosen``.
+        chosen: int64 (N,), each image at most once.
 
     Returns:
         (B, C, H, W).

@@ -22,7 +22,7 @@ def grayscale(images: Tensor, chosen: Tensor) -> Tensor:
 
     Args:
         images: float (B, 3, H, W), RGB.
-        chosen: int64 (N,), from ``draw_chosen``.
+        chosen: int64 (N,), each image at most once.
 
     Returns:
         (B, 3, H, W).

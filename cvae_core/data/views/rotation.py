@@ -9,13 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-def draw_angles(count: int, largest: float, generator: torch.Generator) -> Tensor:
-    """Angles in degrees, uniform in [-largest, largest], float32 (B,)."""
-    return angles_of(torch.rand(count, generator=generator), largest)
-
-
 def angles_of(uniform: Tensor, largest: float) -> Tensor:
-    """The angles in degrees that numbers in [0, 1), (B,), stand for."""
+    """Angles in degrees, uniform in [-largest, largest], of numbers in [0, 1), (B,)."""
     return (2 * uniform - 1) * largest
 
 

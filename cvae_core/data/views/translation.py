@@ -6,18 +6,16 @@ import torch
 from torch import Tensor
 
 
-def draw_shifts(
-    count: int, size: tuple[int, int], largest: float, generator: torch.Generator
-) -> Tensor:
+def shifts_of(uniform: Tensor, size: tuple[int, int], largest: float) -> Tensor:
     """Shifts in pixels, int64 (B, 2): right and down, at most ``largest`` of the side.
 
     Distributed as those of torchvision's ``RandomAffine``: uniform, then rounded.
+
+    Args:
+        uniform: numbers in [0, 1), (B, 2).
+        size: height and width of an image.
+        largest: share of the side.
     """
-    return shifts_of(torch.rand(count, 2, generator=generator), size, largest)
-
-
-def shifts_of(uniform: Tensor, size: tuple[int, int], largest: float) -> Tensor:
-    """The shifts that numbers in [0, 1), (B, 2), stand for."""
     height, width = size
     limits = torch.tensor([width * largest, height * largest])
     return ((2 * uniform - 1) * limits).round().long()

@@ -4,7 +4,8 @@ import pytest
 import torch
 from scipy import stats
 
-from cvae_core.data.views.chosen import draw_chosen, on_chosen
+from cvae_core.data.views.chosen import on_chosen
+from tests.cvae_core.data.views.drawn import draw_chosen
 
 COUNT = 20_000
 

@@ -9,7 +9,8 @@ import pytest
 import torch
 from scipy import stats
 
-from cvae_core.data.views.colour import OPERATIONS, Jitter, draw_jitter, jitter
+from cvae_core.data.views.colour import OPERATIONS, Jitter, jitter
+from tests.cvae_core.data.views.drawn import draw_jitter
 
 NAMES = ("brightness", "contrast", "saturation", "hue")
 ORDERS = list(itertools.permutations(range(4)))

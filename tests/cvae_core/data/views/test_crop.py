@@ -5,7 +5,8 @@ from types import ModuleType
 import pytest
 import torch
 
-from cvae_core.data.views.crop import Boxes, draw_boxes, resized_crop
+from cvae_core.data.views.crop import Boxes, resized_crop
+from tests.cvae_core.data.views.drawn import draw_boxes
 
 
 def some_boxes(height: int, width: int) -> Boxes:

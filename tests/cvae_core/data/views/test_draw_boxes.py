@@ -9,7 +9,8 @@ import pytest
 import torch
 from scipy import stats
 
-from cvae_core.data.views.crop import Boxes, draw_boxes
+from cvae_core.data.views.crop import Boxes
+from tests.cvae_core.data.views.drawn import draw_boxes
 
 DRAWS = 4000
 CASES = [

@@ -10,13 +10,18 @@ from torch.utils._pytree import tree_map_only
 from cvae_core.augmentation import ViewsConfig
 from cvae_core.config import TrialConfig
 from cvae_core.data.views import make_views
-from cvae_core.data.views.chosen import draw_chosen
-from cvae_core.data.views.colour import draw_jitter
-from cvae_core.data.views.crop import draw_boxes, resized_crop
+from cvae_core.data.views.crop import resized_crop
 from cvae_core.data.views.pipeline import apply_views, draw_numbers, joined, parameters_of
-from cvae_core.data.views.rotation import draw_angles, rotate
-from cvae_core.data.views.translation import draw_shifts, translate
+from cvae_core.data.views.rotation import rotate
+from cvae_core.data.views.translation import translate
 from cvae_core.errors import ConfigError
+from tests.cvae_core.data.views.drawn import (
+    draw_angles,
+    draw_boxes,
+    draw_chosen,
+    draw_jitter,
+    draw_shifts,
+)
 
 OFF = {"crop_scale": None, "rotation_degrees": 0.0, "translation": 0.0}
 DEFAULT = ViewsConfig()

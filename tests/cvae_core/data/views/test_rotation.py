@@ -6,7 +6,8 @@ import pytest
 import torch
 from scipy import stats
 
-from cvae_core.data.views.rotation import draw_angles, rotate
+from cvae_core.data.views.rotation import rotate
+from tests.cvae_core.data.views.drawn import draw_angles
 
 ANGLES = torch.tensor([0.0, 15.0, -15.0, 7.3, -0.01, 33.3, 89.0, -120.0, 179.0])
 

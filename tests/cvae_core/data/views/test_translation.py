@@ -6,7 +6,8 @@ import pytest
 import torch
 from scipy import stats
 
-from cvae_core.data.views.translation import draw_shifts, translate
+from cvae_core.data.views.translation import translate
+from tests.cvae_core.data.views.drawn import draw_shifts
 
 
 def test_equals_torchvision(v2: ModuleType, noise_image: torch.Tensor, interpolation: str) -> None:
