@@ -9,15 +9,12 @@ from typing import Any
 
 from cvae_core.training.packs.pack import Ended, Pack
 from cvae_core.training.training import Training
+from orchestration.engine.epoch_steps import EpochSteps
 from orchestration.engine.jobs import PackJob, TrainJob
-from orchestration.engine.reports import OfTrial, PackReport, ProgressReport
+from orchestration.engine.reports import OfTrial, PackReport
 from orchestration.engine.trial_work import TrialWork
 from orchestration.engine.worker_failures import failed
 from orchestration.ledger.paths import left_pack
-
-FIRST_WORD_S = 1.0
-EVERY_S = 5.0
-"""Seconds of an epoch between two words of how far it is; a word costs the worker milliseconds."""
 
 
 class PackTraining:
@@ -40,9 +37,7 @@ class PackTraining:
         self._pack: Pack | None = None
         self._trials: dict[str, tuple[TrialWork, Training]] = {}
         """Those that have epochs left, by key."""
-        self._epoch: Iterator[int | list[Ended]] | None = None
-        self._began = 0.0
-        self._done = 0
+        self._epoch: EpochSteps[list[Ended]] | None = None
 
     def step(self, about: dict[str, Any]) -> PackReport:
         """Epochs of all trials, or some seconds of long ones."""
@@ -52,18 +47,13 @@ class PackTraining:
                 return PackReport(reports)
         if self._epoch is None:
             self._let_go()
-            self._epoch = self._of_pack.epoch_by_steps()
-            self._began, self._done = time.monotonic(), 0
-        until = time.monotonic() + (FIRST_WORD_S if self._done == 0 else EVERY_S)
-        images = next(training.images for _, training in self._trials.values())
-        for done in self._epoch:
-            if isinstance(done, list):
-                self._epoch = None
-                return PackReport(dict(self._ended(done, about)))
-            self._done = done
-            if time.monotonic() >= until and done < images:
-                return PackReport(dict.fromkeys(self._trials, self._so_far(images, about)))
-        raise AssertionError("an epoch ends with what came of it")
+            images = next(training.images for _, training in self._trials.values())
+            self._epoch = EpochSteps(self._of_pack.epoch_by_steps(), images)
+        ended = self._epoch.go_on()
+        if ended is None:
+            return PackReport(dict.fromkeys(self._trials, self._epoch.so_far(about)))
+        self._epoch = None
+        return PackReport(dict(self._ended(ended, about)))
 
     @property
     def _of_pack(self) -> Pack:
@@ -107,9 +97,3 @@ class PackTraining:
                 yield key, work.report(training, result | {"at": time.time()})
             if isinstance(result, Exception) or training.finished:
                 del self._trials[key]
-
-    def _so_far(self, images: int, about: dict[str, Any]) -> ProgressReport:
-        spent, share = time.monotonic() - self._began, self._done / images
-        return ProgressReport(
-            share, images_per_s=self._done / spent, epoch_s=spent / share, worker=about
-        )

@@ -16,43 +16,16 @@ import torch
 from cvae_core.config import TrialConfig
 from cvae_core.data import Dataset
 from cvae_core.training.begin import AnyTraining, begin
+from orchestration.engine.epoch_steps import EpochSteps
 from orchestration.engine.evaluator import Evaluator
 from orchestration.engine.jobs import Assignment, PackJob, TrainJob
-from orchestration.engine.pack_training import EVERY_S, FIRST_WORD_S, PackTraining
-from orchestration.engine.reports import PackReport, ProgressReport, Report
+from orchestration.engine.pack_training import PackTraining
+from orchestration.engine.reports import PackReport, Report
 from orchestration.engine.retries import OUT_OF_MEMORY
 from orchestration.engine.trial_work import TrialWork
 from orchestration.engine.worker_failures import failed
 from orchestration.machine import processor
 from orchestration.threads import limit_threads
-
-
-class _Epoch:
-    """An epoch under way, that stops now and then to tell how far it is."""
-
-    def __init__(self, training: AnyTraining) -> None:
-        self._images = training.images
-        self._steps = training.epoch_by_steps()
-        self._began = time.monotonic()
-        self._done = 0
-
-    def go_on(self) -> dict[str, Any] | None:
-        """Its record; None where there is more to do."""
-        # The first word comes soon, so that a long first epoch is seen to have begun.
-        until = time.monotonic() + (FIRST_WORD_S if self._done == 0 else EVERY_S)
-        for done in self._steps:
-            if isinstance(done, dict):
-                return done | {"at": time.time()}
-            self._done = done
-            if time.monotonic() >= until and done < self._images:
-                return None
-        raise AssertionError("an epoch ends with its record")
-
-    def so_far(self, worker: dict[str, Any]) -> ProgressReport:
-        """Share, pace and what the whole of it will take."""
-        spent, share = time.monotonic() - self._began, self._done / self._images
-        pace = self._done / spent
-        return ProgressReport(share, images_per_s=pace, epoch_s=spent / share, worker=worker)
 
 
 class Worker:
@@ -77,7 +50,7 @@ class Worker:
         self._work: TrialWork
         """Of the trial that is in training."""
         self._pack: PackTraining | None = None
-        self._epoch: _Epoch | None = None
+        self._epoch: EpochSteps[dict[str, Any]] | None = None
         self._evaluator = Evaluator(datasets, folder, self._device)
 
     def start(self, job: Assignment) -> None:
@@ -130,11 +103,13 @@ class Worker:
             )
         training, record = self._training, None
         if not training.finished:
-            self._epoch = self._epoch or _Epoch(training)
+            if self._epoch is None:
+                self._epoch = EpochSteps(training.epoch_by_steps(), training.images)
             record = self._epoch.go_on()
             if record is None:
                 return self._epoch.so_far(self._about)
             self._epoch = None
+            record |= {"at": time.time()}
         return self._work.report(training, record)
 
     def _train_pack(self, job: PackJob) -> Report:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from orchestration.engine import worker as worker_module
+from orchestration.engine import epoch_steps
 from orchestration.engine.in_process import InProcessEngine
 from orchestration.engine.jobs import TrainJob, TrialJob
 from orchestration.engine.listener import Listener
@@ -25,8 +25,8 @@ LocalSweep = Callable[..., Any]
 
 @pytest.fixture
 def word_after_each_step(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(worker_module, "FIRST_WORD_S", 0.0)
-    monkeypatch.setattr(worker_module, "EVERY_S", 0.0)
+    monkeypatch.setattr(epoch_steps, "FIRST_WORD_S", 0.0)
+    monkeypatch.setattr(epoch_steps, "EVERY_S", 0.0)
 
 
 def numbers(trials: dict[str, Trial]) -> dict[str, Any]:
