@@ -14,6 +14,7 @@ from ray.tune import Trainable
 from cvae_core.data import Dataset
 from orchestration import garbage
 from orchestration.caches import find_places
+from orchestration.engine.heap import keep_freed_memory
 from orchestration.engine.jobs import job_from_json
 from orchestration.engine.pools import selector
 from orchestration.engine.reports import report_to_json
@@ -31,6 +32,7 @@ class TrialActor(Trainable):
         gpu: bool = False,
     ) -> None:
         """Called once an actor."""
+        keep_freed_memory()
         find_places()  # another node has a home of its own, or none
         os.environ.pop("MLFLOW_RUN_ID", None)
         with garbage.importing():
