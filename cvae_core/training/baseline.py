@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from cvae_core.adam import Adam
 from cvae_core.baselines import BASELINES
 from cvae_core.config import TrialConfig
 from cvae_core.data.dataset import Dataset
@@ -18,7 +19,6 @@ from cvae_core.data.splits import split_indices
 from cvae_core.losses.reconstruction import pixel_mse
 from cvae_core.models.baselines import PCA, build_baseline
 from cvae_core.streams import Streams, torch_seeded
-from cvae_core.training.adam import Adam
 from cvae_core.training.averages import Averages
 from cvae_core.training.checkpoint import Checkpoint
 from cvae_core.training.principal import principal_components

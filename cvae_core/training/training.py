@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from cvae_core.adam import Adam
 from cvae_core.config import TrialConfig
 from cvae_core.data.dataset import Dataset
 from cvae_core.errors import NonFiniteLossError
@@ -19,7 +20,6 @@ from cvae_core.losses import Terms
 from cvae_core.models import Model, build_model
 from cvae_core.stages import preparation
 from cvae_core.streams import AUGMENTED, TRAINING, VALIDATION, Streams
-from cvae_core.training.adam import Adam
 from cvae_core.training.averages import Averages, listed
 from cvae_core.training.checkpoint import Checkpoint
 from cvae_core.training.clip import clip_grad_norm, global_norm

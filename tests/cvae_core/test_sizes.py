@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from cvae_core.adam import Adam
 from cvae_core.config import TrialConfig
 from cvae_core.models import build_model
 from cvae_core.sizes import parameter_count, training_bytes
-from cvae_core.training.adam import Adam
 
 
 @pytest.mark.parametrize("family", ["vae", "cvae"])

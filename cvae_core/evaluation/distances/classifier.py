@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from cvae_core.adam import AdamW
 from cvae_core.data.dataset import Dataset, Images
 from cvae_core.data.scaling import shared
 from cvae_core.errors import AbsentError, EvaluationError
@@ -172,7 +173,7 @@ def _train(network: nn.Sequential, images: Images) -> Iterator[float]:
     batch = min(BATCH if len(images) >= FEW else BATCH_OF_FEW, len(images))
     steps = epochs * (len(images) // batch)
     order = stream(SHARED_SEED, "evaluation/classifier_batches")
-    optimizer = torch.optim.AdamW(network.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
+    optimizer = AdamW(network.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, LEARNING_RATE, total_steps=steps, pct_start=WARM_UP
     )

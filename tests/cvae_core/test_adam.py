@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 
-from cvae_core.training.adam import Adam
+from cvae_core.adam import Adam, AdamW
 
 
-def trained(kind: type[torch.optim.Adam], *, fused: bool) -> tuple[torch.Tensor, dict[str, object]]:
+def trained(kind: Any, *, fused: bool) -> tuple[torch.Tensor, dict[str, object]]:
     """Weights and state after five steps, of which two come after the state was put back."""
     torch.manual_seed(0)
     weights = torch.nn.Parameter(torch.randn(7, 5))
@@ -23,8 +25,15 @@ def trained(kind: type[torch.optim.Adam], *, fused: bool) -> tuple[torch.Tensor,
 
 
 @pytest.mark.parametrize("fused", [False, True])
-def test_it_takes_the_steps_of_pytorchs_adam(fused: bool) -> None:
-    ours, state = trained(Adam, fused=fused)
-    theirs, expected = trained(torch.optim.Adam, fused=fused)
-    assert torch.equal(ours, theirs)
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [(Adam, torch.optim.Adam), (AdamW, torch.optim.AdamW)],
+    ids=["Adam", "AdamW"],
+)
+def test_it_takes_the_steps_of_pytorchs(
+    ours: type[torch.optim.Optimizer], theirs: type[torch.optim.Optimizer], fused: bool
+) -> None:
+    weights, state = trained(ours, fused=fused)
+    expected_weights, expected = trained(theirs, fused=fused)
+    assert torch.equal(weights, expected_weights)
     torch.testing.assert_close(state, expected, rtol=0, atol=0)
