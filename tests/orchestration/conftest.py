@@ -150,6 +150,14 @@ def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture(autouse=True, scope="session")
+def classifiers_are_hardly_trained() -> Iterator[None]:
+    """How good FD's own classifier becomes is tested with the core; here it need only be one."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("cvae_core.evaluation.distances.classifier.MOST_EPOCHS", 2)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
 def no_power_is_cut() -> Iterator[None]:
     """What is written is there for whoever reads it here; disks take their time to keep it."""
     with pytest.MonkeyPatch.context() as patch:

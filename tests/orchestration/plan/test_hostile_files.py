@@ -16,7 +16,6 @@ from PIL import Image
 
 from cvae_core.config import DataConfig
 from cvae_core.data import load_dataset
-from cvae_core.evaluation.distances import classifier
 from cvae_core.training.checkpoint import sha256
 from orchestration.caches import cache_folder
 from orchestration.ledger.ledger import Ledger
@@ -74,7 +73,6 @@ def test_checkpoints_classifiers_and_statistics(
     local_sweep: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     monkeypatch.setenv("CVAE_SWEEP_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(classifier, "MOST_EPOCHS", 1)  # it is trained three times here
     content, ran = traps(tmp_path / "ran")[kind], tmp_path / "ran"
     parts = {"fd": {"n": 50}, "probe": False}
     sweep = local_sweep(base={"epochs": 1}, evaluation=parts)
