@@ -171,6 +171,10 @@ class Subject:
         """Latents (count, D) of the prior, the same for every VAE of as many dimensions."""
         return self._prior(count)[:count]
 
+    def noise(self, count: int) -> Tensor:
+        """Standard normal numbers (count, D), of which the prior's latents are made."""
+        return self._noise(-(-count // BATCH) * BATCH)[:count]
+
     def generated(self, count: int) -> Tensor:
         """Images decoded from the prior, uint8 (count, C, H, W): stored as the real ones are.
 
@@ -226,10 +230,13 @@ class Subject:
     def _prior(self, count: int) -> Tensor:
         # Whole batches: the first latents, and the last bits of what they become, are then the
         # same however many are asked for.
-        shape = (-(-count // BATCH) * BATCH, self.config.architecture.latent_dim)
-        noise = torch.randn(shape, generator=stream(SHARED_SEED, "evaluation/prior"))
+        noise = self._noise(-(-count // BATCH) * BATCH)
         with torch.no_grad():
             return self.model.prior(noise.to(self.device)).cpu()
+
+    def _noise(self, count: int) -> Tensor:
+        shape = (count, self.config.architecture.latent_dim)
+        return torch.randn(shape, generator=stream(SHARED_SEED, "evaluation/prior"))
 
     def real(self, pixels: Tensor) -> Tensor:
         """Stored images (uint8) as the model reads them."""

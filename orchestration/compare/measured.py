@@ -120,7 +120,10 @@ def _way_of(part: str, done: Evaluated, numerics: str) -> str:
         }
     except (ConfigError, KeyError):  # noted by another version
         own = dict(done.settings)
-    return json.dumps({"part": part, "numerics": numerics, **noted, **own}, sort_keys=True)
+    # Classifiers of one data set that were trained on unlike processors are two.
+    judges = {name: done.facts[name] for name in ("extractor_digest",) if name in done.facts}
+    way = {"part": part, "numerics": numerics, **noted, **own, **judges}
+    return json.dumps(way, sort_keys=True)
 
 
 def _difference(usual: str, found: Counter[str]) -> str:

@@ -9,6 +9,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from cvae_core.baselines import BASELINES
 from orchestration.compare.measured import Measured, measured_trials
 from orchestration.ledger.ledger import Ledger
 from orchestration.spec.flat_names import flat
@@ -54,6 +55,7 @@ def _here(
         trial.metrics[metric]
         for trial in trials
         if metric in trial.metrics
+        and ("model" in settings or trial.config.model not in BASELINES)
         and all(trial.settings.get(name) == value for name, value in settings.items())
     ]
     if not values:

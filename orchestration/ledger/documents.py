@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from orchestration.errors import UserError
 from orchestration.ledger.paths import ARTIFACTS, CHECKPOINTS, LOGS
+from orchestration.ledger.weights import of_final_weights
 from orchestration.words import count
 
 State = Literal["pending", "running", "finished", "stopped", "failed"]
@@ -27,7 +28,7 @@ ArtifactPath = Annotated[str, StringConstraints(pattern=f"^{ARTIFACTS}(/{_STEP})
 LogPath = Annotated[str, StringConstraints(pattern=f"^{LOGS}(/{_STEP})+$")]
 
 DIVERGED = "loss not finite"
-"""The kind of failure of a trial whose settings cannot be trained: such near them fail as well."""
+"""The kind of failure of settings that cannot be trained: such near them fail as well."""
 DAMAGED = "checkpoint"
 """The kind of failure of an evaluation whose weights are not there as they were written."""
 
@@ -122,13 +123,12 @@ class Decision(Document):
     number: int
     """Of all decisions of the sweep, in the order in which they were taken."""
     epoch: int
-    rung: int
-    """The rung's epoch; that of the decision itself where a scheduler has no rungs."""
+    rung: int  # its epoch; that of the decision itself where a scheduler has no rungs
     metric: str
     value: float
     stop: bool
     scheduler: str
-    """Which one, with its settings, as ``early_stopping.identity`` gives it."""
+    """With its settings, as ``early_stopping.identity`` gives it."""
 
 
 class Trial(Document):
@@ -167,7 +167,7 @@ class Trial(Document):
     @property
     def has_diverged(self) -> bool:
         """Whether its training has failed because the loss became NaN or infinite."""
-        return self.state == "failed" and self.error is not None and self.error.kind == DIVERGED
+        return self.state == "failed" and getattr(self.error, "kind", None) == DIVERGED
 
     @property
     def has_failures(self) -> bool:
@@ -181,9 +181,9 @@ class Trial(Document):
 
     @property
     def metrics(self) -> dict[str, float]:
-        """The latest value of every metric."""
+        """Of the weights that it ends with; while it is trained the latest value of every one."""
         latest: dict[str, float] = {}
-        for epoch in self.epochs:
+        for epoch in of_final_weights(self) if self.is_trained else self.epochs:
             latest |= epoch.metrics
         for entry, part in self.evaluations.items():
             if "@" not in entry:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
-from cvae_core.config import TrialConfig
-from cvae_core.stages import preparation
-from orchestration.ledger.documents import Epoch, Trial
+from orchestration.ledger.documents import Trial
+from orchestration.ledger.weights import of_final_weights
 from orchestration.spec.search import Objective
 
 
@@ -23,21 +21,6 @@ def value_of(trial: Trial, metric: str) -> float | None:
 
     That is its last value, or that of the best epoch where the trial ends with that one's weights.
     """
-    selection = trial.config["selection"]
-    chosen = trial.epochs
-    if selection["epoch"] == "best":
-        best = _best_epoch(trial, selection["metric"], selection["min_delta"])
-        chosen = trial.epochs if best is None else [best]
+    chosen = of_final_weights(trial)
     values = [record.metrics[metric] for record in chosen if metric in record.metrics]
     return values[-1] if values else None
-
-
-def _best_epoch(trial: Trial, metric: str, min_delta: float) -> Epoch | None:
-    """The best after the stages that prepare; None where it was stopped before."""
-    staged = bool(trial.config.get("stages"))  # old trials know of none
-    prepared = preparation(TrialConfig.from_settings(trial.config)) if staged else 0
-    best, found = math.inf, None
-    for record in trial.epochs:
-        if record.epoch > prepared and record.metrics[metric] < best - min_delta:
-            best, found = record.metrics[metric], record
-    return found

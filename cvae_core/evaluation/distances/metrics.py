@@ -84,7 +84,7 @@ def _floors(name: str, title: str, unit: str) -> tuple[Metric, ...]:
 
 
 def _error(name: str, of: str) -> Metric:
-    return _distance(
+    error = _distance(
         name,
         "KID ±",
         f"standard error of {of}: of the U-statistic itself, first order, both sides taken as "
@@ -92,6 +92,7 @@ def _error(name: str, of: str) -> Metric:
         "",
         "arXiv:1611.04488, section 2",
     )
+    return replace(error, better=None)
 
 
 def _manifold(name: str, title: str, definition: str, source: str) -> Metric:

@@ -45,5 +45,5 @@ def _latents(source: Source, subject: Subject, count: int) -> Generator[float, N
     density: Density = yield from beating(lambda: fit(means[:FITTED]), ENCODED)
     generator = stream(SHARED_SEED, "evaluation/mixture")
     uniform = torch.rand(count, generator=generator, dtype=torch.float64).numpy()
-    normal = subject.prior(count).numpy().astype(np.float64)
+    normal = subject.noise(count).numpy().astype(np.float64)
     return torch.from_numpy(density.sample(uniform, normal))

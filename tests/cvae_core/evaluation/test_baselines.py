@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,12 @@ def test_neighbours_of_pixels_are_scikit_learn_s(small: Dataset, tmp_path: Path)
     images = small.test.pixels.reshape(len(small.test), -1) / np.float32(255)
     accuracy = judge.score(images, small.test.labels)
     assert found.metrics["probe/knn_accuracy"] == pytest.approx(accuracy, abs=1.5 / len(small.test))
+
+
+def test_pca_s_prior_is_the_gaussian_of_its_own_scores(small: Dataset, tmp_path: Path) -> None:
+    found = measured("fd", subject_of("pca", small, tmp_path)).metrics
+    (prior,) = (name for name in found if re.fullmatch(r"fd/digits-cnn_n\d+", name))
+    assert found[f"{prior}_gaussian"] == pytest.approx(found[prior], rel=0.02)
 
 
 def test_pca_s_reconstruction_error_is_scikit_learn_s(small: Dataset, tmp_path: Path) -> None:
