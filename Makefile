@@ -64,7 +64,7 @@ bench: $(VENV)/installed-test
 	$(BIN)/python benchmarks/grid.py --images $(GRID_IMAGES) --json $(FIGURES)/grid.json
 	$(BIN)/python benchmarks/evaluate.py
 	$(BIN)/python benchmarks/search.py --check
-	$(BIN)/python benchmarks/scale.py --quick --check
+	$(BIN)/python benchmarks/scale.py --quick --check --json $(FIGURES)/scale.json
 
 # Sweeps that are killed again and again; see docs/reliability.md. SEED=… repeats one.
 N ?= $(if $(SEED),1,20)

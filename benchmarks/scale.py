@@ -89,6 +89,7 @@ def main() -> int:
     print(f"\n{FOOTNOTE}")
     if arguments.json is not None:
         document = {"cpus": os.cpu_count(), "sweeps": sweeps, "commands": commands}
+        arguments.json.parent.mkdir(parents=True, exist_ok=True)
         arguments.json.write_text(json.dumps(document, indent=2))
     missed = goals_missed(sweeps, commands)
     if arguments.check and missed:

@@ -62,6 +62,8 @@ ASKED = (
 )
 FLAGS = {"cifar10_quick": " --set data.name=folder --set data.path=cifar10-jpeg"}
 """Of sweeps that were run on other data than the file says."""
+LATER = {"best_replicated": ", which is written once `best` has found its winners"}
+"""Of sweeps whose file follows from what another one finds."""
 HEAD = """\
 # Results
 
@@ -95,7 +97,7 @@ def page(found: Mapping[str, Found]) -> str:
             lines += [f"## {section.title}", "", *_commands(section), "", *section.write(found), ""]
         else:
             files = dict.fromkeys(each.sweep for each in ASKED if each.name in section.needs)
-            names = ", ".join(f"`{name}.yaml`" for name in files)
+            names = ", ".join(f"`{name}.yaml`{LATER.get(name, '')}" for name in files)
             missing.append(f"{section.title} ({names})")
     if missing:
         lines += ["## Not run yet", "", *(f"- {title}" for title in missing), ""]
