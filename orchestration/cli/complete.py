@@ -35,13 +35,6 @@ def complete_sweep_file(
     return _items(incomplete, {*_yaml_files(incomplete), *packaged})
 
 
-def complete_yaml_file(
-    context: click.Context, parameter: click.Parameter, incomplete: str
-) -> list[CompletionItem[str]]:
-    """YAML files."""
-    return _items(incomplete, set(_yaml_files(incomplete)))
-
-
 def _items(incomplete: str, files: set[str]) -> list[CompletionItem[str]]:
     matching = sorted(file for file in files if file.startswith(incomplete))
     if not matching:  # deeper folders are the shell's own business

@@ -16,12 +16,12 @@ from orchestration.cli.options import (
     sweep_file_argument,
     tracking_uri_option,
 )
+from orchestration.cli.sweep_file import sweep_file
 from orchestration.doctor.cluster import check_cluster
 from orchestration.doctor.report import document, examine
 from orchestration.doctor.subject import Subject
 from orchestration.doctor.view import findings_table, summary
 from orchestration.errors import UserError
-from orchestration.spec.packaged import find_sweep_file
 from orchestration.spec.reading import load_spec
 from orchestration.storage import storage_folder
 from orchestration.terminal.console import Console
@@ -63,7 +63,7 @@ def command(  # a parameter for each option
         data_root=data_root,
         tracking_uri=tracking_uri,
         max_concurrent=max_concurrent,
-        spec=None if file is None else load_spec(find_sweep_file(file), overrides),
+        spec=None if file is None else load_spec(sweep_file(file), overrides),
     )
     if address is None:
         findings = examine(subject)

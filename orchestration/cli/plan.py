@@ -16,7 +16,7 @@ from orchestration.cli.options import (
     storage_option,
     sweep_file_argument,
 )
-from orchestration.spec.packaged import find_sweep_file
+from orchestration.cli.sweep_file import sweep_file
 from orchestration.storage import storage_folder
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def command(
     from orchestration.spec.reading import load_spec
     from orchestration.terminal.console import Console
 
-    spec = load_spec(find_sweep_file(file), overrides)
+    spec = load_spec(sweep_file(file), overrides)
     request = Request(spec, storage_folder(storage), "", Flags(**flags))
     notes = Console(sys.stderr if as_json else None)
     plan = plan_of(request, notes)

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from orchestration.cli.options import run_options, set_option, sweep_file_argument
-from orchestration.spec.packaged import find_sweep_file
+from orchestration.cli.sweep_file import sweep_file
 from orchestration.storage import storage_folder
 
 
@@ -26,7 +26,7 @@ def command(
     from orchestration.spec.reading import load_spec
 
     request = Request(
-        spec=load_spec(find_sweep_file(file), overrides),
+        spec=load_spec(sweep_file(file), overrides),
         storage=storage_folder(storage),
         command=own_command(),
         flags=Flags(**flags),

@@ -8,8 +8,9 @@ from typing import Any
 
 import click
 
-from orchestration.cli.complete import complete_yaml_file
+from orchestration.cli.complete import complete_sweep_file
 from orchestration.cli.options import PlacePath, json_option
+from orchestration.cli.sweep_file import sweep_file
 from orchestration.errors import UserError
 from orchestration.terminal.printable import printable, printable_lines
 
@@ -20,7 +21,7 @@ from orchestration.terminal.printable import printable, printable_lines
     nargs=-1,
     required=True,
     type=PlacePath(),
-    shell_complete=complete_yaml_file,
+    shell_complete=complete_sweep_file,
 )
 @json_option
 def command(files: tuple[Path, ...], as_json: bool) -> int:
@@ -44,7 +45,7 @@ def _check(file: Path) -> dict[str, Any]:
     from orchestration.spec.reading import load_spec
 
     try:
-        plan = make_plan(load_spec(file))
+        plan = make_plan(load_spec(sweep_file(file)))
     except UserError as error:
         return {"errors": list(error.lines), "trials": None, "studies": None, "plan": None}
     studies = len(plan.studies)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Sequence
 from pathlib import Path
 
 from orchestration.errors import UserError
@@ -10,28 +12,52 @@ from orchestration.errors import UserError
 PACKAGE = Path(__file__).parents[1]
 PLACES = (PACKAGE, PACKAGE.parent)
 FOLDERS = tuple(place / "sweeps" for place in PLACES)
+SUFFIXES = (".yaml", ".yml")
+ALIKE = 0.8
+"""From which likeness on another file's name is taken for a slip, as difflib counts it."""
 
 
 def packaged_files() -> list[str]:
-    """Names of the sweep files that come with the package."""
-    return sorted({f.name for folder in FOLDERS for f in folder.glob("*.yaml")})
+    """Sweep files that come with the package, as paths below ``sweeps``: ``paper/best.yaml``."""
+    below = {f.relative_to(folder) for folder in FOLDERS for f in folder.rglob("*.yaml")}
+    return [str(path) for path in sorted(below, key=lambda path: (len(path.parts), path))]
 
 
 def find_sweep_file(path: Path) -> Path:
-    """The file itself; where there is none, the one of that name that comes with the package.
+    """The file itself; where there is none, the one that comes with the package and is meant.
+
+    One is meant by its name alone, and by its place: ``sweeps/NAME`` or ``sweeps/paper/NAME``.
 
     Raises:
         UserError: there is neither.
     """
     if path.exists():
         return path
-    for folder in FOLDERS:
-        packaged = folder / path.name
+    names = packaged_files()
+    if len(path.parts) == 1:
+        below = [name for name in names if Path(name).name == path.name]
+    else:
+        below = [name for name in names if Path("sweeps", name) == path]
+    for packaged in (folder / name for name in below for folder in FOLDERS):
         if packaged.is_file():
             return packaged
-    raise UserError(
-        f"{path}: there is no such file; write one, or use one of those that come with "
-        f"cvae-sweep: {', '.join(f'sweeps/{name}' for name in packaged_files())}"
+    raise UserError(f"{path}: there is no such file; {_advice(path, names)}")
+
+
+def _advice(path: Path, packaged: Sequence[str]) -> str:
+    """Which file may be meant; where none is like it, which there are."""
+    if path.suffix not in SUFFIXES:
+        for suffix in SUFFIXES:
+            if path.with_name(path.name + suffix).is_file():
+                return f"did you mean {path}{suffix}?"
+    wanted = path.name if path.suffix in SUFFIXES else f"{path.name}.yaml"
+    alike = difflib.get_close_matches(wanted, [Path(name).name for name in packaged], 1, ALIKE)
+    for name in packaged:
+        if Path(name).name in alike:
+            return f"did you mean sweeps/{name}, which comes with cvae-sweep?"
+    return (
+        "write one, or use one of those that come with cvae-sweep: "
+        f"{', '.join(f'sweeps/{name}' for name in packaged)}"
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -146,6 +147,16 @@ def test_validate(folder: Path, command: Command, repository: Path) -> None:
     assert "no such file" in missing["errors"][0]
     packaged = [str(path) for path in (repository / "sweeps").glob("*.yaml")]
     assert command(folder, "validate", *packaged).returncode == 0
+
+
+def test_a_packaged_file_is_taken_and_named(
+    folder: Path, command: Command, repository: Path
+) -> None:
+    taken = f"sweeps/digits_beta.yaml: is not here; taken is .* {repository}/sweeps/digits_beta.yaml"
+    for name in ("plan", "validate"):
+        done = command(folder, name, "sweeps/digits_beta.yaml", "--json")
+        assert (done.returncode, json.loads(done.stdout) != {}) == (0, True)
+        assert re.fullmatch(f"{taken}\n", done.stderr)
 
 
 def test_status_of_nothing(folder: Path, command: Command) -> None:

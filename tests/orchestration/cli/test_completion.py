@@ -77,15 +77,17 @@ def test_names_of_sweeps(folder: Path) -> None:
 
 
 def test_sweep_files(folder: Path, repository: Path) -> None:
-    packaged = sorted(f"sweeps/{path.name}" for path in (repository / "sweeps").glob("*.yaml"))
-    assert len(packaged) >= 3
+    files = (repository / "sweeps").rglob("*.yaml")
+    packaged = sorted(str(path.relative_to(repository)) for path in files)
+    assert "sweeps/paper/best.yaml" in packaged
     assert tab(folder, "run", "") == sorted(["deep/my.yml", "own.yaml", *packaged])
     assert tab(folder, "plan", "sweeps/digits_b") == ["sweeps/digits_beta.yaml"]
     assert tab(folder, "run", "./o") == ["./own.yaml"]
     assert tab(folder, "doctor", "./o") == ["./own.yaml"]
     assert tab(folder, "run", "deep/deep") == ["deep/deeper/mine.yaml"]
     assert tab(folder, "validate", "own.yaml", "deep/m") == ["deep/my.yml"]
-    assert tab(folder, "validate", "sw") == ["compopt -o default", ""]
+    assert tab(folder, "validate", "sweeps/digits_b") == ["sweeps/digits_beta.yaml"]
+    assert tab(folder, "validate", "nothing") == ["compopt -o default", ""]
 
 
 @pytest.mark.parametrize("words", ["status ", "run ", "plan ", "ui --", "list --", ""])
