@@ -24,6 +24,19 @@ def storage_folder(storage: str | Path | None = None) -> Path:
     return folder
 
 
+def existing_storage(storage: str | Path | None = None) -> Path:
+    """The same for a command on a sweep that is there: a folder that was named has to be.
+
+    Raises:
+        UserError: as for ``storage_folder``, or it is not there.
+    """
+    folder = storage_folder(storage)
+    named = "--storage" if storage else STORAGE_VARIABLE
+    if (storage or os.environ.get(STORAGE_VARIABLE)) and not folder.exists():
+        raise UserError(f"{named} {folder}: there is no such folder; name the one with your sweeps")
+    return folder
+
+
 def check_name(path: Path) -> None:
     """Refuse a path that no file can have.
 

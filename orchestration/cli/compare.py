@@ -8,7 +8,8 @@ from pathlib import Path
 import click
 
 from orchestration.cli.options import json_option, storage_option, sweep_names_argument
-from orchestration.storage import storage_folder
+from orchestration.errors import UserError
+from orchestration.storage import existing_storage
 
 
 @click.command(name="compare")
@@ -32,8 +33,8 @@ from orchestration.storage import storage_folder
     multiple=True,
     help="Differences of metric M below X count as none: --equal-within probe/accuracy=0.005.",
 )
-@click.option("--csv", "form", flag_value="csv", help="Print the pairs as CSV and nothing else.")
-@click.option("--latex", "form", flag_value="latex", help="Print the pairs as a LaTeX table.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print the pairs as CSV and nothing else.")
+@click.option("--latex", "as_latex", is_flag=True, help="Print the pairs as a LaTeX table.")
 @storage_option
 @json_option
 # One parameter for each option.
@@ -42,7 +43,8 @@ def command(
     by: str | None,
     metrics: tuple[str, ...],
     equal_within: tuple[str, ...],
-    form: str | None,
+    as_csv: bool,
+    as_latex: bool,
     storage: Path | None,
     as_json: bool,
 ) -> None:
@@ -55,16 +57,18 @@ def command(
     from orchestration.status.view import left_lines
     from orchestration.terminal.console import Console
 
-    where = storage_folder(storage)
+    forms = {"--json": as_json, "--csv": as_csv, "--latex": as_latex}
+    given = [flag for flag, is_given in forms.items() if is_given]
+    if len(given) > 1:
+        raise UserError(f"{given[0]} and {given[1]} are two forms of the same; give one of them")
+    where = existing_storage(storage)
     ledgers = [Ledger.open(sweep_folder(name, where)) for name in dict.fromkeys(names)]
     question = Question(by, metrics, tolerances(equal_within))
-    if as_json and form is not None:
-        raise click.UsageError(f"--json and --{form} are two forms of the same; give one of them")
     if as_json:
         document = comparison_of(ledgers, question)
         click.echo(json.dumps(document, indent=2, ensure_ascii=False))
-    elif form is not None:
-        write = csv_text if form == "csv" else latex_text
+    elif as_csv or as_latex:
+        write = csv_text if as_csv else latex_text
         click.echo(write(answers(ledgers, question)), nl=False)
     else:
         console = Console()

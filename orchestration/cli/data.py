@@ -63,10 +63,15 @@ def command(  # a parameter for each option
     as_json: bool,
 ) -> None:
     """See ``HELP``."""
+    own = {"path": path, "image_size": image_size, "colour": colour}
+    given = [key for key, value in own.items() if value != getattr(DataConfig, key)]
+    if given and name != "folder":
+        flags = " and ".join(f"--{key.replace('_', '-')}" for key in given)
+        raise UserError(f"{flags}: for images of your own alone, as `data folder` takes them")
     try:
-        config = DataConfig(name=name, path=path, image_size=image_size, colour=colour)  # type: ignore[arg-type]
+        config = DataConfig(name=name, **own)  # type: ignore[arg-type]
     except ConfigError as error:
-        raise UserError(str(error)) from error
+        raise UserError(f"--{error}".replace("_", "-")) from error
     console = Console(sys.stderr if as_json else None)
     moved = find_places()
     if moved is not None:

@@ -10,7 +10,7 @@ import click
 from cvae_core.evaluation.parts import PARTS
 from orchestration.cli.options import run_options, sweep_name_argument, trials_option
 from orchestration.errors import UserError
-from orchestration.storage import storage_folder
+from orchestration.storage import existing_storage
 
 
 def _parts(context: click.Context, option: click.Parameter, value: str | None) -> tuple[str, ...]:
@@ -58,7 +58,7 @@ def command(  # a parameter for each option
 
     request = stored_request(
         name,
-        storage_folder(storage),
+        existing_storage(storage),
         Flags(**flags),
         wish=Wish(only, trials, every_checkpoint),
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from orchestration.cli.options import PlacePath, storage_option, sweep_name_argument
-from orchestration.storage import storage_folder
+from orchestration.storage import existing_storage
 
 
 @click.command(name="export")
@@ -29,7 +29,7 @@ def command(
     from orchestration.run.export import export, key_of
     from orchestration.terminal.console import Console
 
-    sweep = load_sweep(name, storage_folder(storage))
+    sweep = load_sweep(name, existing_storage(storage))
     chosen = key_of(sweep, key)
     console = Console()
     if register is not None and to is None:

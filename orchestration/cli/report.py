@@ -8,7 +8,7 @@ import click
 
 from orchestration.cli.options import PlacePath, storage_option, sweep_name_argument
 from orchestration.directory import checked
-from orchestration.storage import storage_folder
+from orchestration.storage import existing_storage
 
 
 @click.command(name="report")
@@ -24,7 +24,7 @@ def command(name: str, to: Path | None, open_it: bool, storage: Path | None) -> 
     from orchestration.report.report_file import report_of
     from orchestration.terminal.console import Console
 
-    ledger = Ledger.open(sweep_folder(name, storage_folder(storage)))
+    ledger = Ledger.open(sweep_folder(name, existing_storage(storage)))
     file = to or checked(Path(f"{ledger.sweep.name}.html"))
     content = report_of(ledger).encode()
     store.write_bytes(file, content)

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from orchestration.cli.options import run_options, sweep_name_argument
-from orchestration.storage import storage_folder
+from orchestration.storage import existing_storage
 
 
 @click.command(name="resume")
@@ -23,5 +23,5 @@ def command(name: str, storage: Path | None, quiet: bool, **flags: Any) -> int:
     from orchestration.run.request import Flags
     from orchestration.run.resume import stored_request
 
-    request = stored_request(name, storage_folder(storage), Flags(**flags))
+    request = stored_request(name, existing_storage(storage), Flags(**flags))
     return carry_out(request, quiet=quiet)

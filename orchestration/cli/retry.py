@@ -8,7 +8,8 @@ from typing import Any
 import click
 
 from orchestration.cli.options import run_options, sweep_name_argument, trials_option
-from orchestration.storage import storage_folder
+from orchestration.errors import UserError
+from orchestration.storage import existing_storage
 
 
 @click.command(name="retry")
@@ -32,10 +33,12 @@ def command(
     from orchestration.run.request import Flags
     from orchestration.run.resume import stored_request
 
+    if failed and trials:
+        raise UserError("--failed means all failed trials and --trial some; give one of the two")
     request = stored_request(
         name,
-        storage_folder(storage),
+        existing_storage(storage),
         Flags(**flags),
-        retry=() if failed else trials,
+        retry=trials,
     )
     return carry_out(request, quiet=quiet)

@@ -11,7 +11,7 @@ from orchestration.cli.options import json_option, storage_option, sweep_name_ar
 from orchestration.commands import EXAMPLE, command_line
 from orchestration.errors import UserError
 from orchestration.ledger.paths import sweep_names
-from orchestration.storage import storage_folder
+from orchestration.storage import existing_storage, storage_folder
 
 
 @click.command(name="status")
@@ -47,7 +47,7 @@ def command(name: str | None, storage: Path | None, as_json: bool) -> None:
                 f"{command_line('run', EXAMPLE)}"
             )
         name = names[0]
-    folder = sweep_folder(name, storage_folder(storage))
+    folder = sweep_folder(name, existing_storage(storage))
     ledger = Ledger.open(folder)
     configs = configs_in(ledger)
     document = status_document(ledger, configs=configs)

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from orchestration.cli.options import storage_option, sweep_name_argument
-from orchestration.storage import storage_folder
+from orchestration.storage import existing_storage
 
 
 @click.command(name="stop")
@@ -22,4 +22,4 @@ def command(name: str, storage: Path | None) -> None:
     from orchestration.run.stop import stop_sweep
     from orchestration.terminal.console import Console
 
-    stop_sweep(sweep_folder(name, storage_folder(storage), begun=False), Console())
+    stop_sweep(sweep_folder(name, existing_storage(storage), begun=False), Console())

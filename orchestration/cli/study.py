@@ -12,7 +12,7 @@ from orchestration.cli.options import json_option, storage_option, sweep_name_ar
 from orchestration.commands import pip_install, program, sweep_command
 from orchestration.errors import UserError
 from orchestration.redact import without_credentials
-from orchestration.storage import storage_folder
+from orchestration.storage import existing_storage
 
 
 @click.command(name="study")
@@ -35,7 +35,7 @@ def command(name: str, url: str | None, storage: Path | None, as_json: bool) -> 
     from orchestration.terminal.console import Console
     from orchestration.words import count
 
-    ledger = Ledger.open(sweep_folder(name, storage_folder(storage)))
+    ledger = Ledger.open(sweep_folder(name, existing_storage(storage)))
     status = status_document(ledger)
     document = {key: status[key] for key in ("name", "state", "studies")}
     if not document["studies"]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from orchestration.cli.options import storage_option, sweep_name_argument, tracking_uri_option
-from orchestration.storage import storage_folder
+from orchestration.storage import existing_storage
 
 
 @click.command(name="sync")
@@ -25,4 +25,4 @@ def command(name: str, storage: Path | None, tracking_uri: str | None) -> int:
     from orchestration.terminal.console import Console
 
     with ended_by_signals():
-        return sync_sweep(name, storage_folder(storage), tracking_uri, Console())
+        return sync_sweep(name, existing_storage(storage), tracking_uri, Console())

@@ -109,6 +109,25 @@ def test_a_wrong_request_is_refused_and_creates_nothing(
     assert sorted(folder.rglob("*")) == before
 
 
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ("retry tiny --failed --trial ab", "--failed means all failed trials and --trial some"),
+        ("status tiny --storage nowhere", "--storage nowhere: there is no such folder"),
+        ("data mnist --path images", "--path: for images of your own alone"),
+        ("data digits --image-size 8 --colour rgb", "--image-size and --colour: for images of"),
+        ("data folder --image-size 2", "--image-size must be at least 4, not 2"),
+    ],
+)
+def test_flags_that_say_nothing_there_are_named(
+    folder: Path, command: Command, arguments: str, expected: str
+) -> None:
+    done = command(folder, *arguments.split())
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"error: {expected}")
+    assert len(done.stderr.splitlines()) == 1
+
+
 @pytest.mark.parametrize("arguments", [["run"], ["nonsense"], ["plan", "--nonsense"]])
 def test_a_wrong_command_line(folder: Path, command: Command, arguments: list[str]) -> None:
     done = command(folder, *arguments)

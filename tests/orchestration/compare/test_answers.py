@@ -190,7 +190,8 @@ def test_little_to_compare(grid: Callable[..., Grid], compare: Compare) -> None:
         (["--equal-within", "0.1"], "--equal-within 0.1: give a metric and the difference"),
         (["--equal-within", "probe/accuracy=-1"], "such as probe/accuracy=0.005"),
         (["--equal-within", "other=1"], "metric other: no trial"),
-        (["--json", "--csv"], "two forms of the same"),
+        (["--json", "--csv"], "--json and --csv are two forms of the same"),
+        (["--csv", "--latex"], "--csv and --latex are two forms of the same"),
     ],
 )
 def test_bad_requests(
