@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, Field, Strict, ValidationError
+from pydantic import AfterValidator, BaseModel, Field, Strict, ValidationError
+from pydantic_core import PydanticCustomError
 
 from orchestration.directory import working_directory
 from orchestration.errors import UserError
@@ -22,6 +24,27 @@ from orchestration.sqlite import absolute_address, is_sqlite, sqlite_address
 FILE = Path("mlflow.yaml")
 
 Text = Annotated[str, Strict()]
+SCHEMES = {
+    *("http", "https", "sqlite", "postgresql", "mysql", "mssql"),
+    *("file", "databricks", "databricks-uc", "uc"),
+}
+"""How addresses begin that MLflow knows, drivers of databases (``mysql+pymysql``) left out."""
+
+
+def _of_mlflow(uri: str) -> str:
+    """A tracking URI whose scheme MLflow or a plugin of it knows; else MLflow says so too late."""
+    scheme, separator, _ = uri.partition("://")
+    kind = scheme.lower().partition("+")[0]
+    if separator and kind not in SCHEMES:
+        plugins = entry_points(group="mlflow.tracking_store").names
+        if scheme.lower() not in plugins:
+            raise PydanticCustomError(
+                "scheme",
+                "MLflow knows no address that begins with {scheme}://; use "
+                "sqlite:///PATH/mlflow.db or http://HOST:PORT",
+                {"scheme": without_credentials(scheme)},
+            )
+    return uri
 
 
 class Ui(BaseModel):
@@ -36,7 +59,7 @@ class MlflowConfig(BaseModel):
     """Contents of ``mlflow.yaml``."""
 
     model_config = FORBID
-    tracking_uri: Text | None = None
+    tracking_uri: Annotated[Text, AfterValidator(_of_mlflow)] | None = None
     artifact_location: Text | None = None
     experiment_prefix: Text = ""
     tags: dict[str, Text] = {}
@@ -50,7 +73,7 @@ def load_mlflow_config(tracking_uri: str | None = None) -> MlflowConfig:
         tracking_uri: from the command line; wins over all.
 
     Raises:
-        UserError: the file is not valid.
+        UserError: the file or the address is not valid.
     """
     content: dict[str, Any] = {}
     lines = None
@@ -67,14 +90,15 @@ def load_mlflow_config(tracking_uri: str | None = None) -> MlflowConfig:
     ):
         if os.environ.get(variable):
             content[key] = os.environ[variable]
-            sources[(key,)] = variable
+            sources[(key,)] = f"environment variable {variable}"
     ui: Any = content.get("ui") or {}
     for key, variable in (("host", "MLFLOW_HOST"), ("port", "MLFLOW_PORT")):
         if os.environ.get(variable):
             ui = (ui if isinstance(ui, dict) else {}) | {key: os.environ[variable]}
-            sources["ui", key] = variable
+            sources["ui", key] = f"environment variable {variable}"
     if tracking_uri:
         content["tracking_uri"] = tracking_uri
+        sources[("tracking_uri",)] = "--tracking-uri"
     try:
         return MlflowConfig.model_validate(content | ({"ui": ui} if ui else {}))
     except ValidationError as error:
@@ -82,10 +106,10 @@ def load_mlflow_config(tracking_uri: str | None = None) -> MlflowConfig:
 
 
 def _told(detail: Any, sources: Mapping[tuple[str, ...], str], file: YamlFile | None) -> str:
-    """What is wrong with a value, and where it stands: in the environment or in the file."""
+    """What is wrong with a value, and where it stands: in a flag, the environment or the file."""
     location = detail["loc"]
     if location in sources:
-        return f"environment variable {sources[location]}: {detail['msg']}"
+        return f"{sources[location]}: {detail['msg']}"
     line = (file and file.line(location)) or 1
     quotes = f"; {IN_QUOTES}" if detail["type"] == "string_type" else ""
     return f"{FILE}:{line}: {'.'.join(map(str, location))}: {detail['msg']}{quotes}"

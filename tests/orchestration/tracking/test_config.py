@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
 
 from orchestration.errors import UserError
 from orchestration.redact import without_credentials
-from orchestration.tracking.config import MlflowConfig, load_mlflow_config, resolved_uri
+from orchestration.tracking.config import SCHEMES, MlflowConfig, load_mlflow_config, resolved_uri
 
 VARIABLES = (
     "MLFLOW_TRACKING_URI",
@@ -137,3 +138,25 @@ def test_a_wrong_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_PORT", "abc")
     with pytest.raises(UserError, match=r"environment variable MLFLOW_PORT: .*integer"):
         load_mlflow_config()
+
+
+def test_a_scheme_that_mlflow_does_not_know(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = r"MLflow knows no address that begins with foo://; use sqlite:///PATH/mlflow.db or"
+    with pytest.raises(UserError, match=f"^--tracking-uri: {said}"):
+        load_mlflow_config("foo://me:secret@x")
+    Path("mlflow.yaml").write_text("tags: {}\ntracking_uri: foo://x\n")
+    with pytest.raises(UserError, match=f"^mlflow.yaml:2: tracking_uri: {said}"):
+        load_mlflow_config()
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "foo://x")
+    with pytest.raises(UserError, match=f"^environment variable MLFLOW_TRACKING_URI: {said}"):
+        load_mlflow_config()
+
+
+def test_the_schemes_are_those_of_mlflow() -> None:
+    from mlflow.tracking._tracking_service.utils import _tracking_store_registry
+
+    own = set(_tracking_store_registry._registry) - {""}
+    plugins = set(entry_points(group="mlflow.tracking_store").names)
+    assert own - plugins == SCHEMES
+    for uri in ("mysql+pymysql://h/d", "HTTP://h:1", "sqlite+pysqlite:///a", "databricks://p"):
+        assert load_mlflow_config(uri).tracking_uri == uri
