@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import os
 import socket
+from contextlib import suppress
 from pathlib import Path
+
+import psutil
 
 from orchestration.commands import ray_start
 from orchestration.engine.ray_environment import TLS, TOKEN, TOKEN_PATH
 from orchestration.errors import UserError
+from orchestration.ledger.processes import PREFIX
 
 CONNECT_TIMEOUT_S = 5.0
 HOME = "~/.ray/auth_token"
+VARIABLE = "RAY_ADDRESS"
+LOOPBACK = "127."
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
 """How a client of gRPC begins: HTTP/2 (RFC 9113, 3.4), and a frame of settings without one."""
 SETTINGS = 4
@@ -21,15 +27,16 @@ SETTINGS = 4
 def check_address(address: str) -> None:
     """Refuse, in seconds, an address at which no Ray answers.
 
+    What ``auto`` means is put into ``RAY_ADDRESS``, so that Ray joins what was asked here.
+
     Raises:
-        UserError: the form of the address is wrong, or nothing answers there.
+        UserError: the form of the address is wrong, nothing answers there, or ``auto`` means none.
     """
     shown = f"--address {address}"
     if address == "auto":
-        address = os.environ.get("RAY_ADDRESS", "")
-        if not address:
-            return
-        shown = f"--address auto (RAY_ADDRESS={address})"
+        address, source = _of_auto()
+        shown = f"--address auto ({source})"
+        os.environ[VARIABLE] = address
     if "://" in address:
         raise UserError(
             f"{shown}: Ray client addresses are not supported, because Tune would then "
@@ -56,6 +63,51 @@ def check_address(address: str) -> None:
             f"{shown}: what answers there is no Ray cluster; give the port of its head node, 6379 "
             "unless it was started with another (8265 is that of its pages)"
         )
+
+
+def _of_auto() -> tuple[str, str]:
+    """The cluster that this machine belongs to, and what says so, as Ray would find it.
+
+    Raises:
+        UserError: nothing says so, or several clusters run here.
+    """
+    given = os.environ.get(VARIABLE)
+    if given:
+        return given, f"{VARIABLE}={given}"
+    temporary = os.environ.get("RAY_TMPDIR") or os.environ.get("TMPDIR") or "/tmp"  # noqa: S108
+    kept = Path(temporary, "ray", "ray_current_cluster")
+    with suppress(OSError, UnicodeDecodeError):
+        if address := kept.read_text(encoding="utf-8").strip():
+            return address, f"{address}, by {kept}"
+    running = _running_here()
+    if len(running) == 1:
+        return running[0], f"{running[0]}, which runs on this machine"
+    what = (
+        f"several Ray clusters run on this machine ({', '.join(running)})"
+        if running
+        else "no Ray cluster runs on this machine"
+    )
+    raise UserError(
+        f"--address auto: {what}, and {VARIABLE} names none; give host:port of the cluster's head "
+        "node, such as 10.0.0.1:6379"
+    )
+
+
+def _running_here() -> list[str]:
+    """Addresses of the clusters of which a node runs on this machine, sorted.
+
+    A Ray that a sweep has started for itself is none: it listens on the loopback alone.
+    """
+    found = set()
+    for process in psutil.process_iter(["name", "cmdline"]):
+        if process.info["name"] == "raylet":
+            words = (word.partition("=") for word in process.info["cmdline"] or ())
+            flags = {flag: value for flag, _, value in words}
+            address, temporary = flags.get("--gcs-address"), flags.get("--temp_dir", "")
+            of_a_sweep = Path(temporary).name.startswith(PREFIX)
+            if address and not (of_a_sweep and address.startswith(LOOPBACK)):
+                found.add(address)
+    return sorted(found)
 
 
 def _speaks_grpc(host: str, port: int) -> bool:

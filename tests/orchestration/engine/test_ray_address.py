@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import socket
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -17,7 +20,8 @@ from orchestration.errors import UserError
 @pytest.fixture(autouse=True)
 def nothing_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH", "RAY_ADDRESS"):
-        monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv(name, "")  # so that what is set is taken back, too
+        monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(tmp_path))
 
 
@@ -28,6 +32,56 @@ def test_auto_follows_the_variable_and_says_so(
     monkeypatch.setenv("RAY_ADDRESS", address)
     with pytest.raises(UserError, match=f"auto .RAY_ADDRESS={address}.: Ray client addresses"):
         check_address("auto")
+
+
+def test_auto_is_the_cluster_that_ray_has_written_down(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is checked as any address is, and Ray is told of the same one."""
+    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
+    kept = tmp_path / "ray" / "ray_current_cluster"
+    kept.parent.mkdir()
+    kept.write_text("127.0.0.1:9\n")
+    with pytest.raises(UserError, match=f"auto .127.0.0.1:9, by {kept}.: no Ray cluster answers"):
+        check_address("auto")
+    monkeypatch.delenv("RAY_ADDRESS")
+    listener = Listener(bytes([0, 0, 6, 4, 0, 0, 0, 0, 0]), ends=False)
+    kept.write_text(f"127.0.0.1:{listener.port}")
+    check_address("auto")
+    assert os.environ["RAY_ADDRESS"] == f"127.0.0.1:{listener.port}"
+
+
+def test_auto_is_the_cluster_that_runs_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Found by its process, as Ray does; of several or none a sentence tells."""
+    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
+    before = ray_address._running_here()
+    wait = ["raylet", "-c", "import time; time.sleep(60)", "--gcs-address=127.0.0.1:9"]
+    (tmp_path / "raylet").symlink_to(sys.executable)
+    own = [*wait[:3], "--gcs-address=127.0.0.1:10", "--temp_dir=/tmp/cvae-ab"]
+    raylet = tmp_path / "raylet"
+    with (
+        subprocess.Popen(own, executable=raylet) as of_a_sweep,
+        subprocess.Popen(wait, executable=raylet) as process,
+    ):
+        try:
+            while (found := ray_address._running_here()) == before:
+                assert process.poll() is None
+            assert of_a_sweep.poll() is None
+            assert set(found) == {*before, "127.0.0.1:9"}
+            monkeypatch.setattr(ray_address, "_running_here", lambda: ["127.0.0.1:9"])
+            with pytest.raises(UserError, match=r"auto .127.0.0.1:9, which runs on this machine.:"):
+                check_address("auto")
+        finally:
+            process.kill()
+            of_a_sweep.kill()
+    monkeypatch.delenv("RAY_ADDRESS")
+    for running, words in (([], "no Ray cluster runs"), (["a:1", "b:1"], "several Ray clusters run")):
+        monkeypatch.setattr(ray_address, "_running_here", lambda running=running: running)
+        with pytest.raises(UserError, match=f"^--address auto: {words} on this machine"):
+            check_address("auto")
+    assert "RAY_ADDRESS" not in os.environ
 
 
 def test_a_token_is_found_where_ray_looks_for_it(
