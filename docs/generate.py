@@ -46,8 +46,8 @@ trials, `plan FILE --estimate` says how long they will take on this machine.
     seeds: [0, 1, 2]
 
 Settings in groups are written nested (`data: {name: mnist}`), in `grid` and with `--set` also with
-dots: `--set epochs=3`, `--set views.hue=0.2`, `--set checkpoints.keep=2`. A list takes the place of
-the setting's grid: `--set beta=[1e-3,1e-4]`.
+dots: `--set epochs=3`, `--set views.hue=0.2`, `--set checkpoints.every_epochs=5`. A list takes the
+place of the setting's grid: `--set beta=[1e-3,1e-4]`.
 
 `extends: other.yaml` begins with the content of another sweep file of the same folder; what stands
 in the extending file wins, setting by setting, and a single value in `base` also wins over a list

@@ -39,7 +39,7 @@ set_option = click.option(
     "overrides",
     metavar="KEY=VALUE",
     multiple=True,
-    help="Override a setting, such as --set epochs=3 or --set checkpoints.keep=2. A list becomes "
+    help="Override a setting, such as --set epochs=3 or --set resources.cpu=2. A list becomes "
     "the setting's grid: --set beta=[1e-3,1e-5].",
 )
 ship_code_option = click.option(

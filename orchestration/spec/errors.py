@@ -19,6 +19,12 @@ from orchestration.words import count
 IN_QUOTES = "YAML reads no text there: put it in quotes"
 SWITCHES = {"yes": "true", "on": "true", "no": "false", "off": "false"}
 """Words that older YAML took for true and false."""
+LISTS = {
+    "stages": "[{epochs: 20}, {}]",
+    "paper": "[{metric: probe/accuracy, value: 0.93, source: Table 1}]",
+    "objectives": "[{metric: val/probe_accuracy, direction: maximize}]",
+}
+"""Examples of settings that are lists; of others any list will do."""
 
 
 class SpecErrors:
@@ -132,7 +138,11 @@ def _must_be(detail: Any, place: Location) -> str:
         named = "" if isinstance(place[-1], int) else f"{place[-1]}: "
         return f"must be a mapping of settings, such as {named}{{name: value}}"
     if kind in ("list_type", "tuple_type"):
-        return "must be a list, such as [1, 2]"
+        name = next((step for step in reversed(place) if isinstance(step, str)), "")
+        example = LISTS.get(name, "[1, 2]")
+        if place[0] == "grid" and isinstance(place[-1], int):
+            return f"must be a list itself, as a grid lists values: {name}: [{example}]"
+        return f"must be a list, such as {example}"
     if kind == "too_short":
         return f"must have at least {count(detail['ctx']['min_length'], 'item')}"
     return str(detail["msg"]).replace("Input should be", "must be")

@@ -19,6 +19,7 @@ from cvae_core.settings import merge
 from orchestration.errors import UserError
 from orchestration.spec import search_layers
 from orchestration.spec.flat_names import without
+from orchestration.spec.packaged import similar_file
 from orchestration.spec.settings import field_annotation, setting_names
 from orchestration.spec.yaml_file import Location, YamlFile, parse_value, read_yaml
 
@@ -76,8 +77,13 @@ def read_layers(path: Path, overrides: tuple[str, ...], sections: list[str]) -> 
 
 def _with_extended(path: Path, above: tuple[Path, ...]) -> Layers:
     own = Layers.of(read_yaml(path), depth=len(above))
+    if own.content is None:
+        raise UserError(f"{path}: is empty; a sweep file has a name at least, as in name: my_sweep")
     if not isinstance(own.content, dict):
-        raise UserError(f"{path}: a sweep file is a mapping that begins with `name:`")
+        kind = "a list" if isinstance(own.content, list) else "a single value"
+        raise UserError(
+            f"{path}: must be a mapping of settings, such as name: my_sweep, not {kind}"
+        )
     if "extends" not in own.content:
         return own
     content = {key: value for key, value in own.content.items() if key != "extends"}
@@ -102,8 +108,8 @@ def _extended(layers: Layers, above: tuple[Path, ...]) -> Path:
         raise UserError(f"{where}: extends: goes round in a circle ({chain})")
     if not path.is_file():
         others = sorted(p.name for p in path.parent.glob("*.yaml") if p.name != layers.path.name)
-        close = difflib.get_close_matches(name, others, n=1)
-        hint = f'; did you mean "{close[0]}"?' if close else ""
+        meant = similar_file(name, others)
+        hint = f'; did you mean "{meant}"?' if meant else ""
         raise UserError(f"{where}: extends: there is no {name} in {path.parent}{hint}")
     return path
 

@@ -50,15 +50,21 @@ def _advice(path: Path, packaged: Sequence[str]) -> str:
         for suffix in SUFFIXES:
             if path.with_name(path.name + suffix).is_file():
                 return f"did you mean {path}{suffix}?"
-    wanted = path.name if path.suffix in SUFFIXES else f"{path.name}.yaml"
-    alike = difflib.get_close_matches(wanted, [Path(name).name for name in packaged], 1, ALIKE)
-    for name in packaged:
-        if Path(name).name in alike:
-            return f"did you mean sweeps/{name}, which comes with cvae-sweep?"
+    meant = similar_file(path.name, packaged)
+    if meant is not None:
+        return f"did you mean sweeps/{meant}, which comes with cvae-sweep?"
     return (
         "write one, or use one of those that come with cvae-sweep: "
         f"{', '.join(f'sweeps/{name}' for name in packaged)}"
     )
+
+
+def similar_file(name: str, files: Sequence[str]) -> str | None:
+    """Of other files the one that is probably meant, by its name without folder and ending."""
+    stems = {Path(file).stem: file for file in reversed(files)}
+    stem = Path(name).stem if Path(name).suffix in SUFFIXES else name
+    close = difflib.get_close_matches(stem, stems, 1, ALIKE)
+    return stems[close[0]] if close else None
 
 
 def constrained_versions() -> dict[str, str]:

@@ -92,6 +92,7 @@ def parse_spec(layers: Layers) -> SweepSpec:
     _check_size(spec, errors, 1 if search is None else search.search.trials)
     check_baselines(errors, content, spec.evaluation)
     check_packs(errors, content, spec.resources)
+    _check_kept(errors, spec.checkpoints)
     configs = _configs(spec, content, errors)
     if configs:
         # Baselines compete with nobody, and stand beside whatever differs.
@@ -136,6 +137,15 @@ def _check_parts(errors: SpecErrors, evaluation: Any) -> None:
                     part_settings(part, value)
                 except ConfigError as error:
                     errors.add(place, str(error))
+
+
+def _check_kept(errors: SpecErrors, checkpoints: Checkpoints) -> None:
+    if checkpoints.keep != "all" and checkpoints.every_epochs is None:
+        errors.add(
+            ("checkpoints", "keep"),
+            "means nothing without every_epochs, which says of which epochs checkpoints are kept "
+            "besides the last: write that as well, or leave keep out",
+        )
 
 
 def _section_names(section: str) -> list[str]:

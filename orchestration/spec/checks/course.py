@@ -57,6 +57,7 @@ def check_course(
                     "left out there",
                 )
     _check_names(errors, content, configs)
+    _check_vaes(errors, content, configs)
 
 
 def _with_own(config: TrialConfig, name: str) -> list[int]:
@@ -99,4 +100,20 @@ def _check_names(
             errors.add(
                 place_of(("stages",), content, settings),
                 f"other stages are called {text} as well; give one of them other names",
+            )
+
+
+def _check_vaes(
+    errors: SpecErrors, content: Mapping[str, Any], configs: Sequence[TrialConfig]
+) -> None:
+    """That a VAE reconstructs in some stage: it has no other loss but the KL divergence."""
+    weight: Location = ("weights", "reconstruction")
+    for config in configs:
+        if config.model == "vae" and not config.decodes:
+            at = ("stages", 0, *weight) if config.stages else weight
+            errors.add(
+                place_of(at, content, config.to_settings()),
+                "a VAE that reconstructs nothing has no loss but the KL divergence, and learns "
+                "nothing of the images; write a weight above 0, or model: cvae (in a grid of its "
+                "own where VAEs stand beside it)",
             )

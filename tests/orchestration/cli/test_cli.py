@@ -171,7 +171,9 @@ def test_validate(folder: Path, command: Command, repository: Path) -> None:
 def test_a_packaged_file_is_taken_and_named(
     folder: Path, command: Command, repository: Path
 ) -> None:
-    taken = f"sweeps/digits_beta.yaml: is not here; taken is .* {repository}/sweeps/digits_beta.yaml"
+    taken = (
+        f"sweeps/digits_beta.yaml: is not here; taken is .* {repository}/sweeps/digits_beta.yaml"
+    )
     for name in ("plan", "validate"):
         done = command(folder, name, "sweeps/digits_beta.yaml", "--json")
         assert (done.returncode, json.loads(done.stdout) != {}) == (0, True)

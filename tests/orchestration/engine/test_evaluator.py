@@ -291,7 +291,7 @@ def test_one_that_is_absent_prepares_nothing(local_sweep: LocalSweep) -> None:
 
 def test_of_an_untrained_decoder_the_reason_stands_in_the_ledger(local_sweep: LocalSweep) -> None:
     sweep = local_sweep(
-        base={"weights": {"reconstruction": 0}},
+        base={"model": "cvae", "weights": {"reconstruction": 0}},
         evaluation={"fd": True, "diagnostics": True, "probe": False, "fd_every": 1},
     )
     (trial,) = sweep.run().values()

@@ -77,7 +77,10 @@ def test_auto_is_the_cluster_that_runs_here(
             process.kill()
             of_a_sweep.kill()
     monkeypatch.delenv("RAY_ADDRESS")
-    for running, words in (([], "no Ray cluster runs"), (["a:1", "b:1"], "several Ray clusters run")):
+    for running, words in (
+        ([], "no Ray cluster runs"),
+        (["a:1", "b:1"], "several Ray clusters run"),
+    ):
         monkeypatch.setattr(ray_address, "_running_here", lambda running=running: running)
         with pytest.raises(UserError, match=f"^--address auto: {words} on this machine"):
             check_address("auto")

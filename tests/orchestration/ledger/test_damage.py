@@ -116,12 +116,12 @@ def test_a_trained_trial_whose_last_checkpoint_is_damaged_is_trained_on(
 
 
 @pytest.mark.parametrize("missing", [True, False])
-@pytest.mark.parametrize("keep", [1, "all"])
+@pytest.mark.parametrize("every_epochs", [None, 1])
 def test_what_evaluate_cannot_read_is_trained_again_by_retry(
-    local_sweep: LocalSweep, *, missing: bool, keep: Any
+    local_sweep: LocalSweep, *, missing: bool, every_epochs: int | None
 ) -> None:
     """Also for a part that only ``evaluate`` has asked for; with or without an earlier one."""
-    checkpoints = {"every_epochs": 1 if keep == "all" else None, "keep": keep, "min_interval_s": 0}
+    checkpoints = {"every_epochs": every_epochs, "min_interval_s": 0}
     whole = local_sweep("whole", checkpoints=checkpoints)
     whole.run()
     reference = whole.evaluate(Wish(only=("diagnostics",)))
@@ -141,7 +141,7 @@ def test_what_evaluate_cannot_read_is_trained_again_by_retry(
     ledger = sweep.open()
     ledger.put_back_failed((), ["probe"])  # as `retry` does
     (trial,) = sweep.run().values()
-    assert trial.attempts[-1].from_epoch == (2 if keep == "all" else 0)
+    assert trial.attempts[-1].from_epoch == (2 if every_epochs else 0)
     assert numbers({trial.key: trial}) == numbers(reference)
     assert not trial.has_failures
     assert not ledger.is_damaged(trial)

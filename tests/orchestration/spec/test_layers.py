@@ -114,7 +114,7 @@ def test_errors_name_the_file_and_line_in_which_they_stand(tmp_path: Path) -> No
         ("extends: belov.yaml\nname: a", 'did you mean "below.yaml"'),
         ("extends: above.yaml\nname: a", "above.yaml → above.yaml"),
         ("extends: below.yaml", "above.yaml:1: name: is missing"),
-        ("extends: list.yaml\nname: a", "is a mapping"),
+        ("extends: list.yaml\nname: a", "list.yaml: must be a mapping of settings, such as name: "),
         ("extends: broken.yaml\nname: a", "broken.yaml:1: is not valid YAML"),
     ],
 )
@@ -126,6 +126,13 @@ def test_what_may_not_be_extended(tmp_path: Path, text: str, expected: str) -> N
     with pytest.raises(UserError, match=r".") as raised:
         load_spec(tmp_path / "above.yaml")
     assert expected in str(raised.value)
+
+
+def test_a_file_that_is_hardly_alike_is_not_suggested(tmp_path: Path) -> None:
+    (tmp_path / "below.yaml").write_text(BELOW)
+    (tmp_path / "above.yaml").write_text("extends: belief.yaml\nname: a")
+    with pytest.raises(UserError, match=f"there is no belief.yaml in {tmp_path}$"):
+        load_spec(tmp_path / "above.yaml")
 
 
 def test_a_circle_of_two(tmp_path: Path) -> None:

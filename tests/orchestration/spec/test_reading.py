@@ -111,6 +111,29 @@ def test_a_good_file(load: Load) -> None:
         ("name: a\nresources: {pool: 5}", "2: resources.pool", "put it in quotes"),
         ("name: a\nresources: {gpu: 2}", "2: resources.gpu", "less than or equal to 1"),
         ("name: a\ncheckpoints: {keep: some}", "2: checkpoints.keep", "'all'"),
+        ("name: a\ncheckpoints: {keep: 3}", "2: checkpoints.keep", "nothing without every_epochs"),
+        (
+            "name: a\ngrid: {stages: [{epochs: 5}]}",
+            "2: grid.stages[0]",
+            "as a grid lists values: stages: [[{epochs: 20}, {}]], not {'epochs': 5}",
+        ),
+        ("name: a\nbase: {stages: 5}", "2: base.stages", "such as [{epochs: 20}, {}], not 5"),
+        (
+            "name: a\npaper: {metric: x}",
+            "2: paper",
+            "must be a list, such as [{metric: probe/accuracy, value: 0.93, source: Table 1}], not",
+        ),
+        (
+            "name: a\nbase:\n  weights: {reconstruction: 0}\ngrid: {model: [vae, cvae]}",
+            "3: base.weights.reconstruction",
+            "a VAE that reconstructs nothing has no loss but the KL divergence",
+        ),
+        (
+            "name: a\nbase: {epochs: 2, stages: [{epochs: 1, weights: {reconstruction: 0}},\n"
+            "  {weights: {reconstruction: 0}}]}",
+            "2: base.stages[0].weights.reconstruction",
+            "no loss but the KL divergence",
+        ),
         ("name: a\ncheckpoints: {max_gb: 0}", "2: checkpoints.max_gb", "greater than 0, not 0"),
         ("name: a\ncheckpoints: {max_gb: -1}", "2: checkpoints.max_gb", "greater than 0"),
         ("name: a\ncheckpoints: {max_gb: .inf}", "2: checkpoints.max_gb", "finite number"),
@@ -235,10 +258,17 @@ def test_settings_that_contradict_each_other(load: Load) -> None:
     assert "crop_scale must be [smallest, largest]" in line
 
 
-@pytest.mark.parametrize("text", ["", "- a\n", "text\n"])
-def test_a_file_that_is_no_mapping(load: Load, text: str) -> None:
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("# nothing\n", "sweep.yaml: is empty; a sweep file has a name at least"),
+        ("- a\n", "sweep.yaml: must be a mapping of settings, such as name: my_sweep, not a list"),
+        ("text\n", "such as name: my_sweep, not a single value"),
+    ],
+)
+def test_a_file_that_is_no_mapping(load: Load, text: str, expected: str) -> None:
     (line,) = errors(load, text)
-    assert "mapping" in line
+    assert expected in line
 
 
 def test_too_many_trials(load: Load) -> None:
@@ -283,7 +313,8 @@ def test_set_a_list_where_the_setting_is_a_list(load: Load) -> None:
 
 
 def test_set_a_section(load: Load) -> None:
-    spec = load(GOOD, "checkpoints.keep=2", "retries=0", "seeds=[5]", "name=other")
+    kept = ("checkpoints.every_epochs=1", "checkpoints.keep=2")
+    spec = load(GOOD, *kept, "retries=0", "seeds=[5]", "name=other")
     assert (spec.checkpoints.keep, spec.retries, spec.seeds, spec.name) == (2, 0, [5], "other")
 
 

@@ -663,7 +663,7 @@ def test_a_space_with_arms(load: Load, space: str, base: str, path: str, expecte
     [
         ("weights.reconstruction: {choice: [0, 1]}", "{}", False),
         ("weights.reconstruction: {choice: [0.5, 1]}", "{}", True),
-        ("beta: {log: [1, 2]}", "{weights: {reconstruction: 0}}", False),
+        ("beta: {log: [1, 2]}", "{model: cvae, weights: {reconstruction: 0}}", False),
         ("beta: {log: [1, 2]}", "{}", True),
     ],
 )
