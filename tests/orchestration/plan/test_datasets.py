@@ -166,7 +166,7 @@ def test_the_command_for_people(home: Path, tmp_path: Path, command: Command) ->
     ("arguments", "expected"),
     [
         (["folder", "--path", "nothing"], "no such folder"),
-        (["folder", "--image-size", "3"], "image_size must be at least 4"),
+        (["folder", "--image-size", "3"], "--image-size must be at least 4"),
         (["digits", "--path", "x"], "folder"),
         (["minst"], "minst"),
         (["mnist", "--data-root", "file"], "mnist"),
