@@ -72,7 +72,7 @@ def _of_auto() -> tuple[str, str]:
         UserError: nothing says so, or several clusters run here.
     """
     given = os.environ.get(VARIABLE)
-    if given:
+    if given and given != "auto":
         return given, f"{VARIABLE}={given}"
     temporary = os.environ.get("RAY_TMPDIR") or os.environ.get("TMPDIR") or "/tmp"  # noqa: S108
     kept = Path(temporary, "ray", "ray_current_cluster")
