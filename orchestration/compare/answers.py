@@ -20,6 +20,7 @@ from orchestration.compare.grid import check_by
 from orchestration.compare.measured import alike, measured_trials
 from orchestration.compare.paired import LEVEL
 from orchestration.compare.pairs import Pairing, cells_of, pairings, replicate_pairings
+from orchestration.compare.selected import selected_away
 from orchestration.compare.verdicts import UNDECIDED, Judged, judge, sentence
 from orchestration.errors import UserError
 from orchestration.ledger.ledger import Ledger
@@ -131,6 +132,7 @@ def answers(ledgers: Sequence[Ledger], question: Question) -> Answers:
     else:
         trials, left_out = alike(measured_trials(ledgers))
         pairs = pairings(trials, by)
+        left_out += selected_away(ledgers, pairs)
     trained = [t for pair in pairs for cell in pair.cells for t in cell.trials.values()]
     names = list(dict.fromkeys(name for trial in trained for name in trial.metrics))
     asked = [_resolved(name, names) for name in question.metrics]

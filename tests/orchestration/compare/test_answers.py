@@ -107,6 +107,21 @@ def test_the_figures_are_those_of_scipy_and_statsmodels(
     )
 
 
+def test_it_is_said_where_seeds_were_stopped_or_have_failed(
+    grid: Callable[..., Grid], compare: Compare
+) -> None:
+    made = grid()
+    filled(made, 6)
+    assert verdicts(compare("mine", "--json"))["left_out"] == []
+    for seed, state in ((6, "stopped"), (7, "stopped"), (8, "failed"), (9, "pending")):
+        made.add(None, state, model="cvae", beta=BETAS[0], seed=seed)
+    made.add(None, "failed", model="cvae", beta=0.5, seed=0)  # nothing is paired with it
+    (line,) = verdicts(compare("mine", "--json"))["left_out"]
+    assert line.startswith(
+        "3 trials of the compared settings are in no pair (2 stopped early and 1 "
+    )
+
+
 def test_what_would_decide_more_is_a_command(grid: Callable[..., Grid], compare: Compare) -> None:
     made = grid(command=COMMAND)
     filled(made, 3)
@@ -279,10 +294,13 @@ def test_what_was_reported_elsewhere_stands_beside_ours(
         "paper": [
             metric | {"value": 0.9305, "settings": {"model": "cvae", "beta": 1e-3}},
             metric | {"value": 0.5, "settings": {"latent_dim": 3}},
+            {"metric": "fid/inception", "beside": "probe/accuracy", "value": 9.0, "source": "a"},
         ]
     }
     made.ledger.save_sweep()
-    first, second = json.loads(compare("mine", "--json").stdout)["paper"]
+    made.add(0.1, model="pca")
+    first, second, other = json.loads(compare("mine", "--json").stdout)["paper"]
+    assert other["here"]["n"] == accuracies.size, "no baseline is among all trials"
     assert first["here"]["mean"] == pytest.approx(accuracies[1, 0].mean())
     assert first["here"]["sd"] == pytest.approx(accuracies[1, 0].std(ddof=1))
     assert (first["here"]["n"], second["here"]) == (3, None)
@@ -291,3 +309,5 @@ def test_what_was_reported_elsewhere_stands_beside_ours(
     assert table[3].split()[:5] == ["probe", "↑", "cvae", "β=0.001", "0.9305"]
     assert table[3].endswith("Table 1")
     assert "-0." not in table[3]  # nothing is subtracted
+    assert table[5].startswith("FID")
+    assert f"probe ↑ {accuracies.mean():.4g}" in table[5]
