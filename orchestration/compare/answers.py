@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 from cvae_core.baselines import BASELINES
@@ -26,6 +27,7 @@ from orchestration.errors import UserError
 from orchestration.ledger.ledger import Ledger
 from orchestration.spec.trial_names import settings_of
 from orchestration.status.metric_columns import head, headlines
+from orchestration.storage import storage_flags
 
 PRIMARY = (
     "probe/accuracy_standardised<representation>",
@@ -248,19 +250,24 @@ def _command(ledger: Ledger, more: int) -> str | None:
         return None
     if ledger.planned_studies():
         replicates = ledger.sweep.spec.get("search", {}).get("replicates", 0) + more
-        return _with_setting(command, "search.replicates", str(replicates))
+        return _with_setting(command, ledger.folder, "search.replicates", str(replicates))
     planned = [t.config for t in ledger.planned() if t.config["model"] not in BASELINES]
     used = {config["seed"] for config in planned}
     fresh = islice((seed for seed in itertools.count() if seed not in used), more)
     seeds = ",".join(map(str, sorted([*used, *fresh])))
-    return _with_setting(command, "seeds", f"[{seeds}]")
+    return _with_setting(command, ledger.folder, "seeds", f"[{seeds}]")
 
 
-def _with_setting(command: str, name: str, value: str) -> str:
-    """A command line with this ``--set`` in place of one of the same name, and not a quiet one."""
+def _with_setting(command: str, folder: Path, name: str, value: str) -> str:
+    """A command line with this ``--set`` in place of one of the same name, and not a quiet one.
+
+    It is for the sweep where it lies now: a folder that was copied or moved is not what was meant.
+    """
     words = shlex.split(command)
     before = [n for n, word in enumerate(words) if n and word.startswith(f"{name}=")]
     gone = {place for n in before if words[n - 1] == "--set" for place in (n - 1, n)}
-    gone |= {place for place, word in enumerate(words) if word in ("-q", "--quiet")}
+    gone |= {place for n, word in enumerate(words) if word == "--storage" for place in (n, n + 1)}
+    gone |= {n for n, word in enumerate(words) if word in ("-q", "--quiet")}
+    gone |= {n for n, word in enumerate(words) if word.startswith("--storage=")}
     kept = [word for place, word in enumerate(words) if place not in gone]
-    return shell_line(*kept, "--set", f"{name}={value}")
+    return shell_line(*kept, *storage_flags(folder.parent), "--set", f"{name}={value}")

@@ -136,7 +136,9 @@ def test_what_would_decide_more_is_a_command(grid: Callable[..., Grid], compare:
     for arm in ({"model": "cvae", "beta": 0.5}, {"model": "pca"}):
         made.add(0.5, **arm)
     assert verdicts(compare("mine", "--json"))["more"]["cpu_s"] == more["cpu_s"] * 5 / 4
-    again = f"{COMMAND} --quiet --set 'beta=[1,2]' --set 'seeds=[0,1,2]'"
+    again = (
+        f"{COMMAND} --storage /before/it/was/moved --quiet --set 'beta=[1,2]' --set 'seeds=[0,1,2]'"
+    )
     filled(grid("again", command=again), 3)
     told = verdicts(compare("again", "--json"))["more"]["command"]
     assert told == f"{COMMAND} --set 'beta=[1,2]' --set 'seeds=[{seeds}]'"
