@@ -25,7 +25,7 @@ from orchestration.compare.selected import selected_away
 from orchestration.compare.verdicts import UNDECIDED, Judged, judge, sentence
 from orchestration.errors import UserError
 from orchestration.ledger.ledger import Ledger
-from orchestration.spec.trial_names import settings_of
+from orchestration.spec.trial_names import LABELS, settings_of
 from orchestration.status.metric_columns import head, headlines
 from orchestration.storage import storage_flags
 
@@ -146,7 +146,8 @@ def answers(ledgers: Sequence[Ledger], question: Question) -> Answers:
 
 
 def whole_name(by: str | None, ledgers: Sequence[Ledger]) -> str | None:
-    """A setting's name with its group, where one setting of the sweeps alone ends so."""
+    """A setting's whole name: of the head of its column, or where it alone ends so."""
+    by = {label: name for name, label in LABELS.items()}.get(by or "", by)
     known = {name for each in _settings(ledgers) for name in each}
     meant = [name for name in known if name.rpartition(".")[2] == by]
     return meant[0] if by not in known and len(meant) == 1 else by

@@ -200,7 +200,7 @@ def test_little_to_compare(grid: Callable[..., Grid], compare: Compare) -> None:
         (["--metric", "probe/acuracy"], "metric probe/acuracy: no trial that is compared has it"),
         (["--metric", "probe/acuracy"], "did you mean probe/accuracy? There are: "),
         (["--metric", "prob"], "no trial that is compared has it; there are: probe/accuracy"),
-        (["--by", "bta"], "--by bta: the trials do not differ in it"),
+        (["--by", "bta"], "--by bta: the trials differ in no setting of this name"),
         (["--by", "bta"], "did you mean beta? There are: "),
         (["--by", "bta", "--csv"], "did you mean beta? There are: "),
         (["--by", "nom"], "did you mean architecture.norm? There are: model, beta"),
@@ -234,6 +234,10 @@ def test_a_setting_goes_by_its_name_without_its_group(
     (cell,) = verdicts(short)["cells"]
     assert (cell["reference"]["name"], cell["other"]["name"]) == ("norm=none", "norm=batch")
     assert "norm=batch" in compare("mine", "--by", "norm").stdout
+    for beta in (1.0, 2.0):
+        made.add(0.5, beta=beta, seed=9)
+    head, name = (compare("mine", "--by", each, "--json") for each in ("β", "beta"))
+    assert (head.returncode, head.stdout) == (0, name.stdout)
 
 
 @pytest.mark.parametrize("name", ["probe/accuracy", "probe", "probe ↑", "Probe"])
