@@ -1,6 +1,7 @@
 """Writes docs/results.md: what the sweeps of sweeps/paper have found.
 
     python docs/results.py --storage RUNS    # keep what sweeps say in docs/results/, and write
+    python docs/results.py --storage RUNS --beside-other-work NAME…   # these say nothing of speed
     python docs/results.py                   # write from what was kept
     python docs/results.py --check           # compare instead
 
@@ -36,11 +37,14 @@ def main() -> int:
     """Keep, write or compare; the exit code."""
     parser = argparse.ArgumentParser(description="Write docs/results.md.")
     parser.add_argument("--storage", type=Path, help="folder with the sweeps' runs")
+    parser.add_argument("--beside-other-work", nargs="*", default=[], metavar="NAME")
     parser.add_argument("--check", action="store_true", help="only compare")
     given = parser.parse_args()
     for asked in ASKED if given.storage else ():
         if (given.storage / asked.sweep).is_dir():
-            kept = json.dumps(gathered(given.storage, asked), indent=1, ensure_ascii=False)
+            found = gathered(given.storage, asked)
+            found["run"]["alone"] = asked.sweep not in given.beside_other_work
+            kept = json.dumps(found, indent=1, ensure_ascii=False)
             KEPT.mkdir(exist_ok=True)
             (KEPT / f"{asked.name}.json").write_text(kept + "\n")
     text = page({file.stem: Found(json.loads(file.read_text())) for file in KEPT.glob("*.json")})

@@ -51,13 +51,18 @@ class Found:
             for model, rate in run["images_per_s"].items()
             if model in ("vae", "cvae")
         )
+        took = (
+            f"{duration(run['elapsed_s'])} for two workers of a thread each (images a second: "
+            f"{rates}); CPU time {duration(run['training_cpu_s'])} of training and "
+            f"{duration(run['evaluation_cpu_s'])} of evaluation."
+            if run.get("alone", True)
+            else "Other work ran beside it, so that it says nothing of speed."
+        )
         return (
             f"{run['trials']} trials"
             + (f", {taken} of them taken over from sweeps that had trained them" if taken else "")
-            + f". {duration(run['elapsed_s'])} for two workers of a thread each (images a second: "
-            f"{rates}); CPU time {duration(run['training_cpu_s'])} of training and "
-            f"{duration(run['evaluation_cpu_s'])} of evaluation. {run['processor']}, torch "
-            f"{run['torch']}, version {run['version']}, numerics {run['numerics']}."
+            + f". {took} {run['processor']}, torch {run['torch']}, version {run['version']}, "
+            f"numerics {run['numerics']}."
         )
 
     def means(self, metrics: Sequence[str]) -> Iterator[str]:

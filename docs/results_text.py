@@ -55,6 +55,8 @@ ASKED = (
     Asked("confounds_pairs", "confounds", "views.pairs"),
     Asked("confounds_lambda", "confounds", "lambda"),
     Asked("future_work", "future_work"),
+    Asked("future_work_stages", "future_work", "stages"),
+    Asked("future_work_schedule", "future_work", "schedule.lambda.shape"),
     Asked("cifar10_quick", "cifar10_quick"),
     Asked("cifar10_output", "cifar10_quick", "architecture.output"),
     Asked("best", "best"),
@@ -197,7 +199,7 @@ def _table2(found: Mapping[str, Found]) -> Iterator[str]:
 
 def _confounds(found: Mapping[str, Found]) -> Iterator[str]:
     names = {
-        "output": "The decoder's last activation (images in [0, 1])",
+        "output": "The decoder's last activation (images in [0, 1], for which auto is a sigmoid)",
         "norm": "Batch norm",
         "pairs": "Two augmented views in the place of original and augmented one",
         "lambda": "λ of the released code in the place of the text's 0.1",
@@ -215,9 +217,17 @@ def _confounds(found: Mapping[str, Found]) -> Iterator[str]:
 
 
 def _future(found: Mapping[str, Found]) -> Iterator[str]:
+    questions = {
+        "_stages": "One after the other, against together",
+        "_schedule": "A λ that fades out, against a constant one",
+        "": "CVAE against VAE",
+    }
+    for name, words in questions.items():
+        yield f"**{words}**"
+        yield ""
+        yield from found[f"future_work{name}"].verdicts((SCALED, NEIGHBOURS, ERROR, FD))
+        yield ""
     future = found["future_work"]
-    yield from future.verdicts((SCALED, NEIGHBOURS, ERROR, FD))
-    yield ""
     yield from future.means(TABLE)
     yield ""
     yield future.run()
@@ -267,7 +277,11 @@ SECTIONS = (
         ),
         _confounds,
     ),
-    Section("Together, or one after the other?", ("future_work",), _future),
+    Section(
+        "Together, or one after the other?",
+        ("future_work", "future_work_stages", "future_work_schedule"),
+        _future,
+    ),
     Section("CIFAR-10 at equal β", ("cifar10_quick", "cifar10_output"), _cifar),
     Section("The best CVAE found", ("best", "best_replicated"), _best),
 )

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 from cvae_core.baselines import BASELINES
@@ -20,11 +21,13 @@ from orchestration.compare.grid import check_by
 from orchestration.compare.measured import alike, measured_trials
 from orchestration.compare.paired import LEVEL
 from orchestration.compare.pairs import Pairing, cells_of, pairings, replicate_pairings
+from orchestration.compare.selected import selected_away
 from orchestration.compare.verdicts import UNDECIDED, Judged, judge, sentence
 from orchestration.errors import UserError
 from orchestration.ledger.ledger import Ledger
-from orchestration.spec.trial_names import settings_of
+from orchestration.spec.trial_names import LABELS, settings_of
 from orchestration.status.metric_columns import head, headlines
+from orchestration.storage import storage_flags
 
 PRIMARY = (
     "probe/accuracy_standardised<representation>",
@@ -131,6 +134,7 @@ def answers(ledgers: Sequence[Ledger], question: Question) -> Answers:
     else:
         trials, left_out = alike(measured_trials(ledgers))
         pairs = pairings(trials, by)
+        left_out += selected_away(ledgers, pairs)
     trained = [t for pair in pairs for cell in pair.cells for t in cell.trials.values()]
     names = list(dict.fromkeys(name for trial in trained for name in trial.metrics))
     asked = [_resolved(name, names) for name in question.metrics]
@@ -142,7 +146,8 @@ def answers(ledgers: Sequence[Ledger], question: Question) -> Answers:
 
 
 def whole_name(by: str | None, ledgers: Sequence[Ledger]) -> str | None:
-    """A setting's name with its group, where one setting of the sweeps alone ends so."""
+    """A setting's whole name: of the head of its column, or where it alone ends so."""
+    by = {label: name for name, label in LABELS.items()}.get(by or "", by)
     known = {name for each in _settings(ledgers) for name in each}
     meant = [name for name in known if name.rpartition(".")[2] == by]
     return meant[0] if by not in known and len(meant) == 1 else by
@@ -246,19 +251,24 @@ def _command(ledger: Ledger, more: int) -> str | None:
         return None
     if ledger.planned_studies():
         replicates = ledger.sweep.spec.get("search", {}).get("replicates", 0) + more
-        return _with_setting(command, "search.replicates", str(replicates))
+        return _with_setting(command, ledger.folder, "search.replicates", str(replicates))
     planned = [t.config for t in ledger.planned() if t.config["model"] not in BASELINES]
     used = {config["seed"] for config in planned}
     fresh = islice((seed for seed in itertools.count() if seed not in used), more)
     seeds = ",".join(map(str, sorted([*used, *fresh])))
-    return _with_setting(command, "seeds", f"[{seeds}]")
+    return _with_setting(command, ledger.folder, "seeds", f"[{seeds}]")
 
 
-def _with_setting(command: str, name: str, value: str) -> str:
-    """A command line with this ``--set`` in place of one of the same name, and not a quiet one."""
+def _with_setting(command: str, folder: Path, name: str, value: str) -> str:
+    """A command line with this ``--set`` in place of one of the same name, and not a quiet one.
+
+    It is for the sweep where it lies now: a folder that was copied or moved is not what was meant.
+    """
     words = shlex.split(command)
     before = [n for n, word in enumerate(words) if n and word.startswith(f"{name}=")]
     gone = {place for n in before if words[n - 1] == "--set" for place in (n - 1, n)}
-    gone |= {place for place, word in enumerate(words) if word in ("-q", "--quiet")}
+    gone |= {place for n, word in enumerate(words) if word == "--storage" for place in (n, n + 1)}
+    gone |= {n for n, word in enumerate(words) if word in ("-q", "--quiet")}
+    gone |= {n for n, word in enumerate(words) if word.startswith("--storage=")}
     kept = [word for place, word in enumerate(words) if place not in gone]
-    return shell_line(*kept, "--set", f"{name}={value}")
+    return shell_line(*kept, *storage_flags(folder.parent), "--set", f"{name}={value}")

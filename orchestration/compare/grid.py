@@ -119,8 +119,8 @@ def check_by(by: str, known: list[str]) -> None:
         close = [last.get(n, n) for n in difflib.get_close_matches(by, [*known, *last], n=1)]
         hint = f"did you mean {close[0]}? There are" if close else "use one of"
         raise UserError(
-            f"--by {by}: the trials do not differ in it, so there is nothing to set side by side; "
-            f"{hint}: {', '.join(known)}"
+            f"--by {by}: the trials differ in no setting of this name, so there is nothing to set "
+            f"side by side; {hint}: {', '.join(known)}"
         )
 
 

@@ -70,11 +70,19 @@ def measured(trial: Trial, sweep: Sweep) -> Measured:
     return Measured(
         key=trial.key,
         config=config,
-        settings=settings_of(config),
+        settings=settings_of(_as_compared(config)),
         metrics=dict(trial.metrics),
         measured_by=measured_by,
         cost_s=(trial.train_s + evaluation_s) * cpu,
     )
+
+
+def _as_compared(config: TrialConfig) -> TrialConfig:
+    """With one name for what is one thing: ``auto``, where the output is what that would be."""
+    shape = config.architecture
+    if shape.output != config.data.output:
+        return config
+    return replace(config, architecture=replace(shape, output="auto"))
 
 
 def alike(trials: Sequence[Measured]) -> tuple[list[Measured], list[str]]:

@@ -33,14 +33,20 @@ class Cell:
     """By which repetition they are."""
 
     @property
+    def name(self) -> str:
+        """The settings as text, to be told from others by."""
+        return repr(sorted(self.settings.items()))
+
+    @property
     def trained(self) -> dict[str, Any]:
         """The settings of its trials, also those that were searched."""
         return next((trial.cell for trial in self.trials.values()), self.settings)
 
     @property
     def cost_s(self) -> float:
-        """CPU-seconds of one trial, training and evaluation; mean of those that are there."""
-        return statistics.fmean(trial.cost_s for trial in self.trials.values())
+        """CPU-seconds of one seed, training and evaluation, of all its splits; mean over seeds."""
+        seeds = {seed for seed, *_ in self.trials}
+        return sum(trial.cost_s for trial in self.trials.values()) / len(seeds)
 
 
 @dataclass(frozen=True)
@@ -82,17 +88,22 @@ class Pairing:
         )
 
     def values(self, metric: str) -> list[tuple[float, float]]:
-        """A metric's finite values in both trials of each pair, in the order of repetitions."""
+        """A metric's values on both sides, one pair a seed, in the order of seeds.
+
+        They are finite and of equal splits. Several splits of one seed are averaged: what they
+        share, the initial weights above all, makes them less than pairs of their own.
+        """
         one, other = self.reference.trials, self.other.trials
-        shared = [repeat for repeat in one if repeat in other] if self.comparable(metric) else []
-        pairs = [
-            (one[repeat].metrics.get(metric), other[repeat].metrics.get(metric))
-            for repeat in shared
-        ]
+        by_seed: dict[Any, list[tuple[float, float]]] = {}
+        for repeat in one if self.comparable(metric) else ():
+            if repeat not in other:
+                continue
+            values = [side[repeat].metrics.get(metric, math.nan) for side in (one, other)]
+            if all(map(math.isfinite, values)):
+                by_seed.setdefault(repeat[0], []).append((values[0], values[1]))
         return [
-            (a, b)
-            for a, b in pairs
-            if a is not None and b is not None and math.isfinite(a) and math.isfinite(b)
+            (statistics.fmean(a for a, _ in pairs), statistics.fmean(b for _, b in pairs))
+            for pairs in by_seed.values()
         ]
 
     def _side(self, value: Any) -> str:
@@ -122,8 +133,8 @@ def cells_of(trials: Sequence[Measured]) -> list[Cell]:
     for trial in trials:
         if trial.config.model in BASELINES:
             continue  # it is shown beside them: nothing is claimed of it, and no test is spent
-        cell = cells.setdefault(repr(sorted(trial.cell.items())), Cell(trial.cell, {}))
-        cell.trials.setdefault(trial.repeat, trial)
+        new = Cell(trial.cell, {})
+        cells.setdefault(new.name, new).trials.setdefault(trial.repeat, trial)
     return list(cells.values())
 
 

@@ -27,7 +27,8 @@ def reported_rows(ledgers: Sequence[Ledger]) -> list[dict[str, Any]]:
             "settings": flat(named.get("settings", {})),
             "value": named["value"],
             "source": named["source"],
-            "here": _here(trials, named["metric"], flat(named.get("settings", {}))),
+            "beside": named.get("beside") or named["metric"],
+            "here": _here(trials, named, flat(named.get("settings", {}))),
         }
         for ledger in ledgers
         for named in ledger.sweep.spec.get("paper", [])
@@ -42,15 +43,16 @@ def reported_sheet(rows: Sequence[Mapping[str, Any]]) -> Sheet | None:
         Column("metric", [head(row["metric"]) for row in rows]),
         Column("of", [_of(row["settings"]) for row in rows], setting=True),
         Column("reported", [f"{row['value']:.4g}" for row in rows], right=True),
-        Column("here", [_spread(row["here"]) for row in rows], right=True),
+        Column("here", [_spread(row) for row in rows], right=True),
         Column("source", [row["source"] for row in rows], rank=1),
     ]
     return Sheet("reported elsewhere", columns, [_of(row["settings"]) for row in rows])
 
 
 def _here(
-    trials: Sequence[Measured], metric: str, settings: Mapping[str, Any]
+    trials: Sequence[Measured], named: Mapping[str, Any], settings: Mapping[str, Any]
 ) -> dict[str, Any] | None:
+    metric = named.get("beside") or named["metric"]
     values = [
         trial.metrics[metric]
         for trial in trials
@@ -72,8 +74,10 @@ def _of(settings: Mapping[str, Any]) -> str:
     return " ".join(words.values()) or "all trials"
 
 
-def _spread(here: Mapping[str, Any] | None) -> str:
+def _spread(row: Mapping[str, Any]) -> str:
+    here = row["here"]
     if here is None:
         return "-"
     sd = "" if here["sd"] is None else f" ± {here['sd']:.2g}"
-    return f"{here['mean']:.4g}{sd} (n={here['n']})"
+    other = "" if row["beside"] == row["metric"] else f"{head(row['beside'])} "
+    return f"{other}{here['mean']:.4g}{sd} (n={here['n']})"

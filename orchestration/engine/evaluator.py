@@ -57,10 +57,16 @@ class Evaluator:
         self._judged = None
 
     def keep(self, files: Mapping[str, bytes]) -> None:
-        """Write what the sweep's trials share, where it is not there or is damaged."""
+        """Write what the sweep's trials share, classifiers, where it is not there or is damaged.
+
+        A sound one stays, also where a worker has trained another meanwhile, of other last digits.
+        """
+        from cvae_core.evaluation.distances.classifier import digest_of
+
         for name, content in files.items():
             path = self.kept / name
-            if not path.is_file() or path.read_bytes() != content:
+            same = path.is_file() and path.read_bytes() == content
+            if not same and digest_of(path) is None:
                 store.write_bytes(path, content)
 
     def step(

@@ -19,11 +19,14 @@ class Reported(BaseModel):
     """One figure of a publication."""
 
     model_config = FORBID
-    metric: str = Field(description="the metric here that was measured in the same way")
+    metric: str = Field(description="the metric that it is; here it stands beside the same")
     value: Annotated[Number, Field(allow_inf_nan=False)] = Field(
         description="the reported value, in the metric's unit"
     )
     source: Annotated[str, Field(min_length=1)] = Field(description="where it was reported")
+    beside: str | None = Field(
+        None, description="another metric here that it stands beside, such as FD beside an FID"
+    )
     settings: dict[str, Any] = Field(
         {}, description="which trials it stands beside: those with these settings"
     )
@@ -39,11 +42,13 @@ def read_reported(errors: SpecErrors, written: Any) -> list[Reported]:
     found: list[Reported] = errors.check(("paper",), list[Reported], written) or []
     known = flat(TrialConfig().to_settings())
     for number, reported in enumerate(found):
-        if describe(reported.metric) is None:
-            names = [metric.name for metric in METRICS]
-            close = difflib.get_close_matches(reported.metric, names, n=1)
-            hint = f'; did you mean "{close[0]}"?' if close else "; docs/metrics.md lists them"
-            errors.add(("paper", number, "metric"), f"nobody computes {reported.metric}{hint}")
+        for field in ("metric", "beside"):
+            metric = getattr(reported, field)
+            if metric is not None and describe(metric) is None:
+                names = [each.name for each in METRICS]
+                close = difflib.get_close_matches(metric, names, n=1)
+                hint = f'; did you mean "{close[0]}"?' if close else "; docs/metrics.md lists them"
+                errors.add(("paper", number, field), f"nobody computes {metric}{hint}")
         for name in flat(reported.settings):
             if name not in known:
                 errors.unknown(("paper", number, "settings", name), list(known))

@@ -111,7 +111,7 @@ def where_meant(path: tuple[str, ...]) -> Mapping[str, Any]:
     cls: Any = TrialConfig
     where: Mapping[str, Any] = {}
     for name in path:
-        declared = next(f for f in dataclasses.fields(cls) if setting_name(f) == name)
+        declared = _field(cls, name)
         where = declared.metadata["where"] or where
         cls = get_type_hints(cls)[declared.name]
     return where
@@ -119,7 +119,25 @@ def where_meant(path: tuple[str, ...]) -> Mapping[str, Any]:
 
 def brings(by: str, name: str) -> bool:
     """Whether a setting (dotted) decides if another one means something."""
-    return by in where_meant(tuple(name.split(".")))
+    return by in where_meant(tuple(name.split("."))) or _counts_beside(by, name)
+
+
+def _counts_beside(by: str, name: str) -> bool:
+    """Whether a setting is of one group with another one, and counts beside certain values there.
+
+    Such as the length of a schedule, beside any shape but a constant.
+    """
+    *group, last = name.split(".")
+    if not group or by.split(".")[:-1] != group:
+        return False
+    cls: Any = TrialConfig
+    for part in group:
+        cls = get_type_hints(cls)[_field(cls, part).name]
+    return _field(cls, last).metadata["when"] is not None
+
+
+def _field(cls: Any, name: str) -> dataclasses.Field[Any]:
+    return next(f for f in dataclasses.fields(cls) if setting_name(f) == name)
 
 
 @cache

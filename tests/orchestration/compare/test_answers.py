@@ -107,6 +107,21 @@ def test_the_figures_are_those_of_scipy_and_statsmodels(
     )
 
 
+def test_it_is_said_where_seeds_were_stopped_or_have_failed(
+    grid: Callable[..., Grid], compare: Compare
+) -> None:
+    made = grid()
+    filled(made, 6)
+    assert verdicts(compare("mine", "--json"))["left_out"] == []
+    for seed, state in ((6, "stopped"), (7, "stopped"), (8, "failed"), (9, "pending")):
+        made.add(None, state, model="cvae", beta=BETAS[0], seed=seed)
+    made.add(None, "failed", model="cvae", beta=0.5, seed=0)  # nothing is paired with it
+    (line,) = verdicts(compare("mine", "--json"))["left_out"]
+    assert line.startswith(
+        "3 trials of the compared settings are in no pair (2 stopped early and 1 "
+    )
+
+
 def test_what_would_decide_more_is_a_command(grid: Callable[..., Grid], compare: Compare) -> None:
     made = grid(command=COMMAND)
     filled(made, 3)
@@ -121,7 +136,9 @@ def test_what_would_decide_more_is_a_command(grid: Callable[..., Grid], compare:
     for arm in ({"model": "cvae", "beta": 0.5}, {"model": "pca"}):
         made.add(0.5, **arm)
     assert verdicts(compare("mine", "--json"))["more"]["cpu_s"] == more["cpu_s"] * 5 / 4
-    again = f"{COMMAND} --quiet --set 'beta=[1,2]' --set 'seeds=[0,1,2]'"
+    again = (
+        f"{COMMAND} --storage /before/it/was/moved --quiet --set 'beta=[1,2]' --set 'seeds=[0,1,2]'"
+    )
     filled(grid("again", command=again), 3)
     told = verdicts(compare("again", "--json"))["more"]["command"]
     assert told == f"{COMMAND} --set 'beta=[1,2]' --set 'seeds=[{seeds}]'"
@@ -183,7 +200,7 @@ def test_little_to_compare(grid: Callable[..., Grid], compare: Compare) -> None:
         (["--metric", "probe/acuracy"], "metric probe/acuracy: no trial that is compared has it"),
         (["--metric", "probe/acuracy"], "did you mean probe/accuracy? There are: "),
         (["--metric", "prob"], "no trial that is compared has it; there are: probe/accuracy"),
-        (["--by", "bta"], "--by bta: the trials do not differ in it"),
+        (["--by", "bta"], "--by bta: the trials differ in no setting of this name"),
         (["--by", "bta"], "did you mean beta? There are: "),
         (["--by", "bta", "--csv"], "did you mean beta? There are: "),
         (["--by", "nom"], "did you mean architecture.norm? There are: model, beta"),
@@ -218,6 +235,10 @@ def test_a_setting_goes_by_its_name_without_its_group(
     (cell,) = verdicts(short)["cells"]
     assert (cell["reference"]["name"], cell["other"]["name"]) == ("norm=none", "norm=batch")
     assert "norm=batch" in compare("mine", "--by", "norm").stdout
+    for beta in (1.0, 2.0):
+        made.add(0.5, beta=beta, seed=9)
+    head, name = (compare("mine", "--by", each, "--json") for each in ("β", "beta"))
+    assert (head.returncode, head.stdout) == (0, name.stdout)
 
 
 @pytest.mark.parametrize("name", ["probe/accuracy", "probe", "probe ↑", "Probe"])
@@ -280,10 +301,13 @@ def test_what_was_reported_elsewhere_stands_beside_ours(
         "paper": [
             metric | {"value": 0.9305, "settings": {"model": "cvae", "beta": 1e-3}},
             metric | {"value": 0.5, "settings": {"latent_dim": 3}},
+            {"metric": "fid/inception", "beside": "probe/accuracy", "value": 9.0, "source": "a"},
         ]
     }
     made.ledger.save_sweep()
-    first, second = json.loads(compare("mine", "--json").stdout)["paper"]
+    made.add(0.1, model="pca")
+    first, second, other = json.loads(compare("mine", "--json").stdout)["paper"]
+    assert other["here"]["n"] == accuracies.size, "no baseline is among all trials"
     assert first["here"]["mean"] == pytest.approx(accuracies[1, 0].mean())
     assert first["here"]["sd"] == pytest.approx(accuracies[1, 0].std(ddof=1))
     assert (first["here"]["n"], second["here"]) == (3, None)
@@ -292,3 +316,5 @@ def test_what_was_reported_elsewhere_stands_beside_ours(
     assert table[3].split()[:5] == ["probe", "↑", "cvae", "β=0.001", "0.9305"]
     assert table[3].endswith("Table 1")
     assert "-0." not in table[3]  # nothing is subtracted
+    assert table[5].startswith("FID")
+    assert f"probe ↑ {accuracies.mean():.4g}" in table[5]

@@ -68,7 +68,7 @@ def test_a_grid_by_another_setting(grid: Path, compare: Compare) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["small", "--by", "tau"], "--by tau: the trials do not differ in it"),
+        (["small", "--by", "tau"], "--by tau: the trials differ in no setting of this name"),
         (["small", "--by", "tau"], "use one of: model, beta"),
         (["nothing"], "there is no sweep 'nothing'"),
     ],

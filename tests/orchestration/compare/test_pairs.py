@@ -20,13 +20,19 @@ from .conftest import BETA, Searches
 SWEEP = Sweep(name="s", sweep_id="1", created=0.0, spec={"resources": {"cpu": 2}}, plan=[])
 
 
-def trial(accuracy: float | None = 0.5, part: Any = None, **settings: Any) -> Measured:
+def trial(
+    accuracy: float | None = 0.5, part: Any = None, facts: Any = None, **settings: Any
+) -> Measured:
     config = TrialConfig.from_settings(settings)
     epoch = Epoch(epoch=1, metrics={"val/loss": 1.0}, images_per_s=1.0, epoch_s=3.0, at=0.0)
     made = Trial(key=repr(settings), config=config.to_settings(), state="finished", epochs=[epoch])
     if accuracy is not None:
         made.evaluations["probe"] = Evaluated(
-            state="finished", metrics={"probe/accuracy": accuracy}, settings=part or {}, seconds=1.0
+            state="finished",
+            metrics={"probe/accuracy": accuracy},
+            settings=part or {},
+            facts=facts or {},
+            seconds=1.0,
         )
     return measured(made, SWEEP)
 
@@ -106,6 +112,19 @@ def test_pairs_are_of_equal_seed_and_split_and_finite_on_both_sides() -> None:
     assert pairing.values("probe/unknown") == []
 
 
+def test_several_splits_of_a_seed_are_one_pair() -> None:
+    """Six splits of one seed say nothing of other seeds."""
+    trials = [
+        trial(value + split, model=model, seed=seed, data={"split_seed": split})
+        for model, value in (("vae", 0.0), ("cvae", 0.5))
+        for seed in range(2)
+        for split in range(3)
+    ]
+    (pairing,) = pairings(trials)
+    assert pairing.values("probe/accuracy") == [(1.0, 1.5)] * 2
+    assert [cell.cost_s for cell in pairing.cells] == [3 * trials[0].cost_s] * 2
+
+
 def test_a_metric_that_depends_on_what_is_compared_compares_nothing() -> None:
     (pairing,) = pairings([trial(model="vae", seed=0), trial(model="cvae", seed=0)])
     assert not pairing.comparable("val/loss")  # the λ term is in one of them alone
@@ -129,6 +148,13 @@ def test_what_was_measured_otherwise_is_left_out_and_said() -> None:
         '(split "validation" instead of "test")'
     ]
     assert alike(trials[:2]) == (trials[:2], [])
+
+
+def test_distances_by_two_classifiers_are_not_set_beside_each_other() -> None:
+    facts = [{"extractor_digest": digest} for digest in ("a", "a", "b")]
+    kept, (line,) = alike([trial(0.1, facts=each, seed=n) for n, each in enumerate(facts)])
+    assert ["probe/accuracy" in each.metrics for each in kept] == [True, True, False]
+    assert line.endswith('(extractor_digest "b" instead of "a")')
 
 
 def test_what_is_noted_in_another_form_is_said_too() -> None:
