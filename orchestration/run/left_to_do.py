@@ -15,6 +15,7 @@ from orchestration.redact import without_credentials
 from orchestration.run.finished_trials import FinishedTrials
 from orchestration.run.request import Request
 from orchestration.run.reuse import Reuse
+from orchestration.study.progress import best_of
 from orchestration.tracking.syncer import up_to_date
 from orchestration.words import count
 
@@ -69,7 +70,8 @@ def _searched(request: Request, plan: Plan, ledger: Ledger) -> bool:
         replicated = len(study.replicates) == request.spec.search.replicates
         if study.end is None or study.trials != wanted.trials:
             return False
-        if study.winner is not None and not replicated:
+        # No winner is noted where it was not to be repeated.
+        if not replicated and best_of(study, ledger.trials) is not None:
             return False
     return True
 

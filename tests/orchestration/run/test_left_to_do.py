@@ -6,10 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from orchestration.run.left_to_do import in_words
+from orchestration.ledger.documents import Epoch, Trial
+from orchestration.ledger.ledger import Ledger
+from orchestration.run.left_to_do import in_words, is_complete
 from orchestration.run.request import Request
 from orchestration.status.live.board import Board
 from orchestration.status.state import counts_in
+from orchestration.study.progress import to_come_in
 
 SEARCH = {
     "trials": 4,
@@ -41,3 +44,38 @@ def test_one_number_of_trials_whoever_counts(local_sweep: Callable[..., Any]) ->
         ledger.change(job.key, lambda trial: setattr(trial, "state", "failed"))
         queue.ended(job)
     assert numbers() == {40}, "studies that were given up repeat nothing"
+
+
+def train(trial: Trial) -> None:
+    """As if it had been trained."""
+    trial.state = "finished"
+    metrics = {"val/reconstruction": 1.0}
+    trial.epochs = [Epoch(epoch=1, metrics=metrics, images_per_s=1.0, epoch_s=1.0, at=1.0)]
+
+
+def test_replicates_may_be_added_to_a_search_that_has_ended(local_sweep: Callable[..., Any]) -> None:
+    def sweep(replicates: int) -> Any:
+        search = {**SEARCH, "trials": 2, "replicates": replicates}
+        return local_sweep(search=search, base={"epochs": 1}, evaluation={"probe": False})
+
+    def work_off(replicates: int) -> Ledger:
+        ledger = sweep(replicates).open()
+        queue = sweep(replicates).queue(ledger)
+        while (job := queue.next()) is not None:
+            ledger.change(job.key, train)
+            queue.ended(job)
+        return ledger
+
+    def is_left(replicates: int) -> tuple[bool, int]:
+        ledger, there = sweep(replicates).open(), sweep(replicates)
+        request = Request(there.spec, Path(), "")
+        return not is_complete(request, there.plan, ledger), to_come_in(ledger)
+
+    work_off(0)
+    assert [is_left(replicates) for replicates in (0, 2)] == [(False, 0), (True, 2)]
+    assert len(work_off(2).planned()) == 4
+    assert [is_left(replicates) for replicates in (2, 3)] == [(False, 0), (True, 1)]
+    for replicates in (1, 0):  # nothing more is trained, and the others leave the search
+        assert is_left(replicates) == (True, 0)
+        assert len(work_off(replicates).planned()) == 2 + replicates
+        assert is_left(replicates) == (False, 0)
