@@ -6,10 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from orchestration.ledger.documents import Epoch, Trial
+from orchestration.ledger.documents import CheckpointRef, Epoch, Evaluated, Trial
+from orchestration.ledger.draft import Draft
 from orchestration.ledger.ledger import Ledger
 from orchestration.run.left_to_do import in_words, is_complete
+from orchestration.plan.shared_map_tasks import shared_tasks
 from orchestration.run.request import Request
+from orchestration.run.start import enter_plan
 from orchestration.status.live.board import Board
 from orchestration.status.state import counts_in
 from orchestration.study.progress import to_come_in
@@ -69,7 +72,7 @@ def test_replicates_may_be_added_to_a_search_that_has_ended(local_sweep: Callabl
     def is_left(replicates: int) -> tuple[bool, int]:
         ledger, there = sweep(replicates).open(), sweep(replicates)
         request = Request(there.spec, Path(), "")
-        return not is_complete(request, there.plan, ledger), to_come_in(ledger)
+        return not is_complete(request, ledger), to_come_in(ledger)
 
     work_off(0)
     assert [is_left(replicates) for replicates in (0, 2)] == [(False, 0), (True, 2)]
@@ -79,3 +82,25 @@ def test_replicates_may_be_added_to_a_search_that_has_ended(local_sweep: Callabl
         assert is_left(replicates) == (True, 0)
         assert len(work_off(replicates).planned()) == 2 + replicates
         assert is_left(replicates) == (False, 0)
+
+
+def test_a_map_of_all_trials_is_that_of_the_plan_in_force(local_sweep: Callable[..., Any]) -> None:
+    evaluation = {"probe": False, "umap": {"shared": True}}
+
+    def sweep(beta: list[float]) -> Any:
+        return local_sweep(grid={"beta": beta}, evaluation=evaluation)
+
+    wide, narrow = sweep([0.1, 0.2, 0.3]), sweep([0.1, 0.2])
+    ledger, settings = wide.open(), wide.spec.evaluation.wanted()["umap"]
+    for key, config in wide.plan.trials.items():
+        last = CheckpointRef(epoch=3, path=f"checkpoints/{key}/e3.pt", sha256=key, bytes=1)
+        own = {"umap": Evaluated(state="finished", settings=settings)}
+        found = {"state": "finished", "checkpoints": [last], "evaluations": own}
+        ledger.save(Trial(key=key, config=config.to_settings(), **found))
+    (task,) = shared_tasks(ledger, wide.spec.evaluation)
+    done = Evaluated(state="finished", settings=task.settings)
+    ledger.note_evaluation("", task.entry, done)
+    for there, complete in ((wide, True), (narrow, False)):
+        request, draft = Request(there.spec, there.folder, ""), Draft.of(ledger)
+        enter_plan(draft, request, there.plan, {})
+        assert is_complete(request, draft) is complete
