@@ -131,6 +131,10 @@ class Ledger:
         store.link(source, self.folder / path)
         return (self.folder / path).is_file()  # the other sweep may have removed it meanwhile
 
+    def place_of(self, path: str) -> Path:
+        """Where a file of this sweep lies, by its name in the folder."""
+        return self.folder / path
+
     def write(self, path: str, content: bytes) -> None:
         """Write a file into the folder."""
         store.write_bytes(self.folder / path, content)

@@ -29,6 +29,7 @@ def shares_classifier(ledger: Ledger, folder: Path, part: Evaluated, config: Tri
     if name is None or digest is None or fingerprint is None:
         return False
     path = f"{EXTRACTORS}/{file_of(str(name), fingerprint)}"
-    if (ledger.folder / path).exists():
-        return digest_of(ledger.folder / path) == digest
+    own = ledger.place_of(path)
+    if own.exists():
+        return digest_of(own) == digest
     return digest_of(folder / path) == digest and ledger.link(folder / path, path)
