@@ -207,6 +207,16 @@ def test_files_that_another_sweep_removes_meanwhile_are_not_taken_over(
     assert {t.state for t in trials_of(two).values()} == {"pending"}
 
 
+def test_a_sweep_that_is_removed_while_it_is_read_is_passed_over(begin: Begin) -> None:
+    config = {"model": "vae", "epochs": 1}
+    one, gone = begin("one", base=config), begin("gone", base=config)
+    one.run()
+    document = gone.folder / "trials" / f"{gone.keys[0]}.json"
+    document.unlink()
+    document.symlink_to("nowhere")  # it is listed, and is not there when it is to be read
+    assert "1 trial taken over from one" in taken(begin("two", base=config))[0]
+
+
 def test_what_is_begun_twice_is_noted_once(begin: Begin) -> None:
     begin("short", grid={"model": ["vae"]}, base={"epochs": 2}).run()
     long = begin("long", grid={"model": ["vae"]}, base={"epochs": 4})
