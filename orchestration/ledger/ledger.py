@@ -264,7 +264,8 @@ def _is_damaged(part: Evaluated) -> bool:
 
 def _enter_evaluation(entry: str, evaluated: Evaluated, trial: Trial) -> None:
     trial.evaluations[entry] = evaluated
-    if evaluated.state == "finished" and "@" not in entry:  # so the last checkpoint is good
+    # So the last checkpoint is good, if another part has not sent the trial back to its training.
+    if evaluated.state == "finished" and "@" not in entry and trial.is_trained:
         trial.checkpoints = without_spares(trial.checkpoints)
 
 
