@@ -352,6 +352,29 @@ def test_distances_are_taken_over_where_the_classifier_is_the_same(
     assert not (four.folder / "extractors" / classifier.name).exists()
 
 
+@pytest.mark.slow
+def test_a_history_of_distances_is_taken_over_where_the_classifier_is_the_same(
+    begin: Begin, small: Dataset
+) -> None:
+    def sweep(name: str, epochs: int) -> Any:
+        evaluation = {"fd_every": 1, "probe": False, "probe_every": 0, "fd": {"n": 50}}
+        sections = {"data": {"digits": small.fingerprint()}, "evaluation": evaluation}
+        return begin(name, base={"model": "vae", "epochs": epochs}, **sections)
+
+    one = sweep("one", 1)
+    (trial,) = one.run().values()
+    assert "val/fd_digits-cnn" in trial.epochs[0].metrics
+    (classifier,) = (one.folder / "extractors").iterdir()
+    weights = torch.load(classifier, weights_only=True)
+    weights["weights"]["other"] = torch.zeros(1)
+    for epochs, how in ((1, "taken over"), (2, "continued")):
+        other, alike = sweep(f"other{epochs}", epochs), sweep(f"alike{epochs}", epochs)
+        (other.folder / "extractors").mkdir()
+        torch.save(weights, other.folder / "extractors" / classifier.name)
+        assert taken(other) == []
+        assert f"1 trial {how} from" in taken(alike)[0]
+
+
 def test_what_is_taken_over_is_evaluated_whatever_else_means_nothing_to_it(begin: Begin) -> None:
     """A VAE has no τ: it is the same trial in sweeps that differ in that, and so its checkpoint."""
     base = {"model": "vae", "epochs": 1}
