@@ -56,7 +56,9 @@ def train(trial: Trial) -> None:
     trial.epochs = [Epoch(epoch=1, metrics=metrics, images_per_s=1.0, epoch_s=1.0, at=1.0)]
 
 
-def test_replicates_may_be_added_to_a_search_that_has_ended(local_sweep: Callable[..., Any]) -> None:
+def test_replicates_may_be_added_to_a_search_that_has_ended(
+    local_sweep: Callable[..., Any],
+) -> None:
     def sweep(replicates: int) -> Any:
         search = {**SEARCH, "trials": 2, "replicates": replicates}
         return local_sweep(search=search, base={"epochs": 1}, evaluation={"probe": False})
