@@ -18,8 +18,8 @@ def limit_threads(count: int) -> dict[str, Any]:
     """Hold PyTorch, OpenMP, BLAS and numba to ``count`` threads in this process.
 
     numba reads its variable when it is first imported, so the environment settles it where that
-    has not happened yet. A library that is built for fewer has as many as it can: OpenBLAS of numpy's
-    and SciPy's wheels has 64 at most.
+    has not happened yet. A library that is built for fewer has as many as it can: OpenBLAS of
+    numpy's and SciPy's wheels has 64 at most.
 
     Returns:
         What is in force, by library.

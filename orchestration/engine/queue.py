@@ -31,7 +31,7 @@ class Queue:
         wish: evaluations to be added; nothing is trained then. None: the sweep itself.
         slots: most jobs at once, a pack counted once; None: one for everybody who asks.
         clock: what waiting retries go by.
-        take_over: asked of trials whose turn it is: whether they stand finished in the ledger now.
+        take_over: asked of trials whose turn it is: whether they stand finished now.
     """
 
     # More than five: what waiting goes by is the time's own, and nothing is taken over by itself.
@@ -71,7 +71,7 @@ class Queue:
 
     @property
     def at_once(self) -> int | None:
-        """How many workers may be at work at once, by slots and by what memory allows; None: any."""
+        """How many workers may be at work at once, by slots and memory; None: all who ask."""
         known = [n for n in (self._slots, self._held_in_memory) if n is not None]
         return min(known, default=None)
 

@@ -212,7 +212,7 @@ def _distance_s(config: TrialConfig, images: int, asked: Evaluation) -> float:
     if lacks(config, FD.name) is not None or FD.seconds is None:
         return 0.0
     held_out = round(images * config.data.validation_fraction)
-    count = min(asked.settings_of(FD.name).n, held_out)
+    count: int = min(asked.settings_of(FD.name).n, held_out)
     return FD.seconds.per_thousand * count / 1000
 
 

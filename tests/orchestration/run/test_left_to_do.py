@@ -9,8 +9,8 @@ from typing import Any
 from orchestration.ledger.documents import CheckpointRef, Epoch, Evaluated, Trial
 from orchestration.ledger.draft import Draft
 from orchestration.ledger.ledger import Ledger
-from orchestration.run.left_to_do import in_words, is_complete
 from orchestration.plan.shared_map_tasks import shared_tasks
+from orchestration.run.left_to_do import in_words, is_complete
 from orchestration.run.request import Request
 from orchestration.run.start import enter_plan
 from orchestration.status.live.board import Board
