@@ -18,13 +18,14 @@ def limit_threads(count: int) -> dict[str, Any]:
     """Hold PyTorch, OpenMP, BLAS and numba to ``count`` threads in this process.
 
     numba reads its variable when it is first imported, so the environment settles it where that
-    has not happened yet.
+    has not happened yet. A library that is built for fewer has as many as it can: OpenBLAS of
+    numpy's and SciPy's wheels has 64 at most.
 
     Returns:
         What is in force, by library.
 
     Raises:
-        RuntimeError: a library does not obey.
+        RuntimeError: a library does not obey, and has more.
     """
     os.environ.update(thread_environment(count))
     import sklearn  # noqa: F401 - brings BLAS and OpenMP in, so that they can be held
@@ -42,7 +43,7 @@ def limit_threads(count: int) -> dict[str, Any]:
             # refuse another number in the environment.
             os.environ["NUMBA_NUM_THREADS"] = str(config.NUMBA_NUM_THREADS)
         # First: starting its thread pool changes what OpenMP, and with it PyTorch, was set to.
-        numba.set_num_threads(count)
+        numba.set_num_threads(min(count, config.NUMBA_NUM_THREADS))
     torch.set_num_threads(count)
     pools = ThreadpoolController()  # looking for them takes longer than all else
     pools.limit(limits=count)
@@ -54,7 +55,7 @@ def limit_threads(count: int) -> dict[str, Any]:
         in_force["numba"] = numba.get_num_threads()
     else:
         in_force["numba"] = int(os.environ["NUMBA_NUM_THREADS"])
-    wrong = {name: threads for name, threads in in_force.items() if threads != count}
+    wrong = {name: threads for name, threads in in_force.items() if threads > count}
     if wrong:
         raise RuntimeError(f"{count} threads were asked for, but these are in force: {wrong}")
     return in_force

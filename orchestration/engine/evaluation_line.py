@@ -76,6 +76,12 @@ class EvaluationLine:
         if done is not None and done.settings == job.settings:
             self._prepared.add(shared)
 
+    def given_back(self, job: EvaluateJob) -> None:
+        """One was not begun: whichever comes next prepares what it was to prepare."""
+        shared = self._shares(job.key, job.part)
+        if shared is not None:
+            self._preparing.discard(shared)
+
     def _shares(self, key: str, part: str) -> tuple[str, str] | None:
         """What the first evaluation of its kind prepares for the others; None: nothing."""
         if not PARTS[part].prepares:

@@ -31,8 +31,7 @@ class Queue:
         wish: evaluations to be added; nothing is trained then. None: the sweep itself.
         slots: most jobs at once, a pack counted once; None: one for everybody who asks.
         clock: what waiting retries go by.
-        take_over: asked of every trial whose turn it is: whether it was trained before, and
-            stands finished in the ledger now.
+        take_over: asked of trials whose turn it is: whether they stand finished now.
     """
 
     # More than five: what waiting goes by is the time's own, and nothing is taken over by itself.
@@ -72,8 +71,7 @@ class Queue:
 
     @property
     def at_once(self) -> int | None:
-        """How many workers may be at work at once: as many as there are slots, or fewer once memory
-        has run out; None: one for everybody who asks."""
+        """How many workers may be at work at once, by slots and memory; None: all who ask."""
         known = [n for n in (self._slots, self._held_in_memory) if n is not None]
         return min(known, default=None)
 
@@ -194,6 +192,8 @@ class Queue:
         for job in jobs_in(task):
             self._out.remove(job)
             self._packing.left(job)
+            if isinstance(job, EvaluateJob):
+                self._evaluations.given_back(job)
         self._put_in_line(jobs_in(task))
 
     def lost_on(self, task: Assignment) -> list[str]:

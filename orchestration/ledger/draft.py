@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from orchestration.ledger.documents import Study, Trial
+from orchestration.ledger.documents import Study, Sweep, Trial
 from orchestration.ledger.ledger import Ledger
 
 
 class Draft(Ledger):
     """A copy of a ledger that writes nothing, to see what would follow."""
+
+    def __init__(self, folder: Path, sweep: Sweep, trials: dict[str, Trial]) -> None:
+        super().__init__(folder, sweep, trials)
+        self._linked: dict[str, Path] = {}
+        """Files of other sweeps by what their names would be in this one."""
 
     @classmethod
     def of(cls, ledger: Ledger) -> Draft:
@@ -35,7 +40,13 @@ class Draft(Ledger):
 
     def link(self, source: Path, path: str) -> bool:
         """Whether a file of another sweep could be had; it is left where it is."""
+        if source.is_file():
+            self._linked[path] = source
         return source.is_file()
+
+    def place_of(self, path: str) -> Path:
+        """Where a file lies; of one that would be linked, in the other sweep."""
+        return self._linked.get(path, super().place_of(path))
 
     def write(self, path: str, content: bytes) -> None:
         """It is written when it is meant."""

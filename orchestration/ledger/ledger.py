@@ -131,6 +131,10 @@ class Ledger:
         store.link(source, self.folder / path)
         return (self.folder / path).is_file()  # the other sweep may have removed it meanwhile
 
+    def place_of(self, path: str) -> Path:
+        """Where a file of this sweep lies, by its name in the folder."""
+        return self.folder / path
+
     def write(self, path: str, content: bytes) -> None:
         """Write a file into the folder."""
         store.write_bytes(self.folder / path, content)
@@ -260,7 +264,8 @@ def _is_damaged(part: Evaluated) -> bool:
 
 def _enter_evaluation(entry: str, evaluated: Evaluated, trial: Trial) -> None:
     trial.evaluations[entry] = evaluated
-    if evaluated.state == "finished" and "@" not in entry:  # so the last checkpoint is good
+    # So the last checkpoint is good, if another part has not sent the trial back to its training.
+    if evaluated.state == "finished" and "@" not in entry and trial.is_trained:
         trial.checkpoints = without_spares(trial.checkpoints)
 
 

@@ -142,9 +142,10 @@ def _per_image(
     until = time.monotonic() + BUDGET_S
     for threads, processes in at_once.items():
         measured = seconds(threads, processes)
-        if measured is None:
-            break
-        per_image[threads] = measured / batch
+        if measured is not None:
+            per_image[threads] = measured / batch
+        elif threads == 1:
+            break  # nothing could be compared with it
         late = len(per_image) > 1 and time.monotonic() > until
         if late or per_image[1] * images < SHORT_S:
             break

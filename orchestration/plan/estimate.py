@@ -12,6 +12,7 @@ from joblib import Parallel, delayed
 
 from cvae_core.config import TrialConfig
 from cvae_core.data import Dataset
+from cvae_core.evaluation.distances.declaration import FD
 from cvae_core.evaluation.parts import PARTS, lacks
 from cvae_core.identity import relevant
 from orchestration.ledger.ledger import Ledger
@@ -99,12 +100,16 @@ def estimate(
     kinds = _calibrated(spec, groups, trials, datasets, slots)
     trial_s = dict.fromkeys(trials, 0.0)
     for kind in kinds:
-        judged = len(datasets[kind.example.data.dataset].test)
+        data = datasets[kind.example.data.dataset]
+        distance_s = _distance_s(kind.example, len(data.train), spec.evaluation)
         trial_s |= {
-            key: _seconds(left[key], kind.cost, judged, spec.evaluation) for key in kind.keys
+            key: _seconds(left[key], kind.cost, len(data.test), spec.evaluation, distance_s)
+            for key in kind.keys
         }
     work = makespan(list(trial_s.values()), slots)
     parts = {part for key in waiting for part in left[key].parts}
+    if spec.evaluation.fd_every and any(left[key].epochs for key in waiting):
+        parts.add(FD.name)  # its classifier is trained before the first of them
     images = [len(data.train) for data in datasets.values()]
     once = sum(PARTS[part].once.of(count) for part in parts for count in images)
     return Estimate(
@@ -194,10 +199,21 @@ def _parts(spec: SweepSpec, config: TrialConfig) -> list[str]:
     return [part for part in spec.evaluation.wanted() if lacks(config, part) is None]
 
 
-def _seconds(left: _Left, cost: Cost, judged: int, asked: Evaluation) -> float:
+def _seconds(left: _Left, cost: Cost, judged: int, asked: Evaluation, distance_s: float) -> float:
     probes = -(-left.epochs // asked.probe_every) if asked.probe_every else 0
+    distances = -(-left.epochs // asked.fd_every) if asked.fd_every else 0
+    in_training = probes * cost.validation_probe_s + distances * distance_s
     evaluation = _evaluation_s(left.parts, cost, judged, asked)
-    return left.epochs * cost.epoch_s + probes * cost.validation_probe_s + evaluation
+    return left.epochs * cost.epoch_s + in_training + evaluation
+
+
+def _distance_s(config: TrialConfig, images: int, asked: Evaluation) -> float:
+    """Seconds of one ``val/fd_…``: what the part takes by images; the rest of it is not done."""
+    if lacks(config, FD.name) is not None or FD.seconds is None:
+        return 0.0
+    held_out = round(images * config.data.validation_fraction)
+    count: int = min(asked.settings_of(FD.name).n, held_out)
+    return FD.seconds.per_thousand * count / 1000
 
 
 def _evaluation_s(parts: Iterable[str], cost: Cost, judged: int, asked: Evaluation) -> float:

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
+from math import isnan, nan
 from statistics import fmean
 
 from cvae_core.config import TrialConfig
@@ -19,7 +20,7 @@ from cvae_core.data import Dataset
 from orchestration.plan.calibrate import for_steps, step_s
 
 StepS = Callable[[int, int], float | None]
-"""Seconds of a step with so many threads, in so many processes at once; None: a process failed."""
+"""Seconds of a step with so many threads, in so many processes at once; None: one failed."""
 
 
 @contextmanager
@@ -53,7 +54,8 @@ def _ask(running: list[subprocess.Popen[bytes]], threads: int, at_once: int) -> 
     for process in measuring:
         _send(process, f"{threads}\n".encode())
     answers = [process.stdout.readline() for process in measuring if process.stdout is not None]
-    return fmean(map(float, answers)) if all(answers) else None
+    seconds = fmean(map(float, answers)) if all(answers) else nan
+    return None if isnan(seconds) else seconds
 
 
 def _send(process: subprocess.Popen[bytes], content: bytes) -> None:
@@ -67,7 +69,10 @@ def _answer() -> None:
     """Be such a process: it ends when the one that asks does."""
     config, data = pickle.load(sys.stdin.buffer)  # noqa: S301 - from the one that started it
     for line in sys.stdin.buffer:
-        print(step_s(config, data, threads=int(line)), flush=True)
+        seconds = nan  # so many may be too much for memory, or for a library
+        with suppress(RuntimeError, MemoryError):
+            seconds = step_s(config, data, threads=int(line))
+        print(seconds, flush=True)
 
 
 if __name__ == "__main__":

@@ -78,12 +78,13 @@ def _finished(ledger: Ledger) -> Iterator[tuple[Trial, Path]]:
         folder = ledger.folder.parent / name
         if folder == ledger.folder:
             continue
-        with suppress(UserError):  # of another version, or damaged: it is not this sweep's matter
+        # Of another version, damaged, or removed meanwhile: it is not this sweep's matter.
+        with suppress(UserError, OSError):
             sweep = read_sweep(folder)
             if not alike(sweep, ledger.sweep):
                 continue
             for path in documents_in(folder, TRIALS):
-                with suppress(UserError):
+                with suppress(UserError, OSError):
                     trial = checked(Trial, store.read_document(path), path)
                     if trial.state == "finished" and _is_as_trained_by(ledger.sweep, trial, sweep):
                         yield trial, folder

@@ -15,6 +15,7 @@ from orchestration.redact import without_credentials
 from orchestration.run.finished_trials import FinishedTrials
 from orchestration.run.request import Request
 from orchestration.run.reuse import Reuse
+from orchestration.study.progress import best_of, ending
 from orchestration.tracking.syncer import up_to_date
 from orchestration.words import count
 
@@ -26,15 +27,20 @@ def was_told(request: Request, ledger: Ledger, uri: str) -> bool:
     return ledger.sweep.outcome in at_rest and same and up_to_date(ledger)
 
 
-def is_complete(request: Request, plan: Plan, ledger: Ledger) -> bool:
-    """Whether every trial has ended and been evaluated."""
+def is_complete(request: Request, ledger: Ledger) -> bool:
+    """Whether every trial has ended and been evaluated.
+
+    Args:
+        request: what is wanted.
+        ledger: of the sweep, the plan of this request entered: another one is complete by itself.
+    """
     if request.wish is not None:
         return not missing(ledger, request.spec.evaluation, request.wish)
     if request.retry is not None:
         return False
-    if plan.studies and not _searched(request, plan, ledger):
+    if not _searched(request, ledger):
         return False
-    for key in ledger.planned_keys() if plan.studies else plan.trials:
+    for key in ledger.planned_keys():
         trial = ledger.trials.get(key)
         if trial is None or trial.is_open:
             return False
@@ -60,16 +66,16 @@ def is_done_without_engine(
     return queue.next() is None and queue.done
 
 
-def _searched(request: Request, plan: Plan, ledger: Ledger) -> bool:
+def _searched(request: Request, ledger: Ledger) -> bool:
     """Whether every study has ended with as many trials and replicates as it is to have."""
-    if list(plan.studies) != ledger.sweep.studies or request.spec.search is None:
-        return False
-    for key, wanted in plan.studies.items():
-        study = ledger.studies[key]
-        replicated = len(study.replicates) == request.spec.search.replicates
-        if study.end is None or study.trials != wanted.trials:
+    replicates = request.spec.search.replicates if request.spec.search else 0
+    for study in ledger.planned_studies():
+        # Of one that is to have more trials now, what is noted of its end holds no longer.
+        if study.end is None or ending(study, ledger.trials) != study.end:
             return False
-        if study.winner is not None and not replicated:
+        # No winner is noted where it was not to be repeated.
+        replicated = len(study.replicates) == replicates
+        if not replicated and best_of(study, ledger.trials) is not None:
             return False
     return True
 

@@ -25,7 +25,7 @@ from orchestration.ledger.checkpoints import newest, without_spares
 from orchestration.ledger.documents import CheckpointRef, Trial
 from orchestration.ledger.ledger import Ledger
 from orchestration.ledger.paths import checkpoint_path
-from orchestration.run.classifiers import shares_classifier
+from orchestration.run.classifiers import shares_classifier, shares_history
 from orchestration.run.finished_trials import FinishedTrials, Found
 from orchestration.run.reusable import BY_EPOCH
 from orchestration.spec.trial_key import trial_key
@@ -97,7 +97,9 @@ def _copy(ledger: Ledger, found: Found) -> bool:
     """Take a finished trial over: its files first, then its document; whether that went."""
     trial = found.read()
     ref = None if trial is None else newest(without_spares(trial.checkpoints))
-    if trial is None or ref is None or not _link(ledger, found.folder, ref.path, ref.sha256):
+    if trial is None or ref is None or not shares_history(ledger, found.folder, trial):
+        return False  # distances of its epochs would be in other units
+    if not _link(ledger, found.folder, ref.path, ref.sha256):
         return False
     config, evaluations = TrialConfig.from_settings(trial.config), {}
     for entry, part in trial.evaluations.items():
@@ -105,7 +107,7 @@ def _copy(ledger: Ledger, found: Found) -> bool:
         if part.state != "finished" or "@" in entry:
             continue
         if entry == FD.name and not shares_classifier(ledger, found.folder, part, config):
-            continue  # its distances would be in other units than those of this sweep
+            continue  # its distances would be in other units, too
         if all(_link(ledger, found.folder, *file) for file in files):
             evaluations[entry] = part
     ledger.save(
@@ -154,6 +156,8 @@ def _continue(ledger: Ledger, found: Found, config: TrialConfig) -> bool:
     except (OSError, CheckpointError):
         return False
     if _selected_by_its_last(short, config, ledger.sweep.spec.get("evaluation", {})):
+        return False
+    if not shares_history(ledger, found.folder, short):
         return False
     selection = Selection(config.selection)
     selection.load_state_dict(before.selection)

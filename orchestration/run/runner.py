@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from orchestration.errors import INTERRUPTED, UserError
+from orchestration.ledger.draft import Draft
 from orchestration.ledger.ledger import Ledger
 from orchestration.ledger.lock import made_and_locked
 from orchestration.ledger.processes import end_left_behind
@@ -94,7 +95,9 @@ def _prepare(
     if request.stored_plan:
         check_stored_plan(ledger, plan)
         say_what_changed(ledger, console)
-    if ledger.is_begun and is_complete(request, plan, ledger):
+    draft = Draft.of(ledger)
+    enter_plan(draft, request, plan, {})
+    if ledger.is_begun and is_complete(request, draft):
         say_new_plan(ledger, plan, console)
         enter_plan(ledger, request, plan, {})
         if not was_told(request, ledger, place.uri):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from math import isfinite
@@ -132,21 +132,35 @@ def best_of(study: Study, trials: Mapping[str, Trial]) -> Ask | None:
     return max(rated, key=lambda pair: pair[0])[1] if rated else None
 
 
-def to_come(studies: Iterable[Study], trials: Mapping[str, HasState], replicates: int) -> int:
+def to_come(
+    studies: Iterable[Study],
+    trials: Mapping[str, HasState],
+    replicates: int,
+    has_best: Callable[[Study], bool] = lambda study: study.winner is not None,
+) -> int:
     """Trials that a search will still ask for, as far as it is known.
 
     Args:
         studies: of the plan.
         trials: by key.
         replicates: of each study's best.
+        has_best: whether a study that has ended has one; a winner is noted where it was repeated.
     """
-    return sum(
-        missing(study, trials) + (replicates if study.end is None and not study.replicates else 0)
-        for study in studies
-    )
+    total = 0
+    for study in studies:
+        coming, lacking = missing(study, trials), replicates - len(study.replicates)
+        if coming or study.end is None or (lacking > 0 and has_best(study)):
+            coming += lacking
+        total += max(coming, 0)
+    return total
 
 
 def to_come_in(ledger: Ledger) -> int:
     """Trials that the studies of a ledger's plan will still ask for, as far as it is known."""
     replicates = (ledger.sweep.spec.get("search") or {}).get("replicates", 0)
-    return to_come(ledger.planned_studies(), ledger.trials, replicates)
+    return to_come(
+        ledger.planned_studies(),
+        ledger.trials,
+        replicates,
+        lambda study: best_of(study, ledger.trials) is not None,
+    )

@@ -38,6 +38,21 @@ def test_every_library_obeys_also_one_that_was_there_before() -> None:
         assert set(recorded.values()) == {count}
 
 
+MANY = """
+import json
+from orchestration.threads import limit_threads
+print(json.dumps(limit_threads(65)))
+"""
+
+
+def test_a_library_that_is_built_for_fewer_threads_has_as_many_as_it_can() -> None:
+    done = subprocess.run([sys.executable, "-c", MANY], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    recorded = json.loads(done.stdout)
+    assert recorded["torch"] == 65
+    assert recorded["blas:openblas"] == 64, "as built into the wheels; else this shows nothing"
+
+
 COMPILING = """
 import os
 os.environ["NUMBA_NUM_THREADS"] = "2"

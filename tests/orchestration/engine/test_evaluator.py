@@ -327,6 +327,16 @@ def test_one_that_prepared_was_lost(local_sweep: LocalSweep, clock: Any, *, olde
     assert [queue.next().key for _ in range(2)] == [sweep.keys[2], sweep.keys[0]]
 
 
+def test_one_that_was_to_prepare_was_not_taken_up(local_sweep: LocalSweep) -> None:
+    sweep = local_sweep(grid={"beta": [1, 2]}, evaluation={"fd": True, "probe": False})
+    queue = sweep.queue(finished(sweep))
+    first = queue.next()
+    assert queue.next() is None
+    queue.put_back(first)
+    assert queue.next().key == sweep.keys[1]
+    assert queue.next() is None, "one alone prepares"
+
+
 def test_where_a_part_was_lost_is_known_in_the_next_attempt(
     local_sweep: LocalSweep, clock: Any
 ) -> None:

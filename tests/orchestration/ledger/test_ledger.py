@@ -213,6 +213,20 @@ def test_a_checkpoint_is_intact_as_long_as_its_content_is_the_same(ledger: Ledge
     assert not ledger.is_intact(ref)
 
 
+@pytest.mark.parametrize(("state", "kept"), [("finished", [2]), ("pending", [1, 2])])
+def test_spares_stay_with_a_trial_that_is_to_go_on(
+    ledger: Ledger, state: str, kept: list[int]
+) -> None:
+    """Another part, still under way, may have found the last checkpoint damaged."""
+    refs = [
+        CheckpointRef(epoch=n, path=f"checkpoints/a/{n}.pt", sha256="0", bytes=1, spare=n == 1)
+        for n in (1, 2)
+    ]
+    ledger.save(trial("a", state, checkpoints=refs))
+    ledger.note_evaluation("a", "probe", Evaluated(state="finished"))
+    assert [ref.epoch for ref in ledger.trials["a"].checkpoints] == kept
+
+
 def test_end_attempt_closes_an_attempt_once(ledger: Ledger) -> None:
     one = trial("a", "running")
     end_attempt(one, "interrupted", "pending")

@@ -90,6 +90,15 @@ def test_why_in_words() -> None:
     assert fastest([30.0], slots, {}) == (1, "no step could be measured")
 
 
+def test_a_number_of_threads_that_cannot_be_measured_is_passed_over() -> None:
+    def per_image(seconds: dict[int, float]) -> dict[int, float]:
+        at_once = {1: 8, 128: 1, 64: 2}
+        return module._per_image(lambda n, _: seconds.get(n), at_once, 10, 1e6)
+
+    assert per_image({1: 20.0, 64: 10.0}) == {1: 2.0, 64: 1.0}
+    assert per_image({128: 20.0, 64: 10.0}) == {}
+
+
 @pytest.mark.parametrize(
     ("text", "cpus", "why"),
     [
@@ -125,6 +134,7 @@ def test_steps_are_timed_in_processes_that_end(
 ) -> None:
     (config,) = make_plan(load(f"name: a\nbaselines: false\nbase: {{{SMALL}}}")).trials.values()
     with step_times(config, small, 1) as seconds:
+        assert seconds(0, 1) is None, "which PyTorch refuses; the next one is measured"
         measured = seconds(1, 1)
         running = seconds.args[0]  # type: ignore[attr-defined]
         assert [process.poll() for process in running] == [None]

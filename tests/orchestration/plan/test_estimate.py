@@ -93,6 +93,20 @@ def test_the_sum(load: Load, small: Dataset, fixed: list[str]) -> None:
     assert set(fixed) == {"vae", "cvae"}
 
 
+def test_distances_in_training(load: Load, small: Dataset, fixed: list[str]) -> None:
+    spec = load(
+        "name: a\nbaselines: false\nbase: {epochs: 7}\ngrid: {weights.reconstruction: [1, 0]}\n"
+        f"evaluation: {{probe: false, probe_every: 0, fd_every: 3, {OFF}}}"
+    )
+    made = estimate(spec, make_plan(spec), {"digits": small}, NOTHING, 1)
+    # After 3, 6 and 7, on the 30 images held out of 300; without a decoder there is none.
+    fd = PARTS["fd"]
+    assert list(made.trial_s.values()) == pytest.approx(
+        [14 + 3 * 0.03 * fd.seconds.per_thousand, 14]
+    )
+    assert made.sweep_s == pytest.approx(sum(made.trial_s.values()) + START_S + fd.once.of(300))
+
+
 def test_what_is_not_asked_for_costs_nothing(load: Load, small: Dataset, fixed: list[str]) -> None:
     spec = load(
         "name: a\nbaselines: false\nbase: {epochs: 7}\nevaluation: {probe: false, probe_every: 0, "

@@ -207,6 +207,16 @@ def test_files_that_another_sweep_removes_meanwhile_are_not_taken_over(
     assert {t.state for t in trials_of(two).values()} == {"pending"}
 
 
+def test_a_sweep_that_is_removed_while_it_is_read_is_passed_over(begin: Begin) -> None:
+    config = {"model": "vae", "epochs": 1}
+    one, gone = begin("one", base=config), begin("gone", base=config)
+    one.run()
+    document = gone.folder / "trials" / f"{gone.keys[0]}.json"
+    document.unlink()
+    document.symlink_to("nowhere")  # it is listed, and is not there when it is to be read
+    assert "1 trial taken over from one" in taken(begin("two", base=config))[0]
+
+
 def test_what_is_begun_twice_is_noted_once(begin: Begin) -> None:
     begin("short", grid={"model": ["vae"]}, base={"epochs": 2}).run()
     long = begin("long", grid={"model": ["vae"]}, base={"epochs": 4})
@@ -340,6 +350,29 @@ def test_distances_are_taken_over_where_the_classifier_is_the_same(
     taken(four)
     assert set(trials_of(four)[trial.key].evaluations) == {"probe"}
     assert not (four.folder / "extractors" / classifier.name).exists()
+
+
+@pytest.mark.slow
+def test_a_history_of_distances_is_taken_over_where_the_classifier_is_the_same(
+    begin: Begin, small: Dataset
+) -> None:
+    def sweep(name: str, epochs: int) -> Any:
+        evaluation = {"fd_every": 1, "probe": False, "probe_every": 0, "fd": {"n": 50}}
+        sections = {"data": {"digits": small.fingerprint()}, "evaluation": evaluation}
+        return begin(name, base={"model": "vae", "epochs": epochs}, **sections)
+
+    one = sweep("one", 1)
+    (trial,) = one.run().values()
+    assert "val/fd_digits-cnn" in trial.epochs[0].metrics
+    (classifier,) = (one.folder / "extractors").iterdir()
+    weights = torch.load(classifier, weights_only=True)
+    weights["weights"]["other"] = torch.zeros(1)
+    for epochs, how in ((1, "taken over"), (2, "continued")):
+        other, alike = sweep(f"other{epochs}", epochs), sweep(f"alike{epochs}", epochs)
+        (other.folder / "extractors").mkdir()
+        torch.save(weights, other.folder / "extractors" / classifier.name)
+        assert taken(other) == []
+        assert f"1 trial {how} from" in taken(alike)[0]
 
 
 def test_what_is_taken_over_is_evaluated_whatever_else_means_nothing_to_it(begin: Begin) -> None:

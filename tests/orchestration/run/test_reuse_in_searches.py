@@ -154,3 +154,15 @@ def test_what_has_gone_meanwhile_is_said_and_the_next_run_trains_it(
             run("two")
     assert Ledger.open(tmp_path / "two").sweep.outcome == "interrupted"
     assert run("two")[1] == 0
+
+
+@pytest.mark.slow
+def test_baselines_may_be_added_to_a_search_that_has_ended(run: Run, tmp_path: Path) -> None:
+    sections = {"grid": {"model": ["vae"]}, "search": {**SEARCH, "trials": 1, "replicates": 0}}
+    assert run("one", **sections)[1] == 1
+    lines, started = run("one", **sections, baselines=["pca"])
+    assert started == 1
+    assert "one: 2 finished" in lines
+    assert Ledger.open(tmp_path / "one").sweep.outcome == "finished"
+    lines, started = run("one", **sections, baselines=["pca"])
+    assert (started, "nothing left to do" in "".join(lines)) == (0, True)
