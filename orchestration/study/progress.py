@@ -148,10 +148,10 @@ def to_come(
     """
     total = 0
     for study in studies:
-        coming, lacking = missing(study, trials), replicates - len(study.replicates)
-        if coming or study.end is None or (lacking > 0 and has_best(study)):
+        coming, lacking = missing(study, trials), max(replicates - len(study.replicates), 0)
+        if lacking and (coming or study.end is None or has_best(study)):
             coming += lacking
-        total += max(coming, 0)
+        total += coming
     return total
 
 
