@@ -157,8 +157,11 @@ def test_what_has_gone_meanwhile_is_said_and_the_next_run_trains_it(
 
 
 @pytest.mark.slow
-def test_baselines_may_be_added_to_a_search_that_has_ended(run: Run, tmp_path: Path) -> None:
-    sections = {"grid": {"model": ["vae"]}, "search": {**SEARCH, "trials": 1, "replicates": 0}}
+def test_baselines_and_replicates_may_be_added_to_a_search_that_has_ended(
+    run: Run, tmp_path: Path
+) -> None:
+    search = {**SEARCH, "trials": 1, "replicates": 0}
+    sections: dict[str, Any] = {"grid": {"model": ["vae"]}, "search": search}
     assert run("one", **sections)[1] == 1
     lines, started = run("one", **sections, baselines=["pca"])
     assert started == 1
@@ -166,3 +169,6 @@ def test_baselines_may_be_added_to_a_search_that_has_ended(run: Run, tmp_path: P
     assert Ledger.open(tmp_path / "one").sweep.outcome == "finished"
     lines, started = run("one", **sections, baselines=["pca"])
     assert (started, "nothing left to do" in "".join(lines)) == (0, True)
+    sections["search"]["replicates"] = 1
+    lines, started = run("one", **sections, baselines=["pca"])
+    assert (started, "one: 3 finished" in lines) == (1, True)
