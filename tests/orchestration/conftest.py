@@ -149,7 +149,7 @@ def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield folder
 
 
-@pytest.fixture(autouse=True, scope="session")
+@pytest.fixture(autouse=True, scope="module")  # the core's tests may run in the same process
 def classifiers_are_hardly_trained() -> Iterator[None]:
     """How good FD's own classifier becomes is tested with the core; here it need only be one."""
     with pytest.MonkeyPatch.context() as patch:

@@ -272,7 +272,8 @@ def test_what_all_share_is_prepared_once_while_others_go_on(local_sweep: LocalSw
 def test_one_that_is_absent_prepares_nothing(local_sweep: LocalSweep) -> None:
     """Else all others would train the classifier at once when the first, absent one, has ended."""
     weights = {"weights.reconstruction": [0, 1, 2]}
-    sweep = local_sweep(grid=weights, evaluation={"fd": True, "probe": False})
+    evaluation = {"fd": True, "probe": False}
+    sweep = local_sweep(base={"model": "cvae"}, grid=weights, evaluation=evaluation)
     ledger = finished(sweep)
     queue = sweep.queue(ledger)
     untrained, trained = queue.next(), queue.next()

@@ -95,7 +95,8 @@ def test_the_sum(load: Load, small: Dataset, fixed: list[str]) -> None:
 
 def test_distances_in_training(load: Load, small: Dataset, fixed: list[str]) -> None:
     spec = load(
-        "name: a\nbaselines: false\nbase: {epochs: 7}\ngrid: {weights.reconstruction: [1, 0]}\n"
+        "name: a\nbaselines: false\nbase: {model: cvae, epochs: 7}\n"
+        "grid: {weights.reconstruction: [1, 0]}\n"
         f"evaluation: {{probe: false, probe_every: 0, fd_every: 3, {OFF}}}"
     )
     made = estimate(spec, make_plan(spec), {"digits": small}, NOTHING, 1)
