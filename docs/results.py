@@ -43,6 +43,9 @@ def main() -> int:
     for asked in ASKED if given.storage else ():
         if (given.storage / asked.sweep).is_dir():
             found = gathered(given.storage, asked)
+            if found["state"] != "finished":
+                print(f"{asked.sweep} is {found['state']}: nothing of it is kept")
+                continue
             found["run"]["alone"] = asked.sweep not in given.beside_other_work
             kept = json.dumps(found, indent=1, ensure_ascii=False)
             KEPT.mkdir(exist_ok=True)
