@@ -71,7 +71,8 @@ def command(  # a parameter for each option
     try:
         config = DataConfig(name=name, **own)  # type: ignore[arg-type]
     except ConfigError as error:
-        raise UserError(f"--{error}".replace("_", "-")) from error
+        name, colon, said = str(error).partition(":")  # a folder's own name may have underscores
+        raise UserError(f"--{name.replace('_', '-')}{colon}{said}") from error
     console = Console(sys.stderr if as_json else None)
     moved = find_places()
     if moved is not None:

@@ -129,8 +129,9 @@ def _way_of(part: str, done: Evaluated, numerics: str) -> str:
     except (ConfigError, KeyError):  # noted by another version
         own = dict(done.settings)
     # Classifiers of one data set that were trained on unlike processors are two.
-    judges = {name: done.facts[name] for name in ("extractor_digest",) if name in done.facts}
-    way = {"part": part, "numerics": numerics, **noted, **own, **judges}
+    way = {"part": part, "numerics": numerics, **noted, **own}
+    if "extractor_digest" in done.facts:
+        way["extractor_digest"] = done.facts["extractor_digest"]
     return json.dumps(way, sort_keys=True)
 
 

@@ -28,7 +28,9 @@ def reported_rows(ledgers: Sequence[Ledger]) -> list[dict[str, Any]]:
             "value": named["value"],
             "source": named["source"],
             "beside": named.get("beside") or named["metric"],
-            "here": _here(trials, named, flat(named.get("settings", {}))),
+            "here": _here(
+                trials, named.get("beside") or named["metric"], flat(named.get("settings", {}))
+            ),
         }
         for ledger in ledgers
         for named in ledger.sweep.spec.get("paper", [])
@@ -50,9 +52,8 @@ def reported_sheet(rows: Sequence[Mapping[str, Any]]) -> Sheet | None:
 
 
 def _here(
-    trials: Sequence[Measured], named: Mapping[str, Any], settings: Mapping[str, Any]
+    trials: Sequence[Measured], metric: str, settings: Mapping[str, Any]
 ) -> dict[str, Any] | None:
-    metric = named.get("beside") or named["metric"]
     values = [
         trial.metrics[metric]
         for trial in trials
