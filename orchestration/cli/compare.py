@@ -49,9 +49,9 @@ def command(
     as_json: bool,
 ) -> None:
     """Set the trials of sweeps side by side, and say which side is better, seed by seed."""
-    from orchestration.compare.answers import Question, answers, tolerances
+    from orchestration.compare.answers import Question, tolerances
     from orchestration.compare.answers_files import csv_text, latex_text
-    from orchestration.compare.comparison import comparison_of, comparison_view
+    from orchestration.compare.comparison import asked_of, comparison_of, comparison_view
     from orchestration.ledger.folders import sweep_folder
     from orchestration.ledger.ledger import Ledger
     from orchestration.status.view import left_lines
@@ -69,7 +69,7 @@ def command(
         click.echo(json.dumps(document, indent=2, ensure_ascii=False))
     elif as_csv or as_latex:
         write = csv_text if as_csv else latex_text
-        click.echo(write(answers(ledgers, question)), nl=False)
+        click.echo(write(asked_of(ledgers, question)), nl=False)
     else:
         console = Console()
         left = sum(len(ledger.trials) - len(ledger.planned()) for ledger in ledgers)

@@ -21,7 +21,7 @@ from orchestration.compare.grid import check_by
 from orchestration.compare.measured import alike, measured_trials
 from orchestration.compare.paired import LEVEL
 from orchestration.compare.pairs import Pairing, cells_of, pairings, replicate_pairings
-from orchestration.compare.selected import selected_away
+from orchestration.compare.selected import replicates_failed, selected_away
 from orchestration.compare.verdicts import UNDECIDED, Judged, judge, sentence
 from orchestration.errors import UserError
 from orchestration.ledger.ledger import Ledger
@@ -131,6 +131,7 @@ def answers(ledgers: Sequence[Ledger], question: Question) -> Answers:
     _check_by(by, ledgers)
     if any(ledger.planned_studies() for ledger in ledgers):
         pairs, left_out = replicate_pairings(ledgers, by)
+        left_out += replicates_failed(ledgers)
     else:
         trials, left_out = alike(measured_trials(ledgers))
         pairs = pairings(trials, by)

@@ -9,7 +9,7 @@ from typing import Any
 
 from cvae_core.evaluation.tables import csv_table
 from orchestration.compare.answers import Answers
-from orchestration.compare.verdicts import Judged
+from orchestration.compare.verdicts import Judged, other_side, row_names
 from orchestration.status.metric_columns import head
 
 _LATEX = {
@@ -74,7 +74,7 @@ def _row(each: Judged) -> dict[str, Any]:
 
 
 def _tabular(name: str, judged: Sequence[Judged]) -> str:
-    reference, other = judged[0].pairing.sides
+    reference, other = judged[0].pairing.sides[0], other_side(judged)
     lines = [
         r"\begin{tabular}{lrrrrrl}",
         r"\toprule",
@@ -87,13 +87,13 @@ def _tabular(name: str, judged: Sequence[Judged]) -> str:
         ),
         r"\midrule",
     ]
-    for each in judged:
+    for place, each in zip(row_names(judged), judged, strict=True):
         row, found = _row(each), each.found
         interval = (
             "" if found is None or found.low is None else f" [{found.low:.3g}, {found.high:.3g}]"
         )
         cells = (
-            latex(each.pairing.name or f"{each.pairing.sides[1]}"),
+            latex(place or other),
             str(row["pairs"]),
             _spread(row["reference_mean"], row["reference_sd"]),
             _spread(row["other_mean"], row["other_sd"]),

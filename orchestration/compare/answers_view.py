@@ -7,7 +7,15 @@ from collections.abc import Sequence
 from orchestration.compare.answers import Answers
 from orchestration.compare.paired import LEAST_PAIRS, LEVEL
 from orchestration.compare.pairs import Cell
-from orchestration.compare.verdicts import UNDECIDED, Judged, is_open, more_text, sentence
+from orchestration.compare.verdicts import (
+    UNDECIDED,
+    Judged,
+    is_open,
+    more_text,
+    other_side,
+    row_names,
+    sentence,
+)
 from orchestration.spec.trial_names import short_name
 from orchestration.status.metric_columns import head
 from orchestration.terminal.tables import Column, Sheet
@@ -67,18 +75,12 @@ def verdict_sheet(answers: Answers, name: str) -> Sheet | None:
 
 
 def _table(name: str, judged: Sequence[Judged], by: str) -> Sheet:
-    others = list(dict.fromkeys(each.pairing.sides[1] for each in judged))
     (reference,) = {each.pairing.sides[0] for each in judged}
-    several = len(others) > 1
-    cells = [
-        " ".join(filter(None, (each.pairing.sides[1] if several else "", each.pairing.name)))
-        for each in judged
-    ]
-    difference = f"{'other' if several else others[0]} − {reference}"
+    cells = row_names(judged)
     columns = [
         *([Column("at", cells, setting=True)] if any(cells) else []),
         Column("pairs", [str(len(each.values)) for each in judged], rank=4, right=True),
-        Column(difference, [_mean(each) for each in judged], right=True),
+        Column(f"{other_side(judged)} − {reference}", [_mean(each) for each in judged], right=True),
         Column("95 % interval", [_interval(each) for each in judged], rank=1, right=True),
         Column("p (Holm)", [_p(each) for each in judged], rank=2, right=True),
         Column("won", [_share(each) for each in judged], rank=5, right=True),

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from orchestration.commands import sweep_command
-from orchestration.compare.answers import Question, answers, whole_name
+from orchestration.compare.answers import Answers, Question, answers, whole_name
 from orchestration.compare.answers_view import answers_view, sentences
 from orchestration.compare.figure_files import digest_of, place_of
 from orchestration.compare.grid import comparison_document, comparison_table, decoder_lines
@@ -77,11 +77,26 @@ def comparison_view(
         return [*shown, *end, *warning_lines(status)]
     together = _together(ledgers)
     by = by or "model"
-    sheet = comparison_table(together["trials"], by, question.metrics)
+    asked = answered.tables if question.metrics else ()
+    sheet = comparison_table(together["trials"], by, asked)
     if not sheet.names:
         return [f"{together['name']}: no trial has been trained yet"]
-    decoders = decoder_lines(together["trials"], by, question.metrics)
+    decoders = decoder_lines(together["trials"], by, asked)
     return [sheet, *decoders, *end, *warning_lines(together)]
+
+
+def asked_of(ledgers: Sequence[Ledger], question: Question) -> Answers:
+    """The verdicts alone, refused where the whole comparison would be.
+
+    Raises:
+        UserError: as ``comparison_of``.
+    """
+    by = whole_name(question.by, ledgers)
+    if _is_search(ledgers):
+        search_comparison(ledgers[0], by)
+    else:
+        comparison_document(_together(ledgers), by or "model")
+    return answers(ledgers, question)
 
 
 def summary_view(ledger: Ledger, trials: list[dict[str, Any]]) -> list[Sheet | str]:
@@ -99,7 +114,7 @@ def summary_view(ledger: Ledger, trials: list[dict[str, Any]]) -> list[Sheet | s
         said = [*said, f"how many more seeds would tell: {sweep_command('compare', ledger.folder)}"]
     said = _spaced(said)
     if not ledger.planned_studies():
-        return [comparison_table(trials), *said]
+        return [comparison_table(_as_judged([ledger], trials)), *said]
     found = [*search_view(search_comparison(ledger)), *_baseline_sheets(trials)]
     return [*found, *_figure_lines(ledger), *said, ""]
 
@@ -117,7 +132,7 @@ def comparison_sheets(ledger: Ledger, trials: list[dict[str, Any]]) -> list[Shee
     view: list[Sheet | str] = (
         [*search_view(search_comparison(ledger)), *_baseline_sheets(trials)]
         if ledger.planned_studies()
-        else [comparison_table(trials)]
+        else [comparison_table(_as_judged([ledger], trials))]
     )
     return [part for part in (*view, elsewhere) if isinstance(part, Sheet)]
 
@@ -150,7 +165,6 @@ def _is_search(ledgers: Sequence[Ledger]) -> bool:
 def _together(ledgers: Sequence[Ledger]) -> dict[str, Any]:
     """Several grids as one ``status`` document: each trial once, its metrics as far as alike."""
     documents = [status_document(ledger) for ledger in ledgers]
-    metrics = {trial.key: trial.metrics for trial in alike(measured_trials(ledgers))[0]}
     trials = {trial["key"]: trial for document in documents for trial in document["trials"]}
     trials |= {
         trial["key"]: trial
@@ -170,10 +184,14 @@ def _together(ledgers: Sequence[Ledger]) -> dict[str, Any]:
             state: sum(trial["state"] == state for trial in trials.values())
             for state in documents[0]["counts"]
         },
-        "trials": [
-            trial | {"metrics": metrics.get(key, trial["metrics"])} for key, trial in trials.items()
-        ],
+        "trials": _as_judged(ledgers, trials.values()),
     }
+
+
+def _as_judged(ledgers: Sequence[Ledger], trials: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Trials of documents with those of their metrics alone that verdicts rest on."""
+    metrics = {trial.key: trial.metrics for trial in alike(measured_trials(ledgers))[0]}
+    return [t | {"metrics": metrics.get(t["key"], t["metrics"])} for t in trials]
 
 
 def _spaced(lines: Sequence[str]) -> list[str]:

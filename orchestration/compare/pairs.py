@@ -14,7 +14,8 @@ from typing import Any
 
 from cvae_core.baselines import BASELINES
 from cvae_core.evaluation.metrics import describe
-from orchestration.compare.measured import REPEATS, Measured, alike, measured
+from orchestration.compare.measured import Measured, alike, measured
+from orchestration.ledger.documents import Study
 from orchestration.ledger.ledger import Ledger
 from orchestration.spec.flat_names import flat
 from orchestration.spec.settings import brings
@@ -22,6 +23,8 @@ from orchestration.spec.trial_names import is_usual, setting_text, short_name
 
 FIRST = ("beta", "lambda", "tau")
 """These lead in names."""
+PLACE = "data.path"
+"""Where a folder lies tells no searches apart."""
 
 
 @dataclass(frozen=True)
@@ -157,9 +160,7 @@ def replicate_pairings(
             replicates = [ledger.trials[key] for key in study.replicates if key in ledger.trials]
             done = [measured(t, ledger.sweep) for t in replicates if t.state == "finished"]
             if done:
-                begun = {n: v for n, v in flat(study.fixed).items() if n in REPEATS}
-                fixed = {n: v for n, v in done[0].cell.items() if n not in study.space}
-                searches.append((fixed | begun, [trial.key for trial in done]))
+                searches.append((_fixed(study, done[0].cell), [trial.key for trial in done]))
                 trials |= {trial.key: trial for trial in done}
     kept, left_out = alike(list(trials.values()))
     by_key = {trial.key: trial for trial in kept}
@@ -168,6 +169,15 @@ def replicate_pairings(
         for settings, keys in searches
     ]
     return _paired(cells, by), left_out
+
+
+def _fixed(study: Study, winner: dict[str, Any]) -> dict[str, Any]:
+    """What tells a study from others: all that is not searched, as a winner's cell has it.
+
+    Not what a winner alone has: where the model is searched, those of two studies may be of two.
+    """
+    kept = {n: v for n, v in flat(study.fixed).items() if n != PLACE and n not in study.space}
+    return {name: winner.get(name, value) for name, value in kept.items()}
 
 
 def _paired(cells: Sequence[Cell], by: str) -> list[Pairing]:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cvae_core.baselines import BASELINES
-from orchestration.compare.measured import Measured, measured_trials
+from orchestration.compare.measured import Measured, alike, measured_trials
 from orchestration.ledger.ledger import Ledger
 from orchestration.spec.flat_names import flat
 from orchestration.spec.trial_names import setting_text, short_name
@@ -19,9 +19,12 @@ from orchestration.terminal.tables import Column, Sheet
 
 
 def reported_rows(ledgers: Sequence[Ledger]) -> list[dict[str, Any]]:
-    """Each figure with what was found here: mean, standard deviation and number of trials."""
-    trials = measured_trials(ledgers)
-    return [
+    """Each figure with what was found here: mean, standard deviation and number of trials.
+
+    A figure that several of the sweeps name is one.
+    """
+    trials, _ = alike(measured_trials(ledgers))
+    rows = [
         {
             "metric": named["metric"],
             "settings": flat(named.get("settings", {})),
@@ -35,6 +38,7 @@ def reported_rows(ledgers: Sequence[Ledger]) -> list[dict[str, Any]]:
         for ledger in ledgers
         for named in ledger.sweep.spec.get("paper", [])
     ]
+    return [row for number, row in enumerate(rows) if row not in rows[:number]]
 
 
 def reported_sheet(rows: Sequence[Mapping[str, Any]]) -> Sheet | None:
@@ -59,12 +63,19 @@ def _here(
         for trial in trials
         if metric in trial.metrics
         and ("model" in settings or trial.config.model not in BASELINES)
-        and all(trial.settings.get(name) == value for name, value in settings.items())
+        and all(_has(trial, name, value) for name, value in settings.items())
     ]
     if not values:
         return None
     spread = statistics.stdev(values) if len(values) > 1 else None
     return {"mean": statistics.fmean(values), "sd": spread, "n": len(values)}
+
+
+def _has(trial: Measured, name: str, value: Any) -> bool:
+    """Whether a trial has a setting's value; the output that ``auto`` stands for is that, too."""
+    if name == "architecture.output" and value == trial.config.data.output:
+        value = "auto"
+    return bool(trial.settings.get(name) == value)
 
 
 def _of(settings: Mapping[str, Any]) -> str:

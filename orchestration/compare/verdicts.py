@@ -159,17 +159,18 @@ def judge(
 
 def sentence(judged: Sequence[Judged]) -> str:
     """The answer by one metric in a sentence: what was decided where, by how much, what was not."""
-    groups: dict[str, list[Judged]] = {}
-    for each in judged:
+    groups: dict[str, list[tuple[str, Judged]]] = {}
+    for place, each in zip(row_names(judged), judged, strict=True):
         if each.values:
-            groups.setdefault(each.verdict, []).append(each)
+            groups.setdefault(each.verdict, []).append((place, each))
     total = sum(map(len, groups.values()))
     parts = []
     for verdict, members in sorted(groups.items(), key=lambda item: item[0] == UNDECIDED):
         share = "" if total == 1 else f" in all {total}" if len(groups) == 1 else ""
         share = share or (f" in {len(members)} of {total}" if total > 1 else "")
         named = verdict != UNDECIDED or len(groups) > 1
-        words = [_where(each) for each in members if named] if len(members) <= NAMED else []
+        few = named and len(members) <= NAMED
+        words = [_where(place, each) for place, each in members] if few else []
         parts.append(f"{verdict}{share}" + (f" ({'; '.join(words)})" if any(words) else ""))
     return ", ".join(parts) or "no pairs"
 
@@ -179,12 +180,27 @@ def is_open(judged: Sequence[Judged]) -> bool:
     return all(each.verdict == UNDECIDED for each in judged if each.values)
 
 
-def _where(each: Judged) -> str:
-    """A pairing's settings and, where it is decided, the difference."""
+def other_side(judged: Sequence[Judged]) -> str:
+    """What all rows of a table set beside the reference, or ``other`` where that is not one."""
+    others = {each.pairing.sides[1] for each in judged}
+    return others.pop() if len(others) == 1 else "other"
+
+
+def row_names(judged: Sequence[Judged]) -> list[str]:
+    """What tells a table's rows apart: their settings, after the other side where it is not one."""
+    several = len({each.pairing.sides[1] for each in judged}) > 1
+    return [
+        " ".join(filter(None, (each.pairing.sides[1] if several else "", each.pairing.name)))
+        for each in judged
+    ]
+
+
+def _where(place: str, each: Judged) -> str:
+    """A row's name and, where it is decided, the difference."""
     found = each.found
     decided = found is not None and each.verdict != UNDECIDED
     difference = f"{found.mean:+.3g}" if decided and found is not None else ""
-    return " ".join(filter(None, (each.pairing.name, difference)))
+    return " ".join(filter(None, (place, difference)))
 
 
 def more_text(each: Judged) -> str:

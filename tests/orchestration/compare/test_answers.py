@@ -16,9 +16,12 @@ from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.power import TTestPower
 
 from cvae_core.config import TrialConfig
+from orchestration.compare.comparison import comparison_sheets, summary_view
 from orchestration.ledger.documents import Epoch, Evaluated, Sweep, Trial
 from orchestration.ledger.ledger import Ledger
 from orchestration.spec.trial_key import trial_key
+from orchestration.status.status import status_document
+from orchestration.terminal.tables import Sheet
 
 from .conftest import Searches
 
@@ -122,6 +125,41 @@ def test_it_is_said_where_seeds_were_stopped_or_have_failed(
     )
 
 
+def test_what_another_sweep_has_finished_is_in_its_pair(
+    grid: Callable[..., Grid], compare: Compare
+) -> None:
+    one, two = grid("one"), grid("two")
+    filled(one, 6)
+    for made, state in ((one, "failed"), (two, "failed"), (two, "finished")):
+        made.add(0.9 if state == "finished" else None, state, model="cvae", beta=1e-3, seed=7)
+    assert verdicts(compare("one", "two", "--json"))["left_out"] == []
+
+
+def test_what_was_measured_otherwise_is_in_no_table(
+    grid: Callable[..., Grid], compare: Compare
+) -> None:
+    """A table's means are of what verdicts rest on, also in the report and at a run's end."""
+    made = grid()
+    accuracies = filled(made, 3)
+    key = made.ledger.sweep.plan[0]
+    made.ledger.sweep.spec = {
+        "paper": [{"metric": "probe/accuracy", "value": 0.9, "source": "a", "settings": {}}]
+    }
+    made.ledger.save_sweep()
+    settings = {"split": "validation"}
+    made.ledger.change(key, lambda t: setattr(t.evaluations["probe"], "settings", settings))
+    trials = status_document(made.ledger)["trials"]
+    mean = f"{accuracies[0, 0, 1:].mean():.4g}"
+    for sheet in (
+        next(part for part in summary_view(made.ledger, trials) if isinstance(part, Sheet)),
+        comparison_sheets(made.ledger, trials)[0],
+    ):
+        (column,) = (each for each in sheet.columns if each.title.startswith("probe"))
+        assert column.cells[0].startswith(mean)
+    (here,) = json.loads(compare("mine", "--json").stdout)["paper"]
+    assert here["here"]["n"] == accuracies.size - 1
+
+
 def test_what_would_decide_more_is_a_command(grid: Callable[..., Grid], compare: Compare) -> None:
     made = grid(command=COMMAND)
     filled(made, 3)
@@ -172,9 +210,10 @@ def test_searches_stand_alone(
     filled(grid(), 2)
     made = searches("runs/found")
     made.trial(made.study("vae", model="vae"), 0.5)
-    refused = compare("mine", "found")
-    assert (refused.returncode, refused.stdout) == (2, "")
-    assert "found is a search, and searches are compared one at a time" in refused.stderr
+    for form in ([], ["--json"], ["--csv"], ["--latex"]):
+        refused = compare("mine", "found", *form)
+        assert (refused.returncode, refused.stdout) == (2, "")
+        assert "found is a search, and searches are compared one at a time" in refused.stderr
 
 
 def test_little_to_compare(grid: Callable[..., Grid], compare: Compare) -> None:
@@ -203,6 +242,7 @@ def test_little_to_compare(grid: Callable[..., Grid], compare: Compare) -> None:
         (["--by", "bta"], "--by bta: the trials differ in no setting of this name"),
         (["--by", "bta"], "did you mean beta? There are: "),
         (["--by", "bta", "--csv"], "did you mean beta? There are: "),
+        (["--by", "epochs", "--latex"], "--by epochs: the trials differ in no setting of"),
         (["--by", "nom"], "did you mean architecture.norm? There are: model, beta"),
         (["--equal-within", "0.1"], "--equal-within 0.1: give a metric and the difference"),
         (["--equal-within", "probe/accuracy=-1"], "such as probe/accuracy=0.005"),
@@ -249,6 +289,8 @@ def test_metrics_go_by_their_name_and_by_the_head_of_their_column(
     done = compare("mine", "--metric", name, "--equal-within", f"{name}=0.5")
     assert "equal within 0.5" in done.stdout
     assert "probe ↑: by model, paired by seed" in done.stdout
+    head = next(line for line in done.stdout.splitlines() if line.startswith("model "))
+    assert head.index("probe") < head.index("test MSE")
 
 
 def test_what_could_be_found_is_of_the_corrected_level(
@@ -282,6 +324,24 @@ def test_csv_and_latex(grid: Callable[..., Grid], compare: Compare) -> None:
     assert first.startswith(r"$\beta$=0.001 & 6 & ")
     assert [line.count(" & ") for line in (head, first, second)] == [6, 6, 6]
     assert text.endswith("\\end{tabular}\n")
+
+
+def test_of_several_values_each_row_says_which_it_is(
+    grid: Callable[..., Grid], compare: Compare
+) -> None:
+    made = grid()
+    for beta, accuracy in ((1e-3, 0.9), (1e-5, 0.5), (1e-8, 0.1)):
+        for seed in range(8):
+            made.add(accuracy + seed / 100 + beta, model="cvae", beta=beta, seed=seed)
+    done = compare("mine", "--by", "beta", "--metric", "probe/accuracy")
+    assert "β=0.001 better in all 2 (β=1e-05 -0.401; β=1e-08 -0.801)" in done.stdout
+    text = compare("mine", "--by", "beta", "--metric", "probe/accuracy", "--latex").stdout
+    head, rows = text.split(r"\midrule")
+    assert r" & $\beta$=0.001 & other & difference & " in head
+    assert [row.split(" & ")[0] for row in rows.splitlines()[1:3]] == [
+        r"$\beta$=1e-05",
+        r"$\beta$=1e-08",
+    ]
 
 
 def test_equal_within_what_a_person_says(grid: Callable[..., Grid], compare: Compare) -> None:

@@ -11,9 +11,11 @@ import pytest
 
 from cvae_core.config import TrialConfig
 from orchestration.compare import pairs
+from orchestration.compare.answers import Question, answers
 from orchestration.compare.measured import Measured, alike, measured
 from orchestration.compare.pairs import Pairing, pairings, replicate_pairings
 from orchestration.ledger.documents import Epoch, Evaluated, Sweep, Trial
+from orchestration.spec.dimensions import Dimension
 
 from .conftest import BETA, Searches
 
@@ -186,6 +188,34 @@ def test_searches_are_compared_by_the_replicates_of_their_winners(
     assert pairing.values("probe/accuracy") == [
         (pytest.approx(0.8 + seed), pytest.approx(0.9 + seed)) for seed in range(3)
     ]
+
+
+def test_searches_whose_winners_are_of_two_models_are_compared(
+    searches: Callable[..., Searches], tmp_path: Path
+) -> None:
+    """What a winner alone has, the other's model has not."""
+    made = searches()
+    model = Dimension("model", "choice", choices=("vae", "cvae"))
+    for latents, found in ((4, "vae"), (8, "cvae")):
+        fixed = {"model": "cvae", "architecture.latent_dim": latents}
+        study = made.study(f"latents={latents}", [model], **fixed)
+        study.winner = made.trial(study, 0.99, model=found).key
+        for _ in range(2):
+            made.trial(study, 0.5, test={"probe/accuracy": 0.5}, replicate=True, model=found)
+    ((pairing,), _) = replicate_pairings([made.read()], "architecture.latent_dim")
+    assert pairing.sides == ("latent_dim=4", "latent_dim=8")
+    assert len(pairing.values("probe/accuracy")) == 2
+
+
+def test_replicates_that_failed_are_told(searches: Callable[..., Searches], tmp_path: Path) -> None:
+    made = searches()
+    for model in ("vae", "cvae"):
+        study = made.study(model, model=model)
+        study.winner = made.trial(study, 0.99, beta=0.1).key
+        for state in ("finished", "failed" if model == "cvae" else "finished"):
+            made.trial(study, 0.5, state, replicate=True, beta=0.1)
+    (line,) = answers([made.read()], Question()).left_out
+    assert line.startswith("1 replicate of the compared searches is in no pair (1 failed)")
 
 
 def test_searches_begun_from_several_seeds_are_compared_seed_by_seed(
