@@ -24,6 +24,8 @@ from orchestration.errors import DamagedError, StorageError, UserError
 FORMAT = 1
 FULL = (errno.ENOSPC, errno.EDQUOT)
 """How the system says that a disk, or somebody's share of it, is full."""
+NOT_OF_FOLDERS = (errno.EINVAL, errno.EBADF, errno.EOPNOTSUPP)
+"""How file systems say that what is forced to disk is files alone."""
 PART = ".part"
 PREVIOUS = ".previous"
 """What the name of a document's previous version ends with."""
@@ -273,7 +275,7 @@ def _link(source: Path, target: Path) -> None:
     except FileNotFoundError:
         return
     except OSError:  # a file system without hard links
-        shutil.copyfile(source, part)
+        _write_part(part, source.read_bytes())
         part.replace(target)
     finally:
         # A rename onto another name of the same file leaves both.
@@ -288,5 +290,8 @@ def _sync_folder(folder: Path) -> None:
         return  # not a thing everywhere
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in NOT_OF_FOLDERS:
+            raise
     finally:
         os.close(descriptor)

@@ -58,8 +58,13 @@ def losses_in_a_row(trial: Trial) -> int:
 
 
 def nodes_lost_on(trial: Trial) -> list[str]:
-    """Nodes of the last attempts that were lost in a row; empty where that is not known."""
-    lost = itertools.takewhile(lambda each: each.outcome == "lost", reversed(trial.attempts))
+    """Nodes of the last attempts that were lost in a row; empty where that is not known.
+
+    That the driver died under an attempt, which then has no failure, says nothing of its node.
+    """
+    lost = itertools.takewhile(
+        lambda each: each.outcome == "lost" and each.failure is not None, reversed(trial.attempts)
+    )
     return [str(attempt.worker.get("node", "")) for attempt in lost][::-1]
 
 

@@ -72,10 +72,16 @@ class Ledger:
         """As ``open``; of a sweep that was not begun, a ledger of nothing, which is not written.
 
         Raises:
-            UserError: a document is damaged or of a newer version.
+            UserError: a document is damaged or of a newer version, or the sweep's own is missing.
         """
         if cls.exists(folder):
             return cls.open(folder)
+        if documents_in(folder, TRIALS) or documents_in(folder, STUDIES):
+            raise DamagedError(
+                f"{folder / SWEEP}: is missing, and there are trials beside it; put it back (its "
+                f"version before is {store.previous(folder / SWEEP).name}, if that is there), or "
+                "move the folder away to begin anew"
+            )
         sweep = Sweep(name=folder.name, sweep_id="", created=0.0, spec={}, plan=[])
         return cls(folder, sweep, {})
 

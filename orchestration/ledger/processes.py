@@ -86,10 +86,10 @@ class ProcessRecord:
 def recorded(folder: Path) -> Iterator[ProcessRecord]:
     """A record that is there for as long as this process works on the sweep."""
     record = ProcessRecord(folder)
-    record.update()
     # MLflow's client has folders of its own there, which a kill leaves behind.
     before, tempfile.tempdir = tempfile.tempdir, str(record.temporary)
     try:
+        record.update()
         yield record
     finally:
         tempfile.tempdir = before

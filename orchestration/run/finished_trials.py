@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,23 +45,23 @@ class FinishedTrials:
     """
 
     def __init__(self, ledger: Ledger) -> None:
-        self._equal: dict[str, Found] = {}
+        self._equal: dict[str, list[Found]] = {}
         self._beginnings: dict[str, list[Found]] = {}
         for trial, folder in _finished(ledger):
             config = TrialConfig.from_settings(trial.config)
             found = Found(trial.key, folder, trial.epoch if trial.epoch == config.epochs else 0)
-            self._equal.setdefault(trial.key, found)
+            self._equal.setdefault(trial.key, []).append(found)
             self._beginnings.setdefault(of_any_length(config), []).append(found)
 
-    def equal(self, key: str) -> Found | None:
-        """A trial of this key."""
-        return self._equal.get(key)
+    def equal(self, key: str) -> Sequence[Found]:
+        """The trials of this key: files of one may be gone."""
+        return self._equal.get(key, ())
 
-    def beginning(self, config: TrialConfig) -> Found | None:
-        """The longest of those that had fewer epochs, and are else the same."""
+    def beginnings(self, config: TrialConfig) -> Sequence[Found]:
+        """Those that had fewer epochs, and are else the same; the longest first."""
         found = self._beginnings.get(of_any_length(config), ())
         shorter = [each for each in found if 0 < each.epoch < config.epochs]
-        return max(shorter, key=lambda each: each.epoch, default=None)
+        return sorted(shorter, key=lambda each: -each.epoch)
 
 
 def of_any_length(config: TrialConfig) -> str:

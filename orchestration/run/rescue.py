@@ -60,7 +60,7 @@ def begin_anew(request: Request, place: Place, console: Console) -> bool:
     end_left_behind(folder)
     store.remove(folder / CHECKPOINT_NOW)
     asked = asked_before(signals_fd()) or stop_requested(folder)
-    if not asked and deaths() <= MOST:
+    if not asked and deaths() < MOST:
         unblock()
         console.line("Ray is started anew, and the sweep continues")
         return True

@@ -20,6 +20,7 @@ VARIABLE = "CVAE_SWEEP_RAY_DIED"
 SIGNALS_FD = "CVAE_SWEEP_SIGNALS_FD"
 """Set there as well: the file descriptor from which the signals are read that the command got."""
 MOST = 3
+"""So many deaths in a row, with nothing done between them, end the command."""
 EVERY_S = 0.01
 
 

@@ -60,13 +60,13 @@ class Reuse:
             return False
         self._looked_for.add(key)
         config = TrialConfig.from_settings(trial.config)
-        same = self._finished.equal(key)
-        if same is not None:
-            return self._taken("taken over from", same, _copy(self._ledger, same))
-        shorter = self._finished.beginning(config)
-        if shorter is not None:
-            how = "continued from where they ended in"
-            self._taken(how, shorter, _continue(self._ledger, shorter, config))
+        for same in self._finished.equal(key):
+            if self._taken("taken over from", same, _copy(self._ledger, same)):
+                return True
+        how = "continued from where they ended in"
+        for shorter in self._finished.beginnings(config):
+            if self._taken(how, shorter, _continue(self._ledger, shorter, config)):
+                break
         return False
 
     def take_over_planned(self) -> None:

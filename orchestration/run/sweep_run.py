@@ -76,12 +76,19 @@ class SweepRun:
             recorded(self.request.folder) as processes,
             self._up(start_engine, processes) as engine,
         ):
-            tracking = self._open()
+            try:
+                tracking = self._open()
+            except StorageError as error:
+                if not self.ledger.is_begun:
+                    raise
+                return ended_early(error, self.request, self.ledger, self.console)
             try:
                 interrupted = self._work(engine)
                 note_results(self.ledger)
                 end(self.ledger)
             except Exception as error:
+                with suppress(StorageError):
+                    end(self.ledger)  # which MLflow is told
                 tracking.finish(INTERRUPTED_END_S)
                 return ended_early(error, self.request, self.ledger, self.console)
             except BaseException:  # a signal before the first job, or after the last one

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,26 @@ def test_a_write_that_fails_leaves_the_old_content(
         store.write_bytes(path, content)  # type: ignore[arg-type]
     assert path.read_bytes() == b"old"
     assert os.listdir(path.parent) == ["file"]  # noqa: PTH208
+
+
+@pytest.mark.parametrize("code", [errno.EINVAL, errno.EIO])
+def test_a_folder_need_not_be_forced_to_disk_where_that_is_not_a_thing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    real = os.fsync
+
+    def files_alone(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(code, os.strerror(code))
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", files_alone)
+    if code == errno.EINVAL:
+        store.write_bytes(tmp_path / "file", b"new")
+    else:
+        with pytest.raises(StorageError, match="Input/output error"):
+            store.write_bytes(tmp_path / "file", b"new")
+    assert (tmp_path / "file").read_bytes() == b"new"
 
 
 def test_content_is_on_disk_before_it_gets_its_name(

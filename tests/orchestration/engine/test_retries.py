@@ -15,7 +15,7 @@ from orchestration.engine.jobs import EvaluateJob, TrainJob, TrialJob
 from orchestration.engine.listener import Listener
 from orchestration.engine.queue import Queue
 from orchestration.engine.reports import EpochReport, ProgressReport
-from orchestration.engine.retries import losses_in_a_row, wait_s
+from orchestration.engine.retries import losses_in_a_row, nodes_lost_on, wait_s
 from orchestration.engine.worker import Worker
 from orchestration.ledger.documents import Attempt, CheckpointRef, Failure, Trial
 from orchestration.ledger.ledger import Ledger
@@ -254,6 +254,17 @@ def test_a_dead_driver_does_not_count(local_sweep: LocalSweep, clock: Any) -> No
     queue = sweep.queue(ledger, clock=clock)
     assert queue.lost(take(queue), LOST).again_s == 1.0
     assert queue.lost(take(queue, clock), LOST).again_s is None
+
+
+def test_a_driver_that_died_says_nothing_of_a_node() -> None:
+    trial = Trial(key="a", config={})
+    for failure in (None, LOST, LOST, None):
+        attempt = Attempt(number=len(trial.attempts) + 1, from_epoch=0, began=0.0, outcome="lost")
+        attempt.failure, attempt.worker = failure, {"node": "n"}
+        trial.attempts.append(attempt)
+    assert nodes_lost_on(trial) == []
+    trial.attempts.pop()
+    assert nodes_lost_on(trial) == ["n", "n"]
 
 
 def test_losses_are_counted_from_the_last_epoch_got() -> None:

@@ -118,6 +118,16 @@ def test_of_a_sweep_that_was_not_begun_nothing_is_known_and_nothing_is_written(
     assert not (tmp_path / "other").exists()
 
 
+@pytest.mark.parametrize("kind", ["trials", "studies"])
+def test_a_sweep_whose_own_document_is_gone_is_not_begun_anew(ledger: Ledger, kind: str) -> None:
+    """It would be written over, trial by trial."""
+    ledger.save(trial("a", "finished"))
+    (ledger.folder / "trials").rename(ledger.folder / kind)
+    (ledger.folder / "sweep.json").unlink()
+    with pytest.raises(UserError, match=r"sweep.json: is missing, and there are trials beside it"):
+        Ledger.open_or_empty(ledger.folder)
+
+
 def test_recover_puts_running_trials_back_in_line(ledger: Ledger) -> None:
     for key, state in (("a", "running"), ("b", "finished"), ("c", "failed"), ("d", "pending")):
         ledger.save(trial(key, state))

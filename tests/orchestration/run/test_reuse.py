@@ -191,6 +191,18 @@ def test_damaged_files_are_not_taken_over(begin: Begin, damage: str) -> None:
         assert {t.state for t in trials_of(again).values()} == {"pending"}
 
 
+def test_where_one_is_damaged_another_is_taken_over(begin: Begin) -> None:
+    sections = {"grid": {"model": ["vae"]}, "base": {"epochs": 2}}
+    for name in ("a", "b"):
+        (trial,) = begin(name, **sections).run().values()
+    Path(begin("a", **sections).folder / trial.checkpoints[-1].path).unlink()
+    again = begin("c", **sections)
+    assert [line.partition(" (")[0] for line in taken(again)] == ["1 trial taken over from b"]
+    longer = begin("d", grid={"model": ["vae"]}, base={"epochs": 3})
+    (line,) = taken(longer)
+    assert line.startswith("1 trial continued from where they ended in b")
+
+
 def test_files_that_another_sweep_removes_meanwhile_are_not_taken_over(
     begin: Begin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
