@@ -220,10 +220,12 @@ class TrialConfig(Checked):
 
     @property
     def decodes(self) -> bool:
-        """Whether the decoder is trained, in one stage at least; else its images mean nothing."""
-        own = self.weights.reconstruction
-        given = [stage.weights.reconstruction for stage in self.stages]
-        return any(own if weight is None else weight for weight in given or [own])
+        """Whether the decoder is trained to the end; else its images mean nothing.
+
+        A decoder of an earlier stage alone knows nothing of what became of the latents since.
+        """
+        last = self.stages[-1].weights.reconstruction if self.stages else None
+        return bool(self.weights.reconstruction if last is None else last)
 
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any]) -> TrialConfig:

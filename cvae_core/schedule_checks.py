@@ -50,10 +50,7 @@ def check_course(config: TrialConfig) -> None:
         _check_trains(config, stage, ("stages", index))
     if not config.stages:
         _check_trains(config, StageConfig(), ("weights", "reconstruction"))
-    last = config.stages[-1].weights.reconstruction if config.stages else None
-    if (config.weights.reconstruction if last is None else last) == 0 and (
-        config.selection.metric == "val/reconstruction"
-    ):
+    if not config.decodes and config.selection.metric == "val/reconstruction":
         raise ConfigError(
             "with weights.reconstruction: 0 at the end there is no val/reconstruction; write "
             "val/loss",

@@ -84,10 +84,17 @@ def measure(part: str, subject: Subject, settings: Any) -> Iterator[float | Find
         AbsentError: it cannot be had here.
         EvaluationError: it cannot be computed from this model or data.
     """
+    from cvae_core.cudnn import deterministic  # imports PyTorch
+
     lacking = lacks(subject.config, part)
     if lacking is not None:
         raise AbsentError(lacking)
-    for done in importlib.import_module(PARTS[part].module).evaluate(subject, settings):
+    steps = importlib.import_module(PARTS[part].module).evaluate(subject, settings)
+    while True:
+        with deterministic():  # not in the pauses: others may compute in them
+            done = next(steps, None)
+        if done is None:
+            return
         if not isinstance(done, Findings):
             yield done
             continue

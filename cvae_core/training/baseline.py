@@ -13,6 +13,7 @@ from torch.nn.functional import cross_entropy
 from cvae_core.adam import Adam
 from cvae_core.baselines import BASELINES
 from cvae_core.config import TrialConfig
+from cvae_core.cudnn import deterministic
 from cvae_core.data.dataset import Dataset
 from cvae_core.data.scaling import shared, to_model_range, to_unit
 from cvae_core.data.splits import split_indices
@@ -23,7 +24,7 @@ from cvae_core.training.averages import Averages
 from cvae_core.training.checkpoint import Checkpoint
 from cvae_core.training.principal import principal_components
 from cvae_core.training.selection import Selection
-from cvae_core.training.training import Judge, When, deterministic, on_cpu
+from cvae_core.training.training import Judge, When, on_cpu
 
 BATCH = 512
 LEARNING_RATE = 1e-3
@@ -95,9 +96,10 @@ class BaselineTraining:
             self.model.eval()
             with torch.no_grad():
                 metrics |= self._validate()
-        for when, judge in self._judges:
-            if self._is_due(when):
-                metrics |= judge(self.model)
+        with deterministic():
+            for when, judge in self._judges:
+                if self._is_due(when):
+                    metrics |= judge(self.model)
         yield {
             "epoch": self.epoch,
             "metrics": metrics,

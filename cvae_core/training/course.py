@@ -7,7 +7,7 @@ import math
 from bisect import bisect_right
 from functools import cached_property
 
-from cvae_core.config import TrialConfig
+from cvae_core.config import SelectionConfig, TrialConfig
 from cvae_core.schedule import ScheduleConfig, factor_at
 from cvae_core.schedule_checks import PLACES, schedules
 from cvae_core.settings import merge, plain
@@ -43,7 +43,12 @@ class Course:
         changed = {name for stage in stages for name in overrides(stage)} | self._factors.keys()
         self._logged = [name for name in LOGGED if name in changed]
         # What is asked at a moment has neither schedule nor stages: it is that moment's.
-        alone = plain(config) | {"schedule": plain(ScheduleConfig()), "stages": []}
+        # By what epochs are selected is the whole trial's, and may be nothing that a stage has.
+        alone = plain(config) | {
+            "schedule": plain(ScheduleConfig()),
+            "stages": [],
+            "selection": plain(SelectionConfig()),
+        }
         self._stages = [
             TrialConfig.from_settings(merge(alone, overrides(stage))) for stage in stages
         ] or [config]

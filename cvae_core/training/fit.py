@@ -13,10 +13,9 @@ from cvae_core.errors import AbsentError, ConfigError
 from cvae_core.models import Model
 from cvae_core.training.begin import begin
 from cvae_core.training.checkpoint import Checkpoint
+from cvae_core.training.course import Course
+from cvae_core.training.terms import columns
 from cvae_core.training.training import Judge, When
-
-OWN = ("val/loss", "val/reconstruction", "val/contrastive")
-"""What is measured after every epoch in any case, and is better the smaller it is."""
 
 
 @dataclass(frozen=True)
@@ -56,9 +55,7 @@ def fit(
         NonFiniteLossError: the loss became NaN or infinite.
         ConfigError: epochs are selected by a metric that is not measured.
     """
-    selected = config.selection.metric
-    if selected not in (*OWN, *(["val/probe_accuracy"] if probe_every else [])):
-        raise ConfigError(f"selection.metric: {selected} is not measured here; see probe_every")
+    measured = {f"val/{term}" for term in columns(Course(config).end) if term != "kl"}
     judges: list[Judge] = []
     if probe_every:
         # Imported here, for a caller of this function alone: training is handed what judges it.
@@ -66,6 +63,10 @@ def fit(
 
         with suppress(AbsentError):  # there is nothing to classify
             judges.append((When(probe_every), validation_judge(config, data)))
+            measured.add("val/probe_accuracy")
+    selected = config.selection.metric
+    if selected not in measured:
+        raise ConfigError(f"selection.metric: {selected} is not measured here; see probe_every")
     training = begin(config, data, start=start, judges=judges, device=device)
     history = []
     while not training.finished:

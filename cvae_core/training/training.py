@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Collection, Generator, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +13,7 @@ from torch import Tensor
 
 from cvae_core.adam import Adam
 from cvae_core.config import TrialConfig
+from cvae_core.cudnn import deterministic
 from cvae_core.data.dataset import Dataset
 from cvae_core.errors import NonFiniteLossError
 from cvae_core.losses import Terms
@@ -169,8 +169,9 @@ class Training:
             n for n, (when, _) in enumerate(self._judges) if self._is_due(when) and n not in done
         ]
         metrics: dict[str, float] = {}
-        for number in due:
-            metrics |= self._judges[number][1](self.model)
+        with deterministic():
+            for number in due:
+                metrics |= self._judges[number][1](self.model)
         return due, metrics
 
     def _is_due(self, when: When) -> bool:
@@ -262,11 +263,3 @@ def on_cpu(state: Any) -> Any:
     if isinstance(state, list):
         return [on_cpu(value) for value in state]
     return state
-
-
-@contextmanager
-def deterministic() -> Iterator[None]:
-    """cuDNN's deterministic kernels and full float32, restored afterwards; no effect on the CPU."""
-    cudnn = torch.backends.cudnn
-    with cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
-        yield

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from cvae_core.config import TrialConfig
+from cvae_core.cudnn import deterministic
 from cvae_core.data import Dataset
 from cvae_core.errors import AbsentError, CheckpointError, EvaluationError
 from cvae_core.evaluation.parts import Findings, measure
@@ -176,7 +177,8 @@ class _Measuring:
 def _means(subject: Subject) -> Any:
     """Latent means (N, D) of the judged images; an error says of which trial."""
     try:
-        return subject.posterior("judged")[0]
+        with deterministic():
+            return subject.posterior("judged")[0]
     except EvaluationError as error:
         raise EvaluationError(f"{subject.label}: {error}") from error
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from cvae_core.config import TrialConfig
+from cvae_core.cudnn import deterministic
 from cvae_core.data.dataset import Dataset
 from cvae_core.errors import ConfigError
 from cvae_core.streams import VALIDATION, Streams
@@ -24,7 +25,7 @@ from cvae_core.training.packs.steps import Member, Step, training_steps, validat
 from cvae_core.training.packs.together import why_not_together
 from cvae_core.training.packs.transfer import ahead, sent
 from cvae_core.training.terms import Inputs, columns, inputs_of
-from cvae_core.training.training import Judge, Training, deterministic
+from cvae_core.training.training import Judge, Training
 
 T = TypeVar("T")
 AT_ONCE = 16

@@ -58,6 +58,7 @@ def check_course(
                 )
     _check_names(errors, content, configs)
     _check_vaes(errors, content, configs)
+    _check_waits(errors, content, configs)
 
 
 def _with_own(config: TrialConfig, name: str) -> list[int]:
@@ -101,6 +102,22 @@ def _check_names(
                 place_of(("stages",), content, settings),
                 f"other stages are called {text} as well; give one of them other names",
             )
+
+
+def _check_waits(
+    errors: SpecErrors, content: Mapping[str, Any], configs: Sequence[TrialConfig]
+) -> None:
+    """That no learning rate waits at 0 for whole epochs of each of its cycles."""
+    for config in configs:
+        factor = config.schedule.learning_rate
+        waits = (1 - factor.rise) * factor.epochs / factor.cycles
+        if factor.shape == "cyclical" and factor.end == 0 and waits >= 1:
+            errors.add(
+                place_of(("schedule", "learning_rate", "shape"), content, config.to_settings()),
+                f"the learning rate stays 0 for {waits:g} epochs of each cycle, in which nothing "
+                "is trained; write rise: 1, or an end above 0",
+            )
+            return
 
 
 def _check_vaes(

@@ -32,13 +32,12 @@ def trials_of(
         return value in fixed
 
     models = [config.model for config in configs]
+    weights = [float(config.decodes) for config in configs]
     return Trials(
         configs,
         frozenset(model for model in get_args(ModelName) if occurs("model", model, models)),
         evaluation,
-        undecoded=occurs(
-            "weights.reconstruction", 0, [config.weights.reconstruction for config in configs]
-        ),
+        undecoded=occurs("weights.reconstruction", 0, weights),
         augmented=occurs("augment", True, [config.augment for config in configs]),
     )
 

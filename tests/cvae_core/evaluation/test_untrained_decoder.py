@@ -13,7 +13,8 @@ from cvae_core.data import Dataset
 from cvae_core.errors import AbsentError
 from cvae_core.evaluation.distances.declaration import FdConfig
 from cvae_core.evaluation.distances.fd import validation_judge
-from cvae_core.evaluation.parts import PARTS, Findings, measure
+from cvae_core.evaluation.part import UNTRAINED
+from cvae_core.evaluation.parts import PARTS, Findings, lacks, measure
 from cvae_core.evaluation.subject import Subject
 
 REASON = r"the decoder is not trained \(weights.reconstruction: 0\)"
@@ -54,6 +55,17 @@ def test_no_distance_in_training(small: Dataset, tmp_path: Path) -> None:
     with pytest.raises(AbsentError, match=REASON):
         validation_judge(config, small, FdConfig(), tmp_path, None)
     assert not any(tmp_path.iterdir())  # no classifier was trained for it
+
+
+def test_what_was_trained_in_an_earlier_stage_alone_is_not_trained() -> None:
+    without = {"beta": 0, "weights": {"reconstruction": 0}}
+    for stages, lacking in (
+        ([{"epochs": 1}, without], UNTRAINED),
+        ([{"epochs": 1, **without}, {}], None),
+    ):
+        config = TrialConfig.from_settings({"model": "cvae", "epochs": 2, "stages": stages})
+        assert lacks(config, "fd") == lacking
+        assert lacks(config, "probe") is None
 
 
 def test_diagnostics_are_of_the_latents_alone(undecodable: Subject) -> None:

@@ -118,8 +118,19 @@ def test_what_is_measured_after_the_last_epoch_is_so_where_patience_ends(
     assert ["val/fd_digits-cnn" in record for record in records] == [False] * 3 + [True]
 
 
+def test_stages_are_selected_by_what_the_last_one_measures(
+    configure: Configure, small: Dataset
+) -> None:
+    stages = [{"epochs": 2, "beta": 0, "weights": {"reconstruction": 0}}, {"lambda": 0}]
+    selection = {"epoch": "best", "metric": "val/reconstruction"}
+    found = fit(configure(model="cvae", epochs=4, stages=stages, selection=selection), small)
+    assert found.checkpoint.selection["best_epoch"] in (3, 4)
+
+
 def test_what_nobody_measures_is_refused(configure: Configure, small: Dataset) -> None:
     with pytest.raises(ConfigError, match="val/probe_accuracy is not measured here"):
         fit(configure(selection={"metric": PROBE}), small)
+    with pytest.raises(ConfigError, match="val/contrastive is not measured here"):
+        fit(configure(model="vae", selection={"metric": "val/contrastive"}), small)
     with pytest.raises(ConfigError, match="must be one of validation"):
         SelectionConfig(metric="train/loss")

@@ -89,6 +89,18 @@ WRONG = [
         "has a schedule as well",
     ),
     (
+        "  schedule: {learning_rate: {shape: cyclical, epochs: 6, cycles: 2}}",
+        "5: base.schedule.learning_rate.shape: ",
+        "stays 0 for 1.5 epochs of each cycle",
+    ),
+    (
+        f"  stages: [{{epochs: 2}}, {{beta: 0, weights: {{reconstruction: 0}}}}]\n{SEARCH}"
+        "    tau: {range: [0.1, 1]}\n"
+        "  objectives: [{metric: val/reconstruction, direction: minimize}]",
+        "10: search.objectives[0].metric: ",
+        "is not measured where weights.reconstruction is 0",
+    ),
+    (
         "grid:\n  stages:\n  - []\n  - [{epochs: 2}, {lamda: 0}]",
         "8: grid.stages[1][1].lamda: ",
         'did you mean "lambda"?',
