@@ -159,7 +159,8 @@ def _nothing(document: Mapping[str, Any]) -> str:
         return "Nothing to compare: every trial has failed, and why is said below."
     if not states & set(TRAINED):
         return "No trial has been trained to its end yet."
-    models = {trial["model"] for trial in document["trials"] if trial["state"] in TRAINED}
+    trained = [t for t in document["trials"] if t["state"] in TRAINED and not t["baseline"]]
+    models = {trial["model"] for trial in trained}
     if len(models) == 1:
         return f"There is nothing to compare: of the two models only {models.pop()} was trained."
     return "There is nothing to compare: no two settings that were trained differ in model alone."

@@ -9,6 +9,7 @@ from cvae_core.errors import CheckpointError
 from orchestration.commands import sweep_command
 from orchestration.compare.loaded import LoadedSweep
 from orchestration.errors import UserError
+from orchestration.redact import without_credentials
 from orchestration.run.resume import stored_flags
 from orchestration.terminal.console import Console
 from orchestration.tracking.config import load_mlflow_config, resolved_uri
@@ -20,12 +21,14 @@ BEST_BY = "probe/accuracy"
 def key_of(sweep: LoadedSweep, given: str | None) -> str:
     """The key of the trial that is meant: its beginning is enough; None: that of the best probe.
 
+    Baselines are exported by their keys alone.
+
     Raises:
         UserError: there is no such trial, or more than one, or no probe has been measured.
     """
     name = sweep.ledger.sweep.name
     if given is None:
-        probed = [trial for trial in sweep.trials if BEST_BY in trial["metrics"]]
+        probed = [t for t in sweep.trials if BEST_BY in t["metrics"] and not t["baseline"]]
         if not probed:
             raise UserError(
                 f"no trial of {name} has {BEST_BY} yet, so none is the best; name one by its key"
@@ -57,13 +60,14 @@ def export(
     """
     ledger = sweep.ledger
     trial = ledger.trials[key]
-    uri = ""
+    uri = where = ""
     if register is not None:
         if trial.run_id is None:
             sync = sweep_command("sync", sweep.folder)
             raise UserError(f"MLflow has no run of trial {key} yet; {sync} brings it there")
         config = load_mlflow_config(stored_flags(ledger.sweep).tracking_uri)
         uri = resolved_uri(config, sweep.folder.parent)
+        where = without_credentials(uri)
         check_reachable(uri)
     with console.busy("writing the model", plain=False):
         from orchestration.tracking.model import register_model, save_model
@@ -80,7 +84,7 @@ def export(
         if register is not None and trial.run_id is not None:
             number = register_model(uri, trial.run_id, folder, register)
     if register is not None:
-        console.line(f"{register} version {number}: trial {key} of {ledger.sweep.name}, in {uri}")
+        console.line(f"{register} version {number}: trial {key} of {ledger.sweep.name}, in {where}")
     else:
         console.line(f"trial {key} of {ledger.sweep.name}: {folder.resolve()}")
         console.line(f'in Python: mlflow.pytorch.load_model("{folder}"), or mlflow.pyfunc')

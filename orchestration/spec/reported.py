@@ -12,7 +12,7 @@ from cvae_core.evaluation.metrics import METRICS, describe
 from orchestration.spec.errors import SpecErrors
 from orchestration.spec.flat_names import flat
 from orchestration.spec.search import Number
-from orchestration.spec.settings import FORBID
+from orchestration.spec.settings import FORBID, field_annotation
 
 
 class Reported(BaseModel):
@@ -49,7 +49,10 @@ def read_reported(errors: SpecErrors, written: Any) -> list[Reported]:
                 close = difflib.get_close_matches(metric, names, n=1)
                 hint = f'; did you mean "{close[0]}"?' if close else "; docs/metrics.md lists them"
                 errors.add(("paper", number, field), f"nobody computes {metric}{hint}")
-        for name in flat(reported.settings):
+        for name, value in flat(reported.settings).items():
+            place = ("paper", number, "settings", name)
             if name not in known:
-                errors.unknown(("paper", number, "settings", name), list(known))
+                errors.unknown(place, list(known))
+            else:
+                errors.check(place, field_annotation(tuple(name.split("."))), value)
     return found

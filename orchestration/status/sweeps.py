@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field, ValidationError
 
+from cvae_core.baselines import BASELINES
 from orchestration import store
 from orchestration.errors import UserError
 from orchestration.ledger.folders import last_change, read_sweep
@@ -39,8 +40,13 @@ class _Part(BaseModel):
     metrics: _Metrics
 
 
+class _Config(BaseModel):
+    model: str = ""
+
+
 class _Trial(BaseModel):
     key: str
+    config: _Config
     state: str
     epochs: list[_Epoch]
     evaluations: dict[str, _Part]
@@ -80,8 +86,9 @@ def _summary(folder: Path) -> dict[str, Any]:
     keys = planned_keys(sweep, studies)
     found = {key: trial for key in keys if (trial := _read(folder, key)) is not None}
     trials = list(found.values())
-    # What repeats a study's best is no further trial that might be better.
-    repeated = {key for study in studies.values() for key in study.replicates}
+    # What repeats a study's best is no further trial that might be better, and no baseline is.
+    beside = {key for study in studies.values() for key in study.replicates}
+    beside |= {trial.key for trial in trials if trial.config.model in BASELINES}
     replicates = (sweep.spec.get("search") or {}).get("replicates", 0)
     asked = [studies[key] for key in sweep.studies if key in studies]
     total = len(keys) + to_come(asked, found, replicates)
@@ -90,7 +97,7 @@ def _summary(folder: Path) -> dict[str, Any]:
         "state": state_of(counts, alive=alive),
         "counts": {state: counts.get(state, 0) for state in STATES},
         "trials": total,
-        "best": _best([trial for key, trial in found.items() if key not in repeated]),
+        "best": _best([trial for key, trial in found.items() if key not in beside]),
         "train_s": sum(epoch.epoch_s for trial in trials for epoch in trial.epochs),
         "data": sorted({name.partition("-")[0] for name in sweep.data}),
     }

@@ -15,8 +15,10 @@ from cvae_core.baselines import BASELINES
 from cvae_core.config import TrialConfig
 from cvae_core.data import image_shape_of
 from orchestration.errors import UserError
+from orchestration.redact import without_secrets
 
 if TYPE_CHECKING:
+    from mlflow import MlflowClient
     from torch import Tensor
 
     from cvae_core.models import Model
@@ -97,16 +99,31 @@ def register_model(uri: str, run_id: str, folder: Path, name: str) -> str:
 
     Returns:
         The version.
+
+    Raises:
+        UserError: MLflow refuses it, or has no such run any more.
     """
     from mlflow import MlflowClient
     from mlflow.exceptions import MlflowException
 
-    client = MlflowClient(uri)
-    client.log_artifacts(run_id, str(folder), "model")
+    from orchestration.tracking.asking import without_login
+
+    client = MlflowClient(without_login(uri))
+    try:
+        client.log_artifacts(run_id, str(folder), "model")
+        _make_sure_of(client, name)
+        made = client.create_model_version(name, f"runs:/{run_id}/model", run_id=run_id)
+    except MlflowException as error:
+        raise UserError(f"--register {name}: MLflow says: {without_secrets(str(error))}") from error
+    return str(made.version)
+
+
+def _make_sure_of(client: MlflowClient, name: str) -> None:
+    """Have a registered model of this name, if it is not there."""
+    from mlflow.exceptions import MlflowException
+
     try:
         client.create_registered_model(name)
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
-            raise UserError(f"--register {name}: MLflow says: {error}") from error
-    made = client.create_model_version(name, f"runs:/{run_id}/model", run_id=run_id)
-    return str(made.version)
+            raise

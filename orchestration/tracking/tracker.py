@@ -186,13 +186,14 @@ class Tracker:
         run = self._index.runs(ledger).get(key)
         if run is None:
             tags = {**sweep_tags(sweep, self._config.tags), **trial_tags(trial, config)}
-            tags |= study_tags(ledger, key) | {MLFLOW_PARENT: str(sweep.parent_run_id)}
+            tags[MLFLOW_PARENT] = str(sweep.parent_run_id)
             run = self._index.create(ledger, key, tags, trial.attempts[0].began)
         run_id = run.run_id
         if trial.run_id != run_id:
             ledger.change(key, lambda t: setattr(t, "run_id", run_id))
         writer = RunWriter(self._client, run, ledger.folder)
-        writer.set_tags({MLFLOW_PARENT: str(sweep.parent_run_id)})
+        # A study is called otherwise once there are others, and a replicate may come to be a trial.
+        writer.set_tags({MLFLOW_PARENT: str(sweep.parent_run_id)} | study_tags(ledger, key))
         if text_tag(CONFIG) not in run.tags:  # it never changes, and takes long to write out
             writer.log_text(CONFIG, as_yaml(trial.config))
         writer.log_params(config)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from cvae_core.config import TrialConfig
 from orchestration.errors import UserError
 from orchestration.spec.reading import load_spec
 from orchestration.spec.sweep import SweepSpec
@@ -78,6 +79,27 @@ def test_the_command_line_wins_over_both(tmp_path: Path) -> None:
     spec = load(tmp_path, "name: above\ngrid: {beta: [1, 2]}", "beta=5", "checkpoints.keep=3")
     assert {cell["beta"] for cell in spec.cells()} == {5}
     assert spec.checkpoints.keep == 3
+
+
+@pytest.mark.parametrize(
+    ("grid", "override", "cells"),
+    [
+        ("{data.name: [mnist, cifar10]}", "data={name: digits}", [("digits", 0)]),
+        (
+            "{data: {name: [mnist], split_seed: [0, 1]}}",
+            "data={name: digits}",
+            [("digits", 0), ("digits", 1)],
+        ),
+        ("{data: [{name: mnist}, {split_seed: 1}]}", "data={name: digits}", [("digits", 0)]),
+    ],
+)
+def test_a_group_on_the_command_line_takes_the_place_of_what_it_names(
+    tmp_path: Path, grid: str, override: str, cells: list[tuple[str, int]]
+) -> None:
+    (tmp_path / "mine.yaml").write_text(f"name: mine\ngrid: {grid}\n")
+    spec = load_spec(tmp_path / "mine.yaml", (override,))
+    found = [TrialConfig.from_settings(cell).data for cell in spec.cells()]
+    assert [(data.name, data.split_seed) for data in found] == cells
 
 
 def test_a_chain(tmp_path: Path) -> None:

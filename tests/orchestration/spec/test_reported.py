@@ -41,6 +41,10 @@ def test_it_is_read(load: Load) -> None:
             "{metric: probe/accuracy, value: 1, source: x, settings: {bta: 1}}",
             'did you mean "beta"?',
         ),
+        (
+            "{metric: probe/accuracy, value: 1, source: x, settings: {model: VAE}}",
+            "paper[0].settings.model: must be",
+        ),
         ("nothing", "paper: must be a list"),
     ],
 )

@@ -68,6 +68,9 @@ def test_the_best_is_the_best_last_value(tmp_path: Path) -> None:
     assert found["val"]["best"] == {"metric": name, "value": 0.6, "key": "b"}
     assert found["test"]["best"] == {"metric": "probe/accuracy", "value": 0.7, "key": "a"}
     assert found["none"]["best"] is None
+    val = Ledger.open(tmp_path / "val")  # a baseline is what the others are to be better than
+    val.change("b", lambda trial: trial.config.update(model="supervised"))
+    assert rows(tmp_path)["val"]["best"] == {"metric": name, "value": 0.5, "key": "a"}
     assert found["val"]["train_s"] == 6.0
     assert found["val"]["data"] == ["digits", "mnist"]
 
