@@ -240,6 +240,15 @@ def _table2(found: Mapping[str, Found]) -> Iterator[str]:
     yield table2.run()
 
 
+def _by_questions(found: Mapping[str, Found], questions: Mapping[str, str]) -> Iterator[str]:
+    """Verdicts on several questions to one sweep, each below its words."""
+    for name, words in questions.items():
+        yield f"**{words}**"
+        yield ""
+        yield from found[name].verdicts((SCALED, NEIGHBOURS, ERROR, FD))
+        yield ""
+
+
 def _confounds(found: Mapping[str, Found]) -> Iterator[str]:
     names = {
         "output": "The decoder's last activation (images in [0, 1], for which auto is a sigmoid)",
@@ -247,11 +256,7 @@ def _confounds(found: Mapping[str, Found]) -> Iterator[str]:
         "pairs": "Two augmented views in the place of original and augmented one",
         "lambda": "λ of the released code in the place of the text's 0.1",
     }
-    for name, words in names.items():
-        yield f"**{words}**"
-        yield ""
-        yield from found[f"confounds_{name}"].verdicts((SCALED, NEIGHBOURS, ERROR, FD))
-        yield ""
+    yield from _by_questions(found, {f"confounds_{name}": words for name, words in names.items()})
     yield "**All arms** (seven seeds bear no verdict over so many rows of VAE against CVAE)"
     yield ""
     yield from found["confounds"].means(TABLE)
@@ -261,15 +266,11 @@ def _confounds(found: Mapping[str, Found]) -> Iterator[str]:
 
 def _future(found: Mapping[str, Found]) -> Iterator[str]:
     questions = {
-        "_stages": "One after the other, against together",
-        "_schedule": "A λ that fades out, against a constant one",
-        "": "CVAE against VAE",
+        "future_work_stages": "One after the other, against together",
+        "future_work_schedule": "A λ that fades out, against a constant one",
+        "future_work": "CVAE against VAE",
     }
-    for name, words in questions.items():
-        yield f"**{words}**"
-        yield ""
-        yield from found[f"future_work{name}"].verdicts((SCALED, NEIGHBOURS, ERROR, FD))
-        yield ""
+    yield from _by_questions(found, questions)
     future = found["future_work"]
     yield from future.means(TABLE)
     yield ""
