@@ -77,11 +77,8 @@ class Ledger:
         if cls.exists(folder):
             return cls.open(folder)
         if documents_in(folder, TRIALS) or documents_in(folder, STUDIES):
-            raise DamagedError(
-                f"{folder / SWEEP}: is missing, and there are trials beside it; put it back (its "
-                f"version before is {store.previous(folder / SWEEP).name}, if that is there), or "
-                "move the folder away to begin anew"
-            )
+            gone = f"{folder / SWEEP}: is missing, and there are trials beside it"
+            raise DamagedError(f"{gone}; put it back, or move the folder away to begin anew")
         sweep = Sweep(name=folder.name, sweep_id="", created=0.0, spec={}, plan=[])
         return cls(folder, sweep, {})
 
@@ -259,8 +256,7 @@ def planned_keys(sweep: Sweep, studies: Mapping[str, Study]) -> list[str]:
     """Keys of a sweep's trials: of those of the grid, then of those that its studies asked for."""
     keys = list(sweep.plan)
     for study in (studies[key] for key in sweep.studies if key in studies):
-        keys += [ask.key for ask in study.asks]
-        keys += study.replicates
+        keys += [*(ask.key for ask in study.asks), *study.replicates]
     return list(dict.fromkeys(keys))
 
 

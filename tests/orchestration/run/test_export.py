@@ -79,7 +79,7 @@ def test_it_loads_where_this_program_is_not(
 
 
 def test_it_becomes_a_version_in_the_registry(
-    export: Callable[..., Any], trained: Path, tmp_path: Path
+    export: Callable[..., Any], trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import mlflow
     from mlflow import MlflowClient
@@ -100,7 +100,7 @@ def test_it_becomes_a_version_in_the_registry(
     assert list(tmp_path.iterdir()) == []
     client = MlflowClient(uri)
     assert client.get_model_version("best", "2").run_id == ledger.trials[key].run_id
-    mlflow.set_tracking_uri(uri)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
     model = mlflow.pytorch.load_model("models:/best/2")
     own = orchestration.load_sweep("small", trained).model(key)
     for name, value in own.state_dict().items():
