@@ -11,16 +11,10 @@ from typing import Any
 
 from orchestration import store
 from orchestration.errors import DamagedError, UserError
+from orchestration.ledger.changes import enter_evaluation, forget, put_back
 from orchestration.ledger.checkpoint_files import CheckpointFiles
-from orchestration.ledger.checkpoints import newest, without_spares
-from orchestration.ledger.documents import (
-    DAMAGED,
-    Evaluated,
-    Study,
-    Sweep,
-    Trial,
-    checked,
-)
+from orchestration.ledger.checkpoints import newest
+from orchestration.ledger.documents import Evaluated, Study, Sweep, Trial, checked
 from orchestration.ledger.paths import (
     STUDIES,
     SWEEP,
@@ -42,6 +36,8 @@ class Ledger:
         self.guard = threading.RLock()
         """Held while documents, or the files that they name, change."""
         self.checkpoint_files = CheckpointFiles(folder, trials.values())
+        self._unwritten: set[str] = set()
+        """Trials that are ahead of their documents."""
 
     @classmethod
     def create(cls, folder: Path, sweep: Sweep) -> Ledger:
@@ -118,9 +114,17 @@ class Ledger:
         """
         with self.guard:
             self.trials[trial.key] = trial
+            self._unwritten.add(trial.key)
             path = self.folder / trial_path(trial.key)
             store.write_document(path, trial.model_dump(mode="json"), keep_previous=True)
             self.checkpoint_files.written(trial)
+            self._unwritten.discard(trial.key)
+
+    def save_unwritten(self) -> None:
+        """Write what could not be written, or was cut off: disks may have room again."""
+        with self.guard:
+            for key in sorted(self._unwritten):
+                self.save(self.trials[key])
 
     def save_study(self, study: Study) -> None:
         """Write a study's document."""
@@ -162,7 +166,7 @@ class Ledger:
                 update={name: getattr(before, name) for name in ("metrics", "artifacts", "facts")}
             )
         if key:
-            self.change(key, partial(_enter_evaluation, entry, evaluated))
+            self.change(key, partial(enter_evaluation, entry, evaluated))
         else:
             with self.guard:
                 self.sweep.evaluations[entry] = evaluated
@@ -192,7 +196,7 @@ class Ledger:
         for trial in self.planned():
             damaged = trial.key in keys and self.is_damaged(trial)
             if damaged or ((not keys or trial.key in keys) and trial.has_failures):
-                self.change(trial.key, partial(_put_back, frozenset(parts), damaged))
+                self.change(trial.key, partial(put_back, frozenset(parts), damaged))
         if not keys:
             self.forget_missing(
                 ("", entry)
@@ -212,7 +216,7 @@ class Ledger:
             if done is None or done.state not in ("failed", "absent"):
                 continue
             if key:
-                self.change(key, partial(_forget, entry))
+                self.change(key, partial(forget, entry))
             else:
                 with self.guard:
                     del self.sweep.evaluations[entry]
@@ -258,43 +262,3 @@ def planned_keys(sweep: Sweep, studies: Mapping[str, Study]) -> list[str]:
     for study in (studies[key] for key in sweep.studies if key in studies):
         keys += [*(ask.key for ask in study.asks), *study.replicates]
     return list(dict.fromkeys(keys))
-
-
-def _is_damaged(part: Evaluated) -> bool:
-    return part.state == "failed" and part.error is not None and part.error.kind == DAMAGED
-
-
-def _enter_evaluation(entry: str, evaluated: Evaluated, trial: Trial) -> None:
-    trial.evaluations[entry] = evaluated
-    # So the last checkpoint is good, if another part has not sent the trial back to its training.
-    if evaluated.state == "finished" and "@" not in entry and trial.is_trained:
-        trial.checkpoints = without_spares(trial.checkpoints)
-
-
-def _forget(entry: str, trial: Trial) -> None:
-    # What was found before stays until something new is.
-    trial.evaluations[entry].state = "pending"
-    trial.evaluations[entry].error = None
-
-
-def _put_back(parts: frozenset[str], damaged: bool, trial: Trial) -> None:
-    if trial.state == "failed":
-        trial.state = "pending"
-        # Workers lost so far do not count against the retries of the new attempt.
-        for attempt in trial.attempts:
-            attempt.counted = attempt.counted and attempt.outcome != "lost"
-    without_weights = [
-        entry for entry, part in trial.evaluations.items() if _is_damaged(part) and "@" not in entry
-    ]
-    # Of a stopped trial the sweep wants none by itself.
-    wanted = frozenset() if trial.state == "stopped" else parts
-    for entry in without_weights:  # also what was asked for by name follows on the training
-        if entry not in wanted:
-            _forget(entry, trial)
-    trial.evaluations = {
-        entry: part
-        for entry, part in trial.evaluations.items()
-        if part.state != "failed" or entry not in wanted
-    }
-    if trial.is_trained and (damaged or without_weights):
-        trial.state = "pending"  # it goes on from its newest good checkpoint

@@ -25,6 +25,7 @@ def end(ledger: Ledger) -> None:
     Raises:
         StorageError: it cannot be written down.
     """
+    ledger.save_unwritten()
     for trial in list(ledger.trials.values()):
         if trial.state == "running":
             ledger.change(trial.key, lambda t: end_attempt(t, "interrupted", "pending"))

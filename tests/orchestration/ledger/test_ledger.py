@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from orchestration import store
-from orchestration.errors import UserError
+from orchestration.errors import StorageError, UserError
 from orchestration.ledger.documents import (
     Attempt,
     CheckpointRef,
@@ -31,6 +31,7 @@ from orchestration.ledger.ledger import Ledger
 from orchestration.ledger.lock import holder, locked
 from orchestration.ledger.paths import HOLDER
 from orchestration.ledger.recovery import damaged, mend, recover, remove_unfinished
+from orchestration.run.end import end
 
 STUDY = {
     "key": "s",
@@ -388,3 +389,24 @@ def test_one_writer_at_a_time_and_no_lock_after_a_kill(ledger: Ledger) -> None:
         pass
     with locked(ledger.folder):
         pass
+
+
+def test_what_could_not_be_written_is_written_at_the_end(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a trial would be called finished whose document says that it is running."""
+    for key in ("a", "b"):
+        ledger.save(trial(key, "running"))
+
+    def full(*_: object, **__: object) -> None:
+        raise StorageError("the disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "write_document", full)
+        with pytest.raises(StorageError):
+            ledger.change("a", lambda t: setattr(t, "state", "finished"))
+        with pytest.raises(StorageError):
+            end(ledger)
+    end(ledger)
+    states = {key: each.state for key, each in Ledger.open(ledger.folder).trials.items()}
+    assert states == {"a": "finished", "b": "pending"}
