@@ -36,11 +36,14 @@ def check_cluster(subject: Subject, address: str, *, ship_code: bool = False) ->
     from orchestration.engine.ray_cluster import RaySession
 
     place = nearest_existing(subject.storage)
+    try:
+        seen = tempfile.TemporaryDirectory(prefix=".cvae-doctor-", dir=place)
+    except OSError as error:
+        what = f"{place} cannot be written ({error.strerror or error})"
+        advice = "Choose a folder that all nodes see and may write to, with --storage."
+        return [problem("storage", what, advice)]
     findings = []
-    with (
-        tempfile.TemporaryDirectory(prefix=".cvae-doctor-", dir=place) as folder,
-        tempfile.TemporaryDirectory() as temporary,
-    ):
+    with seen as folder, tempfile.TemporaryDirectory() as temporary:
         try:
             session = RaySession(
                 address, subject.resources, subject.max_concurrent, 0, Path(temporary)

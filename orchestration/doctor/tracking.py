@@ -7,7 +7,7 @@ from pathlib import Path
 from orchestration.doctor.finding import Finding, ok, problem, warning
 from orchestration.doctor.subject import Subject
 from orchestration.errors import UserError
-from orchestration.redact import without_credentials, without_secrets
+from orchestration.redact import DATABASES, without_credentials, without_secrets
 from orchestration.sqlite import sqlite_path
 from orchestration.tracking.config import is_server, load_mlflow_config, resolved_uri
 from orchestration.tracking.reachable import check_reachable
@@ -32,7 +32,21 @@ def check_tracking(subject: Subject) -> list[Finding]:
     database = sqlite_path(uri)
     if database is not None:
         return [_database(database, uri, subject.storage)]
-    return [ok(NAME, f"{without_secrets(uri)} (not logged in to)")]
+    return [_other_database(uri)]
+
+
+def _other_database(uri: str) -> Finding:
+    import sqlalchemy
+
+    shown = without_secrets(uri)
+    try:
+        if uri.startswith(DATABASES):
+            sqlalchemy.create_engine(uri)  # imports its driver, and connects to nothing
+    except (ImportError, sqlalchemy.exc.SQLAlchemyError) as error:
+        said = without_secrets(str(error)).splitlines()[0]
+        advice = "Install the driver for it (PostgreSQL's is psycopg2-binary), or name another."
+        return problem(NAME, f"{shown} cannot be used: {said}", advice)
+    return ok(NAME, f"{shown} (not logged in to)")
 
 
 def _check_server(uri: str) -> None:

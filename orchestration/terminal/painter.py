@@ -87,7 +87,10 @@ class Painter:
 
     def _run(self) -> None:
         while not self._ending.is_set():
-            frame = self._frame(*self._terminal.size)
+            try:
+                frame = self._frame(*self._terminal.size)
+            except Exception:  # lines are printed whatever is wrong with a frame
+                frame = []
             try:
                 self._draw(frame)
             except GONE:

@@ -72,6 +72,13 @@ def refusal_of_answer(status: int, text: str) -> Refusal:
             f"fails ({what}{words})",
             "see its log, or that of a proxy before it, and whether its database is up",
         )
+    if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        return Refusal(
+            f"takes nothing as large as that ({what})",
+            "have the proxy before it take more (nginx: client_max_body_size)",
+        )
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        return Refusal(f"asks for fewer requests ({what})", "wait, or have its limit raised")
     if _is_page(text):
         return Refusal(
             f"answers with a page for people ({what}) where MLflow has data",

@@ -15,7 +15,7 @@ from cvae_core.baselines import BASELINES
 from cvae_core.config import TrialConfig
 from cvae_core.data import image_shape_of
 from orchestration.errors import UserError
-from orchestration.redact import without_secrets
+from orchestration.tracking.thread import reason_of
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -104,17 +104,16 @@ def register_model(uri: str, run_id: str, folder: Path, name: str) -> str:
         UserError: MLflow refuses it, or has no such run any more.
     """
     from mlflow import MlflowClient
-    from mlflow.exceptions import MlflowException
 
     from orchestration.tracking.asking import without_login
 
-    client = MlflowClient(without_login(uri))
     try:
+        client = MlflowClient(without_login(uri))
         client.log_artifacts(run_id, str(folder), "model")
         _make_sure_of(client, name)
         made = client.create_model_version(name, f"runs:/{run_id}/model", run_id=run_id)
-    except MlflowException as error:
-        raise UserError(f"--register {name}: MLflow says: {without_secrets(str(error))}") from error
+    except Exception as error:  # MLflow's own, those of requests and of the system
+        raise UserError(f"--register {name}: MLflow cannot do that: {reason_of(error)}") from error
     return str(made.version)
 
 

@@ -35,6 +35,14 @@ class Refusal:
     advice: str | None
 
 
+class FileRefusedError(Exception):
+    """A file of a run does not arrive, though all else of it has."""
+
+    def __init__(self, reason: Exception) -> None:
+        super().__init__(str(reason))
+        self.reason = reason
+
+
 def refusal_of(error: Exception, uri: str, storage: Path) -> Refusal:
     """What an error of MLflow's, SQLAlchemy's or SQLite's means.
 

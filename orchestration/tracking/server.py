@@ -15,6 +15,13 @@ import psutil
 from orchestration.tracking.addresses import is_loopback, names_of
 
 END_S = 5.0
+OTHERS = (
+    "UVICORN_",
+    *("MLFLOW_STATIC_PREFIX", "MLFLOW_ARTIFACTS_ONLY", "MLFLOW_WORKERS"),
+    *("MLFLOW_UVICORN_OPTS", "MLFLOW_GUNICORN_OPTS"),
+)
+"""How variables begin that are of somebody's own server: they would give this one other paths,
+certificates and processes."""
 PR_SET_PDEATHSIG = 1  # prctl(2)
 
 
@@ -38,8 +45,7 @@ class MlflowServer:
             "UVICORN_APP_DIR": os.devnull,  # its server would look there nevertheless
         }
         options = ["--default-artifact-root", artifact_root, "--host", host, "--port", str(port)]
-        # Those of somebody's own server would give this one other paths, certificates, processes.
-        inherited = {k: v for k, v in os.environ.items() if not k.startswith("UVICORN_")}
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith(OTHERS)}
         self._child = subprocess.Popen(  # noqa: S603 - no shell, and host and port are checked
             [sys.executable, "-m", "mlflow", "ui", *options, "--workers", "1"],
             env=_allowed(host, port) | inherited | own,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from orchestration.ledger.documents import Evaluated, Sweep, Trial
 from orchestration.ledger.ledger import Ledger
 from orchestration.ledger.paths import TRACKING
 from orchestration.tracking.reachable import check_reachable
+from orchestration.tracking.refusals import FileRefusedError
 from orchestration.tracking.run_fields import PARENT
 
 if TYPE_CHECKING:
@@ -70,23 +71,38 @@ class Syncer:
         else:
             check_reachable(self._place.uri)
         tracker, before = self._tracker, dict(self._done)
+        refused: FileRefusedError | None = None
         if tracker is None:
             raise ValueError("it was just opened")
         try:
-            for key in self._behind():
+            for key in self._in_turn():
                 if stop():
                     return
-                if key == PARENT:
-                    signature = sweep_signature(self._ledger.sweep)
-                    tracker.sync_parent(self._ledger)
-                else:
-                    signature = trial_signature(self._ledger.trials[key])
-                    tracker.sync_trial(self._ledger, key)
-                self._done[key] = signature
-                self.told += 1
+                try:
+                    self._done[key] = self._tell(tracker, key)
+                    self.told += 1
+                except FileRefusedError as error:  # its numbers have arrived: others' may as well
+                    refused = refused or error
         finally:
             if self._done != before:
                 store.write_document(self._ledger.folder / TRACKING, {"brought": self._done})
+        if refused is not None:
+            raise refused.reason
+
+    def _tell(self, tracker: Tracker, key: str) -> str:
+        """Bring one run up to date; the signature of what it was told."""
+        if key != PARENT:
+            signature = trial_signature(self._ledger.trials[key])
+            tracker.sync_trial(self._ledger, key)
+            return signature
+        signature, parent = sweep_signature(self._ledger.sweep), self._ledger.sweep.parent_run_id
+        try:
+            tracker.sync_parent(self._ledger)
+        finally:
+            if parent not in (None, self._ledger.sweep.parent_run_id):
+                # Somebody has deleted the sweep's run: all trials' are to hang below the new one.
+                self._done.clear()
+        return signature
 
     def _enter(self, opened: Opened) -> None:
         """Begin with what is there, which need not be what was noted: MLflow has its own life."""
@@ -99,8 +115,13 @@ class Syncer:
             self._done.pop(key, None)
         self._tracker = opened.tracker
 
-    def _behind(self) -> list[str]:
+    def _in_turn(self) -> Iterator[str]:
         """Keys of what is to be told; the sweep's own run first, as others hang below it."""
+        if PARENT in self._behind():
+            yield PARENT
+        yield from (key for key in self._behind() if key != PARENT)
+
+    def _behind(self) -> list[str]:
         return behind(self._ledger, self._done)
 
 

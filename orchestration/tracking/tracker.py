@@ -26,7 +26,7 @@ from orchestration.tracking.best import best_by
 from orchestration.tracking.config import MlflowConfig, artifact_root, is_server
 from orchestration.tracking.data_inputs import data_inputs
 from orchestration.tracking.database import check_readable, make_database
-from orchestration.tracking.refusals import UNUSABLE, refusal_of
+from orchestration.tracking.refusals import UNUSABLE, FileRefusedError, refusal_of
 from orchestration.tracking.run_fields import (
     PARENT,
     PARENT_TAG,
@@ -148,12 +148,16 @@ class Tracker:
             sweep.parent_run_id = run.run_id
             ledger.save_sweep()
         writer = RunWriter(self._client, run, ledger.folder)
-        writer.log_text("sweep.yaml", as_yaml(sweep.spec))
         writer.log_sweep_numbers(sweep)
-        for entry, part in list(sweep.evaluations.items()):
-            writer.log_evaluation(entry, part)
-        writer.set_tags(table_tags(sweep))
         self._note(ledger, writer)
+        try:
+            writer.log_text("sweep.yaml", as_yaml(sweep.spec))
+            for entry, part in list(sweep.evaluations.items()):
+                writer.log_evaluation(entry, part)
+            writer.set_tags(table_tags(sweep))
+        except Exception as error:
+            writer.set_status(sweep_status(sweep), None)
+            raise FileRefusedError(error) from error
         writer.set_status(sweep_status(sweep), None)
 
     def _note(self, ledger: Ledger, writer: RunWriter) -> None:
@@ -194,11 +198,15 @@ class Tracker:
         writer = RunWriter(self._client, run, ledger.folder)
         # A study is called otherwise once there are others, and a replicate may come to be a trial.
         writer.set_tags({MLFLOW_PARENT: str(sweep.parent_run_id)} | study_tags(ledger, key))
-        if text_tag(CONFIG) not in run.tags:  # it never changes, and takes long to write out
-            writer.log_text(CONFIG, as_yaml(trial.config))
         writer.log_params(config)
         writer.log_inputs(data_inputs(sweep, config))
         writer.log_numbers(trial)
-        if not trial.is_open:
-            writer.log_files(trial)
+        try:
+            if text_tag(CONFIG) not in run.tags:  # it never changes, and takes long to write out
+                writer.log_text(CONFIG, as_yaml(trial.config))
+            if not trial.is_open:
+                writer.log_files(trial)
+        except Exception as error:
+            writer.log_outcome(trial)  # numbers do not wait for a file that is refused
+            raise FileRefusedError(error) from error
         writer.log_outcome(trial)

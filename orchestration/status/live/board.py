@@ -187,7 +187,7 @@ class Board:
             return None
         seconds_left = [seconds for seconds in left if seconds is not None]
         costs = {part: self._mean(spent) or 0.0 for part, spent in self._evaluations.items()}
-        judging = sum(costs.get(part, 0.0) for parts in self._open.values() for part in parts)
+        judging = sum(costs.get(part, 0.0) for parts in list(self._open.values()) for part in parts)
         asked = self.to_come
         if asked:
             whole = [row.epochs * (row.epoch_s or 0.0) for row in rows if row.epoch_s]

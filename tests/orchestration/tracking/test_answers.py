@@ -183,6 +183,8 @@ def test_what_goes_wrong_later_is_said_once_and_tried_again(
         (Answer(502), "its server fails (HTTP 502 Bad Gateway); see its log"),
         (Answer(200, PAGE, HTML), "its server answers with a page for people (HTTP 200 OK) where"),
         (Answer(404, PAGE, HTML), "its server answers with a page for people (HTTP 404 Not Found)"),
+        (Answer(413, PAGE, HTML), "its server takes nothing as large as that (HTTP 413 "),
+        (Answer(429), "its server asks for fewer requests (HTTP 429 Too Many Requests); wait"),
         (Answer(0), "its server does not answer (Remote end closed connection without response)"),
         (
             Answer(400, '{"error_code": "INVALID_PARAMETER_VALUE", "message": "too long"}'),

@@ -19,7 +19,7 @@ from orchestration.tracking import syncer as syncer_module
 from orchestration.tracking import thread as thread_module
 from orchestration.tracking.config import MlflowConfig
 from orchestration.tracking.place import Place
-from orchestration.tracking.syncer import Syncer, up_to_date
+from orchestration.tracking.syncer import Syncer, behind, read_signatures, up_to_date
 from orchestration.tracking.thread import TrackingThread
 from orchestration.tracking.tracker import Tracker
 
@@ -114,6 +114,50 @@ def test_a_warning_that_fails_is_not_the_end(
     monkeypatch.undo()
     syncer.sync()
     assert up_to_date(Ledger.open(ledger.folder)), "it goes on where MLflow answers again"
+
+
+def test_a_file_that_is_refused_keeps_nothing_else_from_mlflow(
+    storage: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A proxy takes no large files, or an artifact store lets nobody in."""
+    ledger, syncer, client = make(storage)
+    ledger.save(ledger.trials["a1"].model_copy(update={"key": "b2"}, deep=True))
+    ledger.sweep.outcome = "finished"
+    real = MlflowClient.log_text
+
+    def refuse(self: MlflowClient, run_id: str, text: str, name: str) -> None:
+        if run_id in (ledger.trials["a1"].run_id, ledger.sweep.parent_run_id):
+            raise PermissionError(13, "Permission denied")
+        real(self, run_id, text, name)
+
+    monkeypatch.setattr(MlflowClient, "log_text", refuse)
+    for _ in range(2):
+        with pytest.raises(PermissionError):
+            syncer.sync()
+    for run_id in (ledger.sweep.parent_run_id, *(t.run_id for t in ledger.trials.values())):
+        run = client.get_run(str(run_id))
+        assert run.info.status == "FINISHED"
+    for trial in ledger.trials.values():
+        assert client.get_run(str(trial.run_id)).data.metrics["val/loss"] == 1 / 3
+    listed = [
+        [item.path for item in client.list_artifacts(str(trial.run_id))]
+        for trial in ledger.trials.values()
+    ]
+    assert listed == [[], ["config.yaml"]]
+    assert behind(ledger, read_signatures(ledger.folder)) == ["parent", "a1"]
+    monkeypatch.undo()
+    assert follow(syncer)
+    assert up_to_date(Ledger.open(ledger.folder))
+
+
+def test_below_a_new_run_of_the_sweep_hang_all_its_trials(storage: Path) -> None:
+    ledger, syncer, client = make(storage)
+    assert follow(syncer)
+    client.delete_run(str(ledger.sweep.parent_run_id))
+    assert follow(Syncer(syncer._place, ledger))
+    run = client.get_run(str(ledger.trials["a1"].run_id))
+    assert run.data.tags["mlflow.parentRunId"] == ledger.sweep.parent_run_id
+    assert client.get_run(str(ledger.sweep.parent_run_id)).info.lifecycle_stage == "active"
 
 
 def test_a_run_of_which_nobody_was_told_is_not_there_twice(

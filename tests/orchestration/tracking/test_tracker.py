@@ -33,6 +33,7 @@ from orchestration.ledger.documents import (
 from orchestration.ledger.ledger import Ledger
 from orchestration.ledger.paths import REPORT_NOTE
 from orchestration.tracking.config import MlflowConfig
+from orchestration.tracking.refusals import FileRefusedError
 from orchestration.tracking.tracker import Tracker
 
 
@@ -392,7 +393,7 @@ def test_a_driver_that_died_before_the_configuration_was_sent(
     def refuse(*_: Any) -> None:
         raise ConnectionError("gone")
 
-    with monkeypatch.context() as patch, pytest.raises(ConnectionError):
+    with monkeypatch.context() as patch, pytest.raises(FileRefusedError, match="gone"):
         patch.setattr(MlflowClient, "log_text", refuse)
         place.tracker().sync_trial(place.ledger, "a1")
     place.tracker().sync_trial(place.ledger, "a1")
