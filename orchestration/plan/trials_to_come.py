@@ -30,7 +30,7 @@ def expected_trials(
         stored_keys = asked_keys(stored) + ([] if stored is None else stored.replicates)
         coming = to_ask(study, ledger)
         if stored is None or coming or not _without_best(stored, ledger):
-            coming += study.replicates - (0 if stored is None else len(stored.replicates))
+            coming += max(study.replicates - (0 if stored is None else len(stored.replicates)), 0)
         made_up = [f"{study.key}.{number}" for number in range(coming)]
         trials |= dict.fromkeys([*stored_keys, *made_up], stand_in(study))
     return trials

@@ -84,12 +84,14 @@ def dimensions_of(space: Mapping[str, Parameter], cell: TrialConfig) -> tuple[Di
             raise ValueError(f"conditions go round in a circle: {', '.join(left)}")
         name = ready[0]
         dimension = left.pop(name)
-        # What the grid fixes is settled here; what is searched is asked for first.
-        open_ = {other: v for other, v in dimension.when.items() if other in space}
-        settled = dimension.when.keys() - open_.keys()
-        possible = all(fixed.get(other) in dimension.when[other] for other in settled)
-        possible = possible and counts(tuple(name.split(".")), cell)
-        if possible and open_.keys() <= dimensions.keys():
+        # What is searched here is asked for first; all else is settled here.
+        open_ = {other: v for other, v in dimension.when.items() if other in dimensions}
+        possible = counts(tuple(name.split(".")), cell) and all(
+            fixed.get(other) in dimension.when[other]
+            and (other not in space or counts(tuple(other.split(".")), cell))
+            for other in dimension.when.keys() - open_.keys()
+        )
+        if possible:
             dimensions[name] = Dimension(**{**vars(dimension), "when": open_})
     return tuple(dimensions.values())
 

@@ -57,7 +57,13 @@ def entries(
 
 
 def without(written: Any, path: Sequence[str]) -> Any:
-    """Settings without one of them, however it is written there: nested or with dots."""
+    """Settings without one of them, however it is written there: nested or with dots.
+
+    A list of values of a whole group loses it in each of them; those that are equal then are one.
+    """
+    if isinstance(written, list) and all(isinstance(each, Mapping) for each in written):
+        left = [without(each, path) for each in written]
+        return [each for number, each in enumerate(left) if each not in left[:number]]
     if not isinstance(written, Mapping):
         return written
     path, kept = list(path), {}

@@ -118,13 +118,18 @@ def _over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
     """One layer's content over that of the layer below it."""
     below = search_layers.under(below, above)
     grid, base = below.get("grid", {}), below.get("base", {})
-    for path in (*_leaves(above.get("base")), *_leaves(above.get("grid"))):
+    own = above.get("grid")
+    each = own if isinstance(own, list) else [own]
+    for path in (*_leaves(above.get("base")), *(leaf for one in each for leaf in _leaves(one))):
         grid = _without_everywhere(grid, path)
         below = search_layers.with_fixed(below, path)
     for searched, is_always in search_layers.searched(above):
         grid = _without_everywhere(grid, searched)
         base = without(base, searched) if is_always else base
-    return merge({**below, "grid": grid, "base": base}, above)
+    whole = merge({**below, "grid": grid, "base": base}, above)
+    if isinstance(grid, list) and isinstance(own, dict):
+        whole["grid"] = [merge(one, own) if isinstance(one, dict) else one for one in grid]
+    return whole
 
 
 def _leaves(settings: Any, path: tuple[str, ...] = ()) -> list[list[str]]:

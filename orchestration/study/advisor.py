@@ -13,6 +13,7 @@ import json
 import math
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -263,13 +264,19 @@ def _seed(seed: int, number: int, purpose: str) -> int:
 def _plain(dimension: Dimension, value: Any) -> Any:
     """A suggested value as the sweep file would have it."""
     if dimension.kind == "float":
-        return float(value)
+        return float(value) if dimension.step is None else _on_grid(dimension, float(value))
     if dimension.kind == "int" and int(value) == value:
         return int(value)
     for choice in dimension.choices:
         if stored(choice) == value:
             return choice
     raise ValueError(f"{dimension.name}: {value!r} is none of its values")
+
+
+def _on_grid(dimension: Dimension, value: float) -> float:
+    """The value that is written so: 0.3, where Optuna adds up steps to 0.30000000000000004."""
+    low, step = Decimal(str(dimension.low)), Decimal(str(dimension.step))
+    return float(low + round((Decimal(str(value)) - low) / step) * step)
 
 
 def _intermediate(outcome: Outcome, state: TrialState) -> dict[int, float]:

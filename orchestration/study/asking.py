@@ -144,6 +144,10 @@ class Searching:
         """The first of the starting points that was not asked for yet; empty: there is none."""
         for point in self._enqueue:
             values = flat(point)
+            for dimension in reversed(plan.dimensions):
+                if dimension.name in values:  # and so is what it means something beside
+                    for other, allowed in dimension.when.items():
+                        values.setdefault(other, allowed[0])
             given = suggested(
                 [dimension for dimension in plan.dimensions if dimension.name in values],
                 flat(plan.fixed),

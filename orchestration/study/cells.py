@@ -40,8 +40,10 @@ class StudyPlan:
 
     @property
     def example(self) -> TrialConfig:
-        """A trial that could be one of its own."""
-        return TrialConfig.from_settings(self.fixed)
+        """A trial that could be one of its own: a CVAE where the model is searched."""
+        searched = {dimension.name for dimension in self.dimensions}
+        deciding_here = {n: value for n, value in deciding().items() if n in searched}
+        return TrialConfig.from_settings(merge(self.fixed, nested_of(deciding_here)))
 
     def config(self, params: Mapping[str, Any]) -> TrialConfig:
         """The trial that suggested settings (under dotted names) mean.
@@ -67,11 +69,14 @@ def plan_studies(search: Search, cells: Iterable[TrialConfig]) -> dict[str, Stud
         by_name = {dimension.name: dimension for dimension in dimensions}
         # Where it is searched what others mean, the settings of either case are the study's.
         widest = {name: value for name, value in deciding().items() if name in by_name}
-        cell = TrialConfig.from_settings(merge(cell.to_settings(), widest))
+        own = flat(cell.to_settings())
+        cell = TrialConfig.from_settings(merge(cell.to_settings(), nested_of(widest)))
         always = {name for name, dimension in by_name.items() if not dimension.when}
+        # Where they are not searched they are what the cell says.
+        sometimes = {name: own[name] for name in widest.keys() - always}
         identity = {
             "numerics": NUMERICS,
-            "fixed": _without(flat(relevant(cell)), always),
+            "fixed": _without(flat(relevant(cell)), always) | sometimes,
             "space": [[name, dimension.to_json()] for name, dimension in by_name.items()],
             "objectives": [[o.metric, o.direction] for o in search.objectives],
             "sampler": [search.sampler, search.seed] + ([search.startup] if search.learns else []),
@@ -82,7 +87,7 @@ def plan_studies(search: Search, cells: Iterable[TrialConfig]) -> dict[str, Stud
             StudyPlan(
                 key=key,
                 name=names.name(cell, model="model" not in by_name) or "all",
-                fixed=nested_of(_without(flat(relevant(cell, identity=False)), always)),
+                fixed=nested_of(_without(flat(relevant(cell, identity=False)), always) | sometimes),
                 dimensions=dimensions,
                 objectives=tuple(search.objectives),
                 seed=(search.seed + SEEDS_APART * cell.seed) % 2**32,

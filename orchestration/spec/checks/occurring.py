@@ -61,15 +61,17 @@ def place_of(at: Location, content: Mapping[str, Any], cell: Mapping[str, Any]) 
         content: of the file.
         cell: the trial's settings, nested.
     """
+    other: Location | None = None
     for start, grid in grids_of(content):
         for path, place, values in entries(grid, start):
             if at and at[: len(path)] == path and isinstance(values, list):
                 own: Any = cell
                 for name in path:
                     own = own.get(name) if isinstance(own, Mapping) else None
-                index = (values.index(own),) if own in values else ()
-                return (*place, *index, *at[len(path) :])
-    return ("base", *at)
+                if own in values:
+                    return (*place, values.index(own), *at[len(path) :])
+                other = other or (*place, *at[len(path) :])  # of another grid of the list
+    return other or ("base", *at)
 
 
 def grids_of(content: Mapping[str, Any]) -> Iterator[tuple[Location, Mapping[str, Any]]]:

@@ -164,16 +164,17 @@ def _step_fits(
     if step is None:
         return True
     low, high = written["range"]
+    length = Decimal(str(high)) - Decimal(str(low))
     if step <= 0:
         errors.add(place, f"must be above 0, not {step}")
     elif number_type(path) is int and not isinstance(step, int):
         errors.add(place, f"must be an integer, as {'.'.join(path)} is one, not {step}")
-    elif step > high - low:
+    elif Decimal(str(step)) > length:
         errors.add(place, f"is longer than the range from {low} to {high}")
     elif (high - low) / step > MOST_STEPS:
         errors.add(place, f"makes more than {MOST_STEPS:,} values; leave it out, or make it longer")
-    elif (Decimal(str(high)) - Decimal(str(low))) % Decimal(str(step)):
-        count = math.floor((Decimal(str(high)) - Decimal(str(low))) / Decimal(str(step)))
+    elif length % Decimal(str(step)):
+        count = math.floor(length / Decimal(str(step)))
         last = Decimal(str(low)) + count * Decimal(str(step))
         errors.add(place, f"does not lead from {low} to {high}: write range: [{low}, {last}]")
     else:

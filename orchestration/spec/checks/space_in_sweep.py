@@ -15,7 +15,7 @@ from orchestration.spec.dimensions import Dimension, dimensions_of
 from orchestration.spec.errors import SpecErrors, listed, short
 from orchestration.spec.flat_names import entries, flat, nested_of
 from orchestration.spec.meaning import meant_where, pointless
-from orchestration.spec.settings import where_meant
+from orchestration.spec.settings import deciding, where_meant
 from orchestration.spec.trial_names import Names, settings_of
 
 Cells = Sequence[tuple[TrialConfig, dict[str, Dimension]]]
@@ -134,13 +134,19 @@ def _check_together(errors: SpecErrors, space: Space, cells: Cells) -> None:
     for name, parameter in space.parameters.items():
         ends = parameter.choice or parameter.log or parameter.range or []
         kind = "choice" if parameter.choice else "log" if parameter.log else "range"
-        around = [cell.to_settings() for cell, dimensions in cells if name in dimensions][:1]
+        around = [_widest(cell, dimensions) for cell, dimensions in cells if name in dimensions]
         for settings, (index, value) in itertools.product(around, enumerate(ends)):
             try:
                 TrialConfig.from_settings(merge(settings, nested_of({name: value})))
             except ConfigError as error:
                 own = ".".join(map(str, error.at)) == name
                 errors.add((*space.places[name], kind, index), error.what if own else str(error))
+
+
+def _widest(cell: TrialConfig, dimensions: Mapping[str, Dimension]) -> dict[str, Any]:
+    """A cell's settings where all of them mean something that may, nested."""
+    deciding_here = {name: value for name, value in deciding().items() if name in dimensions}
+    return merge(cell.to_settings(), nested_of(deciding_here))
 
 
 def _check_weights(errors: SpecErrors, space: Space, cells: Cells) -> None:

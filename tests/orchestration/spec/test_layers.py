@@ -102,6 +102,26 @@ def test_a_group_on_the_command_line_takes_the_place_of_what_it_names(
     assert [(data.name, data.split_seed) for data in found] == cells
 
 
+@pytest.mark.parametrize(
+    ("grid", "override", "betas"),
+    [
+        ("[{model: [vae]}, {tau: [1]}]", "grid.beta=[1, 2]", [1, 2, 1, 2]),
+        ("[{beta: [3], model: [vae]}, {beta: [4]}]", "grid.beta=[1]", [1, 1]),
+        ("{schedule.beta: [{shape: step, epochs: 2}]}", "schedule.beta.epochs=5", [1e-3]),
+    ],
+)
+def test_one_setting_leaves_the_others_of_a_grid(
+    tmp_path: Path, grid: str, override: str, betas: list[float]
+) -> None:
+    (tmp_path / "mine.yaml").write_text(f"name: mine\nbase: {{model: cvae}}\ngrid: {grid}\n")
+    spec = load_spec(tmp_path / "mine.yaml", (override,))
+    found = [TrialConfig.from_settings(cell) for cell in spec.cells()]
+    assert [config.beta for config in found] == betas
+    assert len(spec.grid) == (2 if grid.startswith("[") else 1)
+    if "schedule" in grid:
+        assert (found[0].schedule.beta.shape, found[0].schedule.beta.epochs) == ("step", 5)
+
+
 def test_a_chain(tmp_path: Path) -> None:
     load(tmp_path, "name: above\nbase: {epochs: 6}")
     (tmp_path / "top.yaml").write_text("extends: above.yaml\nname: top\nbase: {batch_size: 64}")

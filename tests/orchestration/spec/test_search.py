@@ -256,6 +256,20 @@ def test_conditions_that_are_fine(load: Load) -> None:
             "tau.when.lambda",
             "lambda is never 1: base and grid have 0.1",
         ),
+        (
+            "{schedule: {beta: {shape: linear}}}",
+            "{epochs: [20, 5]}",
+            "schedule.beta.epochs: {range: [1, 20]}",
+            "schedule.beta.epochs.range[1]",
+            "20 epochs are more than the 5 of the trial",
+        ),
+        (
+            "{epochs: 5, schedule: {lambda: {shape: linear, epochs: 9}}}",
+            "{}",
+            "model: {choice: [vae, cvae]}",
+            "model.choice[1]",
+            "schedule.lambda.epochs: 9 epochs are more than the 5",
+        ),
     ],
 )
 def test_a_space_beside_the_rest(
@@ -266,6 +280,11 @@ def test_a_space_beside_the_rest(
         f"search.space.{path}".rstrip(".") + ": " in line and expected in line for line in found
     ), found
     assert all("sweep.yaml:6: " in line or "sweep.yaml:4: " in line for line in found)
+
+
+@pytest.mark.parametrize("ends", ["[0.2, 0.3], step: 0.1", "[0.1, 0.3], step: 0.2"])
+def test_a_range_of_two_values(load: Load, ends: str) -> None:
+    load(with_space(f"tau: {{range: {ends}}}", base="{model: cvae}"))
 
 
 def test_a_base_value_that_some_trials_have(load: Load) -> None:

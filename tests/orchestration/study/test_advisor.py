@@ -336,6 +336,20 @@ def test_values_are_plain_and_conditional_ones_are_asked_for_where_they_mean_som
     assert set(seen) == {"vae", "cvae"}
 
 
+@pytest.mark.parametrize("sampler", ["random", "tpe"])
+def test_steps_lead_to_the_values_that_are_written(sampler: str) -> None:
+    """0.1 + 2 · 0.1 is not 0.3."""
+    dimension = Dimension("clip_norm", "float", 0.1, 0.9, step=0.1)
+    found = Advisor([dimension], {}, ["maximize"], sampler, 0, 4)
+    asked = []
+    for number in range(40):
+        params = found.ask()
+        asked.append(params["clip_norm"])
+        found.tell(number, outcome(number, params, 1))
+    assert set(asked) <= {n / 10 for n in range(1, 10)}
+    assert 0.3 in asked
+
+
 @pytest.mark.parametrize(
     ("dimension", "distribution"),
     [

@@ -329,6 +329,15 @@ def test_starting_points_come_first_and_the_rest_of_them_is_suggested(make: Any)
     assert [ask.origin for ask in vae.asks].count("enqueued") == 1
 
 
+def test_a_starting_point_brings_what_it_means_something_beside(make: Any) -> None:
+    space = {"model": {"choice": ["vae", "cvae"]}, **SEARCH["space"]}
+    simulation = make({"space": space, "enqueue": [{"lambda": 2.0}]}, grid={})
+    simulation.train(simulation.next())
+    (study,) = simulation.studies()
+    assert study.asks[0].params.items() >= {"model": "cvae", "lambda": 2.0}.items()
+    assert (study.asks[0].origin, study.asks[0].params.keys()) == ("enqueued", space.keys())
+
+
 def test_the_best_is_trained_again_with_new_seeds(make: Any) -> None:
     simulation = make({"replicates": 3}, seeds=[0, 1001])
     simulation.finish()

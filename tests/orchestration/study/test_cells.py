@@ -202,6 +202,41 @@ search:
     assert tuple(stored) == study.dimensions
 
 
+def test_what_is_searched_at_times_is_else_as_the_file_says(load: Load) -> None:
+    text = """\
+name: a
+baselines: false
+search:
+  trials: 4
+  space:
+    architecture.latent_dim: {choice: [8, 16]}
+    augment: {choice: [false, true], when: {architecture.latent_dim: 16}}
+    beta: {log: [1e-3, 1]}
+"""
+    (study,) = make_plan(load(text)).studies.values()
+    few = {"architecture.latent_dim": 8, "beta": 0.1}
+    assert study.config(few).augment is False
+    assert study.config({**few, "architecture.latent_dim": 16, "augment": True}).augment is True
+
+
+def test_a_condition_on_what_is_searched_in_other_cells_alone(load: Load) -> None:
+    text = """\
+name: a
+baselines: false
+base: {augment: true}
+grid: {model: [vae, cvae]}
+search:
+  trials: 4
+  space:
+    augment: {choice: [false, true], when: {model: vae}}
+    reconstruct: {choice: [original, view]}
+    beta: {log: [1e-3, 1]}
+"""
+    found = {s.name: s for s in make_plan(load(text)).studies.values()}
+    assert {d.name for d in found["vae"].dimensions} == {"augment", "reconstruct", "beta"}
+    assert {d.name for d in found["cvae"].dimensions} == {"reconstruct", "beta"}
+
+
 def test_integers_stay_integers(load: Load) -> None:
     dimension = studies(load(FILE))["vae seed=0"].dimensions[0]
     assert repr((dimension.low, dimension.high, dimension.step)) == "(4, 32, 4)"
