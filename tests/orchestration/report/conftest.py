@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +115,3 @@ def written(tmp_path: Path) -> Callable[..., Written]:
 def headline() -> Callable[..., dict[str, float]]:
     """``headline(0.9)``: what an evaluation finds of a trial of this accuracy."""
     return lambda accuracy: {"probe/accuracy": accuracy, "test/reconstruction_mse": 1 - accuracy}
-
-
-__all__: Sequence[str] = ("Written",)
