@@ -24,7 +24,7 @@ from cvae_core.training.averages import Averages
 from cvae_core.training.checkpoint import Checkpoint
 from cvae_core.training.principal import principal_components
 from cvae_core.training.selection import Selection
-from cvae_core.training.training import Judge, When, on_cpu
+from cvae_core.training.training import Judge, on_cpu
 
 BATCH = 512
 LEARNING_RATE = 1e-3
@@ -98,7 +98,7 @@ class BaselineTraining:
                 metrics |= self._validate()
         with deterministic():
             for when, judge in self._judges:
-                if self._is_due(when):
+                if when.is_due(self.epoch, last=self.finished):
                     metrics |= judge(self.model)
         yield {
             "epoch": self.epoch,
@@ -118,10 +118,6 @@ class BaselineTraining:
             streams={},
             selection=Selection(self.config.selection).state_dict(),
         )
-
-    def _is_due(self, when: When) -> bool:
-        regular = bool(when.every) and (self.epoch % when.every == 0 or self.finished)
-        return regular or self.epoch in when.at
 
     def _batch(self, indices: Tensor) -> Tensor:
         """Images in the model's range, (B, C, H, W)."""
