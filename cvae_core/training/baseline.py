@@ -16,7 +16,7 @@ from cvae_core.config import TrialConfig
 from cvae_core.cudnn import deterministic
 from cvae_core.data.dataset import Dataset
 from cvae_core.data.scaling import shared, to_model_range, to_unit
-from cvae_core.data.splits import split_indices
+from cvae_core.data.splits import split_of
 from cvae_core.losses.reconstruction import pixel_mse
 from cvae_core.models.baselines import PCA, build_baseline
 from cvae_core.streams import Streams, torch_seeded
@@ -60,9 +60,7 @@ class BaselineTraining:
         self._device = torch.device(device)
         self._pixels = shared(data.train.pixels)
         self._labels = torch.from_numpy(data.train.labels)
-        self._train, self._val = split_indices(
-            len(data.train), config.data.validation_fraction, config.data.split_seed
-        )
+        self._train, self._val = split_of(data, config.data)
         self.model = build_baseline(config, data.image_shape).to(self._device)
         if start is not None:
             self.model.load_state_dict(start.model)
