@@ -22,9 +22,8 @@ from cvae_core.stages import preparation
 from cvae_core.streams import AUGMENTED, TRAINING, VALIDATION, Streams
 from cvae_core.training.averages import Averages, listed
 from cvae_core.training.checkpoint import Checkpoint
-from cvae_core.training.clip import clip_grad_norm, global_norm
 from cvae_core.training.course import Course
-from cvae_core.training.gradients import gradient_metrics
+from cvae_core.training.gradients import clip_grad_norm, global_norm, gradient_metrics
 from cvae_core.training.images import TrainingImages
 from cvae_core.training.precision import prepare
 from cvae_core.training.selection import Selection
