@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
-import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import made_up_mnist
 import torch
+from results import peak_mib
 
 from cvae_core import fit
 from cvae_core.config import TrialConfig
@@ -86,12 +85,6 @@ def first(data: Dataset, images: int) -> Dataset:
         for split, count in ((data.train, images), (data.test, images // 6))
     )
     return Dataset(data.name, train, test, data.classes)
-
-
-def peak_mib() -> float:
-    """Largest memory of this process so far."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (1 << 20 if sys.platform == "darwin" else 1 << 10)
 
 
 if __name__ == "__main__":

@@ -11,13 +11,13 @@ import cProfile
 import functools
 import json
 import os
-import resource
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from results import peak_mib
 
 from orchestration import garbage
 from orchestration.engine.engine import Engine
@@ -188,17 +188,6 @@ def summary(folder: Path, spent: Spent) -> dict[str, Any]:
                         for t in ledger.planned()}),
         "load": os.getloadavg()[0],
     }  # fmt: skip
-
-
-def peak_mib() -> float:
-    """Largest memory of this process so far; ``getrusage`` begins with that of its parent."""
-    try:
-        status = Path("/proc/self/status").read_text()
-        line = next(each for each in status.splitlines() if each.startswith("VmHWM:"))
-        return int(line.split()[1]) / 1024
-    except (OSError, StopIteration):
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return peak / (1 << 20 if sys.platform == "darwin" else 1 << 10)
 
 
 if __name__ == "__main__":

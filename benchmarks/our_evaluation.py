@@ -9,7 +9,8 @@ from pathlib import Path
 from time import process_time
 
 import torch
-from evaluated_trial import load, peak_mib
+from evaluated_trial import load
+from results import peak_mib
 
 from cvae_core.evaluation.parts import PARTS, Findings, measure
 

@@ -23,8 +23,9 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
-from evaluated_trial import Trial, first, load, peak_mib
+from evaluated_trial import Trial, first, load
 from pytorch_fid.fid_score import calculate_frechet_distance
+from results import peak_mib
 from sklearn.linear_model import LogisticRegression
 from sklearn.manifold import trustworthiness
 from sklearn.metrics import ConfusionMatrixDisplay

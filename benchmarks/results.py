@@ -1,10 +1,12 @@
-"""What all benchmarks say of the machine, and their figures as a file."""
+"""What all benchmarks say of the machine and of their memory, and their figures as a file."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import os
+import resource
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
@@ -35,6 +37,17 @@ def installed() -> Iterator[tuple[str, str]]:
     for name in PACKAGES:
         with suppress(PackageNotFoundError):
             yield name, version(name)
+
+
+def peak_mib() -> float:
+    """Largest memory of this process so far; ``getrusage`` begins with that of its parent."""
+    try:
+        status = Path("/proc/self/status").read_text()
+        line = next(each for each in status.splitlines() if each.startswith("VmHWM:"))
+        return int(line.split()[1]) / 1024
+    except (OSError, StopIteration):
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return peak / (1 << 20 if sys.platform == "darwin" else 1 << 10)
 
 
 def machine_line(about: dict[str, Any]) -> str:

@@ -9,8 +9,16 @@ from cvae_core.errors import DataError
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from cvae_core.config import DataConfig
+    from cvae_core.data.dataset import Dataset
+
 VALIDATION_FIT = 10_000
 """Training images that classifiers are fitted on where validation is what they are scored on."""
+
+
+def split_of(data: Dataset, config: DataConfig) -> tuple[Tensor, Tensor]:
+    """Indices of a data set's training and validation images, as ``split_indices`` draws them."""
+    return split_indices(len(data.train), config.validation_fraction, config.split_seed)
 
 
 def split_indices(count: int, validation_fraction: float, split_seed: int) -> tuple[Tensor, Tensor]:

@@ -181,3 +181,9 @@ def describe(name: str) -> Metric | None:
         candidates = [measured.replace("_", "/", 1), f"test/{measured}"]
         metric = next((m for m in METRICS for c in candidates if m.matches(c)), None)
     return metric
+
+
+def sign_of(name: str) -> int:
+    """1 where a larger value of a metric is better, else -1; so of one that is not known."""
+    metric = describe(name)
+    return 1 if metric is not None and metric.better == "higher" else -1

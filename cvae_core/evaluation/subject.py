@@ -14,7 +14,7 @@ from torch import Tensor
 from cvae_core.config import TrialConfig
 from cvae_core.data.dataset import Dataset
 from cvae_core.data.scaling import shared, to_model_range, to_stored, to_unit
-from cvae_core.data.splits import VALIDATION_FIT, split_indices
+from cvae_core.data.splits import VALIDATION_FIT, split_of
 from cvae_core.errors import EvaluationError
 from cvae_core.evaluation.probes.declaration import Representation
 from cvae_core.evaluation.progress import within
@@ -74,9 +74,7 @@ class Subject:
         self.model = any_model(config, data.image_shape).to(self.device)
         self.model.load_state_dict(dict(weights))
         self.model.eval()
-        train, val = split_indices(
-            len(data.train), config.data.validation_fraction, config.data.split_seed
-        )
+        train, val = split_of(data, config.data)
         self._pixels = {"fit": shared(data.train.pixels), "judged": shared(data.test.pixels)}
         self._labels = {"fit": data.train.labels, "judged": data.test.labels}
         self._indices = {"fit": train, "judged": torch.arange(len(data.test))}

@@ -1,6 +1,6 @@
 """Encoder, decoder, VAE and contrastive VAE; baselines."""
 
-from cvae_core.models.any_model import any_model
+from cvae_core.models.baselines import any_model
 from cvae_core.models.build import build_model
 from cvae_core.models.contrastive import ContrastiveVAE
 from cvae_core.models.model import Model

@@ -1,4 +1,4 @@
-"""Baselines: models without an objective of ours, to say what its figures are worth."""
+"""Baselines, models without an objective of ours; and the model of any trial."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import dataclasses
 import torch
 from torch import Tensor
 
+from cvae_core.baselines import BASELINES
 from cvae_core.config import TrialConfig
 from cvae_core.models.build import build_model
 from cvae_core.models.encoder import Encoder
@@ -88,3 +89,17 @@ def build_baseline(config: TrialConfig, image_shape: tuple[int, int, int]) -> Mo
     if config.model == "pca":
         return PCA(config.architecture.latent_dim, image_shape)
     return EncoderAlone(build_model(dataclasses.replace(config, model="vae"), image_shape).encoder)
+
+
+def any_model(config: TrialConfig, image_shape: tuple[int, int, int]) -> Model:
+    """The model of a trial, on the CPU, before its training: a VAE, a CVAE or a baseline.
+
+    Args:
+        config: the trial's settings.
+        image_shape: (C, H, W).
+
+    Raises:
+        ConfigError: images that are not square.
+    """
+    build = build_baseline if config.model in BASELINES else build_model
+    return build(config, image_shape)

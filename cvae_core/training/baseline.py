@@ -16,7 +16,7 @@ from cvae_core.config import TrialConfig
 from cvae_core.cudnn import deterministic
 from cvae_core.data.dataset import Dataset
 from cvae_core.data.scaling import shared, to_model_range, to_unit
-from cvae_core.data.splits import split_indices
+from cvae_core.data.splits import split_of
 from cvae_core.losses.reconstruction import pixel_mse
 from cvae_core.models.baselines import PCA, build_baseline
 from cvae_core.streams import Streams, torch_seeded
@@ -24,7 +24,7 @@ from cvae_core.training.averages import Averages
 from cvae_core.training.checkpoint import Checkpoint
 from cvae_core.training.principal import principal_components
 from cvae_core.training.selection import Selection
-from cvae_core.training.training import Judge, When, on_cpu
+from cvae_core.training.training import Judge, on_cpu
 
 BATCH = 512
 LEARNING_RATE = 1e-3
@@ -60,9 +60,7 @@ class BaselineTraining:
         self._device = torch.device(device)
         self._pixels = shared(data.train.pixels)
         self._labels = torch.from_numpy(data.train.labels)
-        self._train, self._val = split_indices(
-            len(data.train), config.data.validation_fraction, config.data.split_seed
-        )
+        self._train, self._val = split_of(data, config.data)
         self.model = build_baseline(config, data.image_shape).to(self._device)
         if start is not None:
             self.model.load_state_dict(start.model)
@@ -98,7 +96,7 @@ class BaselineTraining:
                 metrics |= self._validate()
         with deterministic():
             for when, judge in self._judges:
-                if self._is_due(when):
+                if when.is_due(self.epoch, last=self.finished):
                     metrics |= judge(self.model)
         yield {
             "epoch": self.epoch,
@@ -118,10 +116,6 @@ class BaselineTraining:
             streams={},
             selection=Selection(self.config.selection).state_dict(),
         )
-
-    def _is_due(self, when: When) -> bool:
-        regular = bool(when.every) and (self.epoch % when.every == 0 or self.finished)
-        return regular or self.epoch in when.at
 
     def _batch(self, indices: Tensor) -> Tensor:
         """Images in the model's range, (B, C, H, W)."""

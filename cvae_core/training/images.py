@@ -11,7 +11,7 @@ from cvae_core.config import DataConfig
 from cvae_core.data.dataset import Dataset
 from cvae_core.data.mean_image import colour_of, error_of, mean_image
 from cvae_core.data.scaling import grey_level, shared, to_unit
-from cvae_core.data.splits import split_indices
+from cvae_core.data.splits import split_of
 
 
 class TrainingImages:
@@ -26,9 +26,7 @@ class TrainingImages:
     def __init__(self, data: Dataset, config: DataConfig, device: torch.device) -> None:
         self.config, self.device = config, device
         self.image_shape = data.image_shape
-        self.train, self.val = split_indices(
-            len(data.train), config.validation_fraction, config.split_seed
-        )
+        self.train, self.val = split_of(data, config)
         """Indices, int64, on the CPU."""
         mean = mean_image(data.train.pixels, self.train.numpy())
         self.mean_colour = [share / config.divisor for share in colour_of(mean)]

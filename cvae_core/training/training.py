@@ -22,9 +22,8 @@ from cvae_core.stages import preparation
 from cvae_core.streams import AUGMENTED, TRAINING, VALIDATION, Streams
 from cvae_core.training.averages import Averages, listed
 from cvae_core.training.checkpoint import Checkpoint
-from cvae_core.training.clip import clip_grad_norm, global_norm
 from cvae_core.training.course import Course
-from cvae_core.training.gradients import gradient_metrics
+from cvae_core.training.gradients import clip_grad_norm, global_norm, gradient_metrics
 from cvae_core.training.images import TrainingImages
 from cvae_core.training.precision import prepare
 from cvae_core.training.selection import Selection
@@ -42,6 +41,11 @@ class When:
     """Every so many, and after the last; 0: never."""
     at: Collection[int] = ()
     """After these as well."""
+
+    def is_due(self, epoch: int, *, last: bool) -> bool:
+        """Whether it is measured after this epoch; ``last``: no other follows it."""
+        regular = bool(self.every) and (epoch % self.every == 0 or last)
+        return regular or epoch in self.at
 
 
 class Training:
@@ -166,17 +170,15 @@ class Training:
     def _judge(self, done: Collection[int]) -> tuple[list[int], dict[str, float]]:
         """Which judges are due now and not done, by their numbers, and what they have measured."""
         due = [
-            n for n, (when, _) in enumerate(self._judges) if self._is_due(when) and n not in done
+            n
+            for n, (when, _) in enumerate(self._judges)
+            if when.is_due(self.epoch, last=self.finished) and n not in done
         ]
         metrics: dict[str, float] = {}
         with deterministic():
             for number in due:
                 metrics |= self._judges[number][1](self.model)
         return due, metrics
-
-    def _is_due(self, when: When) -> bool:
-        regular = bool(when.every) and (self.epoch % when.every == 0 or self.finished)
-        return regular or self.epoch in when.at
 
     def checkpoint(self) -> Checkpoint:
         """The state at the end of the last epoch."""

@@ -26,7 +26,7 @@ def check_data(subject: Subject) -> list[Finding]:
         if seen.state != "missing"
     ]
     findings += [
-        _no_folder(config, seen)
+        _no_folder(seen)
         for config, seen in looks
         if seen.state == "missing" and config.name == "folder"
     ]
@@ -61,7 +61,7 @@ def _present(config: DataConfig, seen: Inspection, root: Path | None) -> Finding
     )
 
 
-def _no_folder(config: DataConfig, seen: Inspection) -> Finding:
+def _no_folder(seen: Inspection) -> Finding:
     return problem(
         "data folder",
         f"{seen.place and seen.place.absolute()}: {seen.detail}",

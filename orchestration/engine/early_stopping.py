@@ -10,7 +10,7 @@ from typing import Any
 
 from cvae_core.baselines import BASELINES
 from cvae_core.config import DataConfig, TrialConfig
-from cvae_core.evaluation.metrics import describe
+from cvae_core.evaluation.metrics import sign_of
 from orchestration.ledger.documents import Decision, Trial
 from orchestration.ledger.ledger import Ledger
 from orchestration.spec.checks.metrics import measured_every
@@ -162,11 +162,10 @@ class _Asked:
         # Commands that only look at a sweep do not wait for Ray.
         from ray.tune.schedulers import AsyncHyperBandScheduler, MedianStoppingRule
 
-        metric = describe(scheduler.metric)
         common: dict[str, Any] = {
             "time_attr": "epoch",
             "metric": "value",
-            "mode": "max" if metric is not None and metric.better == "higher" else "min",
+            "mode": "max" if sign_of(scheduler.metric) > 0 else "min",
             "grace_period": scheduler.grace_epochs,
         }
         self._tune: Any = _NoTune()

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from typing import NamedTuple
 
-from cvae_core.evaluation.metrics import describe
+from cvae_core.evaluation.metrics import sign_of
 from orchestration.ledger.documents import CheckpointRef, Trial
 from orchestration.ledger.paths import is_of_attempt
 from orchestration.spec.sweep import Checkpoints, SweepSpec
@@ -120,17 +120,11 @@ class Criterion(NamedTuple):
 def criterion_of(spec: SweepSpec) -> Criterion | None:
     """What a sweep selects by: the scheduler's metric, else its first objective, else nothing."""
     if spec.scheduler is not None:
-        return _by(spec.scheduler.metric)
+        return Criterion(spec.scheduler.metric, sign_of(spec.scheduler.metric))
     if spec.search is not None:
         first = spec.search.objectives[0]
         return Criterion(first.metric, first.sign)
     return None
-
-
-def _by(name: str) -> Criterion:
-    """A metric, the better way round."""
-    metric = describe(name)
-    return Criterion(name, 1 if metric is not None and metric.better == "higher" else -1)
 
 
 def best_of(trial: Trial, criterion: Criterion | None) -> CheckpointRef | None:
@@ -139,7 +133,8 @@ def best_of(trial: Trial, criterion: Criterion | None) -> CheckpointRef | None:
     Where what the sweep selects by was measured at none of them, the metric of the trial's own
     selection decides, then the validation loss.
     """
-    own = _by(trial.config["selection"]["metric"])
+    selected = trial.config["selection"]["metric"]
+    own = Criterion(selected, sign_of(selected))
     metrics = {record.epoch: record.metrics for record in trial.epochs}
     for metric, sign in filter(None, (criterion, own, Criterion("val/loss", -1))):
         values = [

@@ -6,7 +6,7 @@ import math
 from typing import Any, Protocol, TypeVar
 
 from cvae_core.config import TrialConfig
-from cvae_core.evaluation.metrics import describe
+from cvae_core.evaluation.metrics import sign_of
 from cvae_core.stages import preparation
 
 
@@ -38,8 +38,7 @@ def of_final_weights(trial: Trained[One]) -> list[One]:
     if selection.get("epoch") != "best":
         return epochs
     metric, min_delta = selection["metric"], selection["min_delta"]
-    declared = describe(metric)
-    sign = -1 if declared is not None and declared.better == "higher" else 1
+    sign = -sign_of(metric)  # what is best is smallest here, as in training
     staged = bool(config.get("stages"))  # old trials know of none
     prepared = preparation(TrialConfig.from_settings(config)) if staged else 0
     best, found = math.inf, None

@@ -7,8 +7,7 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field
 
 from orchestration import store
-from orchestration.engine.engine import Engine
-from orchestration.engine.idle import Idle
+from orchestration.engine.engine import Engine, Idle
 from orchestration.engine.jobs import Job
 from orchestration.engine.queue import Queue
 from orchestration.engine.results import Results

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from threadpoolctl import threadpool_limits
 
 from cvae_core.data import Dataset, Images, load_dataset
 from cvae_core.evaluation.distances.classifier import obtain
@@ -15,13 +16,17 @@ from cvae_core.evaluation.distances.classifier import obtain
 
 @pytest.fixture(autouse=True, scope="module")
 def one_thread() -> Iterator[None]:
-    """Numbers depend on the thread count, and so does the speed of a machine that is shared.
+    """Numbers depend on the thread count, and so does the speed of a machine that is shared: there
+    several threads of BLAS wait for each other ten times as long as one takes alone.
 
     As wide as a module, so that a module's own fixtures come after it.
     """
+    import sklearn  # noqa: F401 - brings BLAS and OpenMP in, so that they can be held
+
     before = torch.get_num_threads()
     torch.set_num_threads(1)
-    yield
+    with threadpool_limits(1):
+        yield
     torch.set_num_threads(before)
 
 

@@ -101,7 +101,7 @@ def test_ctrl_c_on_a_terminal(
     assert driver.wait(PATIENCE_S) == 130
     screen.close()
     told = screen.everything
-    assert told[-1] == "cvae-sweep run sweep.yaml" or told[-1].endswith("run sweep.yaml")
+    assert told[-1].endswith("run sweep.yaml")
     text = "\n".join(told)
     assert "waiting" not in text
     assert "Ctrl-C" not in text

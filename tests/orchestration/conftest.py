@@ -32,6 +32,8 @@ from orchestration.spec.reading import load_spec, parse_spec
 from orchestration.spec.sweep import SweepSpec
 from orchestration.sqlite import sqlite_path
 from orchestration.tracking.database import make_database
+from tests.orchestration.clock import Clock
+from tests.orchestration.written import Written
 
 BASE: dict[str, Any] = {
     "epochs": 3,
@@ -44,19 +46,6 @@ DRAWINGS = (
     *("pictures.part.curves_png", "pictures.part.png", "maps.part.one_map"),
 )
 ONLY_PROBE = {part: part == "probe" for part in PARTS}
-
-
-class Clock:
-    """Time that passes when a test says so."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
 
 
 class LocalSweep:
@@ -241,6 +230,12 @@ def local_sweep(tmp_path: Path, sweep_in: Callable[..., LocalSweep]) -> Callable
         return sweep_in(tmp_path / folder, **sections)
 
     return make
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Callable[..., Written]:
+    """``written("name")``: a ledger of that name, of trials that nobody has trained."""
+    return lambda name="mine": Written(tmp_path / name)
 
 
 @pytest.fixture

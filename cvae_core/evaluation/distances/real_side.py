@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cvae_core.data.scaling import shared
-from cvae_core.data.splits import split_indices
+from cvae_core.data.splits import split_of
 from cvae_core.evaluation.distances.extractor import Extractor, extract
 from cvae_core.evaluation.distances.frechet import Statistics, frechet_distance, statistics
 from cvae_core.evaluation.distances.kernel_distance import Within, kid
@@ -102,10 +102,7 @@ def _compute(
     if not counts:
         yield {}
         return
-    settings = subject.config.data
-    train, _ = split_indices(
-        len(subject.data.train), settings.validation_fraction, settings.split_seed
-    )
+    train, _ = split_of(subject.data, subject.config.data)
     # Rows of one order: the first N are compared with the judged images, and with the next N.
     drawn = train[_order(len(train), "floor")[: 2 * counts[-1]]]
     judged = subject.pixels("judged")[judged_order(subject, counts[-1])]

@@ -15,7 +15,7 @@ Protocol = Literal["standardised", "standard", "paper"]
 
 @dataclass(frozen=True)
 class ProbeConfig(Checked):
-    """Classifiers on frozen latents: logistic regression by two protocols, and k-NN."""
+    """Classifiers on frozen latents: logistic regression by three protocols, and k-NN."""
 
     protocols: tuple[Protocol, ...] = setting(
         ("standardised", "standard", "paper"),

@@ -12,7 +12,7 @@ from torch import Tensor
 from cvae_core.config import DataConfig, TrialConfig
 from cvae_core.data.dataset import Dataset
 from cvae_core.data.scaling import shared, to_model_range, to_unit
-from cvae_core.data.splits import VALIDATION_FIT, split_indices
+from cvae_core.data.splits import VALIDATION_FIT, split_of
 from cvae_core.errors import AbsentError
 from cvae_core.evaluation.probes.probe import probe_accuracy
 from cvae_core.models import Model
@@ -31,9 +31,7 @@ def validation_judge(config: TrialConfig, data: Dataset) -> Callable[[Model], di
         AbsentError: those training images are all of one class.
     """
     pixels, labels = shared(data.train.pixels), data.train.labels
-    train, val = split_indices(
-        len(data.train), config.data.validation_fraction, config.data.split_seed
-    )
+    train, val = split_of(data, config.data)
     fit = train[:VALIDATION_FIT]
     if len(np.unique(labels[fit.numpy()])) < 2:
         raise AbsentError("the training images are all of one class")

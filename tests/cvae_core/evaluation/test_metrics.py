@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from cvae_core.evaluation.metric import on_validation, variant
-from cvae_core.evaluation.metrics import METRICS, describe
+from cvae_core.evaluation.metrics import METRICS, describe, sign_of
 
 
 @pytest.mark.parametrize(
@@ -40,6 +40,11 @@ def test_a_name_finds_its_definition(name: str, family: str) -> None:
 def test_an_unknown_name_has_none() -> None:
     assert describe("probe/acuracy") is None
     assert describe("val/fd") is None
+
+
+def test_which_way_is_better() -> None:
+    names = ("val/probe_accuracy", "val/loss", "train/kl", "probe/acuracy")
+    assert [sign_of(name) for name in names] == [1, -1, -1, -1]
 
 
 def test_names_on_validation_and_of_another_n() -> None:

@@ -16,8 +16,8 @@ from cvae_core.config import TrialConfig
 from cvae_core.data import Dataset
 from cvae_core.models import build_model
 from cvae_core.training import training as training_module
-from cvae_core.training.clip import clip_grad_norm
 from cvae_core.training.fit import FitResult
+from cvae_core.training.gradients import clip_grad_norm
 
 pytestmark = pytest.mark.slow
 

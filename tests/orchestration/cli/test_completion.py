@@ -90,7 +90,7 @@ def test_sweep_files(folder: Path, repository: Path) -> None:
     assert tab(folder, "validate", "nothing") == ["compopt -o default", ""]
 
 
-@pytest.mark.parametrize("words", ["status ", "run ", "plan ", "ui --", "list --", ""])
+@pytest.mark.parametrize("words", ["status ", "run ", "ui --", "list --", ""])
 def test_nothing_heavy_is_imported_for_a_tab(folder: Path, words: str) -> None:
     """0.07 s instead of 0.35 s. For the name of a command, no command is imported either."""
     script = (

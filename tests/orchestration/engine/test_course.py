@@ -10,9 +10,9 @@ import pytest
 
 from orchestration.compare.grid import comparison_rows, comparison_table
 from orchestration.compare.loaded import LoadedSweep
-from orchestration.ledger.documents import Trial
 from orchestration.ledger.ledger import Ledger
 from orchestration.status.status import status_document
+from tests.orchestration.numbers import numbers
 
 GRID = {
     "stages": [
@@ -21,10 +21,6 @@ GRID = {
     ]
 }
 BASE = {"model": "cvae", "schedule": {"lambda": {"shape": "cyclical", "epochs": 3}}}
-
-
-def numbers(trials: dict[str, Trial]) -> Any:
-    return {k: [(e.epoch, e.metrics) for e in trial.epochs] for k, trial in trials.items()}
 
 
 @pytest.mark.slow

@@ -9,20 +9,10 @@ import pytest
 
 from orchestration.ledger.documents import Trial
 from orchestration.ledger.ledger import Ledger
+from tests.orchestration.numbers import numbers
 
 LocalSweep = Callable[..., Any]
 GRID = {"model": ["vae", "cvae"]}
-
-
-def numbers(trials: dict[str, Trial]) -> dict[str, Any]:
-    """All metrics by trial and epoch, exactly."""
-    return {
-        key: (
-            [(epoch.epoch, epoch.metrics) for epoch in trial.epochs],
-            {name: part.metrics for name, part in trial.evaluations.items()},
-        )
-        for key, trial in trials.items()
-    }
 
 
 def test_a_sweep_from_beginning_to_end(local_sweep: LocalSweep) -> None:

@@ -19,6 +19,7 @@ from orchestration.status.live import plain_view
 from orchestration.status.live.board import Board, Row
 from orchestration.status.live.plain_view import PlainView
 from orchestration.terminal.console import Console
+from tests.orchestration.numbers import numbers
 
 LocalSweep = Callable[..., Any]
 
@@ -27,13 +28,6 @@ LocalSweep = Callable[..., Any]
 def word_after_each_step(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(epoch_steps, "FIRST_WORD_S", 0.0)
     monkeypatch.setattr(epoch_steps, "EVERY_S", 0.0)
-
-
-def numbers(trials: dict[str, Trial]) -> dict[str, Any]:
-    return {
-        key: ([epoch.metrics for epoch in trial.epochs], trial.metrics)
-        for key, trial in trials.items()
-    }
 
 
 @pytest.mark.usefixtures("word_after_each_step")

@@ -12,7 +12,7 @@ from orchestration.engine.node_checks import PACKAGES, _required, _version, prob
 from orchestration.engine.nodes import Nodes
 from orchestration.errors import UserError
 from orchestration.spec.sweep import Resources
-from tests.orchestration.conftest import Clock
+from tests.orchestration.clock import Clock
 
 
 def node(number: int, cpus: float = 2, *, alive: bool = True, **labels: str) -> dict[str, Any]:

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from orchestration.report.report_file import report_of
+from tests.orchestration.written import Written
 
-from .conftest import Written
 from .test_report import Page
 
 Make = Callable[..., Written]

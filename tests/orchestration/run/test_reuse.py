@@ -20,6 +20,7 @@ from orchestration.ledger.ledger import Ledger
 from orchestration.run.finished_trials import FinishedTrials
 from orchestration.run.reuse import Reuse
 from orchestration.terminal.console import Console
+from tests.orchestration.numbers import numbers, numbers_of
 
 Begin = Callable[..., Any]
 ALL = {"model": ["vae", "cvae"], "beta": [1e-3, 1e-5]}
@@ -58,11 +59,6 @@ def trials_of(sweep: Any) -> dict[str, Trial]:
     return Ledger.open(sweep.folder).trials
 
 
-def numbers(trial: Trial) -> Any:
-    evaluations = {name: part.metrics for name, part in trial.evaluations.items()}
-    return [(epoch.epoch, epoch.metrics) for epoch in trial.epochs], evaluations
-
-
 def test_equal_trials_of_another_sweep_are_not_trained_again(begin: Begin) -> None:
     one = begin("one", grid={"model": ["vae"], "beta": [1e-3, 1e-5]})
     trained = one.run()
@@ -76,7 +72,7 @@ def test_equal_trials_of_another_sweep_are_not_trained_again(begin: Begin) -> No
     after = two.run()
     for key, trial in trained.items():
         own = after[key]
-        assert numbers(own) == numbers(trial)
+        assert numbers_of(own) == numbers_of(trial)
         assert own.attempts == trial.attempts  # nothing was done
         assert own.notes == ["taken over from one"]
         assert own.run_id is None
@@ -97,9 +93,7 @@ def test_a_trial_of_more_epochs_begins_where_one_of_fewer_ended(begin: Begin) ->
     ]
     continued = long.run()
     fresh = begin("fresh", grid=ALL, base={"epochs": 5}).run()
-    assert {key: numbers(t) for key, t in continued.items()} == {
-        key: numbers(trial) for key, trial in fresh.items()
-    }
+    assert numbers(continued) == numbers(fresh)
     for trial in continued.values():
         assert [attempt.from_epoch for attempt in trial.attempts] == [3]
         assert trial.epoch == 5
@@ -272,8 +266,8 @@ def test_cut_off_at_any_write_it_is_taken_over_the_next_time(
     cut_off_after(1000, whole)
     needed = writes
     assert needed >= 8
-    expected = {key: numbers(trial) for key, trial in whole.run().items()}
-    assert epochs > 3 or expected == {key: numbers(trial) for key, trial in one.items()}
+    expected = numbers(whole.run())
+    assert epochs > 3 or expected == numbers(one)
     for last in range(needed):
         cut = begin(f"cut{last}", grid=ALL, base={"epochs": epochs})
         with pytest.raises(StorageError, match="cut off"):
@@ -283,7 +277,7 @@ def test_cut_off_at_any_write_it_is_taken_over_the_next_time(
                 assert sha256((cut.folder / ref.path).read_bytes()) == ref.sha256
         taken(cut)
         if last % 3 == 0:
-            assert {key: numbers(trial) for key, trial in cut.run().items()} == expected
+            assert numbers(cut.run()) == expected
 
 
 def test_figures_of_a_sweeps_own_classifiers_are_measured_anew(begin: Begin) -> None:
@@ -313,7 +307,7 @@ def test_a_longer_trial_goes_on_in_the_midst_of_its_course(begin: Begin, case: s
     (continued,) = long.run().values()
     (fresh,) = begin("fresh", base=base | {"epochs": 5}).run().values()
     assert [attempt.from_epoch for attempt in continued.attempts] == [3]
-    assert numbers(continued) == numbers(fresh)
+    assert numbers_of(continued) == numbers_of(fresh)
 
 
 def test_the_last_stage_s_length_is_no_matter_but_that_of_others_is(begin: Begin) -> None:

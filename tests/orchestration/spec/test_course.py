@@ -21,7 +21,6 @@ Load = Callable[..., SweepSpec]
 Command = Callable[..., Any]
 HEAD = "name: a\nbase:\n  model: cvae\n  epochs: 6\n"
 PAPER = "[{epochs: 2, weights: {reconstruction: 0}}, {epochs: 4, lambda: 0}]"
-NAMED = "[{epochs: 2, name: first, weights: {reconstruction: 0}}, {name: then, lambda: 0}]"
 SEARCH = "search:\n  trials: 2\n  space:\n"
 
 

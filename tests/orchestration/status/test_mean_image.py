@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from orchestration.ledger.ledger import Ledger
 from orchestration.ledger.mean_image import behind_mean_image
+from tests.orchestration.written import Written
 
 SAYS = "reconstructs worse than the mean training image would (0.1136 against 0.0674)"
 BEHIND = {"val/reconstruction": 0.1136, "val/reconstruction_of_mean": 0.0674}
@@ -30,21 +30,22 @@ def test_it_takes_both_figures(metrics: dict[str, float], said: str) -> None:
     assert behind_mean_image(metrics) == said
 
 
-@pytest.mark.slow
 def test_status_and_compare_name_it(
-    tmp_path: Path, sweep_in: Callable[..., Any], command: Callable[..., Any]
+    tmp_path: Path, written: Callable[..., Written], command: Callable[..., Any]
 ) -> None:
-    sweep = sweep_in(
-        tmp_path / "small", grid={"beta": [1e-3, 1e-4, 1e-5], "model": ["vae", "cvae"]}
-    )
-    sweep.run()
-    ledger = Ledger.open(sweep.folder)
-    trials = ledger.planned()
-    for number, trial in enumerate(trials):
+    made = written("small")
+    keys = []
+    for number in range(6):
+        trial = made.trial(
+            "running" if number == 1 else "finished",
+            done=3,
+            model=("vae", "cvae")[number % 2],
+            beta=(1e-3, 1e-4, 1e-5)[number // 2],
+        )
         trial.epochs[-1].metrics |= BEHIND if number else BEHIND | {"val/reconstruction": 0.01}
-        trial.state = "running" if number == 1 else "finished"
-        ledger.save(trial)
-    good, running, first, *others = (trial.key for trial in trials)
+        made.ledger.save(trial)
+        keys.append(trial.key)
+    good, running, first, *others = keys
     for words in (["status"], ["compare"]):
         lines = command(tmp_path, *words, "small", "--storage", str(tmp_path)).stdout.splitlines()
         (place,) = (number for number, line in enumerate(lines) if line.endswith(SAYS))

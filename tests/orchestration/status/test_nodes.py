@@ -8,10 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from orchestration.ledger.documents import Attempt, Trial
-from orchestration.ledger.ledger import Ledger
 from orchestration.status.nodes import (
     MOST_LINES,
     counted,
@@ -19,6 +16,7 @@ from orchestration.status.nodes import (
     nodes_document,
     nodes_line,
 )
+from tests.orchestration.written import Written
 
 A, B = "host1 (10.0.0.1)", "host2 (10.0.0.2)"
 
@@ -83,14 +81,13 @@ def test_of_many_nodes_those_come_first_on_which_most_was_lost() -> None:
     assert nodes_line(nodes).startswith("nodes: n13: 1 trial, lost 2 times; n00: 1 trial; n01: ")
 
 
-@pytest.mark.slow
 def test_status_and_compare_say_it(
-    tmp_path: Path, sweep_in: Callable[..., Any], command: Callable[..., Any]
+    tmp_path: Path, written: Callable[..., Written], command: Callable[..., Any]
 ) -> None:
-    sweep = sweep_in(tmp_path / "small", grid={"beta": [1e-3, 1e-4], "model": ["vae", "cvae"]})
-    sweep.run()
-    ledger = Ledger.open(sweep.folder)
-    stay, first, second, third = ledger.planned()
+    made = written("small")
+    stay, first, second, third = (
+        made.trial(model=model, beta=beta) for beta in (1e-3, 1e-4) for model in ("vae", "cvae")
+    )
     for number, each in enumerate((first, second, third)):
         (begun,) = each.attempts
         begun.worker |= {"processor": "Xeon", "node": A}
@@ -98,7 +95,7 @@ def test_status_and_compare_say_it(
         again = begun.model_copy(update={"number": 2, "from_epoch": 2, "worker": worker})
         begun.reached, begun.outcome = 2, "lost" if number else "interrupted"
         each.attempts.append(again)
-        ledger.save(each)
+        made.ledger.save(each)
 
     def said(*words: str) -> list[str]:
         lines: list[str] = command(

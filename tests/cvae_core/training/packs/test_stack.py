@@ -6,7 +6,7 @@ import torch
 
 from cvae_core.config import TrialConfig
 from cvae_core.data import Dataset
-from cvae_core.training.clip import clip_grad_norm
+from cvae_core.training.gradients import clip_grad_norm
 from cvae_core.training.packs.stack import Stack
 from cvae_core.training.packs.steps import Member, training_steps
 from cvae_core.training.training import Training
