@@ -6,10 +6,12 @@ a command that trains nothing itself can do without.
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 from typing import NamedTuple
 
 from cvae_core.config import TrialConfig
+from cvae_core.errors import ConfigError
 
 FLOAT_BYTES = 4
 PER_PARAMETER = 4
@@ -58,6 +60,35 @@ def stages(
         convolutions.append(Stage(image_channels, out, size, size_out, side))
         image_channels, size = out, size_out
     return convolutions
+
+
+def check_batches(config: TrialConfig, image_shape: tuple[int, int, int], images: int) -> None:
+    """Refuse a last batch of one image where normalisation would have one number to go by.
+
+    Args:
+        config: the trial's settings.
+        image_shape: (C, H, W), square.
+        images: that an epoch trains on.
+
+    Raises:
+        ConfigError: it names the batch size.
+    """
+    shape, (channels, size, _) = config.architecture, image_shape
+    if shape.norm == "none" or images % config.batch_size != 1:
+        return
+    deepest = stages(channels, size, shape.channels, shape.kernel)[-1]
+    together = 1 if shape.norm == "batch" else group_size(deepest.channels_out)
+    if deepest.size_out * together == 1:
+        raise ConfigError(
+            f"with {config.batch_size} the last batch of an epoch of {images} images has one, and "
+            f"{shape.norm} normalisation of maps of one pixel needs two; choose another number",
+            ("batch_size",),
+        )
+
+
+def group_size(channels: int) -> int:
+    """Channels that group normalisation takes together: of eight groups where that divides."""
+    return channels // math.gcd(8, channels)
 
 
 def parameter_count(config: TrialConfig, image_shape: tuple[int, int, int]) -> int:

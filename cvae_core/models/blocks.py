@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
+
+from cvae_core.sizes import group_size
 
 Norm = Literal["none", "batch", "group"]
 Blocks = Literal["conv", "residual"]
@@ -17,7 +18,7 @@ def norm_layers(norm: Norm, channels: int) -> list[nn.Module]:
     if norm == "batch":
         return [nn.BatchNorm2d(channels)]
     if norm == "group":
-        return [nn.GroupNorm(math.gcd(8, channels), channels)]
+        return [nn.GroupNorm(channels // group_size(channels), channels)]
     return []
 
 

@@ -19,6 +19,7 @@ from cvae_core.data.scaling import shared, to_model_range, to_unit
 from cvae_core.data.splits import split_of
 from cvae_core.losses.reconstruction import pixel_mse
 from cvae_core.models.baselines import PCA, build_baseline
+from cvae_core.sizes import check_batches
 from cvae_core.streams import Streams, torch_seeded
 from cvae_core.training.averages import Averages
 from cvae_core.training.checkpoint import Checkpoint
@@ -171,6 +172,7 @@ class SupervisedTraining(BaselineTraining):
         self, config: TrialConfig, data: Dataset, *, start: Checkpoint | None = None, **more: Any
     ) -> None:
         super().__init__(config, data, start=start, **more)
+        check_batches(config, data.image_shape, len(self._train))
         with torch_seeded(config.seed, "classifier"):
             classifier = nn.Linear(config.architecture.latent_dim, len(data.classes))
         self._classifier = classifier.to(self._device)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import torch
 
 from cvae_core.adam import Adam
 from cvae_core.config import TrialConfig
+from cvae_core.errors import ConfigError
 from cvae_core.models import build_model
-from cvae_core.sizes import parameter_count, training_bytes
+from cvae_core.sizes import check_batches, parameter_count, training_bytes
 
 
 @pytest.mark.parametrize("family", ["vae", "cvae"])
@@ -49,3 +51,25 @@ def test_bytes_are_those_of_weights_gradients_and_moments() -> None:
 def test_numbers_that_no_tensor_can_have() -> None:
     config = TrialConfig.from_settings({"architecture": {"latent_dim": 10**30}})
     assert training_bytes(config, (1, 28, 28)) > 10**30
+
+
+@pytest.mark.parametrize("images", [33, 34, 64])
+@pytest.mark.parametrize("size", [4, 8])
+@pytest.mark.parametrize("norm", ["batch", "group"])
+def test_what_batch_normalisation_cannot_do_is_refused_before_it_is_tried(
+    images: int, size: int, norm: str
+) -> None:
+    architecture = {"channels": [4, 4], "norm": norm}
+    config = TrialConfig.from_settings({"batch_size": 32, "architecture": architecture})
+    model = build_model(config, (1, size, size)).train()
+    try:
+        model(torch.zeros(images % 32 or 32, 1, size, size))
+        works = True
+    except ValueError:
+        works = False
+    if works:
+        check_batches(config, (1, size, size), images)
+    else:
+        with pytest.raises(ConfigError, match=f"{norm} normalisation of maps of one pixel"):
+            check_batches(config, (1, size, size), images)
+    assert works == (size == 8 or images != 33)
