@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -48,8 +49,11 @@ def test_neighbours_of_pixels_are_scikit_learn_s(small: Dataset, tmp_path: Path)
     assert found.metrics["probe/knn_accuracy"] == pytest.approx(accuracy, abs=1.5 / len(small.test))
 
 
-def test_pca_s_prior_is_the_gaussian_of_its_own_scores(small: Dataset, tmp_path: Path) -> None:
-    found = measured("fd", subject_of("pca", small, tmp_path)).metrics
+def test_pca_s_prior_is_the_gaussian_of_its_own_scores(
+    small: Dataset, tmp_path: Path, classifiers: Path
+) -> None:
+    cache = shutil.copytree(classifiers, tmp_path / "cache")
+    found = measured("fd", subject_of("pca", small, cache)).metrics
     (prior,) = (name for name in found if re.fullmatch(r"fd/digits-cnn_n\d+", name))
     assert found[f"{prior}_gaussian"] == pytest.approx(found[prior], rel=0.02)
 

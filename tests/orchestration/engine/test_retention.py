@@ -16,15 +16,18 @@ from orchestration.spec.sweep import SweepSpec
 
 GRID = {"beta": [1e-3, 1e-2, 1e-1]}
 EVERY = {"min_interval_s": 0, "every_epochs": 1}
+NOTHING = {"probe": False, "probe_every": 0}
+"""Is measured: an evaluation takes longer than the training, and no room on disk."""
 
 
 def test_a_real_sweep_keeps_to_its_budget(local_sweep: Callable[..., Any]) -> None:
-    free = local_sweep("free", grid=GRID, base={"epochs": 4}, checkpoints=EVERY)
+    common = {"grid": GRID, "base": {"epochs": 4}, "evaluation": NOTHING}
+    free = local_sweep("free", checkpoints=EVERY, **common)
     undisturbed = free.run()
     size = next(iter(undisturbed.values())).checkpoints[0].bytes
     assert total_bytes(undisturbed) > 11.5 * size
     most = 8.5 * size
-    sweep = local_sweep(grid=GRID, base={"epochs": 4}, checkpoints=EVERY | {"max_gb": most / 1e9})
+    sweep = local_sweep(checkpoints=EVERY | {"max_gb": most / 1e9}, **common)
     trials = sweep.run()
     files = {path.relative_to(sweep.folder).as_posix(): path for path in sweep.folder.rglob("*.pt")}
     assert {ref.path for trial in trials.values() for ref in trial.checkpoints} == set(files)
@@ -46,12 +49,12 @@ def test_within_its_budget_no_trial_is_looked_at(
         pytest.fail("all trials are looked at")
 
     monkeypatch.setattr("orchestration.engine.retention.superfluous", looks)
-    sweep = local_sweep(grid=GRID, checkpoints=EVERY | {"max_gb": 1})
+    sweep = local_sweep(grid=GRID, checkpoints=EVERY | {"max_gb": 1}, evaluation=NOTHING)
     assert [trial.state for trial in sweep.run().values()] == ["finished"] * 3
 
 
 def test_what_all_checkpoints_take_is_kept_up(local_sweep: Callable[..., Any]) -> None:
-    sweep = local_sweep(grid=GRID, checkpoints=EVERY | {"max_gb": 1e-9})
+    sweep = local_sweep(grid=GRID, checkpoints=EVERY | {"max_gb": 1e-9}, evaluation=NOTHING)
     ledger = sweep.open()
     queue = sweep.queue(ledger)
     InProcessEngine(sweep.worker()).work(queue, sweep.results(ledger, queue))
@@ -67,7 +70,7 @@ def test_what_all_checkpoints_take_is_kept_up(local_sweep: Callable[..., Any]) -
 def test_a_budget_too_small_for_what_has_to_stay_is_said_once(
     local_sweep: Callable[..., Any],
 ) -> None:
-    sweep = local_sweep(grid=GRID, checkpoints=EVERY | {"max_gb": 1e-9})
+    sweep = local_sweep(grid=GRID, checkpoints=EVERY | {"max_gb": 1e-9}, evaluation=NOTHING)
     trials = sweep.run()
     assert [trial.state for trial in trials.values()] == ["finished"] * 3
     for trial in trials.values():
@@ -76,7 +79,8 @@ def test_a_budget_too_small_for_what_has_to_stay_is_said_once(
     [warning] = sweep.warnings
     assert "checkpoints.max_gb (1e-09)" in warning
     advised = float(warning.partition("set it to ")[2].split()[0])
-    again = local_sweep("again", grid=GRID, checkpoints=EVERY | {"max_gb": advised})
+    enough = EVERY | {"max_gb": advised}
+    again = local_sweep("again", grid=GRID, checkpoints=enough, evaluation=NOTHING)
     again.run()
     assert again.warnings == []
 
@@ -84,7 +88,7 @@ def test_a_budget_too_small_for_what_has_to_stay_is_said_once(
 def test_a_kill_between_ledger_and_file_leaves_a_file_that_the_next_start_removes(
     local_sweep: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sweep = local_sweep(grid=GRID, checkpoints=EVERY | {"max_gb": 1e-9})
+    sweep = local_sweep(grid=GRID, checkpoints=EVERY | {"max_gb": 1e-9}, evaluation=NOTHING)
 
     class Killed(BaseException):
         pass

@@ -84,15 +84,16 @@ def test_equal_trials_of_another_sweep_are_not_trained_again(begin: Begin) -> No
 
 
 def test_a_trial_of_more_epochs_begins_where_one_of_fewer_ended(begin: Begin) -> None:
-    short = begin("short", grid=ALL, base={"epochs": 3})
+    grid = {"model": ["vae", "cvae"]}
+    short = begin("short", grid=grid, base={"epochs": 3})
     short.run()
-    long = begin("long", grid=ALL, base={"epochs": 5})
+    long = begin("long", grid=grid, base={"epochs": 5})
     assert taken(long) == [
-        "4 trials continued from where they ended in short (trained before; --no-reuse trains them "
+        "2 trials continued from where they ended in short (trained before; --no-reuse trains them "
         "anew)"
     ]
     continued = long.run()
-    fresh = begin("fresh", grid=ALL, base={"epochs": 5}).run()
+    fresh = begin("fresh", grid=grid, base={"epochs": 5}).run()
     assert numbers(continued) == numbers(fresh)
     for trial in continued.values():
         assert [attempt.from_epoch for attempt in trial.attempts] == [3]
