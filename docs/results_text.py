@@ -262,7 +262,7 @@ def _table2(found: Mapping[str, Found]) -> Iterator[str]:
         "β. Sampling from ten Gaussians fitted to the training latents (*FD mixture*) mends that part without training "
         f"anything: {table2.mean(MIXTURE, f'vae {lowest}')} in the place of {table2.mean(FD, f'vae {lowest}')} for the "
         f"VAE at β = 1e-8, {table2.mean(MIXTURE, f'cvae {lowest}')} for the CVAE. So at small β bad samples say little "
-        "of a decoder, and the CVAE's are the better ones because its latents stay nearer to the prior. What this does not show: Inception's features, which the paper's FID is on, and its 700 "
+        "of a decoder. What this does not show: Inception's features, which the paper's FID is on, and its 700 "
         "epochs at a tenth of the learning rate (`mnist_table2.yaml`)."
     )
     yield ""
