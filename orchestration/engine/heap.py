@@ -14,6 +14,9 @@ KEPT = 2 * MAPPED
 """Bytes that may lie free at the heap's end: the same."""
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 """As ``malloc.h`` has them."""
+ENVIRONMENT = {"MALLOC_ARENA_MAX": "1"}
+"""Of a worker, read by glibc as it starts. Parts of an evaluation have threads that come and go;
+each would have a heap of its own, up to eight a processor, and keep there what it once took."""
 
 
 def keep_freed_memory() -> bool:

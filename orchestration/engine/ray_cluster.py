@@ -14,7 +14,7 @@ import psutil
 import ray
 from joblib import cpu_count
 
-from orchestration.engine import ray_patches
+from orchestration.engine import heap, ray_patches
 from orchestration.engine.nodes import Nodes
 from orchestration.engine.ray_handshake import greet
 from orchestration.errors import UserError
@@ -109,7 +109,8 @@ class RaySession:
             raise
 
     def _options(self) -> dict[str, Any]:
-        variables = {**thread_environment(self._resources.threads), "PYTHONSAFEPATH": "1"}
+        threads = thread_environment(self._resources.threads)
+        variables = {**threads, **heap.ENVIRONMENT, "PYTHONSAFEPATH": "1"}
         environment: dict[str, Any] = {"env_vars": variables}
         if self._ship_code:
             environment |= {"py_modules": OWN_CODE, "excludes": NO_CODE}

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import subprocess
 import sys
 
 import pytest
+
+from orchestration.engine.heap import ENVIRONMENT
 
 EPOCHS = """
 import resource, sys
@@ -32,6 +35,35 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before) / 9)  # step
 """
 
 
+IN_TURN = """
+import re, threading
+from pathlib import Path
+from orchestration.engine.heap import keep_freed_memory
+
+assert keep_freed_memory()
+turn, done = threading.Lock(), threading.Barrier(9)
+
+
+def take_and_free():
+    with turn:
+        pieces = [bytearray(100_000) for _ in range(200)]
+        del pieces
+    done.wait()  # none has ended before the last one's turn
+
+
+def anonymous():
+    return int(re.search(r"Anonymous: +(\\d+)", Path("/proc/self/smaps_rollup").read_text())[1])
+
+
+before = anonymous()
+for _ in range(8):
+    threading.Thread(target=take_and_free).start()
+done.wait()
+print((anonymous() - before) / 1024)
+"""
+"""MiB that are kept once eight threads have had 20 each, one after the other."""
+
+
 def faults_a_step(how: str) -> float:
     command = [sys.executable, "-c", EPOCHS, how]
     return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
@@ -42,3 +74,20 @@ def faults_a_step(how: str) -> float:
 )
 def test_memory_that_was_freed_is_not_asked_of_the_system_again() -> None:
     assert faults_a_step("kept") < faults_a_step("as it is") / 10
+
+
+@pytest.mark.skipif(
+    platform.libc_ver()[0] != "glibc", reason="other C libraries have no heap a thread"
+)
+def test_threads_keep_no_heap_each() -> None:
+    kept = []
+    for variables in (ENVIRONMENT, {}):
+        done = subprocess.run(
+            [sys.executable, "-c", IN_TURN],
+            env={n: v for n, v in os.environ.items() if n != "MALLOC_ARENA_MAX"} | variables,
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        kept.append(float(done.stdout))
+    assert kept[0] < 40 < kept[1]
