@@ -18,7 +18,7 @@ from pydantic import TypeAdapter, ValidationError
 from cvae_core.settings import merge
 from orchestration.errors import UserError
 from orchestration.spec import search_layers
-from orchestration.spec.flat_names import entries, without
+from orchestration.spec.flat_names import without
 from orchestration.spec.packaged import similar_file
 from orchestration.spec.settings import field_annotation, setting_names
 from orchestration.spec.yaml_file import Location, YamlFile, parse_value, read_yaml
@@ -171,7 +171,6 @@ def _override(
     for leaf in _leaves(value, tuple(path)) or [path]:
         grid = _without_everywhere(grid, leaf)
         content = search_layers.with_fixed(content, leaf)
-    grid = _without_lists_of(grid, tuple(path))
     if isinstance(value, list) and not _accepts(annotation, value):
         many = [merge(one, nested(path, value)) for one in grid] if isinstance(grid, list) else None
         grid = merge(grid, nested(path, value)) if many is None else many
@@ -201,14 +200,6 @@ def nested(path: list[str], value: Any) -> dict[str, Any]:
 def _without_everywhere(grid: Any, path: Sequence[str]) -> Any:
     """A grid, or a list of grids, without one setting."""
     return [without(one, path) for one in grid] if isinstance(grid, list) else without(grid, path)
-
-
-def _without_lists_of(grid: Any, path: tuple[str, ...]) -> Any:
-    """A grid, or a list of grids, without a list of values of a whole group."""
-    if isinstance(grid, list):
-        return [_without_lists_of(one, path) for one in grid]
-    there = any(at == path for at, _, _ in entries(grid, ()))
-    return without(grid, path) if there else grid
 
 
 def _accepts(annotation: Any, value: Any) -> bool:

@@ -90,7 +90,11 @@ def test_the_command_line_wins_over_both(tmp_path: Path) -> None:
             "data={name: digits}",
             [("digits", 0), ("digits", 1)],
         ),
-        ("{data: [{name: mnist}, {split_seed: 1}]}", "data={name: digits}", [("digits", 0)]),
+        (
+            "{data: [{name: mnist}, {split_seed: 1}]}",
+            "data={name: digits}",
+            [("digits", 0), ("digits", 1)],
+        ),
     ],
 )
 def test_a_group_on_the_command_line_takes_the_place_of_what_it_names(

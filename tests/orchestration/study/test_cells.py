@@ -39,6 +39,7 @@ NUMERICS_2 = {
     "vae seed=1": "0e10836d82",
     "cvae seed=1": "2c2e9fb152",
 }
+SPACE = "name: a\nbaselines: false\nsearch:\n  trials: 4\n  space:\n"
 
 
 def studies(spec: SweepSpec) -> dict[str, StudyPlan]:
@@ -180,17 +181,12 @@ def test_the_model_is_searched_as_well(load: Load) -> None:
 
 def test_conditions_are_asked_for_after_what_they_depend_on(load: Load) -> None:
     text = """\
-name: a
-baselines: false
-search:
-  trials: 4
-  space:
     architecture.norm: {choice: [none, group], when: {batch_size: [8, 16]}}
     batch_size: {choice: [8, 16, 32], when: {clip_norm: 2.0}}
     clip_norm: {choice: [1.0, 2.0]}
     beta: {log: [1e-3, 1], when: {architecture.norm: group}}
 """
-    (study,) = make_plan(load(text)).studies.values()
+    (study,) = make_plan(load(SPACE + text)).studies.values()
     assert study.name == "vae"
     assert [d.name for d in study.dimensions] == [
         "clip_norm",
@@ -204,16 +200,11 @@ search:
 
 def test_what_is_searched_at_times_is_else_as_the_file_says(load: Load) -> None:
     text = """\
-name: a
-baselines: false
-search:
-  trials: 4
-  space:
     architecture.latent_dim: {choice: [8, 16]}
     augment: {choice: [false, true], when: {architecture.latent_dim: 16}}
     beta: {log: [1e-3, 1]}
 """
-    (study,) = make_plan(load(text)).studies.values()
+    (study,) = make_plan(load(SPACE + text)).studies.values()
     few = {"architecture.latent_dim": 8, "beta": 0.1}
     assert study.config(few).augment is False
     assert study.config({**few, "architecture.latent_dim": 16, "augment": True}).augment is True
