@@ -14,6 +14,8 @@ import psutil
 EVERY_S = 0.5
 """Between two looks. A process that ends is known as it was at the last look at it."""
 MEMORY_EVERY_S = 1.0
+GONE_WITHIN_S = 30.0
+"""A killed process frees its memory first, which on a busy machine takes a while."""
 MIB = 2**20
 
 
@@ -52,10 +54,13 @@ class Family:
         self.peak_mib = max(self.peak_mib, taken / MIB)
 
     def end(self) -> None:
-        """End whoever has outlived the command."""
+        """End whoever has outlived the command, and wait until they are gone."""
         for process in self.cpu_s:
             with suppress(psutil.Error):
                 process.kill()
+        until = time.monotonic() + GONE_WITHIN_S
+        while any(map(is_at_work, self.cpu_s)) and time.monotonic() < until:
+            time.sleep(0.01)
 
 
 def run(command: list[str], folder: Path, environment: dict[str, str]) -> Cost:
@@ -97,3 +102,11 @@ def run(command: list[str], folder: Path, environment: dict[str, str]) -> Cost:
 def has_ended(pid: int) -> bool:
     """Whether a child is over; its status stays for whoever waits for it."""
     return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
+
+def is_at_work(process: psutil.Process) -> bool:
+    """Whether a process is there and has not ended; one that nobody has waited for yet has."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
