@@ -8,13 +8,16 @@ from itertools import count, islice
 from typing import TYPE_CHECKING, Any
 
 from cvae_core.config import TrialConfig
+from cvae_core.errors import ConfigError
 from cvae_core.settings import merge
+from orchestration.errors import UserError
 from orchestration.ledger.documents import Ask, Study, Trial
 from orchestration.ledger.ledger import Ledger
 from orchestration.spec.dimensions import suggested
 from orchestration.spec.flat_names import flat
 from orchestration.spec.sweep import SweepSpec
 from orchestration.spec.trial_key import trial_key
+from orchestration.spec.trial_names import setting_text
 from orchestration.study.cells import StudyPlan
 from orchestration.study.outcomes import outcome_of
 from orchestration.study.progress import (
@@ -124,7 +127,7 @@ class Searching:
         given = self._starting_point(study, plan)
         blind = duplicates_in_a_row(study) >= RANDOM_AFTER
         params = advisor.ask(given=given, random=blind)
-        key = trial_key(plan.config(params))
+        key = trial_key(_allowed(plan, params))
         first = next((ask.number for ask in study.asks if ask.key == key), None)
         ask = Ask(
             number=len(study.asks),
@@ -211,3 +214,20 @@ class Searching:
         if again not in self._ledger.trials:
             self._ledger.save(Trial(key=again, config=config.to_settings()))
         return again
+
+
+def _allowed(plan: StudyPlan, params: Mapping[str, Any]) -> TrialConfig:
+    """The trial that is suggested.
+
+    Raises:
+        UserError: its settings are not allowed together, which no pair of ends has shown.
+    """
+    try:
+        return plan.config(params)
+    except ConfigError as error:
+        words = ", ".join(f"{name}={setting_text(value)}" for name, value in params.items())
+        raise UserError(
+            f"search.space: {plan.name}: {words} was suggested, which is not allowed: {error}; "
+            "narrow the space, which makes it another search; trials that it shares are not "
+            "trained again"
+        ) from error

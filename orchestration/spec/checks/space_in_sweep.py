@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from cvae_core.config import TrialConfig
@@ -16,10 +16,15 @@ from orchestration.spec.errors import SpecErrors, listed, short
 from orchestration.spec.flat_names import entries, flat, nested_of
 from orchestration.spec.meaning import meant_where, pointless
 from orchestration.spec.settings import deciding, where_meant
-from orchestration.spec.trial_names import Names, settings_of
+from orchestration.spec.trial_names import Names, setting_text, settings_of
+from orchestration.spec.yaml_file import Location
 
 Cells = Sequence[tuple[TrialConfig, dict[str, Dimension]]]
 """Each with what is searched in it."""
+Pair = tuple[Location, dict[str, Any]]
+"""Values of two settings, and the place of the first."""
+MOST_PAIRS = 5_000
+"""Of a cell: more are not tried, since a file is to be checked in a moment."""
 
 
 def check_space(
@@ -53,6 +58,7 @@ def check_space(
     _check_base(errors, space, base, cells)
     _check_together(errors, space, cells)
     _check_weights(errors, space, cells)
+    _check_pairs(errors, space, cells)
 
 
 def _check_grids(
@@ -131,16 +137,63 @@ def _check_conditions(errors: SpecErrors, space: Space, configs: Sequence[TrialC
 
 def _check_together(errors: SpecErrors, space: Space, cells: Cells) -> None:
     """That every end and every choice is allowed beside the settings around it."""
-    for name, parameter in space.parameters.items():
-        ends = parameter.choice or parameter.log or parameter.range or []
-        kind = "choice" if parameter.choice else "log" if parameter.log else "range"
+    for name in space.parameters:
         around = [_widest(cell, dimensions) for cell, dimensions in cells if name in dimensions]
-        for settings, (index, value) in itertools.product(around, enumerate(ends)):
+        for settings, (place, value) in itertools.product(around, _ends(space, name)):
             try:
                 TrialConfig.from_settings(merge(settings, nested_of({name: value})))
             except ConfigError as error:
                 own = ".".join(map(str, error.at)) == name
-                errors.add((*space.places[name], kind, index), error.what if own else str(error))
+                errors.add(place, error.what if own else str(error))
+
+
+def _check_pairs(errors: SpecErrors, space: Space, cells: Cells) -> None:
+    """That any two of them are allowed beside each other, as each of them is alone."""
+    if errors.found_in("search"):
+        return
+    seen: list[tuple[dict[str, Any], Mapping[str, Dimension]]] = []
+    for cell, dimensions in cells:
+        alike = {**cell.to_settings(), "seed": 0}
+        if (alike, dimensions) not in seen:  # repetitions with other seeds are searched alike
+            seen.append((alike, dimensions))
+            around = _widest(cell, dimensions)
+            for pair in itertools.islice(_pairs(space, dimensions), MOST_PAIRS):
+                _check_pair(errors, dimensions, around, pair)
+
+
+def _pairs(space: Space, dimensions: Mapping[str, Dimension]) -> Iterator[Pair]:
+    for one, other in itertools.combinations(dimensions, 2):
+        for (place, value), (_, beside) in itertools.product(
+            _ends(space, one), _ends(space, other)
+        ):
+            yield place, {one: value, other: beside}
+
+
+def _check_pair(
+    errors: SpecErrors,
+    dimensions: Mapping[str, Dimension],
+    around: Mapping[str, Any],
+    pair: Pair,
+) -> None:
+    place, values = pair
+    given = dict(values)
+    for name in values:  # neither is suggested where its conditions do not hold
+        for other, allowed in dimensions[name].when.items():
+            if given.setdefault(other, allowed[0]) not in allowed:
+                return
+    try:
+        TrialConfig.from_settings(merge(around, nested_of(given)))
+    except ConfigError as error:
+        both = ", ".join(f"{name}={setting_text(value)}" for name, value in values.items())
+        errors.add(place, f"{both} are not allowed together: {error}")
+
+
+def _ends(space: Space, name: str) -> list[tuple[Location, Any]]:
+    """The ends of a range, or all choices, each with its place."""
+    parameter = space.parameters[name]
+    values = parameter.choice or parameter.log or parameter.range or []
+    kind = "choice" if parameter.choice else "log" if parameter.log else "range"
+    return [((*space.places[name], kind, index), value) for index, value in enumerate(values)]
 
 
 def _widest(cell: TrialConfig, dimensions: Mapping[str, Dimension]) -> dict[str, Any]:

@@ -677,6 +677,19 @@ def test_a_space_with_arms(load: Load, space: str, base: str, path: str, expecte
     assert any(f"6: search.space.{path}: " in line and expected in line for line in found), found
 
 
+def test_two_that_are_not_allowed_together(load: Load) -> None:
+    base = "{epochs: 4, schedule: {beta: {shape: linear, start: 1, epochs: 2}}}"
+    weight = "weights.reconstruction: {choice: [0, 1]}"
+    given = {"base": base, "search": ", objectives: [{metric: val/probe_accuracy}]"}
+    text = with_space(f"{weight}, schedule.beta.end: {{choice: [1, 0]}}", **given)
+    (line,) = errors(load, text)
+    assert "6: search.space.schedule.beta.end.choice[1]: schedule.beta.end=0, " in line
+    assert "weights.reconstruction=0 are not allowed together: weights.reconst" in line
+    assert "nothing is trained" in line
+    when = "when: {weights.reconstruction: 1}"  # a condition keeps them apart
+    load(with_space(f"{weight}, schedule.beta.end: {{choice: [1, 0], {when}}}", **given))
+
+
 @pytest.mark.parametrize(
     ("space", "base", "fine"),
     [

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from orchestration.errors import UserError
 from orchestration.ledger.documents import Attempt, Epoch, Failure, Study, Trial
 from orchestration.ledger.ledger import Ledger
 from orchestration.spec.flat_names import flat
@@ -367,6 +368,23 @@ def test_a_new_best_has_replicates_of_its_own(make: Any) -> None:
         assert (old.winner == best) == (old.replicates == new.replicates)
         assert all(more.ledger.trials[key].state == "finished" for key in new.replicates)
     assert any(old.winner != new.winner for old, new in zip(before, more.studies(), strict=True))
+
+
+def test_three_that_are_not_allowed_together_are_told(make: Any) -> None:
+    """No two of them are at fault: the file is in order until the three are suggested."""
+    space = {
+        "weights.reconstruction": {"choice": [0, 1]},
+        "schedule.beta.end": {"choice": [0, 1]},
+        "lambda": {"choice": [0, 1]},
+    }
+    fades = {"beta": {"shape": "linear", "start": 1, "epochs": 1}}
+    search = {"seed": 1, "trials": 8, "space": space}
+    simulation = make(search, grid={"model": ["cvae"]}, base={"epochs": 3, "schedule": fades})
+    with pytest.raises(UserError, match=r"suggested, which is not allowed:.*nothing is trained"):
+        simulation.finish()
+    (study,) = simulation.studies()
+    assert {ask.key for ask in study.asks} == {t.key for t in simulation.ledger.planned()} != set()
+    assert all(trial.state == "finished" for trial in simulation.ledger.planned())
 
 
 def test_a_trial_that_is_there_already_is_not_trained_again(make: Any) -> None:
