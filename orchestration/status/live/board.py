@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from statistics import fmean
 from typing import Literal
 
 from cvae_core.config import TrialConfig
@@ -24,6 +24,7 @@ from orchestration.status.failures import (
     next_try,
     what_to_do,
 )
+from orchestration.status.live.mean_seconds import MeanSeconds
 from orchestration.status.nodes import lost_on
 from orchestration.study.progress import to_come_in
 
@@ -31,6 +32,8 @@ RowState = Literal[
     "waiting", "starting", "training", "trained", "evaluating", "finished", "stopped", "failed"
 ]
 ENDED: tuple[RowState, ...] = ("finished", "stopped", "failed")
+NEWEST = 3
+"""Epochs of a trial by which its next ones are estimated."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ class Row:
     probe: float | None = None
     images_per_s: float | None = None
     epoch_s: float | None = None
-    """Mean over its epochs, seconds."""
+    """Mean over its newest epochs, seconds: the machine may have been busier before."""
     at: float = 0.0
     """When this changed last, on the monotonic clock; 0: before this run."""
     node: str = ""
@@ -84,8 +87,8 @@ class Board:
         self.lost = lost_on(ledger.planned())
         """Attempts that came to nothing, by node; every change puts a new one in its place."""
         self._said: set[str] = set()
-        self._spent: dict[str, tuple[float, int]] = {}
-        self._evaluations: dict[str, tuple[float, int]] = {}
+        self._epochs, self._parts = MeanSeconds(), MeanSeconds()
+        """Of an epoch, by model, and of an evaluation, by part."""
         self._open: dict[str, list[str]] = {}
         """Parts that trials still need, by key; of one that is not trained all."""
         self.rows: dict[str, Row] = {}
@@ -93,10 +96,12 @@ class Board:
         self._states: Counter[RowState] = Counter()
         """How many rows are in each, so that nobody counts thousands at every event."""
         for trial in ledger.planned():
-            self._spend(trial.config["model"], trial.train_s, len(trial.epochs))
+            self._epochs.add(trial.config["model"], trial.train_s, len(trial.epochs))
             for entry, part in trial.evaluations.items():
                 self._evaluated(split_entry(entry)[0], part.seconds)
             self._put(self._row(trial, self._resting(trial), 0.0))
+        self._epochs.begin()
+        self._parts.begin()
         self.to_come = 0 if wish is not None else to_come_in(ledger)
         """Trials of a search that nothing was seen of yet."""
         self.width = max((len(row.name) for row in self.rows.values()), default=0)
@@ -119,7 +124,7 @@ class Board:
     def epoch_ended(self, report: EpochReport, trial: Trial) -> Row:
         """An epoch is over, or turned out to be the last one."""
         if report.epoch is not None:
-            self._spend(trial.config["model"], report.epoch["epoch_s"], 1)
+            self._epochs.add(trial.config["model"], report.epoch["epoch_s"])
         if trial.state == "running":
             return self._enter(trial, "training")
         self._count_to_come(trial)
@@ -165,7 +170,7 @@ class Board:
 
     def evaluation_left(self, row: Row, now: float) -> float | None:
         """Seconds of evaluation that a trained trial has left; None where that is not known."""
-        costs = [self._mean(self._evaluations.get(part)) for part in self._open[row.key]]
+        costs = [self._parts.of(part) for part in self._open[row.key]]
         known = [cost for cost in costs if cost is not None]
         if row.state not in ("trained", "evaluating") or len(known) < len(costs):
             return None
@@ -174,10 +179,7 @@ class Board:
 
     def _pace(self, row: Row) -> float | None:
         """Seconds of a trial's epoch, or of those of its model, or of all; None: not known yet."""
-        pace = row.epoch_s or self._mean(self._spent.get(row.model))
-        if pace is None:
-            pace = self._mean(tuple(map(sum, zip(*self._spent.values(), strict=True))))
-        return pace
+        return row.epoch_s or self._epochs.of(row.model) or self._epochs.of_any()
 
     def sweep_left(self, now: float) -> float | None:
         """Seconds of work left over the slots; an epoch costs what its model's have cost."""
@@ -186,7 +188,7 @@ class Board:
         if any(seconds is None for seconds in left):
             return None
         seconds_left = [seconds for seconds in left if seconds is not None]
-        costs = {part: self._mean(spent) or 0.0 for part, spent in self._evaluations.items()}
+        costs = self._parts.all()
         judging = sum(costs.get(part, 0.0) for parts in list(self._open.values()) for part in parts)
         asked = self.to_come
         if asked:
@@ -259,7 +261,7 @@ class Board:
             loss=last.metrics.get("train/loss", last.metrics.get("train/cross_entropy")),
             probe=last.metrics.get("val/probe_accuracy", previous.probe),
             images_per_s=last.images_per_s,
-            epoch_s=trial.train_s / len(trial.epochs),
+            epoch_s=fmean(epoch.epoch_s for epoch in trial.epochs[-NEWEST:]),
         )
 
     def _resting(self, trial: Trial) -> RowState:
@@ -280,18 +282,9 @@ class Board:
             return list(self._evaluation.wanted()) if self._wish is None else []
         return [task.part for task in open_tasks(trial, self._evaluation, self._wish)]
 
-    def _spend(self, model: str, seconds: float, epochs: int) -> None:
-        total, count = self._spent.get(model, (0.0, 0))
-        self._spent = {**self._spent, model: (total + seconds, count + epochs)}
-
     def _evaluated(self, part: str, seconds: float | None) -> None:
         if seconds is not None:
-            total, count = self._evaluations.get(part, (0.0, 0))
-            self._evaluations = {**self._evaluations, part: (total + seconds, count + 1)}
-
-    @staticmethod
-    def _mean(spent: Sequence[float] | None) -> float | None:
-        return spent[0] / spent[1] if spent and spent[1] else None
+            self._parts.add(part, seconds)
 
 
 def _epoch_left(row: Row, pace: float, now: float) -> float:

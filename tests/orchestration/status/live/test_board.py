@@ -104,6 +104,22 @@ def test_time_left(local_sweep: Callable[..., Any]) -> None:
     )
 
 
+def test_a_run_that_was_slow_is_soon_forgotten(local_sweep: Callable[..., Any]) -> None:
+    grid = {"beta": [1.0, 2.0, 3.0]}
+    board, ledger, queue = board_of(local_sweep, 1, grid=grid, base={"epochs": 10})
+    job = queue.next()
+    queue.begun(job)
+    for number in range(1, 6):
+        epoch(board, ledger, job, number, 100.0)
+    board = Board(ledger, 1, Evaluation())
+    assert board.sweep_left(0.0) == pytest.approx((5 + 10 + 10) * 100)
+    for number in range(6, 10):
+        epoch(board, ledger, job, number, 1.0)
+    at = board.rows[job.key].at
+    assert board.trial_left(board.rows[job.key], at) == pytest.approx(1.0)
+    assert board.sweep_left(at) == pytest.approx(1 + 20 * (100 + 4) / 5)
+
+
 def test_a_row_says_where_it_is_and_the_board_what_was_lost_there(
     local_sweep: Callable[..., Any],
 ) -> None:
