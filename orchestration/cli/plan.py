@@ -77,12 +77,19 @@ def _estimate(request: Request, plan: Plan, console: Console) -> dict[str, Any]:
     from orchestration.plan.estimate import CALIBRATION_S, estimate, estimate_document, kinds_of
     from orchestration.plan.trials_to_come import expected_trials
     from orchestration.run.auto_cpu import as_begun, chosen
+    from orchestration.run.foreseen import as_it_begins
     from orchestration.run.preparation import prepare
+    from orchestration.words import count
 
     ledger = Ledger.open_or_empty(request.folder)
     request = as_begun(request, ledger)
     data = prepare(request, plan, ledger, console)
     request = chosen(request, plan, data, ledger, console)
+    before = {key for key, trial in ledger.trials.items() if not trial.is_open}
+    ledger = as_it_begins(request, plan, ledger, data.fingerprints)
+    known = sum(not trial.is_open for trial in ledger.planned() if trial.key not in before)
+    if known:
+        console.line(f"{count(known, 'trial')} will be taken over: they were trained before")
     kinds = len(kinds_of(expected_trials(plan, ledger)))
     console.line(f"calibrating {kinds} kinds of trials, about {kinds * CALIBRATION_S} s …")
     made = estimate(request.spec, plan, data.sets, ledger, request.flags.max_concurrent)

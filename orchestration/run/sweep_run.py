@@ -13,7 +13,6 @@ from orchestration.engine.queue import Queue
 from orchestration.engine.results import Results
 from orchestration.engine.retention import Retention
 from orchestration.errors import INTERRUPTED, StorageError
-from orchestration.ledger.draft import Draft
 from orchestration.ledger.ledger import Ledger
 from orchestration.ledger.paths import CHECKPOINT_NOW, LEFT_PACK, RAY_LOG
 from orchestration.ledger.processes import ProcessRecord, recorded
@@ -23,6 +22,7 @@ from orchestration.plan.shared_map_tasks import missing
 from orchestration.report.report_file import note_results
 from orchestration.run.end import end, ended_early, say_behind
 from orchestration.run.finished_trials import FinishedTrials
+from orchestration.run.foreseen import planned_draft
 from orchestration.run.interruption import interrupted_text, may_end_within
 from orchestration.run.left_to_do import is_done_without_engine
 from orchestration.run.preparation import SweepData
@@ -105,11 +105,10 @@ class SweepRun:
         self, start_engine: StartEngine, processes: ProcessRecord
     ) -> AbstractContextManager[Engine]:
         """The engine; an idle one where everything is there, or was trained before."""
-        request, draft = self.request, Draft.of(self.ledger)
-        enter_plan(draft, request, self.plan, self.data.fingerprints)
-        trains = request.wish is None and request.spec.scheduler is None
-        if trains and request.flags.reuse is not False:
-            self.finished = FinishedTrials(draft)
+        request = self.request
+        draft, self.finished = planned_draft(
+            request, self.plan, self.ledger, self.data.fingerprints
+        )
         if is_done_without_engine(request, self.plan, draft, self.finished):
             return nullcontext(Idle())
         return start_engine(self, processes)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,10 @@ from orchestration import store
 from orchestration.errors import StorageError
 from orchestration.ledger.documents import Evaluated, Trial
 from orchestration.ledger.ledger import Ledger
+from orchestration.plan.trials_to_come import expected_trials
 from orchestration.run.finished_trials import FinishedTrials
+from orchestration.run.foreseen import as_it_begins
+from orchestration.run.request import Flags, Request
 from orchestration.run.reuse import Reuse
 from orchestration.terminal.console import Console
 from tests.orchestration.numbers import numbers, numbers_of
@@ -101,6 +106,25 @@ def test_a_trial_of_more_epochs_begins_where_one_of_fewer_ended(begin: Begin) ->
     # The third epoch was the last of the short one, and measured as such.
     assert "val/probe_accuracy" in next(iter(trials_of(short).values())).epochs[2].metrics
     assert all("val/probe_accuracy" not in t.epochs[2].metrics for t in continued.values())
+
+
+def test_what_a_run_would_take_over_is_foreseen(begin: Begin) -> None:
+    begin("one", grid={"model": ["vae"], "beta": [1e-3]}).run()
+    sections = {"grid": ALL, "base": {"epochs": 4}, "evaluation": EVALUATION}
+    longer = begin("other", **sections)
+    shutil.rmtree(longer.folder)  # it was never begun
+    request = Request(longer.spec.model_copy(update={"name": "other"}), longer.folder.parent, "")
+    ledger = Ledger.open_or_empty(longer.folder)
+    draft = as_it_begins(request, longer.plan, ledger, {"digits": "abc"})
+    begun = {key: trial.epoch for key, trial in draft.trials.items()}
+    assert sorted(begun.values()) == [0, 0, 0, 3]
+    assert expected_trials(longer.plan, draft).keys() == begun.keys()
+    (same,) = (key for key, epoch in begun.items() if epoch)
+    assert [begun[same]] == [c.epoch for c in draft.trials[same].checkpoints]
+    assert not longer.folder.exists()
+    anew = dataclasses.replace(request, flags=Flags(reuse=False))
+    draft = as_it_begins(anew, longer.plan, ledger, {"digits": "abc"})
+    assert not any(trial.epoch for trial in draft.trials.values())
 
 
 def test_the_same_sweep_with_more_epochs_goes_on(begin: Begin) -> None:
