@@ -73,4 +73,4 @@ faults: $(VENV)/installed-test
 	$(BIN)/python -m tests.faults --sweeps $(N) --kills $(KILLS) $(if $(SEED),--seed $(SEED))
 
 clean:
-	rm -rf $(VENV) .compat runs
+	rm -rf $(VENV) .compat build

@@ -53,9 +53,9 @@ place of the setting's grid: `--set beta=[1e-3,1e-4]`.
 in the extending file wins, setting by setting, and a single value in `base` also wins over a list
 in the other's `grid`. The name is not inherited.
 
-A trial is known by a hash of its settings. The order of a file, its name, resources, checkpoints
-and evaluation are not part of it, nor is anything that means nothing to the trial's model: change
-them, run the file again, and finished trials stay finished.
+A trial is known by a hash of its settings. The order of a file, its name, resources (but
+`pack`), checkpoints and evaluation are not part of it, nor is anything that means nothing to the
+trial's model: change them, run the file again, and finished trials stay finished.
 
 This page is written by `docs/generate.py`.
 """

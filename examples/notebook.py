@@ -34,10 +34,11 @@ pairs = sweep.pairs_frame("probe/accuracy")
 print(pairs[["cell", "reference_value", "other_value", "difference"]])
 
 # %% [markdown]
-# ## The model of the best probe: images that it makes of the prior's samples
+# ## The VAE or CVAE of the best probe: images that it makes of the prior's samples
 
 # %%
-best = trials["probe/accuracy"].idxmax()
+families = trials["model"].isin(["vae", "cvae"])  # baselines are trials, too
+best = trials.loc[families, "probe/accuracy"].idxmax()
 model = sweep.model(best)
 latent_dim = trials.loc[best, "architecture.latent_dim"]
 with torch.no_grad():

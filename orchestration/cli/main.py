@@ -37,7 +37,7 @@ COMMANDS = {
     "report": "Write what came of a sweep into one HTML file to be mailed.",
     "export": "Write a trained model as an MLflow model, or register it.",
     "sync": "Bring MLflow to what the folder of a sweep says.",
-    "ui": "Open MLflow's pages of the sweeps.",
+    "ui": "Serve MLflow's pages of the sweeps.",
     "data": "Fetch or check a data set, or a folder of images of your own.",
     "doctor": "Check this machine for what a sweep needs.",
     "completion": "Print a script that completes commands and names in your shell.",

@@ -68,19 +68,22 @@ def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in reversed(
         (
             click.option(
-                "--address", metavar="HOST:PORT", help="Ray cluster to run on; else a local Ray."
+                "--address",
+                metavar="HOST:PORT",
+                help="Ray cluster to run on, or auto; else a local Ray.",
             ),
             click.option(
                 "--data-root",
                 type=PlacePath(),
                 help="Folder of the data sets, in torchvision's layout.  "
-                "[default: ~/.cache/cvae-sweep/data]",
+                "[default: ~/.cache/cvae-sweep/data; for folder: the working directory]",
             ),
             tracking_uri_option,
             click.option(
                 "--max-concurrent",
                 type=click.IntRange(min=1),
-                help="Run at most so many trials at once.  [default: CPUs / resources.cpu]",
+                help="Run at most so many trials at once.  "
+                "[default: as many as CPUs and GPUs allow]",
             ),
             click.option(
                 "--reuse/--no-reuse",

@@ -22,7 +22,7 @@ from orchestration.storage import storage_folder
 def command(
     storage: Path | None, tracking_uri: str | None, host: str | None, port: int | None
 ) -> int:
-    """Open MLflow's pages of the sweeps in the storage folder; Ctrl-C ends them."""
+    """Serve MLflow's pages of the sweeps in the storage folder, until Ctrl-C."""
     from orchestration.terminal.console import Console
     from orchestration.tracking.ui import UiRequest, run_ui
 

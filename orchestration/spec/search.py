@@ -31,7 +31,10 @@ class Objective(BaseModel):
     """What the best trial is best at."""
 
     model_config = FORBID
-    metric: str = Field(description="`train/…` or `val/…`, as `docs/metrics.md` lists them")
+    metric: str = Field(
+        description="`val/probe_accuracy`, `val/fd_<data>-cnn`, or `loss`, `reconstruction`, "
+        "`kl`, `contrastive` of `train/` or `val/`"
+    )
     direction: Direction | None = Field(
         None, description="left out: the one that is better by `docs/metrics.md`"
     )

@@ -54,6 +54,8 @@ def sealed(name: str) -> str | None:
         return f"nobody computes {name}; {hint}"
     if metric in CHANGING:
         return f"{name} is a setting that is recorded, not a result; write {COMPARABLE}"
+    if name.startswith("train/"):
+        return f"{name} says how training went, not what came of it; write {COMPARABLE}"
     if name.startswith("val/"):
         return (
             f"{name} is measured by the evaluation after training, if at all, and is not there in "

@@ -296,6 +296,7 @@ OBJECTIVES = [
     ("val/probe_acuracy", 'did you mean "val/probe_accuracy"'),
     ("loss", "nobody computes loss"),
     ("banana", "known here: val/probe_accuracy"),
+    ("train/grad_norm", "says how training went, not what came of it; write val/probe_accuracy"),
     ("probe/accuracy", "sealed until a trial is done; write val/probe_accuracy"),
     ("test/reconstruction_mse", "write val/reconstruction"),
     ("test/elbo", "write val/reconstruction"),
