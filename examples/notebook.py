@@ -40,7 +40,7 @@ print(pairs[["cell", "reference_value", "other_value", "difference"]])
 families = trials["model"].isin(["vae", "cvae"])  # baselines are trials, too
 best = trials.loc[families, "probe/accuracy"].idxmax()
 model = sweep.model(best)
-latent_dim = trials.loc[best, "architecture.latent_dim"]
+latent_dim = int(trials.loc[best, "architecture.latent_dim"])
 with torch.no_grad():
     images = model.decode(torch.randn(16, latent_dim))
 print(f"{trials.loc[best, 'model']}: {len(images)} images of {tuple(images.shape[1:])}")

@@ -27,6 +27,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory, sweep_in: Callable[..., An
         folder,
         base={"epochs": 2},
         grid={"model": ["vae", "cvae"]},
+        baselines=["pixels"],
         seeds=[0, 1],
         evaluation={"probe": True, "diagnostics": True},
     ).run()
@@ -38,7 +39,9 @@ def test_frames_hold_what_the_ledger_does(trained: Path) -> None:
     ledger = Ledger.open(trained)
     trials, history = sweep.trials_frame(), sweep.history_frame()
     assert list(trials.index) == [trial.key for trial in ledger.planned()]
-    for trial in ledger.planned():
+    *models, pixels = ledger.planned()
+    assert trials.loc[pixels.key, "model"] == "pixels"
+    for trial in models:
         row = trials.loc[trial.key]
         assert (row["state"], row["model"]) == ("finished", trial.config["model"])
         assert row["architecture.latent_dim"] == 4
@@ -46,7 +49,7 @@ def test_frames_hold_what_the_ledger_does(trained: Path) -> None:
         own = history[history["key"] == trial.key]
         assert list(own["epoch"]) == [1, 2]
         assert list(own["val/loss"]) == [epoch.metrics["val/loss"] for epoch in trial.epochs]
-    assert trials["tau"].isna().tolist() == [trials.loc[k, "model"] == "vae" for k in trials.index]
+    assert trials["tau"].isna().tolist() == [trials.loc[k, "model"] != "cvae" for k in trials.index]
 
 
 def test_pairs_are_those_of_equal_seed(trained: Path) -> None:
