@@ -122,10 +122,22 @@ def carry_out() -> None:
     except (KeyboardInterrupt, click.Abort):
         click.echo("interrupted; run the same command again to continue", err=True)
         sys.exit(INTERRUPTED)
-    except Exception:  # an error of this program: its traceback, without anybody's password
-        click.echo(printable_lines(without_secrets(traceback.format_exc())), err=True)
-        sys.exit(1)
+    except Exception as error:
+        sys.exit(_say(error))
     sys.exit(returned if isinstance(returned, int) else 0)
+
+
+def _say(error: Exception) -> int:
+    """Tell of what nobody has foreseen, without anybody's password; the exit code."""
+    from cvae_core.errors import ConfigError
+
+    if isinstance(error, ConfigError):  # of files all are noted: it is a stored trial's
+        said = f"error: a trial's settings cannot be read by cvae-sweep {__version__}: {error}\n"
+        said += "a sweep that another version has written needs that version"
+        click.echo(printable_lines(without_secrets(said)), err=True)
+        return 2
+    click.echo(printable_lines(without_secrets(traceback.format_exc())), err=True)
+    return 1
 
 
 def _check_taken() -> None:

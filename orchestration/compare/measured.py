@@ -14,6 +14,7 @@ from cvae_core.errors import ConfigError
 from cvae_core.settings import plain, setting_name
 from orchestration.ledger.documents import Evaluated, Sweep, Trial
 from orchestration.ledger.ledger import Ledger
+from orchestration.ledger.machines import cpus_of
 from orchestration.spec.evaluation import BESIDES, part_settings
 from orchestration.spec.trial_names import settings_of
 from orchestration.words import count
@@ -73,7 +74,7 @@ def measured(trial: Trial, sweep: Sweep) -> Measured:
         settings=settings_of(_as_compared(config)),
         metrics=dict(trial.metrics),
         measured_by=measured_by,
-        cost_s=(trial.train_s + evaluation_s) * cpu,
+        cost_s=(trial.train_s + evaluation_s) * cpus_of(trial, cpu),
     )
 
 

@@ -19,6 +19,7 @@ from orchestration.compare.study_trials import (
 )
 from orchestration.ledger.documents import Study, Trial
 from orchestration.ledger.ledger import Ledger
+from orchestration.ledger.machines import cpus_of
 from orchestration.study.importances import importances
 from orchestration.study.progress import objectives_of
 from orchestration.words import count
@@ -238,7 +239,7 @@ def _replicates(record: _Record, cpu: int) -> dict[str, Any] | None:
         "wanted": len(study.replicates),
         "finished": len(done),
         "keys": list(study.replicates),
-        "cpu_s": sum(trial.train_s for trial in trials) * cpu,
+        "cpu_s": sum(trial.train_s * cpus_of(trial, cpu) for trial in trials),
         "metrics": {name: _spread(values) for name, values in measured.items() if values},
         "found_in_search": None if winner is None else _entry(record, winner),
     }

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestration.ledger.documents import TRAINED, State, Study, Trial
+from orchestration.ledger.machines import cpus_of
 from orchestration.spec.search import Objective
 from orchestration.study.progress import distinct, objectives_of
 from orchestration.study.values import values_of
@@ -65,7 +66,7 @@ def searched(study: Study, trials: Mapping[str, Trial], cpu: int) -> list[Search
                 origin=ask.origin,
                 state=trial.state,
                 values=finite_values(trial, objectives),
-                cpu_s=trial.train_s * cpu,
+                cpu_s=trial.train_s * cpus_of(trial, cpu),
                 ended=_ended(trial),
                 test=found_by_evaluation(trial),
             )

@@ -49,6 +49,17 @@ def _numerics(worker: dict[str, Any]) -> dict[str, str]:
     return {what: str(value) for what, value in noted.items() if value}
 
 
+def cpus_of(trial: Trial, otherwise: float) -> float:
+    """How many CPUs a trial was trained and evaluated on.
+
+    Args:
+        trial: its attempts say it; the newest that does counts.
+        otherwise: what the sweep's file says now, which may have been changed since.
+    """
+    noted = (attempt.worker.get("threads", {}).get("torch") for attempt in trial.attempts[::-1])
+    return next((float(threads) for threads in noted if threads), otherwise)
+
+
 def node_of(attempt: Attempt) -> str:
     """The node of a cluster that an attempt ran on; empty: it was on none, or that is not known."""
     return str(attempt.worker.get("node", ""))

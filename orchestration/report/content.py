@@ -15,6 +15,7 @@ from orchestration.compare.comparison import comparison_sheets
 from orchestration.compare.figure_files import search_document
 from orchestration.ledger.documents import TRAINED
 from orchestration.ledger.ledger import Ledger
+from orchestration.ledger.machines import cpus_of
 from orchestration.report.charts import BASELINE, Chart
 from orchestration.report.figures import curves, trade_offs
 from orchestration.report.pictures import Columns, picture_columns
@@ -194,9 +195,13 @@ def _facts(ledger: Ledger, document: Mapping[str, Any]) -> list[tuple[str, str]]
     """What was run, on what, and what it cost."""
     sweep, trials = ledger.sweep, ledger.planned()
     cpu = sweep.spec.get("resources", {}).get("cpu", 1)
-    training_s = sum(trial.train_s for trial in trials) * cpu
-    parts = [part for trial in trials for part in trial.evaluations.values()]
-    evaluation_s = sum(part.seconds or 0.0 for part in parts) * cpu
+    cpus = {trial.key: cpus_of(trial, cpu) for trial in trials}
+    training_s = sum(trial.train_s * cpus[trial.key] for trial in trials)
+    evaluation_s = sum(
+        (part.seconds or 0.0) * cpus[trial.key]
+        for trial in trials
+        for part in trial.evaluations.values()
+    )
     attempts = [attempt for trial in trials for attempt in trial.attempts]
     facts = [("state", str(document["state"])), ("trials", states_text(document["counts"]))]
     if attempts:

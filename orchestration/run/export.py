@@ -70,8 +70,10 @@ def export(
         where = without_credentials(uri)
         check_reachable(uri)
     with console.busy("writing the model", plain=False):
-        from orchestration.tracking.model import register_model, save_model
+        from orchestration.tracking.model import make_sure_of, register_model, save_model
 
+        if register is not None:
+            make_sure_of(uri, register)  # before a file is written: its name may be refused
         try:
             model = sweep.model(key)
         except CheckpointError as error:

@@ -10,7 +10,7 @@ from orchestration.plan.plan import Plan
 from orchestration.run.finished_trials import FinishedTrials
 from orchestration.run.request import Request
 from orchestration.run.reuse import Reuse
-from orchestration.run.start import enter_plan
+from orchestration.run.start import enter_plan, note_code
 
 
 def planned_draft(
@@ -25,6 +25,7 @@ def planned_draft(
         fingerprints: of its data sets.
     """
     draft = Draft.of(ledger)
+    note_code(draft.sweep)
     enter_plan(draft, request, plan, dict(fingerprints))
     trains = request.wish is None and request.spec.scheduler is None
     reuses = trains and request.flags.reuse is not False

@@ -96,8 +96,12 @@ def enter_plan(ledger: Ledger, request: Request, plan: Plan, fingerprints: dict[
     command = sweep.flags.get("command") if request.stored_plan else request.command
     sweep.flags = request.flags.to_stored() | {"command": command}
     sweep.data |= fingerprints
-    sweep.code = {"version": __version__, "git_commit": git_commit(), "numerics": str(NUMERICS)}
     ledger.save_sweep()
+
+
+def note_code(sweep: Sweep) -> None:
+    """Note which code is at work, to be saved with the plan; where nothing is done, none is."""
+    sweep.code = {"version": __version__, "git_commit": git_commit(), "numerics": str(NUMERICS)}
 
 
 def enter_study(ledger: Ledger, spec: SweepSpec, plan: StudyPlan) -> None:

@@ -28,7 +28,13 @@ from orchestration.run.left_to_do import is_done_without_engine
 from orchestration.run.preparation import SweepData
 from orchestration.run.request import Request
 from orchestration.run.reuse import Reuse
-from orchestration.run.start import enter_plan, new_ledger, note_tracking, say_new_plan
+from orchestration.run.start import (
+    enter_plan,
+    new_ledger,
+    note_code,
+    note_tracking,
+    say_new_plan,
+)
 from orchestration.run.summary import say_summary
 from orchestration.signals import GRACE_S, InterruptHandler, ReceivedSignals, uninterrupted
 from orchestration.status.live.board import Board
@@ -123,6 +129,7 @@ class SweepRun:
         ledger = self.ledger
         ledger.sweep.images |= self.data.images
         say_new_plan(ledger, self.plan, console)
+        note_code(ledger.sweep)
         enter_plan(ledger, request, self.plan, self.data.fingerprints)
         self.reuse = Reuse(ledger, self.finished)
         self.reuse.take_over_planned()

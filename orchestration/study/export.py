@@ -19,6 +19,7 @@ from sqlalchemy.engine import make_url
 from orchestration.errors import UserError
 from orchestration.ledger.documents import Ask, Study, Trial
 from orchestration.ledger.ledger import Ledger
+from orchestration.ledger.machines import cpus_of
 from orchestration.redact import without_credentials, without_secrets
 from orchestration.spec.dimensions import Dimension
 from orchestration.spec.search import Objective
@@ -120,7 +121,7 @@ def _attributes(ask: Ask, trial: Trial, cpus: float) -> dict[str, Any]:
         "origin": ask.origin,
         "duplicate_of": ask.duplicate_of,
         "epochs": trial.epoch,
-        "cpu_s": trial.train_s * cpus,
+        "cpu_s": trial.train_s * cpus_of(trial, cpus),
         "attempts": len(trial.attempts),
         "mlflow_run_id": trial.run_id,
         "error": trial.error.message if trial.error and trial.state == "failed" else None,

@@ -18,7 +18,6 @@ from orchestration.errors import UserError
 from orchestration.tracking.thread import reason_of
 
 if TYPE_CHECKING:
-    from mlflow import MlflowClient
     from torch import Tensor
 
     from cvae_core.models import Model
@@ -95,7 +94,7 @@ def register_model(uri: str, run_id: str, folder: Path, name: str) -> str:
         uri: MLflow's tracking URI.
         run_id: of the trial's run.
         folder: where ``save_model`` has put it.
-        name: of the registered model, which is made where there is none.
+        name: of the registered model, which is there.
 
     Returns:
         The version.
@@ -110,19 +109,31 @@ def register_model(uri: str, run_id: str, folder: Path, name: str) -> str:
     try:
         client = MlflowClient(without_login(uri))
         client.log_artifacts(run_id, str(folder), "model")
-        _make_sure_of(client, name)
         made = client.create_model_version(name, f"runs:/{run_id}/model", run_id=run_id)
     except Exception as error:  # MLflow's own, those of requests and of the system
-        raise UserError(f"--register {name}: MLflow cannot do that: {reason_of(error)}") from error
+        raise _refused(name, error) from error
     return str(made.version)
 
 
-def _make_sure_of(client: MlflowClient, name: str) -> None:
-    """Have a registered model of this name, if it is not there."""
+def make_sure_of(uri: str, name: str) -> None:
+    """Have a registered model of this name, if it is not there.
+
+    Raises:
+        UserError: MLflow refuses the name, or has no registry.
+    """
+    from mlflow import MlflowClient
     from mlflow.exceptions import MlflowException
 
+    from orchestration.tracking.asking import without_login
+
     try:
-        client.create_registered_model(name)
+        MlflowClient(without_login(uri)).create_registered_model(name)
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
-            raise
+            raise _refused(name, error) from error
+    except Exception as error:  # those of requests and of the system
+        raise _refused(name, error) from error
+
+
+def _refused(name: str, error: Exception) -> UserError:
+    return UserError(f"--register {name}: MLflow cannot do that: {reason_of(error)}")

@@ -103,6 +103,12 @@ def trial_tags(trial: Trial, config: TrialConfig) -> dict[str, str]:
     return tags | colour | {"mlflow.runName": f"{name} seed={config.seed}"}
 
 
+def trained_with(trial: Trial) -> dict[str, str]:
+    """The torch that a trial was trained with, which need not be that of whoever tells MLflow."""
+    noted = [attempt.worker["torch"] for attempt in trial.attempts if attempt.worker.get("torch")]
+    return {"version.torch": str(noted[-1])} if noted else {}
+
+
 def parameters(config: TrialConfig) -> dict[str, str]:
     """The settings that matter to a trial."""
     settings = flat(relevant(config, identity=False))

@@ -37,6 +37,7 @@ from orchestration.tracking.run_fields import (
     sweep_tags,
     table_tags,
     text_tag,
+    trained_with,
     trial_tags,
 )
 from orchestration.tracking.run_index import RunIndex
@@ -137,12 +138,9 @@ class Tracker:
         """The run of the sweep itself, of which the trials' runs are children."""
         sweep = ledger.sweep
         run = self._index.runs(ledger).get(PARENT)
+        tags = sweep_tags(sweep, self._config.tags)
+        tags |= {PARENT_TAG: "true", "mlflow.runName": sweep.name}
         if run is None:
-            tags = {
-                **sweep_tags(sweep, self._config.tags),
-                PARENT_TAG: "true",
-                "mlflow.runName": sweep.name,
-            }
             run = self._index.create(ledger, PARENT, tags, sweep.created)
         if sweep.parent_run_id != run.run_id:
             sweep.parent_run_id = run.run_id
@@ -154,7 +152,7 @@ class Tracker:
             writer.log_text("sweep.yaml", as_yaml(sweep.spec))
             for entry, part in list(sweep.evaluations.items()):
                 writer.log_evaluation(entry, part)
-            writer.set_tags(table_tags(sweep))
+            writer.set_tags({name: tags[name] for name in self._config.tags} | table_tags(sweep))
         except Exception as error:
             writer.set_status(sweep_status(sweep), None)
             raise FileRefusedError(error) from error
@@ -188,16 +186,17 @@ class Tracker:
             return
         config = TrialConfig.from_settings(trial.config)
         run = self._index.runs(ledger).get(key)
+        common = {**sweep_tags(sweep, self._config.tags), **trained_with(trial)}
+        tags = common | trial_tags(trial, config) | {MLFLOW_PARENT: str(sweep.parent_run_id)}
         if run is None:
-            tags = {**sweep_tags(sweep, self._config.tags), **trial_tags(trial, config)}
-            tags[MLFLOW_PARENT] = str(sweep.parent_run_id)
             run = self._index.create(ledger, key, tags, trial.attempts[0].began)
         run_id = run.run_id
         if trial.run_id != run_id:
             ledger.change(key, lambda t: setattr(t, "run_id", run_id))
         writer = RunWriter(self._client, run, ledger.folder)
         # A study is called otherwise once there are others, and a replicate may come to be a trial.
-        writer.set_tags({MLFLOW_PARENT: str(sweep.parent_run_id)} | study_tags(ledger, key))
+        writer.set_tags({name: tags[name] for name in (*self._config.tags, MLFLOW_PARENT)})
+        writer.set_tags(study_tags(ledger, key))
         writer.log_params(config)
         writer.log_inputs(data_inputs(sweep, config))
         writer.log_numbers(trial)

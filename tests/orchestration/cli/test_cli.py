@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from tests.orchestration.written import Written
+
 COMMAND = Path(sys.executable).with_name("cvae-sweep")
 Command = Callable[..., Any]
 SPEC = """\
@@ -232,3 +234,21 @@ def test_a_mistyped_command_is_guessed() -> None:
     result = CliRunner().invoke(cli, ["statsu"])
     assert result.exit_code == 2
     assert "Did you mean 'status'?" in result.output
+
+
+@pytest.mark.parametrize("arguments", [["status", "small"], ["compare", "small"], ["list"]])
+def test_settings_of_another_version_are_no_crash(folder: Path, arguments: list[str]) -> None:
+    written = Written(folder / "runs" / "small")
+    written.trial()
+    ledger = written.ledger
+    trial = ledger.planned()[0]
+    ledger.save(trial.model_copy(update={"config": {**trial.config, "novel": 1}}))
+    done = installed(folder, *arguments)
+    if arguments == ["list"]:
+        assert (done.returncode, done.stderr) == (0, "")
+        return
+    assert (done.returncode, done.stdout) == (2, "")
+    said = done.stderr.splitlines()
+    assert said[0].startswith("error: a trial's settings cannot be read by cvae-sweep ")
+    assert said[0].endswith("unknown settings of TrialConfig: novel")
+    assert said[1:] == ["a sweep that another version has written needs that version"]

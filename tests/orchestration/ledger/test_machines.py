@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from orchestration.ledger.documents import Attempt, Trial
-from orchestration.ledger.machines import lineage, moved
+from orchestration.ledger.machines import cpus_of, lineage, moved
 
 Step = tuple[int, int | None, dict[str, Any]]
 OLD: dict[str, Any] = {"processor": "A", "torch": "2.5.0", "threads": {"torch": 1, "numba": 1}}
@@ -60,3 +60,17 @@ def test_the_attempts_that_weights_come_from(
 )
 def test_what_was_another_way_where_it_went_on(steps: list[Step], said: str) -> None:
     assert moved(trial(*steps)) == said
+
+
+@pytest.mark.parametrize(
+    ("steps", "cpus"),
+    [
+        ([], 3.0),
+        ([(0, 5, {"pid": 1})], 3.0),
+        ([(0, 5, {"threads": {"torch": 1}})], 1.0),
+        ([(0, 5, {"threads": {"torch": 1}}), (5, 9, {"threads": {"torch": 2}})], 2.0),
+        ([(0, 5, {"threads": {"torch": 2}}), (5, None, {})], 2.0),
+    ],
+)
+def test_a_trial_cost_the_cpus_that_it_had(steps: list[Step], cpus: float) -> None:
+    assert cpus_of(trial(*steps), 3.0) == cpus

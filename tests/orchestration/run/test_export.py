@@ -93,6 +93,12 @@ def test_it_becomes_a_version_in_the_registry(
     ledger.sweep.experiment, ledger.sweep.experiment_id = tracker.connect("small")
     tracker.sync_parent(ledger)
     tracker.sync_trial(ledger, key)
+    refused = export("small", key, "--register", "a/b", "--to", "out")
+    assert (refused.returncode, "--register a/b: MLflow cannot do that" in refused.stderr) == (
+        2,
+        True,
+    )
+    assert not tracker._client.list_artifacts(str(ledger.trials[key].run_id), "model")
     for version in ("1", "2"):
         done = export("small", key[:6], "--register", "best")
         assert (done.returncode, done.stderr) == (0, "")

@@ -9,15 +9,17 @@ from pathlib import Path
 import pytest
 
 from cvae_core.config import NUMERICS
+from orchestration import __version__
 from orchestration.engine.queue import Queue
 from orchestration.errors import UserError
 from orchestration.ledger.chosen import chosen
 from orchestration.ledger.documents import Attempt, Evaluated, Failure, Trial
 from orchestration.ledger.ledger import Ledger
 from orchestration.plan.plan import Plan, make_plan
+from orchestration.run.foreseen import as_it_begins
 from orchestration.run.request import Flags, Request
 from orchestration.run.resume import check_stored_plan, say_what_changed, stored_request
-from orchestration.run.start import enter_plan, new_ledger, say_new_plan
+from orchestration.run.start import enter_plan, new_ledger, note_code, say_new_plan
 from orchestration.spec.sweep import SweepSpec
 from orchestration.status.status import status_document
 from orchestration.status.sweeps import list_document
@@ -38,6 +40,7 @@ def begun(load: Load, tmp_path: Path) -> Ledger:
     )
     plan = make_plan(request.spec)
     ledger = new_ledger(request, {})
+    note_code(ledger.sweep)
     enter_plan(ledger, request, plan, {})
     for key, config in plan.trials.items():
         ledger.save(Trial(key=key, config=config.to_settings()))
@@ -234,6 +237,17 @@ def test_planned_trials_are_there_before_the_plan(load: Load, tmp_path: Path) ->
     assert (document["state"], document["counts"]["pending"]) == ("interrupted", 4)
     (row,) = list_document(tmp_path)["sweeps"]
     assert (row["state"], row["trials"], row["counts"]["pending"]) == ("interrupted", 4, 4)
+
+
+def test_the_code_is_noted_where_something_is_done(load: Load, tmp_path: Path) -> None:
+    """Who asks again about a finished sweep has trained none of it."""
+    request = Request(load(TEXT), tmp_path, "")
+    ledger = new_ledger(request, {})
+    ledger.sweep.code = before = {"version": "0.0.1", "git_commit": "abc"}
+    enter_plan(ledger, request, make_plan(request.spec), {})
+    assert Ledger.open(ledger.folder).sweep.code == before
+    draft = as_it_begins(request, make_plan(request.spec), ledger, {})
+    assert draft.sweep.code["version"] == __version__
 
 
 def test_a_trial_without_a_document_is_pending(begun: Ledger) -> None:

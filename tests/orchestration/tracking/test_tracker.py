@@ -150,6 +150,30 @@ def test_one_that_learned_less_than_the_mean_image_is_marked(place: Place) -> No
     assert "training.warning" not in place.runs()[0].data.tags
 
 
+def test_its_torch_is_the_one_that_trained_it(place: Place) -> None:
+    trial = place.add()
+    trial.attempts[0].worker = {"torch": "1.2.3"}
+    place.end(trial)
+    place.tracker().sync_trial(place.ledger, "a1")
+    (run,) = place.runs()
+    assert run.data.tags["version.torch"] == "1.2.3"
+
+
+def test_tags_that_are_configured_later_arrive_and_take_no_other_place(place: Place) -> None:
+    place.end(place.add())
+    place.tracker().sync_trial(place.ledger, "a1")
+    tags = {"team": "audio", "model": "mine", "room": "2"}
+    tracker = Tracker(place.uri, MlflowConfig(tags=tags), place.storage)
+    tracker.sync_parent(place.ledger)
+    tracker.sync_trial(place.ledger, "a1")
+    parent = place.client.get_run(place.ledger.sweep.parent_run_id).data.tags
+    (run,) = place.runs()
+    assert [(each["team"], each["room"]) for each in (parent, run.data.tags)] == [
+        ("audio", "2")
+    ] * 2
+    assert run.data.tags["model"] == "vae"
+
+
 def test_a_vae_has_no_lambda_and_no_tau(place: Place) -> None:
     place.add(model="vae")
     place.tracker().sync_trial(place.ledger, "a1")
