@@ -155,13 +155,17 @@ def _state(document: Mapping[str, Any]) -> str:
 
 
 def _nothing(document: Mapping[str, Any]) -> str:
-    states = {state for state, number in document["counts"].items() if number}
-    if states == {"failed"}:
-        return "Nothing to compare: every trial has failed, and why is said below."
+    """Why there is no answer: what became of the trials that are no baselines."""
+    compared = [trial for trial in document["trials"] if not trial["baseline"]]
+    states = {trial["state"] for trial in compared}
+    # Trials of a search that are still to come are counted alone.
+    if states == {"failed"} and not document["counts"]["pending"]:
+        all_failed = document["counts"]["failed"] == len(document["trials"])
+        whose = "every trial" if all_failed else "every trial but the baselines"
+        return f"Nothing to compare: {whose} has failed, and why is said below."
     if not states & set(TRAINED):
         return "No trial has been trained to its end yet."
-    trained = [t for t in document["trials"] if t["state"] in TRAINED and not t["baseline"]]
-    models = {trial["model"] for trial in trained}
+    models = {trial["model"] for trial in compared if trial["state"] in TRAINED}
     if len(models) == 1:
         return f"There is nothing to compare: of the two models only {models.pop()} was trained."
     return "There is nothing to compare: no two settings that were trained differ in model alone."

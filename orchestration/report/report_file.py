@@ -13,7 +13,7 @@ from orchestration.compare.answers import Answers, Question, answers
 from orchestration.compare.comparison import comparison_sheets
 from orchestration.compare.drawn import Drawing, note_drawn
 from orchestration.compare.figure_files import note_search
-from orchestration.ledger.documents import Evaluated
+from orchestration.ledger.documents import Evaluated, Failure
 from orchestration.ledger.ledger import Ledger
 from orchestration.ledger.names import REPORT
 from orchestration.ledger.paths import REPORT_NOTE, REPORT_PAGE
@@ -70,15 +70,32 @@ def _digest(ledger: Ledger) -> str:
     """A hash of the results that a report shows; how long they took does not make a new one."""
     from orchestration import __version__
 
+    def reason(error: Failure | None) -> list[Any]:
+        return [error.kind, error.message, error.traceback, error.log] if error else []
+
     def shown(evaluations: Mapping[str, Evaluated]) -> list[Any]:
         return [
-            [name, part.state, part.settings, part.metrics, [ref.sha256 for ref in part.artifacts]]
+            [
+                name,
+                part.state,
+                part.settings,
+                part.metrics,
+                [ref.sha256 for ref in part.artifacts],
+                reason(part.error),
+            ]
             for name, part in sorted(evaluations.items())
             if name != REPORT
         ]
 
     trials = [
-        [trial.key, trial.state, trial.epoch, trial.metrics, shown(trial.evaluations)]
+        [
+            trial.key,
+            trial.state,
+            trial.epoch,
+            trial.metrics,
+            reason(trial.error),
+            shown(trial.evaluations),
+        ]
         for trial in ledger.planned()
     ]
     everything = [__version__, ledger.sweep.spec, shown(ledger.sweep.evaluations), trials]

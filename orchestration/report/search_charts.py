@@ -37,7 +37,7 @@ PAIRS = 3
 PARAMETERS = 4
 """Parameters, at most, against which the objective is drawn: those that matter most."""
 MANY = 300
-"""Of more trials the best are drawn."""
+"""Of more trials the best are drawn, and whatever is on a front."""
 
 
 @dataclass(frozen=True)
@@ -173,8 +173,9 @@ def _fronts(searched: Searched) -> list[Chart | None]:
     pairs = list(combinations(range(len(document["objectives"])), 2))[:PAIRS]
     for across, up in pairs:
         points, drawn = [], []
-        front = {entry["key"] for family in document["families"] for entry in family["front"]}
-        for trial in searched.rated():
+        front = {e["key"]: e for family in document["families"] for e in family["front"]}
+        # Of many trials those best in the first objective are rated: a front has others as well.
+        for trial in ({t["key"]: t for t in searched.rated()} | front).values():
             x, y = trial["values"][across], trial["values"][up]
             said = ", ".join(
                 f"{_label(document, n)} {trial['values'][n]:.4g}" for n in (up, across)

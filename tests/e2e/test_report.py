@@ -22,6 +22,7 @@ from orchestration.signals import ended_by_signals
 from orchestration.spec.reading import load_spec
 from orchestration.terminal.console import Console
 from tests.orchestration.compare.conftest import Searches
+from tests.orchestration.written import Written
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -199,6 +200,47 @@ def test_the_charts_of_a_search_are_drawn_and_read(
     assert tip.inner_text().startswith("cvae: best so far 0.921 at 12 trials")
     page.keyboard.press("Enter")
     assert page.locator("tr:target").count() == 1
+    page.context.close()
+
+
+ARMS: tuple[dict[str, Any], ...] = (
+    {},
+    {"augment": True},
+    {"weights": {"reconstruction": 0.5}},
+    {"augment": True, "weights": {"reconstruction": 0.5}},
+)
+LOOKS = "all => all.map(p => [getComputedStyle(p).stroke, getComputedStyle(p).strokeDasharray])"
+
+
+@pytest.fixture(scope="module")
+def arms(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report of eight families, a trial each."""
+    made = Written(tmp_path_factory.mktemp("arms") / "arms")
+    for model in ("vae", "cvae"):
+        for arm in ARMS:
+            made.trial(model=model, epochs=30, **arm)
+    file = made.ledger.folder.with_suffix(".html")
+    file.write_text(report_of(made.read()))
+    return file
+
+
+@pytest.mark.parametrize("media", ["screen", "print"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_lines_of_eight_families_are_told_apart_with_and_without_colours(
+    browser: Browser, arms: Path, scheme: str, media: Any
+) -> None:
+    page, errors = opened(browser, arms, 1600, scheme)
+    page.emulate_media(media=media)
+    assert errors == []
+    charts = page.locator("svg.chart")
+    assert charts.count() == 3
+    for number in range(3):
+        looks = charts.nth(number).locator(".stroke").evaluate_all(LOOKS)
+        dashes = [dash for _, dash in looks]
+        assert len(looks) == len(set(dashes)) == 8
+        assert len({colour for colour, _ in looks}) == 4
+        # The legend shows whose lines they are.
+        assert page.locator(".legend .stroke").evaluate_all(LOOKS) == looks
     page.context.close()
 
 

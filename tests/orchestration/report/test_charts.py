@@ -6,10 +6,12 @@ import math
 import os
 import subprocess
 import sys
+from itertools import pairwise
 
 import pytest
 
-from orchestration.report.charts import BASELINE, Chart, Line, Point, lines, scatter
+from orchestration.report.axes import axis_of
+from orchestration.report.charts import BASELINE, LETTER, Chart, Line, Point, lines, scatter
 
 
 def place(ticks: object, value: float, *, logarithmic: bool = False) -> float:
@@ -42,6 +44,30 @@ def test_values_that_are_far_apart_stand_on_a_logarithmic_axis() -> None:
     for mark, value in zip(chart.marks, values, strict=True):
         assert mark.x == pytest.approx(place(chart.x_ticks, value, logarithmic=True), abs=0.2)
     assert "0.001" in [text for _, text in chart.x_ticks]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [
+        (1e-5, 1e-3, ["1e-05", "0.0001", "0.001"]),
+        (1e-3, 1e-2, ["0.001", "0.003", "0.01"]),
+        (1.5e-3, 6e-1, ["0.003", "0.01", "0.03", "0.1", "0.3"]),
+        (2e-4, 8e-4, ["0.0002", "0.0005"]),
+        (3e-4, 9e-4, ["0.0003", "0.0004", "0.0005", "0.0006", "0.0008"]),
+        (1e-2, 1e-2, ["0.001", "0.01", "0.1"]),
+        (1.001, 1.002, ["1.001", "1.0012", "1.0014", "1.0016", "1.0018", "1.002"]),
+    ],
+)
+def test_a_logarithmic_axis_has_ticks_however_short_it_is(
+    low: float, high: float, expected: list[str]
+) -> None:
+    axis = axis_of([low, high], 84, 546, logarithmic=True)
+    assert [text for _, text in axis.ticks] == expected
+    for at, text in axis.ticks:
+        assert at == pytest.approx(axis.at(float(text)), abs=0.1)
+        assert 84 <= at <= 546
+    for (at, text), (after, other) in pairwise(axis.ticks):
+        assert after - at > LETTER * (len(text) + len(other)) / 2
 
 
 def test_a_baseline_far_off_stands_at_the_edge_and_says_so() -> None:

@@ -66,6 +66,28 @@ def test_all_failed(written: Make) -> None:
     assert "Side by side" not in page
 
 
+@pytest.mark.parametrize("baseline", ["finished", "failed"])
+def test_a_baseline_does_not_hide_that_all_compared_trials_failed(
+    written: Make, headline: Headline, baseline: Any
+) -> None:
+    made = written()
+    for model in MODELS:
+        made.trial("failed", model=model)
+    made.trial(baseline, model="pca", metrics=headline(0.8))
+    page = text(made)
+    whose = "every trial but the baselines" if baseline == "finished" else "every trial"
+    assert f"Nothing to compare: {whose} has failed, and why is said below." in page
+    assert "differ in model alone" not in page
+
+
+def test_what_is_still_to_be_trained_has_not_failed(written: Make, headline: Headline) -> None:
+    made = written()
+    made.trial("failed", model="vae")
+    made.trial("pending", model="cvae")
+    made.trial(model="pca", metrics=headline(0.8))
+    assert "No trial has been trained to its end yet." in text(made)
+
+
 def test_metrics_missing_in_half(written: Make, headline: Headline) -> None:
     made = written()
     for model in MODELS:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from orchestration.compare.answers import Question, answers
-from orchestration.ledger.documents import Failure, Sweep
+from orchestration.ledger.documents import Evaluated, Failure, Sweep
 from orchestration.ledger.ledger import Ledger
 from orchestration.ledger.names import REPORT
 from orchestration.ledger.paths import REPORT_PAGE
@@ -20,6 +20,7 @@ from orchestration.report.pictures import picture_columns
 from orchestration.report.report_file import note_results, report_of
 from orchestration.run.summary import say_summary
 from orchestration.terminal.console import Console
+from tests.orchestration.written import Written
 
 HOSTILE = "<script>alert(1)</script>\"'&\u202e" + "x" * 500
 
@@ -115,6 +116,38 @@ def test_it_is_written_when_there_is_something_new(trained: Path) -> None:
     ledger.change(key, lambda trial: trial.evaluations["probe"].metrics.update({"probe/x": 1.0}))
     note_results(ledger)
     assert page.stat().st_mtime_ns != written
+
+
+@pytest.mark.parametrize("where", ["trial", "part", "sweep"])
+@pytest.mark.parametrize(
+    ("field", "told"),
+    [
+        ("kind", "UnheardOf"),
+        ("message", "unheard of"),
+        ("log", "logs/unheard"),
+        ("traceback", 'Traceback:\n  File "unheard.py", line 7, in of'),
+    ],
+)
+def test_it_is_written_when_only_a_reason_is_new(
+    written: Callable[..., Written], where: str, field: str, told: str
+) -> None:
+    made = written()
+    trial = made.trial("failed")
+    failure = Failure(kind="error", message="as before")
+    failed = Evaluated(state="failed", error=failure)
+    trial.error = failure.model_copy()
+    trial.evaluations["probe"] = failed.model_copy(deep=True)
+    shared = made.ledger.sweep.evaluations["shared_umap"] = failed.model_copy(deep=True)
+    made.ledger.save(trial)
+    note_results(made.ledger)
+    page = made.ledger.folder / REPORT_PAGE
+    before = page.stat().st_mtime_ns
+    note_results(made.ledger)
+    assert page.stat().st_mtime_ns == before
+    owner = {"trial": trial, "part": trial.evaluations["probe"], "sweep": shared}[where]
+    setattr(owner.error, field, told)
+    note_results(made.ledger)
+    assert "unheard" in Page(page.read_text()).text.lower()
 
 
 def test_a_failure_of_it_is_said_and_made_good(

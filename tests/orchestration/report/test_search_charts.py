@@ -158,6 +158,30 @@ def test_of_very_many_trials_the_best_are_drawn(
     assert min(float(mark.label.rpartition(" ")[2]) for mark in chart.marks) == 0.02
 
 
+@pytest.mark.parametrize("shift", [0.0, -5e-4])
+def test_the_whole_front_of_very_many_trials_is_drawn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shift: float
+) -> None:
+    """Also where an axis of those best in the first objective has no room for it."""
+    monkeypatch.setattr(search_charts, "MANY", 30)
+    made = Searches(tmp_path / "opposed", (ACCURACY, RECONSTRUCTION))
+    study = add(made, "vae", [], space=[BETA])
+    for number in range(50):
+        values = number / 1000, 10.0 ** ((number - 50) / 10) + shift
+        made.trial(study, values, beta=(number + 1) / 1e5)
+    made.trial(study, (0.0, 1.0), beta=1e-2)  # beaten, and not among the best
+    ledger = made.read()
+    front = [entry["key"] for entry in search_document(ledger)["families"][0]["front"]]
+    chart = named(content(ledger).searches, "fronts: val MSE ↓ against val probe ↑")
+    assert len(front) == 50
+    assert sorted(mark.target for mark in chart.marks) == sorted(front)
+    (stroke,) = chart.strokes
+    for step in stroke.path.lstrip("M").split("L"):
+        x, y = map(float, step.split())
+        assert chart.left <= x <= chart.right
+        assert chart.top <= y <= chart.bottom
+
+
 def test_the_page_has_no_pictures_of_figures_and_every_link_leads_to_a_row(single: Ledger) -> None:
     page = Page(html_of(content(single)))
     assert page.sources == []
