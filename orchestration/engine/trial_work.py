@@ -17,7 +17,8 @@ from cvae_core.training.begin import AnyTraining
 from cvae_core.training.checkpoint import Checkpoint, sha256
 from cvae_core.training.training import Judge, When
 from orchestration import store
-from orchestration.engine.evaluator import Evaluator, read_reference
+from orchestration.engine.checkpoint_reading import read_reference
+from orchestration.engine.evaluator import Evaluator
 from orchestration.engine.jobs import TrainJob
 from orchestration.engine.reports import EpochReport
 from orchestration.engine.worker_failures import memory_here
