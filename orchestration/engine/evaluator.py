@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -14,17 +13,15 @@ from cvae_core.data import Dataset
 from cvae_core.errors import AbsentError, CheckpointError, EvaluationError
 from cvae_core.evaluation.parts import Findings, measure
 from cvae_core.evaluation.subject import Subject
-from cvae_core.training.checkpoint import Checkpoint, read_checkpoint, sha256
+from cvae_core.training.checkpoint import sha256
 from orchestration import store
 from orchestration.caches import cache_folder
+from orchestration.engine.checkpoint_reading import read_reference
 from orchestration.engine.jobs import EvaluateJob, SharedMapJob
 from orchestration.engine.reports import AbsentReport, EvaluationReport, ProgressReport
-from orchestration.errors import StorageError
 from orchestration.ledger.paths import EXTRACTORS
 from orchestration.spec.evaluation import part_settings
 
-GONE = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EIO)
-"""What the system says where a file is lost for good."""
 EVERY_S = 5.0
 """Seconds of a part between two words of how far it is."""
 
@@ -181,19 +178,3 @@ def _means(subject: Subject) -> Any:
             return subject.posterior("judged")[0]
     except EvaluationError as error:
         raise EvaluationError(f"{subject.label}: {error}") from error
-
-
-def read_reference(folder: Path, ref: dict[str, Any], config: TrialConfig) -> Checkpoint:
-    """The checkpoint that a ledger names.
-
-    Raises:
-        CheckpointError: it is not there or not whole, or is of another configuration.
-        StorageError: it cannot be read at the moment, which says nothing of it.
-    """
-    try:
-        content = (folder / ref["path"]).read_bytes()
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        kind = CheckpointError if error.errno in GONE else StorageError
-        raise kind(f"{ref['path']} cannot be read ({reason})") from error
-    return read_checkpoint(content, config=config, expected_sha256=ref["sha256"], name=ref["path"])

@@ -66,7 +66,8 @@ def answers(folder: Path, pool: str | None = None) -> dict[str, dict[str, Any]]:
     alive = {node["NodeID"]: node for node in listed}
     nodes = {number: name_of(node) for number, node in alive.items()}
     word = secrets.token_hex(16)
-    asked = folder / f".{word}"
+    # Named as writes that were cut off are: those are removed, also where this is killed.
+    asked = folder.absolute() / f".{word}{store.PART}"
     store.write_bytes(asked, word.encode())
     look = ray.remote(num_cpus=0, max_retries=0, runtime_env={})(_look_here())
     place = NodeAffinitySchedulingStrategy
@@ -74,7 +75,7 @@ def answers(folder: Path, pool: str | None = None) -> dict[str, dict[str, Any]]:
         began = {number: time.time() for number in nodes}
         called = {
             look.options(scheduling_strategy=place(number, soft=False)).remote(
-                str(folder.absolute()), word, (*PACKAGES, *_required())
+                str(asked), word, (*PACKAGES, *_required())
             ): number
             for number in nodes
         }
@@ -90,7 +91,7 @@ def answers(folder: Path, pool: str | None = None) -> dict[str, dict[str, Any]]:
             except Exception as error:  # Ray has many, for what can happen there
                 found[name] = {"silent": f"it could not be asked ({str(error).splitlines()[0]})"}
                 continue
-            back = folder / f".{word}-{answer['id']}"
+            back = asked.with_stem(f".{word}-{answer['id']}")
             answer["seen"] = back.is_file() and back.read_text() == word
             has = alive[number]["Resources"]
             answer |= {"cpus": has.get("CPU", 0), "gpus": has.get("GPU", 0)}
@@ -204,7 +205,7 @@ def _look_here() -> Callable[[str, str, Sequence[str]], dict[str, Any]]:
     """The function that runs on a node, which needs nothing but Ray there."""
 
     # Made in here, and so sent as code: what is imported by name has to be installed there.
-    def look(folder: str, word: str, packages: Sequence[str]) -> dict[str, Any]:
+    def look(path: str, word: str, packages: Sequence[str]) -> dict[str, Any]:
         import platform
         import shutil
         import tempfile
@@ -220,7 +221,7 @@ def _look_here() -> Callable[[str, str, Sequence[str]], dict[str, Any]]:
             except metadata.PackageNotFoundError:
                 return None
 
-        asked, number = Path(folder, f".{word}"), ray.get_runtime_context().get_node_id()
+        asked, number = Path(path), ray.get_runtime_context().get_node_id()
         answer: dict[str, Any] = {"id": number, "wrote": False, "write_error": ""}
         try:
             answer["read"] = "yes" if asked.read_text() == word else "it has another content"
@@ -228,7 +229,7 @@ def _look_here() -> Callable[[str, str, Sequence[str]], dict[str, Any]]:
             answer["read"] = error.strerror or str(error)
         if answer["read"] == "yes":
             try:
-                Path(folder, f".{word}-{number}").write_text(word)
+                asked.with_stem(f".{word}-{number}").write_text(word)
                 answer["wrote"] = True
             except OSError as error:
                 answer["write_error"] = error.strerror or str(error)

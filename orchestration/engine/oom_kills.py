@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 GROUPS = Path("/proc/self/cgroup")
 MOUNT = Path("/sys/fs/cgroup")
+NEWS_S = 10.0
+"""Within so many seconds all are told of that the kernel has ended at once."""
 
 
 def oom_kills(groups: Path = GROUPS, mount: Path = MOUNT) -> int | None:
@@ -44,12 +47,29 @@ def _counters(groups: Path, mount: Path) -> Iterator[Path]:
 
 
 class OomWatch:
-    """Says whether the kernel has ended any since it was asked last."""
+    """Says of each process that was lost whether the kernel may have ended it.
 
-    def __init__(self) -> None:
+    Args:
+        clock: seconds that only grow.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._seen = oom_kills()
+        self._untold = 0
+        """Processes that the kernel has ended, beside those that were told of."""
+        self._until = 0.0
+        """When they are no news any more: none of them is of what is lost later."""
 
     def any_new(self) -> bool:
-        """Whether there were any; False where that is not known."""
-        before, self._seen = self._seen, oom_kills()
-        return before is not None and self._seen is not None and self._seen > before
+        """Whether there is one that was not told of yet; False where that is not known."""
+        now, before, self._seen = self._clock(), self._seen, oom_kills()
+        if now >= self._until:
+            self._untold = 0
+        if before is not None and self._seen is not None and self._seen > before:
+            self._untold += self._seen - before
+            self._until = now + NEWS_S
+        if not self._untold:
+            return False
+        self._untold -= 1
+        return True

@@ -14,7 +14,7 @@ from orchestration.engine.jobs import PackJob, TrainJob
 from orchestration.engine.reports import OfTrial, PackReport
 from orchestration.engine.trial_work import TrialWork
 from orchestration.engine.worker_failures import failed
-from orchestration.ledger.paths import left_pack
+from orchestration.ledger.paths import left_pack, lies_there
 
 
 class PackTraining:
@@ -83,7 +83,7 @@ class PackTraining:
     def _let_go(self) -> None:
         """Go on without those that were stopped meanwhile."""
         for key, (work, training) in list(self._trials.items()):
-            if (self._folder / left_pack(key, work.job.attempt)).exists():
+            if lies_there(self._folder / left_pack(key, work.job.attempt)):
                 self._of_pack.remove(training)
                 del self._trials[key]
 

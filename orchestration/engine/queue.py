@@ -57,6 +57,8 @@ class Queue:
         for trial in ledger.planned():
             self._evaluations.add(trial)
         self._retries = Retries(spec.retries, ledger, clock)
+        self.together = self._retries.together
+        """A block in which trials of one pack are lost: they come again at one time."""
         self._take_over = take_over
         self._make = JobMaker(spec, ledger)
         self._packing = Packing(spec.resources.pack, ledger)
@@ -237,8 +239,7 @@ class Queue:
         if isinstance(job, EvaluateJob):
             keys = [] if job.is_of_an_epoch else [job.key]
         else:
-            intact = self._ledger.is_intact
-            keys = [each["key"] for each in job.trials if not intact(each["checkpoint"])]
+            keys = [t["key"] for t in job.trials if not self._ledger.is_intact(t["checkpoint"])]
         trained_on = [self._train_on(key) for key in keys]
         return bool(keys) and all(trained_on)
 
@@ -296,5 +297,4 @@ class Queue:
         return failure
 
     def _fewer_at_once(self) -> int:
-        under_way = self._workers
-        return max(1, min(self.at_once or under_way, under_way) - 1)
+        return max(1, min(self.at_once or self._workers, self._workers) - 1)

@@ -133,9 +133,10 @@ class Results:
                 in line at once, and its retries are as many as before.
             worker: what is known of where it was.
         """
-        for job in jobs_in(task):
-            if self.broken is None and self._queue.is_under_way(job):
-                self._lost(job, failure, worker, counted=counted)
+        with self._queue.together():
+            for job in jobs_in(task):
+                if self.broken is None and self._queue.is_under_way(job):
+                    self._lost(job, failure, worker, counted=counted)
 
     def _lost(
         self, job: Job, failure: Failure, worker: dict[str, Any] | None, *, counted: bool
@@ -153,7 +154,8 @@ class Results:
             return True
         try:
             if isinstance(task, PackJob) and isinstance(report, PackReport):
-                return self._pack_reported(task, report)
+                with self._queue.together():  # its worker may have run out of memory
+                    return self._pack_reported(task, report)
             if isinstance(task, PackJob) or isinstance(report, PackReport):
                 raise TypeError(f"{type(task).__name__} reported {type(report).__name__}")
             return self._report(task, report)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import itertools
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from orchestration.engine.jobs import Job, TrainJob
 from orchestration.ledger.documents import Trial
@@ -22,8 +23,6 @@ RETRIED = (LOST, OUT_OF_MEMORY)
 """Kinds of failure of which another attempt may be free; any other one would come again."""
 FIRST_WAIT_S = 1.0
 MOST_WAIT_S = 30.0
-TOGETHER_S = 0.05
-"""What is due that soon is due now."""
 
 Clock = Callable[[], float]
 
@@ -112,6 +111,19 @@ class Retries:
         self._jobs.append((self._clock() + seconds, job))
         return seconds
 
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """What is lost meanwhile, those of a pack, is due when the last of it is.
+
+        Each is written down before the next one is seen to: by itself each would be due some
+        milliseconds later, and would be in a pack of its own.
+        """
+        before = len(self._jobs)
+        yield
+        lost = self._jobs[before:]
+        due = max((at for at, _ in lost), default=0.0)
+        self._jobs[before:] = [(due, job) for _, job in lost]
+
     def _losses(self, job: Job, *, counted: bool) -> int:
         """How often a job was lost in a row, this time included if it counts."""
         if isinstance(job, TrainJob):
@@ -126,8 +138,7 @@ class Retries:
 
     def due(self) -> list[Job]:
         """Those that have waited long enough, the longest due first; they wait no more."""
-        # Those of a pack that was lost come together again.
-        now = self._clock() + TOGETHER_S
+        now = self._clock()
         due = sorted((entry for entry in self._jobs if entry[0] <= now), key=lambda entry: entry[0])
         self._jobs = [entry for entry in self._jobs if entry[0] > now]
         return [job for _, job in due]

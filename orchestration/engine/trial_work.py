@@ -17,12 +17,13 @@ from cvae_core.training.begin import AnyTraining
 from cvae_core.training.checkpoint import Checkpoint, sha256
 from cvae_core.training.training import Judge, When
 from orchestration import store
-from orchestration.engine.evaluator import Evaluator, read_reference
+from orchestration.engine.checkpoint_reading import read_reference
+from orchestration.engine.evaluator import Evaluator
 from orchestration.engine.jobs import TrainJob
 from orchestration.engine.reports import EpochReport
 from orchestration.engine.worker_failures import memory_here
 from orchestration.ledger.checkpoints import is_asked_for
-from orchestration.ledger.paths import CHECKPOINT_NOW, checkpoint_path
+from orchestration.ledger.paths import CHECKPOINT_NOW, checkpoint_path, lies_there
 from orchestration.plan.memory import too_large
 from orchestration.spec.evaluation import part_settings
 
@@ -84,7 +85,7 @@ class TrialWork:
             # Where a trial is stopped, its newest checkpoint is of that epoch.
             or training.epoch in job.decision_epochs
             or time.monotonic() - self._saved_at >= job.min_interval_s
-            or (self._folder / CHECKPOINT_NOW).exists()
+            or lies_there(self._folder / CHECKPOINT_NOW)
         )
         return EpochReport(
             final=training.finished,

@@ -5,6 +5,7 @@ In documents paths are relative to the folder, with slashes.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 SWEEP = "sweep.json"
@@ -70,6 +71,14 @@ def checkpoint_path(key: str, attempt: int, epoch: int) -> str:
 def left_pack(key: str, attempt: int) -> str:
     """Place of the file that has a worker go on without this attempt at a trial."""
     return f"{LEFT_PACK}/{key}-a{attempt:03d}"
+
+
+def lies_there(request: Path) -> bool:
+    """Whether a file that asks for something is there; not where the system cannot say.
+
+    Its error would end who only looks, a trial or a thread: the next write decides what follows.
+    """
+    return os.path.exists(request)  # noqa: PTH110 - pathlib's own raises EIO, ESTALE, EACCES…
 
 
 def is_of_attempt(path: str, attempt: int) -> bool:

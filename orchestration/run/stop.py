@@ -18,7 +18,7 @@ from orchestration.commands import sweep_command
 from orchestration.errors import UserError
 from orchestration.ledger.ledger import Ledger
 from orchestration.ledger.lock import Holder, holder
-from orchestration.ledger.paths import STOP
+from orchestration.ledger.paths import STOP, lies_there
 from orchestration.status.state import counts_in, state_of
 from orchestration.terminal.console import Console
 
@@ -48,7 +48,7 @@ def stoppable(folder: Path) -> Iterator[None]:
 
 def stop_requested(folder: Path) -> bool:
     """Whether a request lies there that nobody has seen yet."""
-    return (folder / STOP).exists()
+    return lies_there(folder / STOP)
 
 
 def stop_sweep(folder: Path, console: Console) -> None:

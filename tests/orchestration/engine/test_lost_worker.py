@@ -12,7 +12,8 @@ from orchestration.engine.lost_worker import (
     lost_worker,
     went_with_its_node,
 )
-from orchestration.engine.oom_kills import OomWatch, oom_kills
+from orchestration.engine.oom_kills import NEWS_S, OomWatch, oom_kills
+from tests.orchestration.clock import Clock
 
 DIED = """\
 The actor died unexpectedly before finishing this task.
@@ -185,3 +186,22 @@ def test_the_kernels_count_in_both_versions(
     assert [watch.any_new(), watch.any_new()] == [True, False]
     path.unlink()
     assert [watch.any_new(), watch.any_new()] == [False, False]
+
+
+def test_of_several_that_the_kernel_ends_at_once_each_is_told(
+    monkeypatch: pytest.MonkeyPatch, clock: Clock
+) -> None:
+    kills = 0
+    monkeypatch.setattr("orchestration.engine.oom_kills.oom_kills", lambda: kills)
+    watch = OomWatch(clock)
+    kills = 2
+    assert watch.any_new()
+    clock.sleep(1.0)  # another is ended while what came of the first is written down
+    kills = 3
+    assert [watch.any_new(), watch.any_new(), watch.any_new()] == [True, True, False]
+    kills = 5
+    assert watch.any_new()
+    clock.sleep(NEWS_S)
+    assert not watch.any_new(), "the other one was no worker"
+    kills = 6
+    assert [watch.any_new(), watch.any_new()] == [True, False]

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import ray
 
+from orchestration import store
 from orchestration.commands import ray_start
-from orchestration.engine.node_checks import PACKAGES, _required, _version, problems_of
+from orchestration.engine.node_checks import PACKAGES, _required, _version, answers, problems_of
 from orchestration.engine.nodes import Nodes
 from orchestration.errors import UserError
+from orchestration.ledger.ledger import Ledger
+from orchestration.ledger.recovery import recover
 from orchestration.spec.sweep import Resources
 from tests.orchestration.clock import Clock
+from tests.orchestration.written import Written
 
 
 def node(number: int, cpus: float = 2, *, alive: bool = True, **labels: str) -> dict[str, Any]:
@@ -107,6 +114,42 @@ def test_where_no_node_can_hold_a_trial_it_is_said_what_there_is(
     with pytest.raises(UserError) as refused:
         Nodes(lambda: listed, resources, None).check()
     assert said in str(refused.value)
+
+
+class Killed(BaseException):
+    """The command is no more: nothing that it still meant to do is done."""
+
+
+def test_what_is_asked_of_nodes_does_not_stay_where_the_command_is_killed(
+    written: Callable[..., Written], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, number = written().ledger.folder, "ab" * 28
+
+    class Here:
+        """A node that answers, whereupon the command is killed."""
+
+        def __init__(self, look: Callable[..., object]) -> None:
+            self._look = look
+
+        def options(self, **_: object) -> Here:
+            return self
+
+        def remote(self, *given: object) -> None:
+            self._look(*given)
+            raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ray, "nodes", lambda: [node(1) | {"NodeID": number}])
+        patch.setattr(ray, "remote", lambda **_: Here)
+        context = SimpleNamespace(get_node_id=lambda: number)
+        patch.setattr(ray, "get_runtime_context", lambda: context)
+        patch.setattr(store, "remove", lambda _: None)
+        with pytest.raises(Killed):
+            answers(folder)
+    left = [path for path in folder.iterdir() if path.is_file() and path.name.startswith(".")]
+    assert sorted(path.name.count(number) for path in left) == [0, 1]
+    recover(Ledger.open(folder))
+    assert not any(path.exists() for path in left)
 
 
 FIT: dict[str, Any] = {

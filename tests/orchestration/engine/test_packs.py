@@ -9,13 +9,20 @@ from typing import Any
 
 import pytest
 
+from orchestration import store
 from orchestration.engine.in_process import InProcessEngine
 from orchestration.engine.job_searcher import JobSearcher
 from orchestration.engine.jobs import Assignment, PackJob, TrainJob, job_from_json
 from orchestration.engine.placement import Placement
 from orchestration.engine.queue import Queue
 from orchestration.engine.ray_cluster import Cluster
-from orchestration.engine.reports import PackReport, Report, report_from_json, report_to_json
+from orchestration.engine.reports import (
+    FailureReport,
+    PackReport,
+    Report,
+    report_from_json,
+    report_to_json,
+)
 from orchestration.engine.retries import LOST, OUT_OF_MEMORY
 from orchestration.engine.worker import Worker
 from orchestration.ledger.documents import DIVERGED, Failure, Trial
@@ -181,16 +188,25 @@ def take(queue: Queue) -> PackJob:
     return job
 
 
+@pytest.fixture
+def slow_disk(monkeypatch: pytest.MonkeyPatch, clock: Any) -> None:
+    """Documents take their time to be written."""
+    write = store.write_document
+
+    def writing(*given: Any, **named: Any) -> None:
+        clock.sleep(0.03)
+        write(*given, **named)
+
+    monkeypatch.setattr(store, "write_document", writing)
+
+
+@pytest.mark.usefixtures("slow_disk")
 def test_a_lost_worker_is_lost_to_each_and_they_come_again_together(
     local_sweep: LocalSweep, clock: Any, tmp_path: Path
 ) -> None:
-    def ticking() -> float:
-        clock.sleep(0.001)
-        return float(clock())
-
     sweep = local_sweep(grid=VAES, resources=PACK, retries=1)
     ledger = sweep.open()
-    queue = sweep.queue(ledger, slots=1, clock=ticking)
+    queue = sweep.queue(ledger, slots=1, clock=clock)
     results = sweep.results(ledger, queue)
     cluster = Cluster(1, local=True, nodes=None)
     searcher = JobSearcher(queue, results, cluster, Placement(None), tmp_path)
@@ -211,6 +227,45 @@ def test_a_lost_worker_is_lost_to_each_and_they_come_again_together(
         assert trial.error is not None
         assert trial.error.kind == LOST
     assert queue.done
+
+
+@pytest.mark.usefixtures("slow_disk")
+def test_they_wait_as_long_as_the_one_that_waits_longest(
+    local_sweep: LocalSweep, clock: Any
+) -> None:
+    sweep = local_sweep(grid=VAES, resources=PACK, retries=9)
+    ledger = sweep.open()
+    queue = sweep.queue(ledger, slots=1, clock=clock)
+    results = sweep.results(ledger, queue)
+    job = take(queue)
+    first = ledger.trials[job.jobs[0].key]
+    for number in (2, 3):  # it was lost by itself before
+        first.attempts.insert(0, first.attempts[0].model_copy(update={"outcome": "lost"}))
+        first.attempts[-1].number = number
+    results.lost(job, Failure(kind=LOST, message="killed"))
+    assert queue.pause == pytest.approx(4.0, abs=0.1)
+    clock.sleep(queue.pause)
+    assert {own.key for own in take(queue).jobs} == set(sweep.keys)
+
+
+@pytest.mark.usefixtures("slow_disk")
+@pytest.mark.parametrize("reported", [True, False])
+def test_half_packs_come_again_together(
+    local_sweep: LocalSweep, clock: Any, *, reported: bool
+) -> None:
+    grid = {"beta": [0.1, 0.2, 0.3, 0.4]}
+    sweep = local_sweep(grid=grid, resources=PACK | {"pack": 4})
+    ledger = sweep.open()
+    queue = sweep.queue(ledger, slots=1, clock=clock)
+    results = sweep.results(ledger, queue)
+    job = take(queue)
+    if reported:
+        failure = FailureReport(OUT_OF_MEMORY, "no more", traceback="", worker={})
+        results.report(job, PackReport({own.key: failure for own in job.jobs}))
+    else:
+        results.lost(job, Failure(kind=OUT_OF_MEMORY, message="no more"))
+    clock.sleep(queue.pause)
+    assert len(take(queue).jobs) == 2
 
 
 def test_out_of_memory_packs_are_half_as_large(local_sweep: LocalSweep, clock: Any) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from orchestration import store
+from orchestration.engine import checkpoint_reading
 from orchestration.errors import UserError
 from orchestration.ledger.documents import Trial
 from orchestration.ledger.ledger import Ledger
@@ -53,6 +54,12 @@ SEARCH_SECTIONS = {
 NO_EVALUATION = {"probe": False}
 
 
+@pytest.fixture(autouse=True)
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What cannot be read is tried again as often, at once."""
+    monkeypatch.setattr(checkpoint_reading, "AGAIN_S", (0.0, 0.0))
+
+
 def numbers(trials: dict[str, Trial]) -> dict[str, Any]:
     """All that has to be the same whatever happened."""
     return {
@@ -84,6 +91,21 @@ def refuse(patch: pytest.MonkeyPatch, paths: set[Path], code: int) -> None:
         return read(path)
 
     patch.setattr(Path, "read_bytes", refusing)
+
+
+def outage(patch: pytest.MonkeyPatch, paths: set[Path], tries: int) -> None:
+    """So many tries at these files come to nothing; in between nothing else can be read either."""
+    read = Path.read_bytes
+    failed = 0
+
+    def failing(path: Path) -> bytes:
+        nonlocal failed
+        if failed < tries and (failed or path in paths):
+            failed += path in paths
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return read(path)
+
+    patch.setattr(Path, "read_bytes", failing)
 
 
 def newest(trial: Trial) -> str:
@@ -216,6 +238,27 @@ def test_a_checkpoint_that_cannot_be_read_at_the_moment_is_not_given_up(
     assert trial.state == "pending"
     (trial,) = sweep.run().values()
     assert [attempt.from_epoch for attempt in trial.attempts] == [0, 2, 2]
+    assert trial.notes == []
+    assert numbers({trial.key: trial}) == numbers(whole)
+
+
+@pytest.mark.parametrize("tries", [2, 3], ids=["for a moment", "longer than it is waited for"])
+def test_no_checkpoint_is_given_up_while_nothing_can_be_read(
+    local_sweep: LocalSweep, monkeypatch: pytest.MonkeyPatch, tries: int
+) -> None:
+    """As by NFS that is mounted `soft`, while its server is slow."""
+    whole = local_sweep("whole").run()
+    sweep = local_sweep()
+    (before,) = sweep.run(stop_after=2).values()
+    assert len(before.checkpoints) == 2
+    with monkeypatch.context() as patch:
+        outage(patch, {sweep.folder / ref.path for ref in before.checkpoints}, tries)
+        (trial,) = sweep.run().values()
+    if tries > 2:
+        assert (trial.state, trial.checkpoints) == ("pending", before.checkpoints)
+        assert all((sweep.folder / ref.path).is_file() for ref in before.checkpoints)
+        (trial,) = sweep.run().values()
+    assert trial.attempts[-1].from_epoch == 2
     assert trial.notes == []
     assert numbers({trial.key: trial}) == numbers(whole)
 
