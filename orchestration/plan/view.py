@@ -146,9 +146,17 @@ def _trials_table(document: dict[str, Any]) -> Sheet:
     if "epochs" not in names.varied:
         epochs = [str(trial["config"]["epochs"]) for trial in trials]
         columns.append(Column("epochs", epochs, rank=5, right=True))
-    many = count(len(trials), "trial")
-    so_far = f"{many} asked for so far" if "studies" in document else many
-    return Sheet(f"{document['name']}: {so_far}", columns, list(map(names.name_by, settings)))
+    many = _known(trials) if "studies" in document else count(len(trials), "trial")
+    return Sheet(f"{document['name']}: {many}", columns, list(map(names.name_by, settings)))
+
+
+def _known(trials: Sequence[Mapping[str, Any]]) -> str:
+    """How much of a search there is so far; what no study has asked for is named apart."""
+    asked = sum(trial.get("number") is not None for trial in trials)
+    replicates = sum("number" in trial for trial in trials) - asked
+    others = {"replicate": replicates, "baseline": len(trials) - asked - replicates}
+    parts = [f"{count(asked, 'trial')} asked for so far"] if asked else []
+    return ", ".join(parts + [count(number, kind) for kind, number in others.items() if number])
 
 
 def setting_columns(settings: Sequence[Mapping[str, Any]], names: Names) -> list[Column]:
