@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from statistics import fmean
-from typing import Literal
 
 from cvae_core.config import TrialConfig
 from orchestration.engine.jobs import EvaluateJob, TrainJob, TrialJob
@@ -25,38 +24,12 @@ from orchestration.status.failures import (
     what_to_do,
 )
 from orchestration.status.live.mean_seconds import MeanSeconds
+from orchestration.status.live.row import ENDED, Row, RowState
 from orchestration.status.nodes import lost_on
 from orchestration.study.progress import to_come_in
 
-RowState = Literal[
-    "waiting", "starting", "training", "trained", "evaluating", "finished", "stopped", "failed"
-]
-ENDED: tuple[RowState, ...] = ("finished", "stopped", "failed")
 NEWEST = 3
 """Epochs of a trial by which its next ones are estimated."""
-
-
-@dataclass(frozen=True)
-class Row:
-    """A trial at one moment."""
-
-    key: str
-    name: str
-    model: str
-    epochs: int
-    state: RowState
-    epoch: int = 0
-    share: float = 0.0
-    """Of the next epoch that is done already."""
-    loss: float | None = None
-    probe: float | None = None
-    images_per_s: float | None = None
-    epoch_s: float | None = None
-    """Mean over its newest epochs, seconds: the machine may have been busier before."""
-    at: float = 0.0
-    """When this changed last, on the monotonic clock; 0: before this run."""
-    node: str = ""
-    """Of a cluster: where it was trained last; empty: it was not, or that is not known."""
 
 
 class Board:

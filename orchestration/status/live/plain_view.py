@@ -17,7 +17,8 @@ from orchestration.engine.reports import (
 from orchestration.ledger.documents import Failure, Trial
 from orchestration.ledger.names import stop_of, stop_text
 from orchestration.signals import GRACE_S
-from orchestration.status.live.board import ENDED, Board, Row
+from orchestration.status.live.board import Board
+from orchestration.status.live.row import ENDED, Row
 from orchestration.status.live.view import TOO_LONG, View, new_notes, start_text
 from orchestration.status.metric_columns import without_details
 from orchestration.terminal.console import Console

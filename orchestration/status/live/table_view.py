@@ -15,7 +15,8 @@ from orchestration.engine.reports import (
 )
 from orchestration.ledger.documents import Failure, Trial
 from orchestration.ledger.names import stop_of, stop_text
-from orchestration.status.live.board import Board, Row
+from orchestration.status.live.board import Board
+from orchestration.status.live.row import Row
 from orchestration.status.live.table import UNDER_WAY, Moment, frame
 from orchestration.status.live.view import TOO_LONG, View, new_notes, start_text
 from orchestration.status.nodes import counted, nodes_line
