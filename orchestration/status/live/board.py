@@ -8,6 +8,7 @@ from dataclasses import replace
 from statistics import fmean
 
 from cvae_core.config import TrialConfig
+from cvae_core.evaluation.parts import PARTS, lacks
 from orchestration.engine.jobs import EvaluateJob, TrainJob, TrialJob
 from orchestration.engine.reports import EpochReport, EvaluationReport, ProgressReport
 from orchestration.ledger.documents import Failure, Trial
@@ -62,8 +63,11 @@ class Board:
         self._said: set[str] = set()
         self._epochs, self._parts = MeanSeconds(), MeanSeconds()
         """Of an epoch, by model, and of an evaluation, by part."""
+        self._lacking: dict[str, frozenset[str]] = {}
+        """Parts that find nothing to measure in a trial's model, by key: they end at once."""
         self._open: dict[str, list[str]] = {}
-        """Parts that trials still need, by key; of one that is not trained all."""
+        """Parts that trials still need, by key, of those that take time; of one that is not trained
+        all."""
         self.rows: dict[str, Row] = {}
         """By key, in the plan's order; every change puts a new row in place of the old one."""
         self._states: Counter[RowState] = Counter()
@@ -223,6 +227,7 @@ class Board:
             config = TrialConfig.from_settings(trial.config)
             name = self.names.name(config)
             previous = Row(trial.key, name, config.model, config.epochs, state)
+            self._lacking[trial.key] = frozenset(p for p in PARTS if lacks(config, p) is not None)
         self._open[trial.key] = self._parts_left(trial)
         node = node_of(trial.attempts[-1]) if trial.attempts else ""
         row = replace(previous, state=state, epoch=trial.epoch, share=0.0, at=at, node=node)
@@ -252,8 +257,10 @@ class Board:
 
     def _parts_left(self, trial: Trial) -> list[str]:
         if trial.is_open:
-            return list(self._evaluation.wanted()) if self._wish is None else []
-        return [task.part for task in open_tasks(trial, self._evaluation, self._wish)]
+            parts = list(self._evaluation.wanted()) if self._wish is None else []
+        else:
+            parts = [task.part for task in open_tasks(trial, self._evaluation, self._wish)]
+        return [part for part in parts if part not in self._lacking[trial.key]]
 
     def _evaluated(self, part: str, seconds: float | None) -> None:
         if seconds is not None:

@@ -15,7 +15,7 @@ from orchestration.engine.jobs import EvaluateJob, TrainJob, TrialJob
 from orchestration.engine.listener import Listener
 from orchestration.engine.reports import EpochReport, EvaluationReport, ProgressReport
 from orchestration.engine.worker import Worker
-from orchestration.ledger.documents import Failure, Trial
+from orchestration.ledger.documents import Epoch, Evaluated, Failure, Trial
 from orchestration.ledger.ledger import Ledger
 from orchestration.spec.evaluation import Evaluation
 from orchestration.status.live.board import Board
@@ -169,3 +169,39 @@ def test_a_trained_trial_has_the_time_of_its_evaluation_left(
     row = board.started(replace(job, key=second.key), ledger.trials[second.key])
     assert board.evaluation_left(row, row.at + 3) == pytest.approx(5.0)
     assert board.evaluation_left(row, row.at + 30) == 0.0
+
+
+def trained(trial: Trial, epochs: int, seconds: float) -> None:
+    """To its end, in epochs that took so long each."""
+    common: dict[str, Any] = {"metrics": {}, "images_per_s": 1.0, "epoch_s": seconds, "at": 0.0}
+    trial.epochs = [Epoch(epoch=number + 1, **common) for number in range(epochs)]
+    trial.state = "finished"
+
+
+@pytest.mark.parametrize("state", ["pending", "finished"])
+def test_parts_that_a_model_cannot_have_take_no_time(
+    local_sweep: Callable[..., Any], state: str
+) -> None:
+    sweep = local_sweep(
+        grid={"model": ["vae", "cvae"]}, baselines=["pixels"], evaluation={"fid": True}
+    )
+    ledger = sweep.open()
+    sweep.queue(ledger)
+    wanted = sweep.spec.evaluation.wanted()
+    vae, cvae, pixels = ledger.planned()
+    for trial in (vae, cvae):
+        trained(trial, 3, 2.0)
+        for part, seconds in (("probe", 1.0), ("fid", 100.0)):
+            done = Evaluated(state="finished", settings=wanted[part], seconds=seconds)
+            trial.evaluations[part] = done
+    if state == "finished":
+        trained(pixels, 1, 2.0)
+    board = Board(ledger, 1, sweep.spec.evaluation)
+    training = 0.0 if state == "finished" else 2.0
+    assert board.sweep_left(0.0) == pytest.approx(training + 1.0), "no FID of raw pixels"
+    assert board.evaluation_left(board.rows[pixels.key], 0.0) == (
+        1.0 if state == "finished" else None
+    )
+    del cvae.evaluations["fid"]
+    board = Board(ledger, 1, sweep.spec.evaluation)
+    assert board.sweep_left(0.0) == pytest.approx(training + 1.0 + 100.0)
