@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import replace
 from statistics import fmean
 
+from cvae_core.baselines import BASELINES
 from cvae_core.config import TrialConfig
 from cvae_core.evaluation.parts import PARTS, lacks
 from orchestration.engine.jobs import EvaluateJob, TrainJob, TrialJob
@@ -167,14 +168,22 @@ class Board:
         seconds_left = [seconds for seconds in left if seconds is not None]
         costs = self._parts.all()
         judging = sum(costs.get(part, 0.0) for parts in list(self._open.values()) for part in parts)
-        asked = self.to_come
-        if asked:
-            whole = [row.epochs * (row.epoch_s or 0.0) for row in rows if row.epoch_s]
-            each = sum(whole) / len(whole) if whole else 0.0
-            parts = sum(costs.get(part, 0.0) for part in self._evaluation.wanted())
+        if self.to_come:
             seconds_left.append(0.0)
-            judging += asked * (each + parts)
+            judging += self.to_come * self._whole(rows)
         return max((sum(seconds_left) / self._pack + judging) / self.slots, *seconds_left, 0.0)
+
+    def _whole(self, rows: list[Row]) -> float:
+        """Seconds of a trial that a search will ask for: as much as those that it has asked for.
+
+        A baseline is none of them, and stands for them only where nothing else is known.
+        """
+        alike = [row for row in rows if row.model not in BASELINES]
+        training = [row.epochs * pace for row in alike or rows if (pace := self._pace(row))]
+        costs, wanted = self._parts.all(), self._evaluation.wanted()
+        lacking = [self._lacking[row.key] for row in alike] or [frozenset[str]()]
+        judging = [sum(costs.get(part, 0.0) for part in wanted.keys() - none) for none in lacking]
+        return (fmean(training) if training else 0.0) + fmean(judging)
 
     def counts(self) -> tuple[int, int, int, int]:
         """Trials that are finished, stopped early, failed, and all."""

@@ -205,3 +205,49 @@ def test_parts_that_a_model_cannot_have_take_no_time(
     del cvae.evaluations["fid"]
     board = Board(ledger, 1, sweep.spec.evaluation)
     assert board.sweep_left(0.0) == pytest.approx(training + 1.0 + 100.0)
+
+
+SEARCH: dict[str, Any] = {"trials": 11, "space": {"beta": {"log": [1e-8, 1e-1]}}}
+
+
+@pytest.mark.parametrize("measured", [True, False])
+def test_what_a_search_will_ask_for_costs_what_its_trials_do(
+    local_sweep: Callable[..., Any], measured: bool
+) -> None:
+    sweep = local_sweep(search=SEARCH, baselines=["pca"], base={"epochs": 20})
+    ledger = sweep.open()
+    sweep.queue(ledger)
+    (baseline,) = ledger.planned()
+    trained(baseline, 1, 1.0)
+    wanted = sweep.spec.evaluation.wanted()
+    done = Evaluated(state="finished", settings=wanted["probe"], seconds=3.0)
+    baseline.evaluations["probe"] = done
+    board = Board(ledger, 1, sweep.spec.evaluation)
+    assert board.to_come == 11
+    assert board.sweep_left(0.0) == pytest.approx(11 * (1.0 + 3.0)), "nothing else is known"
+    first = ledger.trials[sweep.queue(ledger).next().key]
+    if measured:
+        trained(first, 20, 10.0)
+        first.evaluations["probe"] = done
+    board = Board(ledger, 1, sweep.spec.evaluation)
+    assert board.to_come == 10
+    expected = 10 * (200.0 + 3.0) if measured else 11 * (20.0 + 3.0)
+    assert board.sweep_left(0.0) == pytest.approx(expected)
+
+
+def test_what_a_search_will_ask_for_is_judged_as_its_trials_are(
+    local_sweep: Callable[..., Any],
+) -> None:
+    base = {"model": "cvae", "weights": {"reconstruction": 0.0}}
+    sweep = local_sweep(search=SEARCH, baselines=["pca"], base=base, evaluation={"fid": True})
+    ledger = sweep.open()
+    sweep.queue(ledger)
+    (baseline,) = ledger.planned()
+    trained(baseline, 1, 1.0)
+    wanted = sweep.spec.evaluation.wanted()
+    for part, seconds in (("probe", 3.0), ("fid", 100.0)):
+        done = Evaluated(state="finished", settings=wanted[part], seconds=seconds)
+        baseline.evaluations[part] = done
+    sweep.queue(ledger).next()
+    board = Board(ledger, 1, sweep.spec.evaluation)
+    assert board.sweep_left(0.0) == pytest.approx(11 * (3.0 + 3.0)), "no FID without a decoder"
