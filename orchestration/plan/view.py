@@ -10,6 +10,8 @@ from typing import Any
 from cvae_core.baselines import BASELINES
 from cvae_core.config import TrialConfig
 from orchestration.ledger.ledger import Ledger
+from orchestration.ledger.processes import driver_alive
+from orchestration.ledger.told_state import told_state
 from orchestration.plan.plan import Plan
 from orchestration.plan.trials_to_come import asked_keys
 from orchestration.spec.dimensions import Dimension
@@ -43,22 +45,22 @@ def plan_words(plan: Plan) -> str:
 
 
 def plan_document(name: str, plan: Plan, storage: Path) -> dict[str, Any]:
-    """The trials of a plan, each with the state that its ledger knows, and its studies."""
+    """The trials of a plan, each with the state that ``status`` tells of it, and its studies."""
     ledger = Ledger.open_or_empty(storage / name)
-    trials = [_trial(key, config, ledger) for key, config in plan.trials.items()]
+    alive = driver_alive(ledger.folder)
+    states = {key: told_state(trial.state, alive=alive) for key, trial in ledger.trials.items()}
+    trials = [_trial(key, config, states) for key, config in plan.trials.items()]
     for study in plan.studies.values():
-        trials += _trials_of(study, ledger)
+        trials += _trials_of(study, ledger, states)
     studies = [_study(study, ledger) for study in plan.studies.values()]
     return {"name": name, "trials": trials} | ({"studies": studies} if studies else {})
 
 
-def _trial(key: str, config: TrialConfig, ledger: Ledger) -> dict[str, Any]:
-    trial = ledger.trials.get(key)
-    state = "pending" if trial is None else trial.state
-    return {"key": key, "state": state, **trial_fields(config)}
+def _trial(key: str, config: TrialConfig, states: Mapping[str, str]) -> dict[str, Any]:
+    return {"key": key, "state": states.get(key, "pending"), **trial_fields(config)}
 
 
-def _trials_of(study: StudyPlan, ledger: Ledger) -> list[dict[str, Any]]:
+def _trials_of(study: StudyPlan, ledger: Ledger, states: Mapping[str, str]) -> list[dict[str, Any]]:
     """The trials that a study has asked for so far, then its replicates."""
     stored = ledger.studies.get(study.key)
     if stored is None:
@@ -72,7 +74,7 @@ def _trials_of(study: StudyPlan, ledger: Ledger) -> list[dict[str, Any]]:
             continue
         config = TrialConfig.from_settings(trial.config) if trial else study.config(params[key])
         about = {"study": study.key, "number": numbers.get(key)}
-        trials.append(_trial(key, config, ledger) | about)
+        trials.append(_trial(key, config, states) | about)
     return trials
 
 
@@ -144,9 +146,17 @@ def _trials_table(document: dict[str, Any]) -> Sheet:
     if "epochs" not in names.varied:
         epochs = [str(trial["config"]["epochs"]) for trial in trials]
         columns.append(Column("epochs", epochs, rank=5, right=True))
-    many = count(len(trials), "trial")
-    so_far = f"{many} asked for so far" if "studies" in document else many
-    return Sheet(f"{document['name']}: {so_far}", columns, list(map(names.name_by, settings)))
+    many = _known(trials) if "studies" in document else count(len(trials), "trial")
+    return Sheet(f"{document['name']}: {many}", columns, list(map(names.name_by, settings)))
+
+
+def _known(trials: Sequence[Mapping[str, Any]]) -> str:
+    """How much of a search there is so far; what no study has asked for is named apart."""
+    asked = sum(trial.get("number") is not None for trial in trials)
+    replicates = sum("number" in trial for trial in trials) - asked
+    others = {"replicate": replicates, "baseline": len(trials) - asked - replicates}
+    parts = [f"{count(asked, 'trial')} asked for so far"] if asked else []
+    return ", ".join(parts + [count(number, kind) for kind, number in others.items() if number])
 
 
 def setting_columns(settings: Sequence[Mapping[str, Any]], names: Names) -> list[Column]:

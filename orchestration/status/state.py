@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from orchestration.ledger.ledger import Ledger
+from orchestration.ledger.told_state import told_state
 from orchestration.study.progress import to_come_in
 
 SweepState = Literal["running", "interrupted", "failed", "finished"]
@@ -31,7 +32,7 @@ def counts_of(states: Sequence[str], total: int, *, alive: bool = False) -> Coun
         total: trials in the end, as far as it is known; the others are pending.
         alive: as for ``counts_in``.
     """
-    counts = Counter("pending" if state == "running" and not alive else state for state in states)
+    counts = Counter(told_state(state, alive=alive) for state in states)
     counts["pending"] += total - len(states)
     return counts
 

@@ -15,6 +15,7 @@ from orchestration.ledger.machines import moved
 from orchestration.ledger.mean_image import training_warnings
 from orchestration.ledger.names import split_entry, stop_of, stop_text
 from orchestration.ledger.processes import driver_alive
+from orchestration.ledger.told_state import told_state
 from orchestration.plan.evaluation_tasks import open_tasks
 from orchestration.plan.shared_map_tasks import shared_tasks
 from orchestration.spec.evaluation import Evaluation
@@ -128,10 +129,9 @@ def trial_document(
     trial: Trial, config: TrialConfig, *, alive: bool, evaluation: Evaluation | None = None
 ) -> dict[str, Any]:
     """A trial as plain values; what a dead driver left running is pending."""
-    state = "pending" if trial.state == "running" and not alive else trial.state
     return {
         "key": trial.key,
-        "state": state,
+        "state": told_state(trial.state, alive=alive),
         **trial_fields(config),
         "epoch": trial.epoch,
         "attempts": len(trial.attempts),

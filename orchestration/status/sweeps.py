@@ -9,15 +9,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from cvae_core.baselines import BASELINES
+from cvae_core.errors import ConfigError
 from orchestration import store
 from orchestration.errors import UserError
+from orchestration.ledger.documents import TRAINED
 from orchestration.ledger.folders import last_change, read_sweep
 from orchestration.ledger.ledger import planned_keys, read_studies
 from orchestration.ledger.paths import sweep_names, trial_path
 from orchestration.ledger.processes import driver_alive
+from orchestration.ledger.weights import of_final_weights
 from orchestration.status.state import counts_of, state_of
 from orchestration.status.status import STATES
 from orchestration.study.progress import to_come
@@ -26,38 +29,32 @@ from orchestration.study.progress import to_come
 BEST = ("val/probe_accuracy", "probe/accuracy")
 
 
-class _Metrics(BaseModel):
-    val: float | None = Field(None, alias=BEST[0])
-    test: float | None = Field(None, alias=BEST[1])
-
-
 class _Epoch(BaseModel):
+    epoch: int
     epoch_s: float
-    metrics: _Metrics
+    metrics: dict[str, float]
 
 
 class _Part(BaseModel):
-    metrics: _Metrics
-
-
-class _Config(BaseModel):
-    model: str = ""
+    metrics: dict[str, float]
 
 
 class _Trial(BaseModel):
     key: str
-    config: _Config
+    config: dict[str, Any]
     state: str
     epochs: list[_Epoch]
     evaluations: dict[str, _Part]
 
     def latest(self, name: str) -> float | None:
-        """The latest value of a metric, as in ``Trial.metrics``."""
-        field = ("val", "test")[BEST.index(name)]
-        reported = [epoch.metrics for epoch in self.epochs]
-        reported += [part.metrics for part in self.evaluations.values()]
-        values = [getattr(metrics, field) for metrics in reported]
-        return next((value for value in reversed(values) if value is not None), None)
+        """A metric as in ``Trial.metrics``; None also where this version cannot read its course."""
+        try:
+            epochs = of_final_weights(self) if self.state in TRAINED else self.epochs
+        except ConfigError:
+            return None
+        reported = [epoch.metrics for epoch in epochs]
+        reported += [part.metrics for entry, part in self.evaluations.items() if "@" not in entry]
+        return next((found[name] for found in reversed(reported) if name in found), None)
 
 
 def list_document(storage: Path) -> dict[str, Any]:
@@ -88,7 +85,7 @@ def _summary(folder: Path) -> dict[str, Any]:
     trials = list(found.values())
     # What repeats a study's best is no further trial that might be better, and no baseline is.
     beside = {key for study in studies.values() for key in study.replicates}
-    beside |= {trial.key for trial in trials if trial.config.model in BASELINES}
+    beside |= {trial.key for trial in trials if trial.config.get("model") in BASELINES}
     replicates = (sweep.spec.get("search") or {}).get("replicates", 0)
     asked = [studies[key] for key in sweep.studies if key in studies]
     total = len(keys) + to_come(asked, found, replicates)

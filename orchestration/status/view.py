@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from orchestration.plan.view import setting_columns
 from orchestration.spec.trial_names import Names, names_of, settings_in, settings_of
 from orchestration.status.failures import failure_details, failure_text, innermost, what_to_do
 from orchestration.status.metric_columns import head, headlines
+from orchestration.status.notes import missing_notes
 from orchestration.status.status import Configs
 from orchestration.terminal.tables import Column, Sheet
 from orchestration.words import count, states_text
@@ -196,12 +198,22 @@ def absent_lines(document: dict[str, Any], *, brief: bool = False) -> list[str]:
 
 
 def warning_lines(document: dict[str, Any]) -> list[str]:
-    """What is odd about how trials were trained; the first of those with the same has a line.
+    """What is odd about how trials were trained, or could not be measured meanwhile.
+
+    Of trials of which the same is said the first has a line.
 
     Args:
         document: as ``status --json`` prints it.
     """
-    return [*_training_lines(document), *_machine_lines(document)]
+    trials = document["trials"]
+    alike: dict[str, list[dict[str, Any]]] = {}
+    odd = [trial for trial in trials if trial["warnings"].get("training")]
+    if odd:
+        alike[" ".join(odd[0]["warnings"]["training"])] = odd
+    for trial in trials:
+        for note in missing_notes(trial["notes"], trial["model"]):
+            alike.setdefault(note, []).append(trial)
+    return [*_lines_of_first(trials, alike), *_machine_lines(document)]
 
 
 def _machine_lines(document: dict[str, Any]) -> list[str]:
@@ -217,17 +229,17 @@ def _machine_lines(document: dict[str, Any]) -> list[str]:
     ]
 
 
-def _training_lines(document: dict[str, Any]) -> list[str]:
-    trials = document["trials"]
-    odd = [trial for trial in trials if trial["warnings"].get("training")]
-    if not odd:
-        return []
-    first, *others = odd
-    ((_, name),) = _called(trials, [first])
-    lines = [f"{first['key']}  {name}  {' '.join(first['warnings']['training'])}"]
-    if others:
-        keys = [trial["key"] for trial in others]
-        lines.append(f"    the same in {count(len(others), 'other trial')}: {some(keys)}")
+def _lines_of_first(
+    trials: list[dict[str, Any]], alike: Mapping[str, list[dict[str, Any]]]
+) -> list[str]:
+    """What is said of some of the trials, each once: behind the name of the first."""
+    lines = []
+    called = _called(trials, [those[0] for those in alike.values()])
+    for (said, (first, *others)), (_, name) in zip(alike.items(), called, strict=True):
+        lines.append(f"{first['key']}  {name}  {said}")
+        if others:
+            keys = [trial["key"] for trial in others]
+            lines.append(f"    the same in {count(len(others), 'other trial')}: {some(keys)}")
     return lines
 
 

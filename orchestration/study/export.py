@@ -20,6 +20,8 @@ from orchestration.errors import UserError
 from orchestration.ledger.documents import Ask, Study, Trial
 from orchestration.ledger.ledger import Ledger
 from orchestration.ledger.machines import cpus_of
+from orchestration.ledger.processes import driver_alive
+from orchestration.ledger.told_state import told_state
 from orchestration.redact import without_credentials, without_secrets
 from orchestration.spec.dimensions import Dimension
 from orchestration.spec.search import Objective
@@ -47,10 +49,9 @@ def export_studies(url: str, ledger: Ledger) -> dict[str, int]:
         UserError: the storage cannot be had, or has a study of that name from elsewhere; then
             nothing is changed. It fails while it is written to; then none of the studies stays.
     """
-    sweep = ledger.sweep
-    cpus = float(sweep.spec.get("resources", {}).get("cpu", 1))
+    sweep, alive = ledger.sweep, driver_alive(ledger.folder)
     studies = {f"{sweep.name}/{study.name}": study for study in ledger.planned_studies()}
-    trials = {name: _trials(study, ledger.trials, cpus) for name, study in studies.items()}
+    trials = {name: _trials(study, ledger, alive=alive) for name, study in studies.items()}
     with _errors(url):
         storage = _open(url)
         for existing in storage.get_all_studies():
@@ -88,15 +89,17 @@ def _write(
     new.add_trials(trials)
 
 
-def _trials(study: Study, trials: dict[str, Trial], cpus: float) -> list[FrozenTrial]:
-    """One per ask, under the same numbers."""
+def _trials(study: Study, ledger: Ledger, *, alive: bool) -> list[FrozenTrial]:
+    """One per ask, under the same numbers; nothing runs in a storage that nobody will change."""
+    cpus = float(ledger.sweep.spec.get("resources", {}).get("cpu", 1))
     dimensions = [Dimension.from_json(name, each) for name, each in study.space.items()]
     distributions = {dimension.name: distribution_of(dimension) for dimension in dimensions}
     frozen = []
     for ask in study.asks:
-        trial = trials.get(ask.key) or Trial(key=ask.key, config={})
+        trial = ledger.trials.get(ask.key) or Trial(key=ask.key, config={})
         outcome = outcome_of(trial, _objectives(study))
-        state = TrialState.WAITING if trial.state == "pending" else STATES[outcome.state]
+        waits = told_state(trial.state, alive=alive) == "pending"
+        state = TrialState.WAITING if waits else STATES[outcome.state]
         exported = create_trial(
             state=state,
             params={name: stored(value) for name, value in ask.params.items()},

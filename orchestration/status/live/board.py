@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from statistics import fmean
-from typing import Literal
 
+from cvae_core.baselines import BASELINES
 from cvae_core.config import TrialConfig
+from cvae_core.evaluation.parts import PARTS, lacks
 from orchestration.engine.jobs import EvaluateJob, TrainJob, TrialJob
 from orchestration.engine.reports import EpochReport, EvaluationReport, ProgressReport
 from orchestration.ledger.documents import Failure, Trial
@@ -25,38 +26,12 @@ from orchestration.status.failures import (
     what_to_do,
 )
 from orchestration.status.live.mean_seconds import MeanSeconds
+from orchestration.status.live.row import ENDED, Row, RowState
 from orchestration.status.nodes import lost_on
 from orchestration.study.progress import to_come_in
 
-RowState = Literal[
-    "waiting", "starting", "training", "trained", "evaluating", "finished", "stopped", "failed"
-]
-ENDED: tuple[RowState, ...] = ("finished", "stopped", "failed")
 NEWEST = 3
 """Epochs of a trial by which its next ones are estimated."""
-
-
-@dataclass(frozen=True)
-class Row:
-    """A trial at one moment."""
-
-    key: str
-    name: str
-    model: str
-    epochs: int
-    state: RowState
-    epoch: int = 0
-    share: float = 0.0
-    """Of the next epoch that is done already."""
-    loss: float | None = None
-    probe: float | None = None
-    images_per_s: float | None = None
-    epoch_s: float | None = None
-    """Mean over its newest epochs, seconds: the machine may have been busier before."""
-    at: float = 0.0
-    """When this changed last, on the monotonic clock; 0: before this run."""
-    node: str = ""
-    """Of a cluster: where it was trained last; empty: it was not, or that is not known."""
 
 
 class Board:
@@ -89,8 +64,11 @@ class Board:
         self._said: set[str] = set()
         self._epochs, self._parts = MeanSeconds(), MeanSeconds()
         """Of an epoch, by model, and of an evaluation, by part."""
+        self._lacking: dict[str, frozenset[str]] = {}
+        """Parts that find nothing to measure in a trial's model, by key: they end at once."""
         self._open: dict[str, list[str]] = {}
-        """Parts that trials still need, by key; of one that is not trained all."""
+        """Parts that trials still need, by key, of those that take time; of one that is not trained
+        all."""
         self.rows: dict[str, Row] = {}
         """By key, in the plan's order; every change puts a new row in place of the old one."""
         self._states: Counter[RowState] = Counter()
@@ -190,14 +168,22 @@ class Board:
         seconds_left = [seconds for seconds in left if seconds is not None]
         costs = self._parts.all()
         judging = sum(costs.get(part, 0.0) for parts in list(self._open.values()) for part in parts)
-        asked = self.to_come
-        if asked:
-            whole = [row.epochs * (row.epoch_s or 0.0) for row in rows if row.epoch_s]
-            each = sum(whole) / len(whole) if whole else 0.0
-            parts = sum(costs.get(part, 0.0) for part in self._evaluation.wanted())
+        if self.to_come:
             seconds_left.append(0.0)
-            judging += asked * (each + parts)
+            judging += self.to_come * self._whole(rows)
         return max((sum(seconds_left) / self._pack + judging) / self.slots, *seconds_left, 0.0)
+
+    def _whole(self, rows: list[Row]) -> float:
+        """Seconds of a trial that a search will ask for: as much as those that it has asked for.
+
+        A baseline is none of them, and stands for them only where nothing else is known.
+        """
+        alike = [row for row in rows if row.model not in BASELINES]
+        training = [row.epochs * pace for row in alike or rows if (pace := self._pace(row))]
+        costs, wanted = self._parts.all(), self._evaluation.wanted()
+        lacking = [self._lacking[row.key] for row in alike] or [frozenset[str]()]
+        judging = [sum(costs.get(part, 0.0) for part in wanted.keys() - none) for none in lacking]
+        return (fmean(training) if training else 0.0) + fmean(judging)
 
     def counts(self) -> tuple[int, int, int, int]:
         """Trials that are finished, stopped early, failed, and all."""
@@ -250,6 +236,7 @@ class Board:
             config = TrialConfig.from_settings(trial.config)
             name = self.names.name(config)
             previous = Row(trial.key, name, config.model, config.epochs, state)
+            self._lacking[trial.key] = frozenset(p for p in PARTS if lacks(config, p) is not None)
         self._open[trial.key] = self._parts_left(trial)
         node = node_of(trial.attempts[-1]) if trial.attempts else ""
         row = replace(previous, state=state, epoch=trial.epoch, share=0.0, at=at, node=node)
@@ -279,8 +266,10 @@ class Board:
 
     def _parts_left(self, trial: Trial) -> list[str]:
         if trial.is_open:
-            return list(self._evaluation.wanted()) if self._wish is None else []
-        return [task.part for task in open_tasks(trial, self._evaluation, self._wish)]
+            parts = list(self._evaluation.wanted()) if self._wish is None else []
+        else:
+            parts = [task.part for task in open_tasks(trial, self._evaluation, self._wish)]
+        return [part for part in parts if part not in self._lacking[trial.key]]
 
     def _evaluated(self, part: str, seconds: float | None) -> None:
         if seconds is not None:

@@ -17,8 +17,9 @@ from orchestration.engine.reports import (
 from orchestration.ledger.documents import Failure, Trial
 from orchestration.ledger.names import stop_of, stop_text
 from orchestration.signals import GRACE_S
-from orchestration.status.live.board import ENDED, Board, Row
-from orchestration.status.live.view import TOO_LONG, View, new_notes, start_text
+from orchestration.status.live.board import Board
+from orchestration.status.live.row import ENDED, Row
+from orchestration.status.live.view import TOO_LONG, View, start_text
 from orchestration.status.metric_columns import without_details
 from orchestration.terminal.console import Console
 from orchestration.words import duration
@@ -64,6 +65,8 @@ class PlainView(View):
 
     def epoch_ended(self, job: TrainJob, report: EpochReport, trial: Trial) -> None:
         row = self._board.epoch_ended(report, trial)
+        for note in self._new_notes(report, trial):
+            self._say(row, note)
         if report.epoch is not None:
             self._epoch(report, trial, row)
 
@@ -99,8 +102,6 @@ class PlainView(View):
         )
 
     def _epoch(self, report: EpochReport, trial: Trial, row: Row) -> None:
-        for note in new_notes(report, trial):
-            self._say(row, note)
         now, stop = time.monotonic(), stop_of(trial)
         over = report.final or stop is not None
         if not over and now - self._printed.get(trial.key, 0.0) < QUIET_S:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from rich.text import Text
 
-from orchestration.status.live.board import Row
+from orchestration.status.live.row import Row
 from orchestration.terminal.tables import Column, cut, fitted, lines
 from orchestration.words import duration
 

@@ -15,9 +15,10 @@ from orchestration.engine.reports import (
 )
 from orchestration.ledger.documents import Failure, Trial
 from orchestration.ledger.names import stop_of, stop_text
-from orchestration.status.live.board import Board, Row
+from orchestration.status.live.board import Board
+from orchestration.status.live.row import Row
 from orchestration.status.live.table import UNDER_WAY, Moment, frame
-from orchestration.status.live.view import TOO_LONG, View, new_notes, start_text
+from orchestration.status.live.view import TOO_LONG, View, start_text
 from orchestration.status.nodes import counted, nodes_line
 from orchestration.terminal.console import Console
 from orchestration.words import duration
@@ -56,7 +57,7 @@ class TableView(View):
 
     def epoch_ended(self, job: TrainJob, report: EpochReport, trial: Trial) -> None:
         row = self._board.epoch_ended(report, trial)
-        for note in new_notes(report, trial):
+        for note in self._new_notes(report, trial):
             self._say(row, note, "yellow")
         stop = stop_of(trial)
         if stop is not None:

@@ -10,6 +10,7 @@ from orchestration.ledger.documents import Failure, Trial
 from orchestration.signals import GRACE_S
 from orchestration.status.failures import failure_text, goes_on, next_try
 from orchestration.status.live.board import Board
+from orchestration.status.notes import told_notes
 from orchestration.terminal.console import Console
 from orchestration.words import count, duration
 
@@ -30,6 +31,8 @@ class View(Listener):
         self._console = console
         self._board = board
         self._left: tuple[float, float | None] = (0.0, None)
+        self._noted: dict[str, set[str]] = {}
+        """What was said of trials that workers have noted something of, by key."""
 
     def _sweep_left(self, now: float) -> float | None:
         """Seconds of work left, as of a moment ago."""
@@ -67,6 +70,16 @@ class View(Listener):
         self._console.line(f"{_map_of(job)}: {goes_on(noted)}")
         self._console.line(f"    {next_try(noted)}")
 
+    def _new_notes(self, report: EpochReport, trial: Trial) -> list[str]:
+        """What a worker notes of an attempt, at any epoch; it says so again with every report."""
+        if not report.notes:
+            return []
+        said = self._noted.setdefault(trial.key, set())
+        notes = told_notes(report.notes, trial.config["model"])
+        new = [note for note in notes if note not in said]
+        said.update(new)
+        return new
+
     def _warn(self, job: EvaluateJob, report: EvaluationReport | AbsentReport) -> None:
         if isinstance(report, AbsentReport):
             if baseline_lacks(job.config["model"], job.part) is not None:
@@ -80,11 +93,6 @@ class View(Listener):
 
 def _map_of(job: SharedMapJob) -> str:
     return f"{job.entry} of {count(len(job.trials), 'trial')}"
-
-
-def new_notes(report: EpochReport, trial: Trial) -> list[str]:
-    """What a worker notes of an attempt; it says so with every report, and once is enough."""
-    return report.notes if trial.epoch == report.from_epoch + 1 else []
 
 
 def start_text(job: TrainJob) -> str:

@@ -16,8 +16,9 @@ from orchestration.engine.reports import EpochReport, ProgressReport
 from orchestration.engine.worker import Worker
 from orchestration.ledger.documents import Trial
 from orchestration.status.live import plain_view
-from orchestration.status.live.board import Board, Row
+from orchestration.status.live.board import Board
 from orchestration.status.live.plain_view import PlainView
+from orchestration.status.live.row import Row
 from orchestration.terminal.console import Console
 from tests.orchestration.numbers import numbers
 

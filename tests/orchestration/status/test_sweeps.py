@@ -6,6 +6,7 @@ import json
 import os
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -41,18 +42,45 @@ def rows(storage: Path) -> dict[str, dict[str, Any]]:
     return {row["name"]: row for row in list_document(storage)["sweeps"]}
 
 
-def test_the_same_as_status_says(local_sweep: Callable[..., Any], tmp_path: Path) -> None:
+PROBE = "val/probe_accuracy"
+
+
+def nothing_more(trial: Trial, last: float) -> None:
+    """It stays as it was trained."""
+
+
+def best_before_the_end(trial: Trial, last: float) -> None:
+    """The weights that are kept are not the last ones."""
+    trial.config["selection"] |= {"epoch": "best", "metric": PROBE}
+    trial.epochs[0].metrics[PROBE] = (1 + last) / 2
+    trial.epochs[-1].metrics[PROBE] = last
+
+
+def judged_at_every_checkpoint(trial: Trial, last: float) -> None:
+    """As ``evaluate --every-checkpoint`` does, on validation."""
+    done = Evaluated(state="finished", metrics={PROBE: 1 - last})
+    trial.evaluations |= {"probe@3": done, "probe@1": done}
+
+
+@pytest.mark.parametrize("done", [nothing_more, best_before_the_end, judged_at_every_checkpoint])
+def test_the_same_as_status_says(
+    local_sweep: Callable[..., Any], tmp_path: Path, done: Callable[[Trial, float], None]
+) -> None:
     """``status`` reads every document whole, and ``list`` what it needs."""
-    local_sweep(grid={"beta": [1e-3, 1.0]}, evaluation={"probe_every": 1}).run()
+    sweep = local_sweep(grid={"beta": [1e-3, 1.0]}, evaluation={"probe_every": 1})
+    sweep.run()
+    ledger = Ledger.open(sweep.folder)
+    for number, key in enumerate(sweep.keys):
+        ledger.change(key, partial(done, last=0.3 + number / 10))
     status = load_sweep("sweep", tmp_path).document
     row = rows(tmp_path)["sweep"]
     assert (row["state"], row["counts"]) == (status["state"], status["counts"])
     assert row["counts"]["finished"] == row["trials"] == 2
     assert row["train_s"] == pytest.approx(sum(t["train_s"] for t in status["trials"]))
-    best = max(status["trials"], key=lambda t: t["metrics"]["val/probe_accuracy"])
+    best = max(status["trials"], key=lambda t: t["metrics"][PROBE])
     assert row["best"] == {
-        "metric": "val/probe_accuracy",
-        "value": best["metrics"]["val/probe_accuracy"],
+        "metric": PROBE,
+        "value": best["metrics"][PROBE],
         "key": best["key"],
     }
 
@@ -73,6 +101,15 @@ def test_the_best_is_the_best_last_value(tmp_path: Path) -> None:
     assert rows(tmp_path)["val"]["best"] == {"metric": name, "value": 0.5, "key": "a"}
     assert found["val"]["train_s"] == 6.0
     assert found["val"]["data"] == ["digits", "mnist"]
+
+
+def test_a_course_of_another_version_hides_no_sweep(tmp_path: Path) -> None:
+    ledger = make(tmp_path, "a", x=[{PROBE: 0.5}])
+    selection = {"epoch": "best", "metric": PROBE, "min_delta": 0.0}
+    course = {"selection": selection, "stages": [{"of_another_version": 1}]}
+    ledger.change("x", lambda trial: trial.config.update(course))
+    row = rows(tmp_path)["a"]
+    assert (row["error"], row["best"], row["counts"]["finished"]) == (None, None, 1)
 
 
 def test_searches_count_what_is_to_come_and_a_replicate_is_no_best(tmp_path: Path) -> None:

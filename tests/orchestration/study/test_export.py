@@ -33,6 +33,7 @@ from orchestration.ledger.documents import (
     Trial,
 )
 from orchestration.ledger.ledger import Ledger
+from orchestration.ledger.processes import ProcessRecord
 from orchestration.spec.dimensions import Dimension
 from orchestration.sqlite import sqlite_address
 from orchestration.study.export import as_optuna_reads, export_studies
@@ -150,11 +151,15 @@ def ledger(tmp_path: Path) -> Ledger:
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str, dict[str, int]]]:
-    """Storages by kind, to be read alone, and what exporting to them said."""
+    """Storages by kind, to be read alone, and what exporting to them said, by a driver at work."""
     folder = tmp_path_factory.mktemp("exported")
     ledger = two_studies(folder)
     urls = {kind: url_of(kind, folder) for kind in ("sqlite", "journal")}
-    return {kind: (url, export_studies(url, ledger)) for kind, url in urls.items()}
+    record = ProcessRecord(ledger.folder)
+    record.update()
+    done = {kind: (url, export_studies(url, ledger)) for kind, url in urls.items()}
+    record.clear()
+    return done
 
 
 def url_of(kind: str, folder: Path) -> str:
@@ -204,6 +209,14 @@ def test_a_study_is_there_as_optuna_would_have_made_it(
     assert failed["error"] == "the loss is not finite"
     assert stopped["rung"] == 2
     assert found.trials[4].user_attrs["duplicate_of"] == 0
+
+
+def test_what_a_dead_driver_left_running_waits(ledger: Ledger, tmp_path: Path) -> None:
+    url = url_of("journal", tmp_path)
+    export_studies(url, ledger)
+    found = read(url, "digits_search/vae").trials[5]
+    assert (found.state.name, found.datetime_start) == ("WAITING", None)
+    assert found.intermediate_values == {1: 0.6}
 
 
 def test_several_objectives_have_a_front(

@@ -15,7 +15,7 @@ from orchestration.engine.jobs import EvaluateJob, TrainJob, TrialJob
 from orchestration.engine.listener import Listener
 from orchestration.engine.reports import EpochReport, EvaluationReport, ProgressReport
 from orchestration.engine.worker import Worker
-from orchestration.ledger.documents import Failure, Trial
+from orchestration.ledger.documents import Epoch, Evaluated, Failure, Trial
 from orchestration.ledger.ledger import Ledger
 from orchestration.spec.evaluation import Evaluation
 from orchestration.status.live.board import Board
@@ -169,3 +169,85 @@ def test_a_trained_trial_has_the_time_of_its_evaluation_left(
     row = board.started(replace(job, key=second.key), ledger.trials[second.key])
     assert board.evaluation_left(row, row.at + 3) == pytest.approx(5.0)
     assert board.evaluation_left(row, row.at + 30) == 0.0
+
+
+def trained(trial: Trial, epochs: int, seconds: float) -> None:
+    """To its end, in epochs that took so long each."""
+    common: dict[str, Any] = {"metrics": {}, "images_per_s": 1.0, "epoch_s": seconds, "at": 0.0}
+    trial.epochs = [Epoch(epoch=number + 1, **common) for number in range(epochs)]
+    trial.state = "finished"
+
+
+@pytest.mark.parametrize("state", ["pending", "finished"])
+def test_parts_that_a_model_cannot_have_take_no_time(
+    local_sweep: Callable[..., Any], state: str
+) -> None:
+    sweep = local_sweep(
+        grid={"model": ["vae", "cvae"]}, baselines=["pixels"], evaluation={"fid": True}
+    )
+    ledger = sweep.open()
+    sweep.queue(ledger)
+    wanted = sweep.spec.evaluation.wanted()
+    vae, cvae, pixels = ledger.planned()
+    for trial in (vae, cvae):
+        trained(trial, 3, 2.0)
+        for part, seconds in (("probe", 1.0), ("fid", 100.0)):
+            done = Evaluated(state="finished", settings=wanted[part], seconds=seconds)
+            trial.evaluations[part] = done
+    if state == "finished":
+        trained(pixels, 1, 2.0)
+    board = Board(ledger, 1, sweep.spec.evaluation)
+    training = 0.0 if state == "finished" else 2.0
+    assert board.sweep_left(0.0) == pytest.approx(training + 1.0), "no FID of raw pixels"
+    assert board.evaluation_left(board.rows[pixels.key], 0.0) == (
+        1.0 if state == "finished" else None
+    )
+    del cvae.evaluations["fid"]
+    board = Board(ledger, 1, sweep.spec.evaluation)
+    assert board.sweep_left(0.0) == pytest.approx(training + 1.0 + 100.0)
+
+
+SEARCH: dict[str, Any] = {"trials": 11, "space": {"beta": {"log": [1e-8, 1e-1]}}}
+
+
+@pytest.mark.parametrize("measured", [True, False])
+def test_what_a_search_will_ask_for_costs_what_its_trials_do(
+    local_sweep: Callable[..., Any], measured: bool
+) -> None:
+    sweep = local_sweep(search=SEARCH, baselines=["pca"], base={"epochs": 20})
+    ledger = sweep.open()
+    sweep.queue(ledger)
+    (baseline,) = ledger.planned()
+    trained(baseline, 1, 1.0)
+    wanted = sweep.spec.evaluation.wanted()
+    done = Evaluated(state="finished", settings=wanted["probe"], seconds=3.0)
+    baseline.evaluations["probe"] = done
+    board = Board(ledger, 1, sweep.spec.evaluation)
+    assert board.to_come == 11
+    assert board.sweep_left(0.0) == pytest.approx(11 * (1.0 + 3.0)), "nothing else is known"
+    first = ledger.trials[sweep.queue(ledger).next().key]
+    if measured:
+        trained(first, 20, 10.0)
+        first.evaluations["probe"] = done
+    board = Board(ledger, 1, sweep.spec.evaluation)
+    assert board.to_come == 10
+    expected = 10 * (200.0 + 3.0) if measured else 11 * (20.0 + 3.0)
+    assert board.sweep_left(0.0) == pytest.approx(expected)
+
+
+def test_what_a_search_will_ask_for_is_judged_as_its_trials_are(
+    local_sweep: Callable[..., Any],
+) -> None:
+    base = {"model": "cvae", "weights": {"reconstruction": 0.0}}
+    sweep = local_sweep(search=SEARCH, baselines=["pca"], base=base, evaluation={"fid": True})
+    ledger = sweep.open()
+    sweep.queue(ledger)
+    (baseline,) = ledger.planned()
+    trained(baseline, 1, 1.0)
+    wanted = sweep.spec.evaluation.wanted()
+    for part, seconds in (("probe", 3.0), ("fid", 100.0)):
+        done = Evaluated(state="finished", settings=wanted[part], seconds=seconds)
+        baseline.evaluations[part] = done
+    sweep.queue(ledger).next()
+    board = Board(ledger, 1, sweep.spec.evaluation)
+    assert board.sweep_left(0.0) == pytest.approx(11 * (3.0 + 3.0)), "no FID without a decoder"

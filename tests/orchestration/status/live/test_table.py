@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from orchestration.status.live.board import Row
+from orchestration.status.live.row import Row
 from orchestration.status.live.table import Moment, frame
 
 NOW = 1000.0

@@ -1,0 +1,34 @@
+"""A trial of a sweep at work, as it is shown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+RowState = Literal[
+    "waiting", "starting", "training", "trained", "evaluating", "finished", "stopped", "failed"
+]
+ENDED: tuple[RowState, ...] = ("finished", "stopped", "failed")
+
+
+@dataclass(frozen=True)
+class Row:
+    """A trial at one moment."""
+
+    key: str
+    name: str
+    model: str
+    epochs: int
+    state: RowState
+    epoch: int = 0
+    share: float = 0.0
+    """Of the next epoch that is done already."""
+    loss: float | None = None
+    probe: float | None = None
+    images_per_s: float | None = None
+    epoch_s: float | None = None
+    """Mean over its newest epochs, seconds: the machine may have been busier before."""
+    at: float = 0.0
+    """When this changed last, on the monotonic clock; 0: before this run."""
+    node: str = ""
+    """Of a cluster: where it was trained last; empty: it was not, or that is not known."""
