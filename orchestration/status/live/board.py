@@ -171,7 +171,11 @@ class Board:
         if self.to_come:
             seconds_left.append(0.0)
             judging += self.to_come * self._whole(rows)
-        return max((sum(seconds_left) / self._pack + judging) / self.slots, *seconds_left, 0.0)
+        work = sum(
+            seconds / (self._pack if row.packed else 1)  # as many are trained in a slot at once
+            for row, seconds in zip(rows, seconds_left, strict=False)
+        )
+        return max((work + judging) / self.slots, *seconds_left, 0.0)
 
     def _whole(self, rows: list[Row]) -> float:
         """Seconds of a trial that a search will ask for: as much as those that it has asked for.
@@ -235,7 +239,9 @@ class Board:
         if previous is None:
             config = TrialConfig.from_settings(trial.config)
             name = self.names.name(config)
-            previous = Row(trial.key, name, config.model, config.epochs, state)
+            previous = Row(
+                trial.key, name, config.model, config.epochs, state, packed=config.packed
+            )
             self._lacking[trial.key] = frozenset(p for p in PARTS if lacks(config, p) is not None)
         self._open[trial.key] = self._parts_left(trial)
         node = node_of(trial.attempts[-1]) if trial.attempts else ""

@@ -32,3 +32,5 @@ class Row:
     """When this changed last, on the monotonic clock; 0: before this run."""
     node: str = ""
     """Of a cluster: where it was trained last; empty: it was not, or that is not known."""
+    packed: bool = False
+    """Whether it is trained at once with others in one slot."""

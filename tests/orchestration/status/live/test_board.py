@@ -11,7 +11,7 @@ import pytest
 
 from orchestration.engine.in_process import InProcessEngine
 from orchestration.engine.job_records import note_worker
-from orchestration.engine.jobs import EvaluateJob, TrainJob, TrialJob
+from orchestration.engine.jobs import EvaluateJob, PackJob, TrainJob, TrialJob
 from orchestration.engine.listener import Listener
 from orchestration.engine.reports import EpochReport, EvaluationReport, ProgressReport
 from orchestration.engine.worker import Worker
@@ -118,6 +118,22 @@ def test_a_run_that_was_slow_is_soon_forgotten(local_sweep: Callable[..., Any]) 
     at = board.rows[job.key].at
     assert board.trial_left(board.rows[job.key], at) == pytest.approx(1.0)
     assert board.sweep_left(at) == pytest.approx(1 + 20 * (100 + 4) / 5)
+
+
+def test_trials_that_are_trained_alone_share_no_slot(local_sweep: Callable[..., Any]) -> None:
+    """Of a sweep with packs those of batch norm are in none."""
+    resources = {"gpu": 1, "pack": 8}
+    norms = {"architecture.norm": ["none", "batch"]}
+    _, ledger, queue = board_of(local_sweep, 1, grid=norms, base={"epochs": 9}, resources=resources)
+    board = Board(ledger, 1, Evaluation(), pack=8)
+    packed, alone = sorted(board.rows.values(), key=lambda row: not row.packed)
+    assert (packed.packed, alone.packed) == (True, False)
+    job = queue.next()
+    queue.begun(job)
+    for each in job.jobs if isinstance(job, PackJob) else [job]:
+        epoch(board, ledger, each, 1, 8.0)
+    at = max(row.at for row in board.rows.values())
+    assert board.sweep_left(at) == pytest.approx(8 * 8 / 8 + 9 * 8, abs=0.5)
 
 
 def test_a_row_says_where_it_is_and_the_board_what_was_lost_there(
