@@ -20,6 +20,7 @@ from orchestration.compare.study_trials import (
 from orchestration.ledger.documents import Study, Trial
 from orchestration.ledger.ledger import Ledger
 from orchestration.ledger.machines import cpus_of
+from orchestration.ledger.processes import driver_alive
 from orchestration.study.importances import importances
 from orchestration.study.progress import objectives_of
 from orchestration.words import count
@@ -40,8 +41,14 @@ def search_comparison(ledger: Ledger, by: str | None = None) -> dict[str, Any]:
     studies = ledger.planned_studies()
     by, families = families_of(studies, by)
     cpu = ledger.sweep.spec.get("resources", {}).get("cpu", 1)
+    alive = driver_alive(ledger.folder)
     records = [
-        _Record(study, families[study.key], searched(study, ledger.trials, cpu), ledger.trials)
+        _Record(
+            study,
+            families[study.key],
+            searched(study, ledger.trials, cpu, alive=alive),
+            ledger.trials,
+        )
         for study in studies
     ]
     objectives = studies[0].objectives

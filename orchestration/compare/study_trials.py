@@ -9,6 +9,7 @@ from typing import Any
 
 from orchestration.ledger.documents import TRAINED, State, Study, Trial
 from orchestration.ledger.machines import cpus_of
+from orchestration.ledger.told_state import told_state
 from orchestration.spec.search import Objective
 from orchestration.study.progress import distinct, objectives_of
 from orchestration.study.values import values_of
@@ -45,13 +46,14 @@ class Searched:
         return self.state == "finished" and self.values is not None
 
 
-def searched(study: Study, trials: Mapping[str, Trial], cpu: int) -> list[Searched]:
+def searched(study: Study, trials: Mapping[str, Trial], cpu: int, *, alive: bool) -> list[Searched]:
     """A study's trials in the order in which they were asked for, each once.
 
     Args:
         study: whose asks they are; what repeats its best is not among them.
         trials: of the ledger, by key.
-        cpu: CPUs of each trial.
+        cpu: CPUs of each trial, where its attempts do not say it.
+        alive: whether a driver is at work on them.
     """
     objectives = objectives_of(study)
     searched_trials = []
@@ -64,7 +66,7 @@ def searched(study: Study, trials: Mapping[str, Trial], cpu: int) -> list[Search
                 key=ask.key,
                 params=ask.params,
                 origin=ask.origin,
-                state=trial.state,
+                state=told_state(trial.state, alive=alive),
                 values=finite_values(trial, objectives),
                 cpu_s=trial.train_s * cpus_of(trial, cpu),
                 ended=_ended(trial),

@@ -23,6 +23,7 @@ from orchestration.engine.jobs import TrainJob
 from orchestration.engine.reports import EpochReport
 from orchestration.engine.worker_failures import memory_here
 from orchestration.ledger.checkpoints import is_asked_for
+from orchestration.ledger.names import NO_SCHEDULER
 from orchestration.ledger.paths import CHECKPOINT_NOW, checkpoint_path, lies_there
 from orchestration.plan.memory import too_large
 from orchestration.spec.evaluation import part_settings
@@ -97,7 +98,7 @@ class TrialWork:
         )
 
     def _note_undecided(self, record: dict[str, Any]) -> None:
-        note = f"no early stopping: {self.job.decision_metric} is not measured"
+        note = f"{NO_SCHEDULER}: {self.job.decision_metric} is not measured"
         due = record["epoch"] in self.job.decision_epochs
         if due and self.job.decision_metric not in record["metrics"] and note not in self._notes:
             self._notes.append(note)

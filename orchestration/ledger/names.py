@@ -17,6 +17,8 @@ DRAWN = (SEARCH, REPORT)
 """What a run makes at its end, and ``retry`` makes again."""
 
 MAP = "shared_umap"
+NO_SCHEDULER = "no early stopping"
+"""How a trial's note begins that its sweep's scheduler could decide nothing of it."""
 
 
 def names_in(ledger: Ledger) -> Names:

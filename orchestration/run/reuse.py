@@ -14,7 +14,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from cvae_core.evaluation.distances.declaration import FD
 from orchestration.ledger.checkpoints import newest, without_spares
 from orchestration.ledger.documents import CheckpointRef, Trial
 from orchestration.ledger.ledger import Ledger
+from orchestration.ledger.names import NO_SCHEDULER
 from orchestration.ledger.paths import checkpoint_path
 from orchestration.run.classifiers import shares_classifier, shares_history
 from orchestration.run.finished_trials import FinishedTrials, Found
@@ -120,12 +121,17 @@ def _copy(ledger: Ledger, found: Found) -> bool:
                 "decisions": [],
                 "run_id": None,
                 "taken_over": time.time(),
-                "notes": [*trial.notes, f"taken over from {found.folder.name}"],
+                "notes": [*_of_any_sweep(trial.notes), f"taken over from {found.folder.name}"],
             },
             deep=True,
         )
     )
     return True
+
+
+def _of_any_sweep(notes: Sequence[str]) -> list[str]:
+    """Without what a scheduler has noted, which is the other sweep's."""
+    return [note for note in notes if not note.startswith(NO_SCHEDULER)]
 
 
 def _link(ledger: Ledger, source: Path, path: str, digest: str) -> bool:

@@ -11,6 +11,7 @@ import pytest
 
 from orchestration.compare.searches import search_comparison
 from orchestration.errors import UserError
+from orchestration.ledger.processes import recorded
 from orchestration.spec.dimensions import Dimension
 
 from .conftest import RECONSTRUCTION, START, TAU, Searches
@@ -81,7 +82,10 @@ def test_while_it_runs(two: Searches) -> None:
     two.trial(vae, 0.95, "running", cost=6.0, ended=50)
     trial = two.trial(vae, None, "pending")
     (two.ledger.folder / "trials" / f"{trial.key}.json").unlink()  # asked, and not yet written
-    family = compared(two)["families"][0]
+    left = compared(two)["families"][0]["trials"]
+    assert (left["running"], left["pending"]) == (0, 2), "its driver is gone"
+    with recorded(two.ledger.folder):
+        family = compared(two)["families"][0]
     assert (family["trials"]["running"], family["trials"]["pending"]) == (1, 1)
     assert family["cpu_s"] == 2 * 50
     assert family["best"]["values"] == [0.8]
