@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from orchestration.ledger.documents import TRAINED, State, Study, Trial
 from orchestration.ledger.machines import cpus_of
@@ -66,7 +66,7 @@ def searched(study: Study, trials: Mapping[str, Trial], cpu: int, *, alive: bool
                 key=ask.key,
                 params=ask.params,
                 origin=ask.origin,
-                state=told_state(trial.state, alive=alive),
+                state=cast(State, told_state(trial.state, alive=alive)),
                 values=finite_values(trial, objectives),
                 cpu_s=trial.train_s * cpus_of(trial, cpu),
                 ended=_ended(trial),

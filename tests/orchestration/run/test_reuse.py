@@ -67,10 +67,8 @@ def trials_of(sweep: Any) -> dict[str, Trial]:
 def test_equal_trials_of_another_sweep_are_not_trained_again(begin: Begin) -> None:
     one = begin("one", grid={"model": ["vae"], "beta": [1e-3, 1e-5]})
     trained = one.run()
+    note = "no early stopping: val/probe_accuracy is not measured"  # which is of one's scheduler
     for key in trained:
-        note = (
-            "no early stopping: val/probe_accuracy is not measured"  # a scheduler's, not a trial's
-        )
         one.open().change(key, lambda trial: trial.notes.append(note))
     two = begin("two", grid=ALL)
     assert taken(two) == [
