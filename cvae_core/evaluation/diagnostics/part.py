@@ -27,7 +27,7 @@ from cvae_core.evaluation.diagnostics.hypersphere import alignment, uniformity
 from cvae_core.evaluation.diagnostics.kl_bars import kl_bars_png
 from cvae_core.evaluation.diagnostics.latent_use import dimensions_csv, latent_use
 from cvae_core.evaluation.diagnostics.observation import NO_BOUND, decoder_variance, mean_error
-from cvae_core.evaluation.part import UNTRAINED
+from cvae_core.evaluation.part import UNCONTRASTED, UNTRAINED
 from cvae_core.evaluation.parts import Findings
 from cvae_core.evaluation.progress import beating, within
 from cvae_core.evaluation.subject import BATCH, SHARED_SEED, Subject
@@ -84,7 +84,10 @@ def evaluate(subject: Subject, settings: DiagnosticsConfig) -> Iterator[float | 
     else:
         findings.warnings.append(f"no reconstruction error and no ELBO: {UNTRAINED}")
     if isinstance(subject.model, ContrastiveVAE):
-        yield from _projections(subject, subject.model, pixels, findings)
+        if subject.config.contrasts:
+            yield from _projections(subject, subject.model, pixels, findings)
+        else:
+            findings.warnings.append(f"no figures of projections: {UNCONTRASTED}")
     yield from _geometry(subject, pixels, mu, findings)
     yield findings
 
