@@ -58,8 +58,8 @@ METRICS = (
         "latent/effective_beta",
         "effective β",
         "β·P / (2σ²), P the number of an image's pixels (times channels), σ² that of test/elbo in "
-        "the model's range: how often KL counts beside a Gaussian log-likelihood. At 1 the "
-        "objective is the ELBO, above 1 a β-VAE's",
+        "the model's range, β that of the end of the epoch judged: how often KL counts beside a "
+        "Gaussian log-likelihood. At 1 the objective is the ELBO, above 1 a β-VAE's",
         None,
         "",
         "arXiv:2006.13202, section 3",

@@ -18,7 +18,7 @@ from cvae_core.errors import EvaluationError
 from cvae_core.evaluation.diagnostics.clusters import cluster_agreement, silhouette
 from cvae_core.evaluation.diagnostics.declaration import DiagnosticsConfig
 from cvae_core.evaluation.diagnostics.elbo import (
-    beta_at_end,
+    beta_after,
     effective_beta,
     gaussian_elbo,
     unit_scale,
@@ -111,7 +111,7 @@ def _likelihood(
         return
     size = pixels[0].numel()
     findings.metrics["test/elbo"] = gaussian_elbo(error * size, size, variance, kl)
-    beta = beta_at_end(subject.config)
+    beta = beta_after(subject.config, subject.epoch)
     if beta is not None:
         name = "latent/effective_beta"
         findings.metrics[name] = effective_beta(beta, size, variance / scale)
