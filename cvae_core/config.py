@@ -12,7 +12,7 @@ from cvae_core.baselines import BASELINES
 from cvae_core.errors import ConfigError
 from cvae_core.presets import PRESETS
 from cvae_core.schedule import ScheduleConfig
-from cvae_core.schedule_checks import check_course
+from cvae_core.schedule_checks import check_course, rests_at_zero
 from cvae_core.settings import Checked, ModelName, build, chosen, group, merge, plain, setting
 from cvae_core.stages import StageConfig
 
@@ -226,6 +226,18 @@ class TrialConfig(Checked):
         """
         last = self.stages[-1].weights.reconstruction if self.stages else None
         return bool(self.weights.reconstruction if last is None else last)
+
+    @property
+    def contrasts(self) -> bool:
+        """Whether the projection head is trained to the end; else projections mean nothing.
+
+        A head of an earlier stage alone knows nothing of what became of the latents since.
+        """
+        if self.model != "cvae":
+            return False
+        last = self.stages[-1].lambda_ if self.stages else None
+        weight = self.lambda_ if last is None else last
+        return bool(weight) and not rests_at_zero(self, self.schedule.lambda_)
 
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any]) -> TrialConfig:

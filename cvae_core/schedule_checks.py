@@ -72,7 +72,7 @@ def _check_schedule(config: TrialConfig, name: str, factor: FactorConfig) -> Non
             "fewer, or raise epochs",
             (*place, "epochs"),
         )
-    if name == "learning_rate" and _rests_at_zero(config, factor):
+    if name == "learning_rate" and rests_at_zero(config, factor):
         raise ConfigError(
             f"with a learning rate of 0 nothing is trained after epoch {factor.epochs}; write an "
             "end above 0" + (", or as many epochs as the trial has" if factor.start else ""),
@@ -80,8 +80,10 @@ def _check_schedule(config: TrialConfig, name: str, factor: FactorConfig) -> Non
         )
 
 
-def _rests_at_zero(config: TrialConfig, factor: FactorConfig) -> bool:
+def rests_at_zero(config: TrialConfig, factor: FactorConfig) -> bool:
     """Whether a factor is 0 for a whole epoch at the end, or always."""
+    if factor.shape == "constant":
+        return False
     return factor.end == 0 and (factor.epochs < config.epochs or factor.start == 0)
 
 
@@ -113,7 +115,7 @@ def _check_trains(config: TrialConfig, stage: StageConfig, place: tuple[str | in
     reconstruction = own if given is None else given
     if reconstruction:
         return
-    off = {name for name, factor in schedules(config) if _rests_at_zero(config, factor)}
+    off = {name for name, factor in schedules(config) if rests_at_zero(config, factor)}
     beta = config.beta if stage.beta is None else stage.beta
     lambda_ = config.lambda_ if stage.lambda_ is None else stage.lambda_
     contrast = config.model == "cvae" and lambda_ and "lambda" not in off

@@ -62,8 +62,34 @@ def stages(
     return convolutions
 
 
+def check_groups(config: TrialConfig, image_shape: tuple[int, int, int]) -> None:
+    """Refuse group normalisation of groups of one number, which is always its own mean.
+
+    All that follows would be the same for every image. The decoder normalises the encoder's maps,
+    but for the deepest.
+
+    Args:
+        config: the trial's settings.
+        image_shape: (C, H, W), square.
+
+    Raises:
+        ConfigError: it names the normalisation.
+    """
+    shape, (channels, size, _) = config.architecture, image_shape
+    if shape.norm != "group":
+        return
+    for stage in stages(channels, size, shape.channels, shape.kernel):
+        if stage.size_out * group_size(stage.channels_out) == 1:
+            raise ConfigError(
+                f"group normalisation of {stage.channels_out} maps of one pixel, each a group of "
+                "its own, makes all images the same; choose another, fewer convolutions, or "
+                "channels that do not divide 8",
+                ("architecture", "norm"),
+            )
+
+
 def check_batches(config: TrialConfig, image_shape: tuple[int, int, int], images: int) -> None:
-    """Refuse a last batch of one image where normalisation would have one number to go by.
+    """Refuse a last batch of one image where batch normalisation would have one number to go by.
 
     Args:
         config: the trial's settings.
@@ -74,14 +100,12 @@ def check_batches(config: TrialConfig, image_shape: tuple[int, int, int], images
         ConfigError: it names the batch size.
     """
     shape, (channels, size, _) = config.architecture, image_shape
-    if shape.norm == "none" or images % config.batch_size != 1:
+    if shape.norm != "batch" or images % config.batch_size != 1:
         return
-    deepest = stages(channels, size, shape.channels, shape.kernel)[-1]
-    together = 1 if shape.norm == "batch" else group_size(deepest.channels_out)
-    if deepest.size_out * together == 1:
+    if stages(channels, size, shape.channels, shape.kernel)[-1].size_out == 1:
         raise ConfigError(
             f"with {config.batch_size} the last batch of an epoch of {images} images has one, and "
-            f"{shape.norm} normalisation of maps of one pixel needs two; choose another number",
+            "batch normalisation of maps of one pixel needs two; choose another number",
             ("batch_size",),
         )
 

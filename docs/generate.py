@@ -82,6 +82,11 @@ becomes `val/fd_mnist-cnn`, `test/elbo` becomes `val/elbo`; there the N of dista
 default `validation_fraction` holds out unless the name says another. Figures of another extractor,
 another number of images or another protocol have other names, so that what has one name can be
 compared.
+
+Figures of an extractor `…-cnn` (fd/, kid/, precision, recall, density, coverage) compare only on
+one classifier: each machine's processor may train another one from the same images. A sweep keeps
+its own; of several, `compare` looks at the classifier's digest and leaves out what differs.
+
 Random numbers of an evaluation (prior samples, posterior noise, which images are drawn) are the
 same for every trial. *Not across* names settings that change what a figure measures: trials that
 differ in one of them are not to be compared by it, and a search or a scheduler does not do it.

@@ -14,6 +14,8 @@ from cvae_core.evaluation.metric import Metric
 
 UNTRAINED = "the decoder is not trained (weights.reconstruction: 0)"
 """Why a figure or picture of decoded images is not there."""
+UNCONTRASTED = "the projection head is not trained (lambda: 0)"
+"""Why a figure of projections is not there."""
 
 
 @dataclass(frozen=True)

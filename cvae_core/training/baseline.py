@@ -19,7 +19,7 @@ from cvae_core.data.scaling import shared, to_model_range, to_unit
 from cvae_core.data.splits import split_of
 from cvae_core.losses.reconstruction import pixel_mse
 from cvae_core.models.baselines import PCA, build_baseline
-from cvae_core.sizes import check_batches
+from cvae_core.sizes import check_batches, check_groups
 from cvae_core.streams import Streams, torch_seeded
 from cvae_core.training.averages import Averages
 from cvae_core.training.checkpoint import Checkpoint
@@ -62,6 +62,7 @@ class BaselineTraining:
         self._pixels = shared(data.train.pixels)
         self._labels = torch.from_numpy(data.train.labels)
         self._train, self._val = split_of(data, config.data)
+        check_groups(config, data.image_shape)
         self.model = build_baseline(config, data.image_shape).to(self._device)
         if start is not None:
             self.model.load_state_dict(start.model)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -62,7 +63,8 @@ def fit(
         from cvae_core.evaluation.probes.validation import validation_judge
 
         with suppress(AbsentError):  # there is nothing to classify
-            judges.append((When(probe_every), validation_judge(config, data)))
+            judge = validation_judge(config, data, warnings.warn)
+            judges.append((When(probe_every), judge))
             measured.add("val/probe_accuracy")
     selected = config.selection.metric
     if selected not in measured:

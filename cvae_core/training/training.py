@@ -18,7 +18,7 @@ from cvae_core.data.dataset import Dataset
 from cvae_core.errors import NonFiniteLossError
 from cvae_core.losses import Terms
 from cvae_core.models import Model, build_model
-from cvae_core.sizes import check_batches
+from cvae_core.sizes import check_batches, check_groups
 from cvae_core.stages import preparation
 from cvae_core.streams import AUGMENTED, TRAINING, VALIDATION, Streams
 from cvae_core.training.averages import Averages, listed
@@ -80,6 +80,7 @@ class Training:
             data = TrainingImages(data, config.data, self._device)
         self._images, self.image_shape = data, data.image_shape
         self._train, self._val = data.train, data.val
+        check_groups(config, data.image_shape)
         check_batches(config, data.image_shape, len(data.train))
         self.model = build_model(config, data.image_shape).to(self._device)
         if start is None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 from rich.filesize import decimal
 
+from cvae_core.evaluation.probes.declaration import PROBE
 from cvae_core.sizes import training_bytes
 from orchestration.doctor.datafiles import data_bytes, image_shape
 from orchestration.doctor.finding import Finding, ok, problem, warning
@@ -20,6 +21,8 @@ from orchestration.plan.slots import object_store_bytes
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - where Linux has it
 # Measured on sweeps of digits and MNIST, with shared pages shared out.
 WORKER_BYTES = 450 * 10**6
+PIXEL_BYTES = 12
+"""Of each pixel of images that are classified as they are: float32, and a probe's float64 copy."""
 DRIVER_BYTES = 800 * 10**6
 RAY_REFUSES_ABOVE = 10**10
 """Beyond this size Ray does not make do with the temporary folder."""
@@ -56,6 +59,7 @@ def check_memory(subject: Subject) -> list[Finding]:
     worker = WORKER_BYTES + _largest_model(subject)
     # The driver holds the images as well as the object store.
     need = DRIVER_BYTES + slots * worker + images + object_store_bytes(images)
+    need += _raw_pixels(subject, slots)
     found = (
         f"{decimal(available)} available of {decimal(total)}"
         + (" (this container's limit)" if total < memory.total else "")
@@ -90,6 +94,20 @@ def _largest_model(subject: Subject) -> int:
         return 0
     sizes = (training_bytes(c, image_shape(c.data)) for c in subject.plan.configs)
     return max((size for size in sizes if size <= total_memory()), default=0)
+
+
+def _raw_pixels(subject: Subject, slots: int) -> int:
+    """Bytes that probes of the baseline ``pixels`` need besides, as many at once as there may be.
+
+    A sweep of several data sets has as many of them, one after the other in its plan.
+    """
+    if subject.spec is None or subject.plan is None:
+        return 0
+    if PROBE.name not in subject.spec.evaluation.wanted():
+        return 0
+    asked = (config.data for config in subject.plan.configs if config.model == "pixels")
+    sizes = sorted(PIXEL_BYTES * data_bytes(data, subject.data_root) for data in asked)
+    return sum(sizes[-slots:])
 
 
 def _data_bytes(subject: Subject) -> int:

@@ -97,11 +97,15 @@ class TrialWork:
             notes=self._notes,
         )
 
-    def _note_undecided(self, record: dict[str, Any]) -> None:
-        note = f"{NO_SCHEDULER}: {self.job.decision_metric} is not measured"
-        due = record["epoch"] in self.job.decision_epochs
-        if due and self.job.decision_metric not in record["metrics"] and note not in self._notes:
+    def _note(self, note: str) -> None:
+        """Have a line stand with the trial, once."""
+        if note not in self._notes:
             self._notes.append(note)
+
+    def _note_undecided(self, record: dict[str, Any]) -> None:
+        due = record["epoch"] in self.job.decision_epochs
+        if due and self.job.decision_metric not in record["metrics"]:
+            self._note(f"{NO_SCHEDULER}: {self.job.decision_metric} is not measured")
 
     def _probe(self) -> list[Judge]:
         when = When(self.job.probe_every, _decided_by(self.job, "val/probe_accuracy"))
@@ -110,9 +114,9 @@ class TrialWork:
         from cvae_core.evaluation.probes.validation import validation_judge
 
         try:
-            return [(when, validation_judge(self.config, self.data))]
+            return [(when, validation_judge(self.config, self.data, self._note))]
         except AbsentError as error:
-            self._notes.append(f"no val/probe_accuracy: {error}")
+            self._note(f"no val/probe_accuracy: {error}")
             return []
 
     def _fd(self) -> list[Judge]:
@@ -129,14 +133,14 @@ class TrialWork:
             )
             shared.keep(keep)
         except AbsentError as error:
-            self._notes.append(f"no val/fd: {error}")
+            self._note(f"no val/fd: {error}")
             return []
 
         def measured(model: Model) -> dict[str, float]:
             try:
                 return judge(model)
             except (EvaluationError, LinAlgError) as error:  # the training is none the worse
-                self._notes.append(f"no val/fd: {error}")
+                self._note(f"no val/fd: {error}")
                 return {}
 
         return [(when, measured)]
@@ -146,7 +150,7 @@ class TrialWork:
             try:
                 return read_reference(self._folder, ref, self.config)
             except CheckpointError as error:
-                self._notes.append(f"checkpoint of epoch {ref['epoch']} was not used: {error}")
+                self._note(f"checkpoint of epoch {ref['epoch']} was not used: {error}")
         return None
 
     def _save(self, training: AnyTraining) -> dict[str, Any]:

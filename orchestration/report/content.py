@@ -175,11 +175,11 @@ def _not_measured(ledger: Ledger, document: Mapping[str, Any], names: Sequence[s
     """Which figures some trained trials lack that others of their kind have."""
     if document["state"] == "running":
         return []
-    kinds: dict[tuple[str, str, bool], list[Mapping[str, Any]]] = {}
+    kinds: dict[tuple[str, str, bool, bool], list[Mapping[str, Any]]] = {}
     for trial in document["trials"]:
         if trial["state"] == "finished":
-            decodes = TrialConfig.from_settings(trial["config"]).decodes
-            kind = trial["model"], trial["config"]["data"]["name"], decodes
+            config = TrialConfig.from_settings(trial["config"])
+            kind = trial["model"], config.data.name, config.decodes, config.contrasts
             kinds.setdefault(kind, []).append(trial["metrics"])
     lacking: dict[tuple[int, int], list[str]] = {}
     for name in names:

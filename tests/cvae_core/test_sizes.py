@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 from cvae_core.adam import Adam
 from cvae_core.config import TrialConfig
+from cvae_core.data import Dataset, Images
 from cvae_core.errors import ConfigError
 from cvae_core.models import build_model
-from cvae_core.sizes import check_batches, parameter_count, training_bytes
+from cvae_core.sizes import check_batches, check_groups, parameter_count, training_bytes
+from cvae_core.training.begin import begin
 
 
 @pytest.mark.parametrize("family", ["vae", "cvae"])
@@ -55,11 +58,10 @@ def test_numbers_that_no_tensor_can_have() -> None:
 
 @pytest.mark.parametrize("images", [33, 34, 64])
 @pytest.mark.parametrize("size", [4, 8])
-@pytest.mark.parametrize("norm", ["batch", "group"])
 def test_what_batch_normalisation_cannot_do_is_refused_before_it_is_tried(
-    images: int, size: int, norm: str
+    images: int, size: int
 ) -> None:
-    architecture = {"channels": [4, 4], "norm": norm}
+    architecture = {"channels": [4, 4], "norm": "batch"}
     config = TrialConfig.from_settings({"batch_size": 32, "architecture": architecture})
     model = build_model(config, (1, size, size)).train()
     try:
@@ -70,6 +72,46 @@ def test_what_batch_normalisation_cannot_do_is_refused_before_it_is_tried(
     if works:
         check_batches(config, (1, size, size), images)
     else:
-        with pytest.raises(ConfigError, match=f"{norm} normalisation of maps of one pixel"):
+        with pytest.raises(ConfigError, match="batch normalisation of maps of one pixel"):
             check_batches(config, (1, size, size), images)
     assert works == (size == 8 or images != 33)
+
+
+@pytest.mark.parametrize("blocks", ["conv", "residual"])
+@pytest.mark.parametrize(
+    ("channels", "size", "works"),
+    [
+        ([4, 4], 4, False),
+        ([4, 4], 8, True),
+        ([4, 4, 24], 4, False),  # 24 are three a group, but the stage before has lost the image
+        ([4, 24], 4, True),
+        ([8, 16, 32], 8, True),
+    ],
+)
+def test_a_model_to_which_all_images_are_the_same_is_refused(
+    channels: list[int], size: int, works: bool, blocks: str
+) -> None:
+    architecture = {"channels": channels, "norm": "group", "blocks": blocks}
+    config = TrialConfig.from_settings({"architecture": architecture})
+    torch.manual_seed(0)
+    model, shape = build_model(config, (1, size, size)), (1, size, size)
+    first, second = model.encode(torch.rand(2, *shape))[0]
+    assert torch.allclose(first, second, atol=1e-5) == (not works)
+    if works:
+        check_groups(config, shape)
+    else:
+        with pytest.raises(ConfigError, match="4 maps of one pixel") as refused:
+            check_groups(config, shape)
+        assert refused.value.at == ("architecture", "norm")
+
+
+@pytest.mark.parametrize("name", ["vae", "cvae", "untrained", "supervised"])
+def test_it_is_refused_before_the_first_step(name: str) -> None:
+    random = np.random.default_rng(0)
+    images = Images(
+        random.integers(0, 256, (40, 1, 4, 4)).astype(np.uint8), np.arange(40, dtype=np.int64) % 2
+    )
+    data = Dataset("tiny", images, images, ("a", "b"))
+    architecture = {"channels": [4, 4], "norm": "group"}
+    with pytest.raises(ConfigError, match="makes all images the same"):
+        begin(TrialConfig.from_settings({"model": name, "architecture": architecture}), data)

@@ -30,6 +30,8 @@ class IwaeConfig(Checked):
     )
 
 
+HEAD = ("architecture.projection", "stages")
+"""Settings that change what is measured of projections: into how many dimensions, and what of."""
 METRICS = (
     Metric(
         "test/reconstruction_mse",
@@ -56,8 +58,8 @@ METRICS = (
         "latent/effective_beta",
         "effective β",
         "β·P / (2σ²), P the number of an image's pixels (times channels), σ² that of test/elbo in "
-        "the model's range: how often KL counts beside a Gaussian log-likelihood. At 1 the "
-        "objective is the ELBO, above 1 a β-VAE's",
+        "the model's range, β that of the end of the epoch judged: how often KL counts beside a "
+        "Gaussian log-likelihood. At 1 the objective is the ELBO, above 1 a β-VAE's",
         None,
         "",
         "arXiv:2006.13202, section 3",
@@ -90,21 +92,23 @@ METRICS = (
         "projection/alignment",
         "alignment",
         "squared distance of the normalised projections of an image's mean and its view's; mean "
-        "over test (CVAE). Views have fixed parameters, but are made by the trial's own settings: "
-        "to be compared between trials of equal views alone",
+        "over test (CVAE; not there where the head is not trained to the end). Views have fixed "
+        "parameters, but are made by the trial's own settings: to be compared between trials of "
+        "equal views alone",
         "lower",
         "",
         "arXiv:2005.10242, equation 7",
-        depends_cvae=("views",),
+        depends_cvae=("views", *HEAD),
     ),
     Metric(
         "projection/uniformity",
         "uniformity",
         "log of the mean of exp(-2 d²) over all pairs of normalised projections of test images "
-        "(CVAE)",
+        "(CVAE; not there where the head is not trained to the end)",
         "lower",
         "",
         "arXiv:2005.10242, equation 8",
+        depends_cvae=HEAD,
     ),
     Metric(
         "latent/alignment",
@@ -124,6 +128,7 @@ METRICS = (
         "lower",
         "",
         "arXiv:2005.10242, equation 8",
+        depends=("architecture.latent_dim",),
     ),
     Metric(
         "latent/silhouette",

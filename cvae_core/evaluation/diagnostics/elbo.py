@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 
 from cvae_core.config import DataConfig, TrialConfig
 from cvae_core.schedule import factor_at
+from cvae_core.stages import beginnings
+
+JUST_BEFORE = 1e-9
+"""Epochs."""
 
 
 def gaussian_elbo(squared_error: float, pixels: int, variance: float, kl: float) -> float:
@@ -42,18 +47,20 @@ def effective_beta(beta: float, pixels: int, variance: float) -> float:
     return beta * pixels / (2 * variance)
 
 
-def beta_at_end(config: TrialConfig) -> float | None:
-    """β over the weight of the reconstruction, as training ends; None where that has no weight.
+def beta_after(config: TrialConfig, epoch: int) -> float | None:
+    """β over the weight of the reconstruction as an epoch ends; None where that has no weight.
 
     Args:
-        config: of the trial, whose schedule and last stage may change both.
+        config: of the trial, whose schedule and stages may change both.
+        epoch: after how many. What begins there, a stage or a cycle, is not meant.
     """
+    moment = math.inf if epoch >= config.epochs else max(0.0, epoch - JUST_BEFORE)
     beta, weight = config.beta, config.weights.reconstruction
     if config.stages:
-        last = config.stages[-1]
-        beta = beta if last.beta is None else last.beta
-        weight = weight if last.weights.reconstruction is None else last.weights.reconstruction
-    return beta * factor_at(config.schedule.beta, math.inf) / weight if weight else None
+        stage = config.stages[bisect_right(beginnings(config.stages), moment) - 1]
+        beta = beta if stage.beta is None else stage.beta
+        weight = weight if stage.weights.reconstruction is None else stage.weights.reconstruction
+    return beta * factor_at(config.schedule.beta, moment) / weight if weight else None
 
 
 def unit_scale(config: DataConfig) -> float:

@@ -18,7 +18,7 @@ from cvae_core.errors import EvaluationError
 from cvae_core.evaluation.diagnostics.clusters import cluster_agreement, silhouette
 from cvae_core.evaluation.diagnostics.declaration import DiagnosticsConfig
 from cvae_core.evaluation.diagnostics.elbo import (
-    beta_at_end,
+    beta_after,
     effective_beta,
     gaussian_elbo,
     unit_scale,
@@ -27,7 +27,7 @@ from cvae_core.evaluation.diagnostics.hypersphere import alignment, uniformity
 from cvae_core.evaluation.diagnostics.kl_bars import kl_bars_png
 from cvae_core.evaluation.diagnostics.latent_use import dimensions_csv, latent_use
 from cvae_core.evaluation.diagnostics.observation import NO_BOUND, decoder_variance, mean_error
-from cvae_core.evaluation.part import UNTRAINED
+from cvae_core.evaluation.part import UNCONTRASTED, UNTRAINED
 from cvae_core.evaluation.parts import Findings
 from cvae_core.evaluation.progress import beating, within
 from cvae_core.evaluation.subject import BATCH, SHARED_SEED, Subject
@@ -84,7 +84,10 @@ def evaluate(subject: Subject, settings: DiagnosticsConfig) -> Iterator[float | 
     else:
         findings.warnings.append(f"no reconstruction error and no ELBO: {UNTRAINED}")
     if isinstance(subject.model, ContrastiveVAE):
-        yield from _projections(subject, subject.model, pixels, findings)
+        if subject.config.contrasts:
+            yield from _projections(subject, subject.model, pixels, findings)
+        else:
+            findings.warnings.append(f"no figures of projections: {UNCONTRASTED}")
     yield from _geometry(subject, pixels, mu, findings)
     yield findings
 
@@ -108,7 +111,7 @@ def _likelihood(
         return
     size = pixels[0].numel()
     findings.metrics["test/elbo"] = gaussian_elbo(error * size, size, variance, kl)
-    beta = beta_at_end(subject.config)
+    beta = beta_after(subject.config, subject.epoch)
     if beta is not None:
         name = "latent/effective_beta"
         findings.metrics[name] = effective_beta(beta, size, variance / scale)

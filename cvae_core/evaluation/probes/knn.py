@@ -8,6 +8,9 @@ from numpy.typing import NDArray
 from cvae_core.errors import EvaluationError
 from cvae_core.evaluation.neighbours import nearest
 
+DIRECTIONS = 1_000
+"""Latents whose directions are computed at a time."""
+
 
 def knn_predictions(
     fit_latents: NDArray[np.float32],
@@ -53,9 +56,11 @@ def cosine_predictions(
 
 
 def _directions(latents: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Latents (N, D) divided by their lengths; of length zero they stay zero."""
-    lengths = np.linalg.norm(latents.astype(np.float64), axis=1, keepdims=True)
-    directions: NDArray[np.float32] = (latents / np.where(lengths > 0, lengths, 1)).astype(
-        np.float32
-    )
+    """Latents (N, D) divided by their lengths, in float64; of length zero they stay zero."""
+    directions = np.empty(latents.shape, np.float32)
+    # Some at a time: latents may be pixels, gigabytes of them.
+    for start in range(0, len(latents), DIRECTIONS):
+        rows = slice(start, start + DIRECTIONS)
+        lengths = np.linalg.norm(latents[rows].astype(np.float64), axis=1, keepdims=True)
+        directions[rows] = latents[rows] / np.where(lengths > 0, lengths, 1)
     return directions

@@ -20,6 +20,8 @@ TOLERANCE = 1e-6
 """Largest gradient, per image, at which a solver stops."""
 AT_OPTIMUM = 1e-4
 """Largest gradient, as ``Fitted.gradient`` has it, that is taken for none."""
+AT_ONCE = 2**20
+"""Numbers of which float64 copies are made at a time: latents may be pixels, gigabytes of them."""
 
 
 @dataclass(frozen=True)
@@ -28,25 +30,30 @@ class Fitted:
 
     model: LogisticRegression
     centre: NDArray[np.float64]
+    scale: NDArray[np.float64] | None
+    """What latents are divided by, (D,); None: they are taken as they are."""
     gradient: float
     """The largest component of the objective's gradient, per image, as it would be for latents of
     unit variance: it says the same at every scale."""
 
     def predictions(self, latents: NDArray[np.floating]) -> NDArray[np.int64]:
         """The likeliest classes, (M,), of latents, (M, D)."""
-        return np.asarray(self.model.predict(latents - self.centre), dtype=np.int64)
+        inputs = _inputs(latents, self.centre, self.scale)
+        return np.asarray(self.model.predict(inputs), dtype=np.int64)
 
     def log_loss(self, latents: NDArray[np.floating], labels: NDArray[np.int64]) -> float:
         """Mean negative log-likelihood of labels, in nats, of classes that it was fitted to."""
-        shares = self.model.predict_log_proba(latents - self.centre)
+        shares = self.model.predict_log_proba(_inputs(latents, self.centre, self.scale))
         codes = np.searchsorted(self.model.classes_, labels)
         return float(-shares[np.arange(len(codes)), codes].mean())
 
 
+# Six parameters: all but the data have a default, and most callers give one or two.
 def fitted(
     latents: NDArray[np.floating],
     labels: NDArray[np.int64],
     *,
+    scale: NDArray[np.float64] | None = None,
     c: float = 1.0,
     start: Fitted | None = None,
     tolerance: float = TOLERANCE,
@@ -60,6 +67,7 @@ def fitted(
     Args:
         latents: (N, D).
         labels: (N,), of two classes or more.
+        scale: what latents are divided by, (D,).
         c: C, the inverse of the penalty's weight.
         start: one of like latents, to begin from.
         tolerance: largest gradient, per image, at which a solver stops.
@@ -71,7 +79,7 @@ def fitted(
 
     # The intercepts are not penalised: a shift changes nothing but the rounding.
     centre = latents.mean(axis=0, dtype=np.float64)
-    inputs = latents - centre
+    inputs = _inputs(latents, centre, scale)
     size = inputs.shape[1] * len(np.unique(labels))
     few = size <= NEWTON_FIRST
     model = LogisticRegression(
@@ -93,7 +101,7 @@ def fitted(
             model.set_params(solver="newton-cholesky", tol=tolerance * smallest)
             model.fit(inputs, labels)
             gradient = gradient_of(model, inputs, labels)
-    return Fitted(model, centre, gradient)
+    return Fitted(model, centre, scale, gradient)
 
 
 def gradient_of(
@@ -116,7 +124,28 @@ def gradient_of(
     return float(max(np.abs(slopes).max(), np.abs(wrong.sum(axis=0)).max()) / len(inputs))
 
 
+def deviations(latents: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Standard deviations, (D,), of latents, (N, D)."""
+    # Of some columns at a time: NumPy copies all that it is given. Each sum is as it would be.
+    width = max(1, AT_ONCE // len(latents))
+    starts = range(0, latents.shape[1], width)
+    blocks = (latents[:, start : start + width] for start in starts)
+    return np.concatenate([block.std(axis=0, dtype=np.float64) for block in blocks])
+
+
+def _inputs(
+    latents: NDArray[np.floating],
+    centre: NDArray[np.float64],
+    scale: NDArray[np.float64] | None,
+) -> NDArray[np.float64]:
+    """The one copy of latents that is made: around their mean, in float64."""
+    inputs = latents - centre
+    if scale is not None:
+        inputs /= scale
+    return inputs
+
+
 def _spread(inputs: NDArray[np.float64]) -> NDArray[np.float64]:
     """Standard deviations, (D,), of which none is so small that it stands for rounding alone."""
-    spread: NDArray[np.float64] = inputs.std(axis=0)
+    spread = deviations(inputs)
     return np.maximum(spread, 1e-3 * spread.max()) if spread.max() > 0 else np.ones_like(spread)

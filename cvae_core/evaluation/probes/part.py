@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvae_core.errors import AbsentError, EvaluationError
+from cvae_core.evaluation.part import UNCONTRASTED
 from cvae_core.evaluation.parts import Findings
 from cvae_core.evaluation.probes.classifiers import (
     Labels,
@@ -26,7 +27,6 @@ from cvae_core.models import VAE, ContrastiveVAE
 
 SHOWN: tuple[Protocol, ...] = ("standard", "paper", "standardised")
 """Of which a confusion matrix is made: of the first of them that there is."""
-_MEANS_ALONE = "a baseline has neither samples nor projections"
 
 
 def evaluate(subject: Subject, settings: ProbeConfig) -> Iterator[float | Findings]:
@@ -38,10 +38,11 @@ def evaluate(subject: Subject, settings: ProbeConfig) -> Iterator[float | Findin
     A classifier for which there are too few images is left out, and a warning says so.
 
     Raises:
-        AbsentError: all images are of one class, or a VAE is asked for projections alone.
+        AbsentError: all images are of one class, or projections alone are asked for of a model
+            that has none, or whose head is not trained.
         EvaluationError: too few images for every classifier, or latents that are not finite.
     """
-    representations = _representations(subject, settings)
+    representations, left_out = _representations(subject, settings)
     fit_labels, labels = subject.labels("fit"), subject.labels("judged")
     _check(fit_labels, labels, subject)
     settings, too_few = _feasible(settings, fit_labels, labels, subject)
@@ -52,7 +53,7 @@ def evaluate(subject: Subject, settings: ProbeConfig) -> Iterator[float | Findin
     steps, done = len(representations) * number_of(settings), 0
     findings = Findings(
         facts={"fit_images": len(fit_labels), "judged_images": len(labels)},
-        warnings=[*_unseen(fit_labels, labels, subject), *too_few],
+        warnings=[*_unseen(fit_labels, labels, subject), *too_few, *left_out],
     )
     yield from within(0, 0.08 / steps, subject.encoded("fit"))
     yield from within(0.08 / steps, 0.1 / steps, subject.encoded("judged"))
@@ -76,16 +77,29 @@ def _add(findings: Findings, found: Outcome) -> None:
     findings.warnings.extend(found.warnings)
 
 
-def _representations(subject: Subject, settings: ProbeConfig) -> list[Representation]:
-    chosen = list(dict.fromkeys(settings.representations))
-    if not isinstance(subject.model, ContrastiveVAE):
-        chosen = [kind for kind in chosen if kind != "projection"]
+def _representations(
+    subject: Subject, settings: ProbeConfig
+) -> tuple[list[Representation], list[str]]:
+    """Those asked for that the model has, and a line where its projections are left out.
+
+    Raises:
+        AbsentError: it has none of them.
+    """
+    chosen, lacking = list(dict.fromkeys(settings.representations)), ""
+    warnings = []
     if not isinstance(subject.model, VAE):
         chosen = [kind for kind in chosen if kind == "mean"]
+        lacking = "a baseline has neither samples nor projections to classify"
+    elif not isinstance(subject.model, ContrastiveVAE):
+        chosen = [kind for kind in chosen if kind != "projection"]
+        lacking = "a VAE has no projections to classify"
+    elif "projection" in chosen and not subject.config.contrasts:
+        chosen.remove("projection")
+        lacking = UNCONTRASTED
+        warnings.append(f"no probe of projections: {UNCONTRASTED}")
     if not chosen:
-        what = "a VAE has no projections" if isinstance(subject.model, VAE) else _MEANS_ALONE
-        raise AbsentError(f"{what} to classify: ask for mean as well")
-    return chosen
+        raise AbsentError(f"{lacking}: ask for mean as well")
+    return chosen, warnings
 
 
 def _check(fit_labels: Labels, labels: Labels, subject: Subject) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cvae_core.evaluation.probes.optimum import Fitted, fitted
+from cvae_core.evaluation.probes.optimum import Fitted, deviations, fitted
 
 PAPER_TRAIN_SHARE = 0.8
 NOTEBOOK_STATE = 42
@@ -76,25 +76,26 @@ def standardised(fit: Latents, labels: Labels, score: Latents) -> Predicted:
         labels: (N,), of two classes or more.
         score: (M, D).
     """
-    spread = fit.std(axis=0, dtype=np.float64)
-    spread[spread == 0] = 1
-    scaled = fit / spread
-    c, start = _chosen_c(scaled, labels)
-    probe = fitted(scaled, labels, c=c, start=start)
-    return Predicted(probe.predictions(score / spread), probe.gradient, c)
+    scale = deviations(fit)
+    scale[scale == 0] = 1
+    c, start = _chosen_c(fit, labels, scale)
+    probe = fitted(fit, labels, scale=scale, c=c, start=start)
+    return Predicted(probe.predictions(score), probe.gradient, c)
 
 
-def _chosen_c(scaled: NDArray[np.float64], labels: Labels) -> tuple[float, Fitted | None]:
+def _chosen_c(
+    fit: Latents, labels: Labels, scale: NDArray[np.float64]
+) -> tuple[float, Fitted | None]:
     """Of equally good ones the smallest; 1 where there are too few images to choose."""
-    count = min(len(scaled), CHOSEN_ON)
+    count = min(len(fit), CHOSEN_ON)
     cut = round(PAPER_TRAIN_SHARE * count)
     held_out = np.arange(cut, count)[np.isin(labels[cut:count], labels[:cut])]
     if len(np.unique(labels[:cut])) < 2 or not len(held_out):
         return 1.0, None
     probe, tried = None, []
     for c in CHOICES:
-        probe = fitted(scaled[:cut], labels[:cut], c=c, start=probe)
-        tried.append((probe.log_loss(scaled[held_out], labels[held_out]), c, probe))
+        probe = fitted(fit[:cut], labels[:cut], scale=scale, c=c, start=probe)
+        tried.append((probe.log_loss(fit[held_out], labels[held_out]), c, probe))
     _, c, probe = min(tried, key=lambda each: each[:2])
     return c, probe
 

@@ -205,6 +205,18 @@ def test_memory(subject: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     assert check_memory(subject())[0].status == "warning"
 
 
+def test_the_probe_of_raw_pixels_is_counted(subject: Make) -> None:
+    def gigabytes(*overrides: str) -> float:
+        asked = subject("data.name=cifar10", "seeds=[0,1]", *overrides, max_concurrent=2)
+        found = check_memory(asked)[0].found
+        number, unit = found.partition("; about ")[2].split()[:2]
+        return float(number) * {"MB": 1e-3, "GB": 1}[unit]
+
+    without, beside = gigabytes(), gigabytes("baselines=[pixels]")
+    assert beside - without == pytest.approx(12 * 60_000 * 3 * 32 * 32 / 1e9, abs=0.1)
+    assert gigabytes("baselines=[pixels]", "evaluation.probe=false") == without
+
+
 def test_models_that_no_memory_holds(subject: Make) -> None:
     assert check_models(subject()) == []
     asked = subject("architecture.latent_dim=1000000000000")

@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from cvae_core.data import Dataset, Images
+from cvae_core.evaluation.probes import validation
 from orchestration.compare.loaded import load_sweep
 from orchestration.ledger.documents import Trial
 from orchestration.ledger.ledger import Ledger
@@ -154,6 +155,18 @@ def images(count: int, labels: int, value: int | None = None) -> Images:
 def data(labels: int, value: int | None = None, test: int = 40) -> Dataset:
     classes = tuple(str(n) for n in range(10))
     return Dataset("digits", images(120, labels, value), images(test, labels, value), classes)
+
+
+def test_a_probe_in_training_that_ends_short_is_noted_once(
+    local_sweep: LocalSweep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(validation, "AT_OPTIMUM", 0)
+    evaluation = {**dict.fromkeys((*PARTS, "probe"), False), "probe_every": 1}
+    sweep = local_sweep(data=data(labels=10), base={"epochs": 3}, evaluation=evaluation)
+    (trial,) = sweep.run().values()
+    assert [note.partition(", where")[0] for note in trial.notes] == [
+        "val/probe_accuracy: the logistic regression ended short of its optimum"
+    ]
 
 
 def test_a_data_set_of_one_class(local_sweep: LocalSweep) -> None:

@@ -112,6 +112,14 @@ def test_what_only_one_model_has_is_not_missing_in_the_other(
     assert "not measured" not in text(made)
 
 
+def test_nor_what_a_head_that_is_not_trained_has_not(written: Make, headline: Headline) -> None:
+    made = written()
+    for weight in (0, 0.1):
+        own = {"probe/accuracy_projection": 0.7} if weight else {}
+        made.trial(model="cvae", metrics=headline(0.8) | own, **{"lambda": weight})
+    assert "not measured" not in text(made)
+
+
 @pytest.mark.parametrize("pictures", [60_000, 200_000])
 def test_of_fifty_trials_it_can_be_mailed(written: Make, headline: Headline, pictures: int) -> None:
     """With pictures of the size that digits have, and of colour images."""

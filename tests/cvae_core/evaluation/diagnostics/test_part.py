@@ -227,6 +227,21 @@ def test_effective_beta_has_the_error_in_the_range_that_training_has(
     assert findings(subject).metrics["latent/effective_beta"] == pytest.approx(expected, rel=1e-5)
 
 
+def test_effective_beta_is_of_the_epoch_that_is_judged(
+    small: Dataset, trained: FitResult, tmp_path: Path
+) -> None:
+    schedule = {"beta": {"shape": "linear", "epochs": 10}}
+    config = TrialConfig.from_settings({"epochs": 10, "schedule": schedule})
+    weights = trained.model.state_dict()
+    halfway, end = (
+        findings(Subject(config, small, weights, epoch=epoch, cache=tmp_path)) for epoch in (5, 10)
+    )
+    name = "latent/effective_beta"
+    assert halfway.metrics[name] == pytest.approx(end.metrics[name] / 2)
+    halfway.metrics[name] = end.metrics[name]
+    assert halfway.metrics == end.metrics
+
+
 def test_latents_of_both_families_are_seen_through_the_same_views(
     subject: Subject, contrastive: Subject, make_subject: Callable[..., Subject], small: Dataset
 ) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import tracemalloc
 from collections import Counter
 
 import numpy as np
@@ -59,3 +60,15 @@ def test_a_latent_without_direction_is_as_far_from_all() -> None:
     points = np.array([[1.0, 0], [0, 1], [-1, 0]], dtype=np.float32)
     query = np.zeros((1, 2), dtype=np.float32)
     assert cosine_predictions(points, np.array([2, 1, 1]), query, 1).tolist() == [2]
+
+
+def test_directions_are_the_one_copy_that_is_made() -> None:
+    points, labels = latents(20_000, 64, 0), np.zeros(20_000, np.int64)
+    cosine_predictions(points[:100], labels[:100], points[:10], 5)  # what it imports is no copy
+    tracemalloc.start()
+    try:
+        cosine_predictions(points, labels, points[:10], 5)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak <= 2 * points.nbytes

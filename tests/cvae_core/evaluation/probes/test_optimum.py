@@ -11,18 +11,7 @@ from cvae_core.evaluation.probes import optimum
 from cvae_core.evaluation.probes.classifiers import classifiers
 from cvae_core.evaluation.probes.declaration import ProbeConfig
 from cvae_core.evaluation.probes.optimum import AT_OPTIMUM, Fitted, fitted
-
-
-def badly_scaled(
-    count: int, size: int, classes: int = 10, spread: float = 30
-) -> tuple[np.ndarray, np.ndarray]:
-    """Latents whose dimensions differ so much in scale, turned so that all of them are mixed."""
-    random = np.random.default_rng(0)
-    labels = random.integers(0, classes, count)
-    latents = 0.5 * random.normal(size=(classes, size))[labels] + random.normal(size=(count, size))
-    turned = np.linalg.qr(random.normal(size=(size, size)))[0]
-    mixed = latents * np.geomspace(0.1, 0.1 * spread, size) @ turned
-    return mixed.astype(np.float32), labels
+from tests.cvae_core.evaluation.probes.latents import badly_scaled
 
 
 def largest_gradient(probe: Fitted, latents: np.ndarray, labels: np.ndarray) -> float:

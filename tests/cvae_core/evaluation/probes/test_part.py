@@ -21,7 +21,7 @@ from cvae_core.evaluation import progress as waiting
 from cvae_core.evaluation.metrics import METRICS, describe
 from cvae_core.evaluation.parts import Findings, measure
 from cvae_core.evaluation.probes.declaration import ProbeConfig
-from cvae_core.evaluation.probes.probe import probe_predictions
+from cvae_core.evaluation.probes.protocols import standard
 from cvae_core.evaluation.probes.validation import validation_judge
 from cvae_core.evaluation.subject import Subject
 from cvae_core.training.fit import FitResult
@@ -205,7 +205,7 @@ def test_the_fit_has_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(LogisticRegression, "fit", noted)
     latents = np.random.default_rng(0).normal(size=(50, 3)).astype(np.float32)
     with threadpool_limits(2):
-        probe_predictions(latents, np.arange(50) % 2, latents)
+        standard(latents, np.arange(50) % 2, latents)
         assert max(pool["num_threads"] for pool in threadpool_info()) == 2
     assert set(seen) == {1}
 

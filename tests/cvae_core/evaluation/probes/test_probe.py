@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from cvae_core.evaluation.probes.probe import probe_accuracy
+from cvae_core.evaluation.probes.probe import accuracy
+from cvae_core.evaluation.probes.protocols import standard
 
 
 def clusters(count: int, spread: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -16,6 +17,12 @@ def clusters(count: int, spread: float, seed: int) -> tuple[np.ndarray, np.ndarr
     labels = random.integers(0, 10, count)
     latents = centres[labels] + spread * random.normal(size=(count, 10))
     return latents.astype(np.float32), labels
+
+
+def probe_accuracy(
+    fit: np.ndarray, fit_labels: np.ndarray, score: np.ndarray, labels: np.ndarray
+) -> float:
+    return accuracy(standard(fit, fit_labels, score).classes, labels)
 
 
 @pytest.mark.parametrize("spread", [0.5, 1.0, 3.0])

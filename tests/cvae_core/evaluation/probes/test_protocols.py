@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
@@ -118,3 +120,19 @@ def test_a_dead_dimension_is_left_as_it_is(monkeypatch: pytest.MonkeyPatch) -> N
     assert np.isfinite(standardised(latents, labels, latents).gradient)
     monkeypatch.setattr(protocols, "CHOSEN_ON", 20)
     assert standardised(latents, labels, latents).c in CHOICES
+
+
+@pytest.mark.slow
+def test_one_copy_in_double_precision_is_made_of_latents() -> None:
+    """Pixels are latents as well, of which there are gigabytes."""
+    random = np.random.default_rng(0)
+    fit = random.normal(size=(20_000, 256)).astype(np.float32)
+    labels = (fit[:, 0] + random.normal(size=20_000) > 0).astype(np.int64)
+    standardised(fit[:100], labels[:100], fit[:10])  # what it imports is no copy
+    tracemalloc.start()
+    try:
+        standardised(fit, labels, fit[:100])
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak <= 3 * fit.nbytes
