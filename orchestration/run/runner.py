@@ -56,7 +56,7 @@ def run_sweep(
     with made_and_locked(request.folder, keep_request=deaths() > 0):
         if deaths() and not begin_anew(request, place, console):
             return INTERRUPTED
-        with stoppable(request.folder):
+        with stoppable(request.folder, console.warning):
             prepared = _prepare(request, console, signals, place)
             if isinstance(prepared, int):
                 return prepared

@@ -8,14 +8,15 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from orchestration import store
 from orchestration.background import meanwhile
 from orchestration.commands import sweep_command
-from orchestration.errors import UserError
+from orchestration.errors import StorageError, UserError
+from orchestration.held import is_lost
 from orchestration.ledger.ledger import Ledger
 from orchestration.ledger.lock import Holder, holder
 from orchestration.ledger.paths import STOP
@@ -27,19 +28,27 @@ PATIENCE_S = 120.0
 
 
 @contextmanager
-def stoppable(folder: Path) -> Iterator[None]:
-    """Be stopped by requests meanwhile; call with the sweep's lock held.
+def stoppable(folder: Path, warn: Callable[[str], None]) -> Iterator[None]:
+    """Be stopped by requests meanwhile, and where the folder is removed or renamed.
+
+    Call with the sweep's lock held.
 
     Args:
         folder: of the sweep.
+        warn: told that the folder is gone.
     """
     request = folder / STOP
 
     def look() -> bool:
+        if is_lost(request):
+            warn(f"{folder} was removed or renamed; nothing more is written there, and this ends")
+            os.kill(os.getpid(), signal.SIGTERM)
+            return True
         asked = stop_requested(folder)
         if asked:
             os.kill(os.getpid(), signal.SIGTERM)
-            store.remove(request)
+            with suppress(StorageError):
+                store.remove(request)
         return asked
 
     with meanwhile("stop requests", EVERY_S, look):
