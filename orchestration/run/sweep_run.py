@@ -196,9 +196,10 @@ class SweepRun:
         if self.reuse is not None:
             self.reuse.say(console)
         self.unended = [*results.cut_off, *queue.at_work]
-        store.remove(folder / CHECKPOINT_NOW)
-        store.remove_folder(folder / LEFT_PACK)
-        remove_unfinished(ledger)
+        with suppress(StorageError):  # else what is written next says why, and the next run does it
+            store.remove(folder / CHECKPOINT_NOW)
+            store.remove_folder(folder / LEFT_PACK)
+            remove_unfinished(ledger)
         if results.broken is not None:
             raise results.broken
         return interrupt.seen

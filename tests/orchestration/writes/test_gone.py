@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,16 @@ import pytest
 from cvae_core.data import Dataset
 from cvae_core.evaluation.parts import PARTS
 from orchestration.ledger.ledger import Ledger
-from orchestration.ledger.paths import BEFORE_LEDGER, HOLDER, LOCK, LOGS, PROCESSES, RAY_LOG
+from orchestration.ledger.paths import (
+    BEFORE_LEDGER,
+    CHECKPOINT_NOW,
+    HOLDER,
+    LOCK,
+    LOGS,
+    PROCESSES,
+    RAY_LOG,
+)
+from tests.orchestration.writes.disk import Disk
 from tests.orchestration.writes.driver import Driver
 
 SECTIONS: dict[str, Any] = {
@@ -69,3 +79,23 @@ def test_nor_is_it_made_anew_where_nobody_has_come_yet(driver: Driver, tmp_path:
     assert not (tmp_path / "small" / HOLDER).exists()
     assert not (tmp_path / "small" / PROCESSES).exists()
     assert (tmp_path / "small" / LOCK).exists()
+
+
+def test_a_folder_that_can_no_longer_be_written_ends_the_command_in_good_order(
+    driver: Driver, tmp_path: Path, disk: Disk
+) -> None:
+    folder = tmp_path / "small"
+    with ExitStack() as until_then:
+        code = driver.run(
+            tmp_path, trained=lambda: until_then.enter_context(disk.read_only(folder))
+        )
+        assert code == 130
+        said = driver.output.getvalue().splitlines()
+        assert "Read-only file system" in said[-3]
+        assert CHECKPOINT_NOW not in said[-3], "what failed first is named"
+        assert said[-2:] == [
+            "ended early; what was written down is kept. To continue:",
+            COMMAND,
+        ]
+    assert driver.run(tmp_path) == 0
+    assert {trial.state for trial in Ledger.open(folder).trials.values()} == {"finished"}
