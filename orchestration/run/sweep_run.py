@@ -72,6 +72,8 @@ class SweepRun:
     """Once the plan is entered."""
     results: Results | None = field(default=None, init=False)
     """Once there is an engine."""
+    up: bool = field(default=False, init=False)
+    """Whether there has been an engine."""
     unended: list[Job] = field(default_factory=list, init=False)
     """Jobs that came to no end."""
 
@@ -81,6 +83,7 @@ class SweepRun:
             recorded(self.request.folder) as processes,
             self._up(start_engine, processes) as engine,
         ):
+            self.up = True
             try:
                 tracking = self._open()
             except StorageError as error:
