@@ -6,7 +6,7 @@ import os
 import socket
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -14,7 +14,7 @@ import pytest
 
 from cvae_core.data import Dataset
 from cvae_core.evaluation.parts import PARTS
-from orchestration.engine.engine import Engine
+from orchestration.engine.engine import Engine, Idle
 from orchestration.errors import UserError
 from orchestration.ledger.documents import Attempt
 from orchestration.ledger.ledger import Ledger
@@ -104,6 +104,20 @@ def test_for_the_first_time_it_is_said_and_nothing_more(
 
     monkeypatch.delenv(VARIABLE)
     with pytest.raises(UserError, match="could not be started"), ended_by_signals() as received:
+        run_sweep(begun, Console(quiet=True), received, start)
+
+
+def test_what_fails_once_it_is_up_is_no_death(
+    begun: Request, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def begin(_: SweepRun) -> NoReturn:
+        raise UserError("MLflow does not answer")
+
+    def start(_: SweepRun, __: ProcessRecord) -> AbstractContextManager[Engine]:
+        return nullcontext(Idle())
+
+    monkeypatch.setattr(SweepRun, "_open", begin)
+    with pytest.raises(UserError, match="does not answer"), ended_by_signals() as received:
         run_sweep(begun, Console(quiet=True), received, start)
 
 
