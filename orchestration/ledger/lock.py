@@ -44,6 +44,13 @@ class Holder:
     command: str
     since: float
     """Seconds since 1970."""
+    ending: bool = False
+    """Whether it has heard that it is to end."""
+
+    @property
+    def is_here(self) -> bool:
+        """Whether it is on this machine, and so known to live."""
+        return self.host == socket.gethostname()
 
     def __str__(self) -> str:
         since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(self.since))
@@ -137,12 +144,20 @@ def holder(folder: Path) -> Holder | None:
     try:
         noted = store.read_document(folder / HOLDER)
         process, host = noted["process"], noted["host"]
-        holds = Holder(process["pid"], host, noted["command"], noted["since"])
+        ending = noted.get("ending") is True
+        holds = Holder(process["pid"], host, noted["command"], noted["since"], ending)
     except (FileNotFoundError, UserError, KeyError, TypeError):
         return None
-    if host == socket.gethostname() and not (is_here(noted, folder) and find_living(process)):
+    if holds.is_here and not (is_here(noted, folder) and find_living(process)):
         return None
     return holds
+
+
+def note_ending(folder: Path) -> None:
+    """Have whoever asked for it know that an end was heard of; call with the lock held."""
+    path = folder / HOLDER
+    with suppress(FileNotFoundError, UserError):  # it ends all the same
+        store.write_document(path, store.read_document(path) | {"ending": True})
 
 
 def _told(folder: Path) -> str:
