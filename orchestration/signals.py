@@ -52,6 +52,8 @@ class InterruptHandler:
         self._before: dict[int, object] = {}
         self._ending = False
         self.seen = False
+        self.hurried = False
+        """Whether a second one came, which wants an end at once."""
 
     def __enter__(self) -> InterruptHandler:
         for number in (*not_ignored(), signal.SIGALRM):
@@ -74,6 +76,7 @@ class InterruptHandler:
             if number == NOTICE or (number == signal.SIGALRM and self._waits()):
                 return
             self._ending = True
+            self.hurried |= number != signal.SIGALRM
             raise Interrupted
         self.seen = True
         self._until = time.monotonic() + GRACE_S

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestration.errors import DamagedError, StorageError, UserError
+from orchestration.held import is_lost
 
 FORMAT = 1
 FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -130,6 +131,8 @@ def storing(path: Path) -> Iterator[None]:
     Raises:
         StorageError: the disk is full, or there may be no writing.
     """
+    if is_lost(path):
+        raise StorageError(f"{path}: is not written, as the sweep's folder was removed or renamed")
     try:
         yield
     except OSError as error:

@@ -23,10 +23,11 @@ def command(
     from orchestration.cli.running import carry_out
     from orchestration.commands import own_command
     from orchestration.run.request import Flags, Request
+    from orchestration.run.resume import noted_spec
     from orchestration.spec.reading import load_spec
 
     request = Request(
-        spec=load_spec(sweep_file(file), overrides),
+        spec=noted_spec() or load_spec(sweep_file(file), overrides),
         storage=storage_folder(storage),
         command=own_command(),
         flags=Flags(**flags),

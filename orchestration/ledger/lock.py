@@ -7,7 +7,7 @@ import os
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,8 @@ from filelock import FileLock, Timeout
 
 from orchestration import store
 from orchestration.commands import own_command, sweep_command
-from orchestration.errors import UserError
+from orchestration.errors import StorageError, UserError
+from orchestration.held import held, is_lost
 from orchestration.ledger.ledger import Ledger
 from orchestration.ledger.links import refuse_links_out
 from orchestration.ledger.paths import BEFORE_LEDGER, HOLDER, LOCK, LOGS, STOP
@@ -43,6 +44,13 @@ class Holder:
     command: str
     since: float
     """Seconds since 1970."""
+    ending: bool = False
+    """Whether it has heard that it is to end."""
+
+    @property
+    def is_here(self) -> bool:
+        """Whether it is on this machine, and so known to live."""
+        return self.host == socket.gethostname()
 
     def __str__(self) -> str:
         since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(self.since))
@@ -79,18 +87,23 @@ def locked(folder: Path, *, keep_request: bool = False) -> Iterator[None]:
                 "(docs/cluster.md), or choose another place with --storage"
             ) from error
     try:
-        if not keep_request:
-            store.remove(folder / STOP)
-        holds = {
-            "process": process_record(os.getpid()),
-            "command": own_command(from_here=False),
-            "since": time.time(),
-        }
-        store.write_document(folder / HOLDER, {**pid_scope(folder), **holds})
-        yield
+        with held(folder / LOCK):
+            if not keep_request:
+                store.remove(folder / STOP)
+            holds = {
+                "process": process_record(os.getpid()),
+                "command": own_command(from_here=False),
+                "since": time.time(),
+            }
+            store.write_document(folder / HOLDER, {**pid_scope(folder), **holds})
+            try:
+                yield
+            finally:
+                # By now it may be nobody's to write in, or another command's.
+                with suppress(StorageError):
+                    store.remove(folder / HOLDER)
+                    store.remove(folder / STOP)
     finally:
-        store.remove(folder / HOLDER)
-        store.remove(folder / STOP)
         lock.release()
 
 
@@ -106,21 +119,22 @@ def made_and_locked(folder: Path, *, keep_request: bool = False) -> Iterator[Non
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"{folder}: cannot be made ({error.strerror}); see --storage") from None
-    held = False
+    entered = False
     try:
         with locked(folder, keep_request=keep_request):
-            held = True
+            entered = True
             try:
                 yield
             finally:
-                if not Ledger.exists(folder):
-                    for name in BEFORE_LEDGER:
-                        store.remove(folder / name)
+                if not Ledger.exists(folder) and not is_lost(folder / LOCK):
+                    with suppress(StorageError):
+                        for name in BEFORE_LEDGER:
+                            store.remove(folder / name)
                     store.remove_folder(folder / LOGS)
                     for path in (folder, *fresh):
                         store.remove_empty(path)
     finally:
-        if not held:
+        if not entered:
             for path in (folder, *fresh):
                 store.remove_empty(path)
 
@@ -130,12 +144,20 @@ def holder(folder: Path) -> Holder | None:
     try:
         noted = store.read_document(folder / HOLDER)
         process, host = noted["process"], noted["host"]
-        holds = Holder(process["pid"], host, noted["command"], noted["since"])
+        ending = noted.get("ending") is True
+        holds = Holder(process["pid"], host, noted["command"], noted["since"], ending)
     except (FileNotFoundError, UserError, KeyError, TypeError):
         return None
-    if host == socket.gethostname() and not (is_here(noted, folder) and find_living(process)):
+    if holds.is_here and not (is_here(noted, folder) and find_living(process)):
         return None
     return holds
+
+
+def note_ending(folder: Path) -> None:
+    """Have whoever asked for it know that an end was heard of; call with the lock held."""
+    path = folder / HOLDER
+    with suppress(FileNotFoundError, UserError):  # it ends all the same
+        store.write_document(path, store.read_document(path) | {"ending": True})
 
 
 def _told(folder: Path) -> str:

@@ -24,8 +24,9 @@ STOP = "stop.json"
 """What asks that command to end."""
 PROCESSES = "processes.json"
 """Of the driver, for the command after it."""
-BEFORE_LEDGER = (LOCK, HOLDER, STOP, PROCESSES)
-"""What a command writes into the folder of a sweep that has not begun, beside logs."""
+BEFORE_LEDGER = (HOLDER, STOP, PROCESSES, LOCK)
+"""What a command writes into the folder of a sweep that has not begun, beside logs; the lock is the
+last to go."""
 
 TRACKING = "tracking.json"
 """What MLflow has been told."""

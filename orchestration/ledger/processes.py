@@ -54,15 +54,18 @@ class ProcessRecord:
             living += [noted for noted in self._noted if noted not in living and find_living(noted)]
             if living != self._noted:
                 self._noted = living
-                document = pid_scope(self._folder) | {"temporary": str(self.temporary)}
-                store.write_document(self._folder / PROCESSES, document | {"processes": living})
+                document = {"temporary": str(self.temporary), "processes": living}
+                with store.storing(self._folder / PROCESSES):
+                    document |= pid_scope(self._folder)
+                store.write_document(self._folder / PROCESSES, document)
 
     @contextmanager
     def following(self) -> Iterator[None]:
         """Update several times a second meanwhile: many are being started."""
 
         def update() -> bool:
-            self.update()
+            with suppress(StorageError):  # what comes next says so
+                self.update()
             return False
 
         with meanwhile("processes", EVERY_S, update):
@@ -79,7 +82,8 @@ class ProcessRecord:
         _end_all(self._noted, str(self.temporary), patience_s)
         os.environ.pop(MARK, None)
         store.remove_folder(self.temporary)
-        store.remove(self._folder / PROCESSES)
+        with suppress(StorageError):
+            store.remove(self._folder / PROCESSES)
 
 
 @contextmanager

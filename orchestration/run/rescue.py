@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 from orchestration import store
-from orchestration.errors import StorageError
+from orchestration.errors import StorageError, UserError
 from orchestration.ledger.ledger import Ledger
 from orchestration.ledger.paths import CHECKPOINT_NOW, RAY_LOG
 from orchestration.ledger.processes import end_left_behind
@@ -45,7 +46,19 @@ class Rescue:
         console.warning(f"{what} died (killed, or out of memory; see {request.folder}/{RAY_LOG})")
         console.give_back()
         # Every way to ask for an end is a signal: the new program hears of those that have come.
-        request.program.again(died, self.run.signals.hand_over())
+        noted_in = None if self.run.reuse is None else request.folder
+        request.program.again(died, self.run.signals.hand_over(), noted_in)
+
+
+def not_started_again(run: SweepRun, error: UserError) -> NoReturn:
+    """Count it as a death of Ray's that it could not be started after one: begin anew, or end.
+
+    Else trials would stay as the first death has left them.
+    """
+    for line in error.lines:
+        run.console.warning(line)
+    run.console.give_back()
+    run.request.program.again(deaths() + 1, run.signals.hand_over(), None)
 
 
 def begin_anew(request: Request, place: Place, console: Console) -> bool:

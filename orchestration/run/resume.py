@@ -20,7 +20,7 @@ from orchestration.plan.plan import Plan
 from orchestration.redact import without_credentials
 from orchestration.run.numerics import check_numerics
 from orchestration.run.request import Flags, Request
-from orchestration.run.restart import deaths
+from orchestration.run.restart import deaths, noted_in
 from orchestration.run.start import git_commit
 from orchestration.spec.sweep import SweepSpec
 from orchestration.terminal.console import Console
@@ -68,6 +68,17 @@ def stored_request(
         retry=retry if _anything_to_retry(ledger, retry) and not deaths() else None,
         wish=wish,
     )
+
+
+def noted_spec() -> SweepSpec | None:
+    """The sweep file as this command read it before Ray died under it: it may be another by now.
+
+    None: that has not happened, or no plan was noted yet.
+    """
+    folder = noted_in()
+    if folder is None or not Ledger.exists(folder):
+        return None
+    return _stored_spec(Ledger.open(folder))
 
 
 def _stored_spec(ledger: Ledger) -> SweepSpec:

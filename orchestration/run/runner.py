@@ -17,7 +17,7 @@ from orchestration.run.numerics import check_numerics
 from orchestration.run.preparation import plan_of, prepare
 from orchestration.run.ray_session import start_ray
 from orchestration.run.request import Request
-from orchestration.run.rescue import begin_anew
+from orchestration.run.rescue import begin_anew, not_started_again
 from orchestration.run.restart import deaths
 from orchestration.run.resume import check_stored_plan, say_what_changed
 from orchestration.run.start import enter_plan, mend, say_new_plan
@@ -56,11 +56,16 @@ def run_sweep(
     with made_and_locked(request.folder, keep_request=deaths() > 0):
         if deaths() and not begin_anew(request, place, console):
             return INTERRUPTED
-        with stoppable(request.folder):
+        with stoppable(request.folder, console.warning):
             prepared = _prepare(request, console, signals, place)
             if isinstance(prepared, int):
                 return prepared
-            code = prepared.carry_out(start_engine)
+            try:
+                code = prepared.carry_out(start_engine)
+            except UserError as error:
+                if prepared.up or not deaths():
+                    raise
+                not_started_again(prepared, error)
             if code == INTERRUPTED and prepared.ledger.is_begun:
                 with suppress(UserError):  # what workers were still writing; else the next command
                     recover(Ledger.open(request.folder))

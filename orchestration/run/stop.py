@@ -8,38 +8,49 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from orchestration import store
 from orchestration.background import meanwhile
 from orchestration.commands import sweep_command
-from orchestration.errors import UserError
+from orchestration.errors import StorageError, UserError
+from orchestration.held import is_lost
 from orchestration.ledger.ledger import Ledger
-from orchestration.ledger.lock import Holder, holder
+from orchestration.ledger.lock import Holder, holder, note_ending
 from orchestration.ledger.paths import STOP, lies_there
 from orchestration.status.state import counts_in, state_of
 from orchestration.terminal.console import Console
 
 EVERY_S = 0.5
-PATIENCE_S = 120.0
+PATIENCE_S = 300.0
+"""For so long a command is waited for that does not say that it has heard."""
 
 
 @contextmanager
-def stoppable(folder: Path) -> Iterator[None]:
-    """Be stopped by requests meanwhile; call with the sweep's lock held.
+def stoppable(folder: Path, warn: Callable[[str], None]) -> Iterator[None]:
+    """Be stopped by requests meanwhile, and where the folder is removed or renamed.
+
+    Call with the sweep's lock held.
 
     Args:
         folder: of the sweep.
+        warn: told that the folder is gone.
     """
     request = folder / STOP
 
     def look() -> bool:
+        if is_lost(request):
+            warn(f"{folder} was removed or renamed; nothing more is written there, and this ends")
+            os.kill(os.getpid(), signal.SIGTERM)
+            return True
         asked = stop_requested(folder)
         if asked:
+            note_ending(folder)
             os.kill(os.getpid(), signal.SIGTERM)
-            store.remove(request)
+            with suppress(StorageError):
+                store.remove(request)
         return asked
 
     with meanwhile("stop requests", EVERY_S, look):
@@ -70,21 +81,31 @@ def stop_sweep(folder: Path, console: Console) -> None:
             ended = _wait(folder, holds)
         if not ended:
             store.remove(folder / STOP)
-            raise UserError(
-                f"{folder}: {holds} does not end; `kill -9 {holds.pid}` on {holds.host} ends it, "
-                "and the command below cleans up what it leaves",
-                again,
-            )
+            raise UserError(f"{folder}: {holds} {_what_to_do(holds)}", again)
         console.line(f"{folder.name}: stopped")
     if not Ledger.exists(folder) or state_of(counts_in(Ledger.open(folder))) == "interrupted":
         console.line(f"to continue: {again}")
 
 
+def _what_to_do(holds: Holder) -> str:
+    if holds.is_here:
+        return (
+            f"does not hear; `kill -9 {holds.pid}` ends it, and the command below cleans up what "
+            "it leaves"
+        )
+    return (
+        "has not ended; it may be dead, which cannot be told from here: the command below finds "
+        "out, and continues where nobody is at work"
+    )
+
+
 def _wait(folder: Path, holds: Holder) -> bool:
+    """Whether it ended; of one on this machine that has heard, it is certain that it will."""
     until = time.monotonic() + PATIENCE_S
-    while time.monotonic() < until:
+    while True:
         now = holder(folder)
         if now is None or (now.pid, now.host) != (holds.pid, holds.host):
             return True
+        if time.monotonic() >= until and not (now.ending and now.is_here):
+            return False
         time.sleep(EVERY_S / 2)
-    return False

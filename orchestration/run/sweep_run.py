@@ -24,7 +24,7 @@ from orchestration.run.end import end, ended_early, say_behind
 from orchestration.run.finished_trials import FinishedTrials
 from orchestration.run.foreseen import planned_draft
 from orchestration.run.interruption import interrupted_text, may_end_within
-from orchestration.run.left_to_do import is_done_without_engine
+from orchestration.run.left_to_do import is_complete, is_done_without_engine
 from orchestration.run.preparation import SweepData
 from orchestration.run.request import Request
 from orchestration.run.reuse import Reuse
@@ -72,6 +72,10 @@ class SweepRun:
     """Once the plan is entered."""
     results: Results | None = field(default=None, init=False)
     """Once there is an engine."""
+    up: bool = field(default=False, init=False)
+    """Whether there has been an engine."""
+    hurried: bool = field(default=False, init=False)
+    """Whether it was interrupted, and is to end at once."""
     unended: list[Job] = field(default_factory=list, init=False)
     """Jobs that came to no end."""
 
@@ -81,6 +85,7 @@ class SweepRun:
             recorded(self.request.folder) as processes,
             self._up(start_engine, processes) as engine,
         ):
+            self.up = True
             try:
                 tracking = self._open()
             except StorageError as error:
@@ -89,7 +94,8 @@ class SweepRun:
                 return ended_early(error, self.request, self.ledger, self.console)
             try:
                 interrupted = self._work(engine)
-                note_results(self.ledger)
+                if not self.hurried:  # else the command that continues does it
+                    note_results(self.ledger)
                 end(self.ledger)
             except Exception as error:
                 with suppress(StorageError):
@@ -102,7 +108,7 @@ class SweepRun:
                 raise
             with self.console.busy("MLflow is catching up", plain=False):
                 patience_s = INTERRUPTED_END_S if interrupted else TRACKING_END_S
-                told = tracking.finish(patience_s)
+                told = tracking.finish(CUT_OFF_S if self.hurried else patience_s)
             if not told:
                 say_behind(self.ledger, self.console)
         return self._say_end(interrupted=interrupted)
@@ -193,12 +199,15 @@ class SweepRun:
         log, handler = folder / RAY_LOG, InterruptHandler(stop, worthwhile)
         with console.others_to(log), view.shown(), handler as interrupt:
             engine.work(queue, results)
+        # Where nothing is left to do all the same, no other command would draw anything.
+        self.hurried = interrupt.hurried and not is_complete(self.request, ledger)
         if self.reuse is not None:
             self.reuse.say(console)
         self.unended = [*results.cut_off, *queue.at_work]
-        store.remove(folder / CHECKPOINT_NOW)
-        store.remove_folder(folder / LEFT_PACK)
-        remove_unfinished(ledger)
+        with suppress(StorageError):  # else what is written next says why, and the next run does it
+            store.remove(folder / CHECKPOINT_NOW)
+            store.remove_folder(folder / LEFT_PACK)
+            remove_unfinished(ledger)
         if results.broken is not None:
             raise results.broken
         return interrupt.seen

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TextIO
+from typing import BinaryIO, TextIO
 
 import rich.console
 from rich.console import RenderableType
@@ -21,6 +21,16 @@ from orchestration.terminal.printable import printable
 
 PLAIN_WIDTH = 200
 DUMB = ("dumb", "unknown", "")
+
+
+def _appended(log: Path) -> BinaryIO:
+    """A log to be written on; the null device where it cannot be, or its folder's folder is gone:
+    what others print is no reason to end."""
+    try:
+        log.parent.mkdir(exist_ok=True)
+        return log.open("ab")
+    except OSError:
+        return Path(os.devnull).open("wb")
 
 
 class Console:
@@ -125,7 +135,6 @@ class Console:
     @contextmanager
     def others_to(self, log: Path) -> Iterator[None]:
         """Send what anything else prints, child processes included, to a file meanwhile."""
-        log.parent.mkdir(parents=True, exist_ok=True)
         streams.flush()
         self._own = saved = [os.dup(1), os.dup(2)]
         own = self._stream, self._errors
@@ -133,7 +142,7 @@ class Console:
             os.fdopen(os.dup(number), "w", encoding=stream.encoding, errors="backslashreplace")
             for number, stream in enumerate(own, start=1)
         )
-        with log.open("ab") as file:
+        with _appended(log) as file:
             os.dup2(file.fileno(), 1)
             os.dup2(file.fileno(), 2)
         try:

@@ -14,9 +14,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from .conftest import SPEC, Family, Place, check_mlflow, numbers
+from .conftest import EPOCHS, SPEC, Family, Place, check_mlflow, numbers
 
 LEFT_FREE = 16 * 2**10
+EDITS = (("name: digits\nbaselines", "name: other\nbaselines"), (f"epochs: {EPOCHS}", "epochs: 99"))
+"""Of a sweep file while its sweep is at work."""
 
 
 def test_ray_dies_then_stopped_from_another_terminal_then_continued_in_a_copy(
@@ -27,8 +29,17 @@ def test_ray_dies_then_stopped_from_another_terminal_then_continued_in_a_copy(
     family = Family(driver.pid)
     place.training(driver, before_end=8)
     (raylet,) = (p for p in psutil.Process(driver.pid).children() if p.name() == "raylet")
+    file = place.folder / "sweep.yaml"
+    edited = SPEC
+    for before, after in EDITS:
+        assert before in SPEC
+        edited = edited.replace(before, after)
+    file.write_text(edited)
     raylet.kill()
     place.training(driver, attempt=2)
+    file.write_text(SPEC)
+    assert not (place.sweep.parent / "other").exists()
+    assert {trial["config"]["epochs"] for trial in place.documents()} == {EPOCHS}
     second = place.start("run", "sweep.yaml")
     _, err = second.communicate()
     assert second.returncode == 2

@@ -50,14 +50,16 @@ def test_the_second_ends_the_block_alone() -> None:
         reached = True
     assert not reached
     assert handler.seen
+    assert handler.hurried
 
 
 def test_so_does_the_end_of_the_grace_period(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "GRACE_S", 0.05)
     began = time.monotonic()
-    with InterruptHandler(lambda: None):
+    with InterruptHandler(lambda: None) as handler:
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(20)
+    assert not handler.hurried
     assert time.monotonic() - began < 10
 
 

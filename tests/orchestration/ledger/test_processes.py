@@ -231,6 +231,35 @@ def test_those_whose_parents_have_ended_are_ended_as_well(
     assert not record.temporary.exists()
 
 
+def test_those_that_can_no_longer_be_noted_are_ended_as_well(
+    tmp_path: Path, started: Callable[..., subprocess.Popen[str]]
+) -> None:
+    """The sweep's folder has been removed since."""
+    folder = tmp_path / "sweep"
+    folder.mkdir()
+    record = ProcessRecord(folder)
+    record.update()
+    child = started(CHILD)
+    assert child.stdout is not None
+    assert child.stdout.readline() == "up\n"
+    shutil.rmtree(folder)
+    record.clear(patience_s=0.5)
+    assert not psutil.pid_exists(child.pid)
+    assert not record.temporary.exists()
+    assert not folder.exists()
+
+
+@pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_folder_that_is_gone_is_no_error_of_the_thread_that_follows(tmp_path: Path) -> None:
+    folder = tmp_path / "sweep"
+    folder.mkdir()
+    record = ProcessRecord(folder)
+    shutil.rmtree(folder)
+    with record.following():
+        time.sleep(0.3)
+    record.clear()
+
+
 def test_the_record_holds_the_driver_first_and_is_cleared(tmp_path: Path) -> None:
     record = ProcessRecord(tmp_path)
     record.update()

@@ -21,17 +21,19 @@ from orchestration.engine.jobs import TrainJob
 from orchestration.engine.reports import EpochReport, ProgressReport, Report
 from orchestration.engine.worker import Worker
 from orchestration.ledger.ledger import Ledger
+from orchestration.ledger.paths import REPORT_PAGE
 from orchestration.ledger.processes import ProcessRecord
 from orchestration.run.interruption import done_again, may_end_within
 from orchestration.run.request import Flags, Request
 from orchestration.run.runner import run_sweep
-from orchestration.run.sweep_run import SweepRun
+from orchestration.run.sweep_run import CUT_OFF_S, INTERRUPTED_END_S, SweepRun
 from orchestration.signals import ended_by_signals
 from orchestration.spec.evaluation import Evaluation
 from orchestration.spec.layers import Layers
 from orchestration.spec.reading import parse_spec
 from orchestration.status.live.board import Board
 from orchestration.terminal.console import Console
+from orchestration.tracking.thread import TrackingThread
 
 SECTIONS = {
     "name": "long",
@@ -120,6 +122,71 @@ def test_an_epoch_that_cannot_end_in_time_is_not_awaited(
     assert ended[0] < 15
     (trial,) = Ledger.open(request.folder).trials.values()
     assert (trial.state, trial.epoch, trial.checkpoints[-1].epoch) == ("pending", kept, kept)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("epoch", "signals", "drawn", "waits_s"),
+    [
+        (2, 1, True, INTERRUPTED_END_S),
+        (2, 2, False, CUT_OFF_S),
+        (10, 2, True, INTERRUPTED_END_S),
+    ],
+)
+def test_a_second_signal_ends_at_once(
+    small: Dataset,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    uri: str,
+    epoch: int,
+    signals: int,
+    drawn: bool,
+    waits_s: float,
+) -> None:
+    """The report is drawn by the command that continues; at once where none would do anything."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("orchestration.plan.datasets.load", lambda *_: small)
+    waited: list[float] = []
+    finish = TrackingThread.finish
+
+    def noted(thread: TrackingThread, timeout_s: float) -> bool:
+        waited.append(timeout_s)
+        return finish(thread, 60.0)
+
+    monkeypatch.setattr(TrackingThread, "finish", noted)
+    spec = parse_spec(Layers(Path("long.yaml"), SECTIONS, {}))
+
+    def interrupt() -> None:
+        for _ in range(signals):
+            os.kill(os.getpid(), signal.SIGINT)
+
+    class Interrupting(Worker):
+        def step(self) -> Report:
+            report = super().step()
+            if isinstance(report, EpochReport) and report.epoch and report.epoch["epoch"] == epoch:
+                interrupt()
+            return report
+
+    class Late(InProcessEngine):
+        def work(self, *arguments: Any) -> None:
+            super().work(*arguments)
+            if epoch > 9:
+                interrupt()
+
+    def start(run: SweepRun, _: ProcessRecord) -> AbstractContextManager[Engine]:
+        return nullcontext(
+            Late(Interrupting(run.data.sets, run.request.folder, threads=1, gpu=False))
+        )
+
+    request = Request(spec, tmp_path / "runs", "the command", Flags(tracking_uri=uri))
+    output = io.StringIO()
+    with ended_by_signals() as received:
+        assert run_sweep(request, Console(output), received, start) == 130
+    assert output.getvalue().splitlines()[-1] == "the command"
+    assert waited == [waits_s]
+    assert (request.folder / REPORT_PAGE).exists() == drawn
+    (trial,) = Ledger.open(request.folder).trials.values()
+    assert trial.state == ("pending" if epoch == 2 else "finished")
 
 
 def test_one_epoch_that_may_end_is_worth_waiting_for(local_sweep: Callable[..., Any]) -> None:

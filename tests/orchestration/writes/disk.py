@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -49,6 +50,7 @@ class Disk:
 
     def __init__(self) -> None:
         self._folder: Path | None = None
+        self._read_only: Path | None = None
         self._record = Record()
         self._blobs: dict[bytes, bytes] = {}
         self._opened: set[str] = set()
@@ -63,7 +65,20 @@ class Disk:
         finally:
             self._folder = None
 
+    @contextmanager
+    def read_only(self, folder: Path) -> Iterator[None]:
+        """Nothing below a folder can be changed meanwhile, as on a file system with an error."""
+        self._read_only = folder
+        try:
+            yield
+        finally:
+            self._read_only = None
+
     def _see(self, event: str, args: tuple[Any, ...]) -> None:
+        if self._read_only is not None and event in CHANGES:
+            for path in CHANGES[event](args):
+                if Path(path).is_relative_to(self._read_only):
+                    raise OSError(errno.EROFS, os.strerror(errno.EROFS), path)
         folder = self._folder
         if folder is None or event not in CHANGES:
             return

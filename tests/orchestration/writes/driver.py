@@ -6,7 +6,7 @@ import io
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -73,16 +73,24 @@ class Driver:
     def __init__(self, data: Dataset, sections: dict[str, Any]) -> None:
         self.spec = parse_spec(Layers(Path("small.yaml"), sections, {}))
         self.work = Work()
+        self.output = io.StringIO()
+        """What the last call said at its end."""
         self._data = data
 
-    def run(self, storage: Path, recovered: Callable[[], None] = lambda: None) -> int:
+    def run(
+        self,
+        storage: Path,
+        recovered: Callable[[], None] = lambda: None,
+        trained: Callable[[], None] = lambda: None,
+    ) -> int:
         """Run or continue; the exit code.
 
         Args:
             storage: folder of the sweep's folder.
             recovered: called before the first job, when what a driver before left is tidied up.
+            trained: called after each epoch, before it is on record.
         """
-        self.work = Work()
+        self.work, self.output = Work(), io.StringIO()
         request = Request(self.spec, storage, "cvae-sweep run small.yaml", Flags())
 
         class Tracking(TrackingThread):
@@ -107,10 +115,12 @@ class Driver:
             patch.setattr("orchestration.tracking.place.Place.open", lambda *_: opened)
             patch.setattr("orchestration.run.sweep_run.TrackingThread", Tracking)
             with ended_by_signals() as received:
-                console = Console(io.StringIO(), quiet=True)
-                return run_sweep(request, console, received, self._in_process)
+                console = Console(self.output, quiet=True)
+                return run_sweep(request, console, received, partial(self._in_process, trained))
 
-    def _in_process(self, run: SweepRun, _: ProcessRecord) -> AbstractContextManager[Engine]:
+    def _in_process(
+        self, trained: Callable[[], None], run: SweepRun, _: ProcessRecord
+    ) -> AbstractContextManager[Engine]:
         work = self.work
 
         class Counting(Worker):
@@ -125,6 +135,7 @@ class Driver:
                         pass
                     case TrainJob(key), EpochReport(epoch=dict(record)):
                         work.trained.append((key, record["epoch"]))
+                        trained()
                     case TrainJob(key), _:
                         work.ended.append((key, ""))
                     case SharedMapJob(entry=entry), _:

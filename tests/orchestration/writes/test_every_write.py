@@ -103,6 +103,7 @@ OTHERS = {
     "compare.drawn.note_drawn": "removes figures that later results leave out",
     "run.stop.stop_sweep": "asks, from another process, for an end",
     "run.stop.stoppable.look": "drops that request",
+    "ledger.lock.note_ending": "says that it was heard",
 }
 """Functions that call the store and are not reached here, and what they do with it."""
 

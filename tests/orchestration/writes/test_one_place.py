@@ -13,7 +13,8 @@ from tests.orchestration.writes.sources import ROOT, calls, changes_files, steps
 ELSEWHERE = {
     "orchestration": {
         "caches._of_this_user": "a temporary folder for caches",
-        "terminal.console.Console.others_to": "appends what Ray prints to the sweep's log",
+        "terminal.console._appended": "appends what Ray prints to the sweep's log",
+        "terminal.console.Console.others_to": "writes to the terminal that there was",
         "cli.export.command": "a temporary folder for a model to be registered",
         "doctor.cluster.check_cluster": "temporary folders, to see whether nodes share a folder",
         "engine.node_checks._look_here.look": "on a node: a word that is taken away again",
