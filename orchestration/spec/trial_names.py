@@ -134,9 +134,11 @@ def short_name(name: str, names: Sequence[str]) -> str:
 
 
 def setting_text(value: Any) -> str:
-    """A setting as a person reads it; ``-`` where a trial has none."""
-    if value is None or value == []:
+    """A setting as a person reads it; ``-`` where a trial has it not, ``none`` of no stages."""
+    if value is None:
         return "-"
+    if value == []:
+        return "none"
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, float):
