@@ -45,7 +45,10 @@ DRAWINGS = (
     *("diagnostics.part.kl_bars_png", "probes.part.confusion_png"),
     *("pictures.part.curves_png", "pictures.part.png", "maps.part.one_map"),
 )
-ONLY_PROBE = {part: part == "probe" for part in PARTS}
+ONLY_PROBE = dict.fromkeys(PARTS, False) | {
+    "probe": {"protocols": ["standard"], "neighbours": None}
+}
+"""One regression of the nine, and no neighbours: all of them are asked for where they matter."""
 
 
 class LocalSweep:

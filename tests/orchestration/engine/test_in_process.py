@@ -16,7 +16,7 @@ GRID = {"model": ["vae", "cvae"]}
 
 
 def test_a_sweep_from_beginning_to_end(local_sweep: LocalSweep) -> None:
-    sweep = local_sweep(grid=GRID, evaluation={"probe_every": 2})
+    sweep = local_sweep(grid=GRID, evaluation={"probe": True, "probe_every": 2})
     trials = sweep.run()
     assert list(trials) == sorted(sweep.keys)
     for trial in trials.values():
