@@ -44,6 +44,7 @@ BASE: dict[str, Any] = {
 DRAWINGS = (
     *("diagnostics.part.kl_bars_png", "probes.part.confusion_png"),
     *("pictures.part.curves_png", "pictures.part.png", "maps.part.one_map"),
+    *("maps.shared_map.many_maps", "distances.judge.sources_png"),
 )
 ONLY_PROBE = dict.fromkeys(PARTS, False) | {
     "probe": {"protocols": ["standard"], "neighbours": None}
