@@ -7,10 +7,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from cvae_core.data import Dataset, Images, load_dataset
+from cvae_core.evaluation.maps import reducer
 from cvae_core.evaluation.parts import PARTS
 from orchestration.cli.main import carry_out
 from orchestration.engine.in_process import InProcessEngine
@@ -201,6 +204,22 @@ def drawn_in_no_time() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for drawing in DRAWINGS:
             patch.setattr(f"cvae_core.evaluation.{drawing}", png)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="module")
+def laid_out_in_no_time() -> Iterator[None]:
+    """A map is what it always refuses, and else two latents: UMAP is tested with the core."""
+    real = reducer.reduce
+
+    def reduce(
+        points: NDArray[np.float32], *arguments: Any
+    ) -> Iterator[float | NDArray[np.float32]]:
+        yield next(real(points, *arguments))
+        yield points[:, :2]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reducer, "reduce", reduce)
         yield
 
 
