@@ -62,7 +62,13 @@ SWEEPS: dict[str, dict[str, Any]] = {
         "grid": {"learning_rate": [1e-3, 1e30]},
         "baselines": ["untrained"],
         "checkpoints": {"every_epochs": 2, "keep": 1},
-        "evaluation": {**OFF, "probe_every": 2, "probe": True, "pictures": True, "fd": True},
+        "evaluation": {
+            **OFF,
+            "probe_every": 2,
+            "probe": {"protocols": ["standard"], "neighbours": None},
+            "pictures": True,
+            "fd": {"n": 50, "sources": ["prior"], "manifold": False},
+        },
     },
 }
 BY_CHANCE = {"created", "began", "ended", "sweep_id"}
@@ -274,6 +280,7 @@ class Continuing:
         self._whole = whole
         self._disk = disk
         self._told = told(whole.folder)
+        self._names = names(whole.folder)
         self._storage = storage
         self._seen: set[str] = set()
         self.folder = storage / NAME
@@ -297,7 +304,7 @@ class Continuing:
         assert code == self._whole.code
         assert told(self.folder) == self._told
         check_files(self.folder)
-        assert names(self.folder) == names(self._whole.folder)
+        assert names(self.folder) == self._names
         assert (Counter(driver.work.trained), Counter(driver.work.ended)) == left
         return record
 
