@@ -4,6 +4,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -221,6 +222,15 @@ def laid_out_in_no_time() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(reducer, "reduce", reduce)
         yield
+
+
+@pytest.fixture
+def few_trees(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Importances of a search from four trees, not 64: how good they are is tested with studies."""
+    from optuna.importance import FanovaImportanceEvaluator
+
+    evaluator = partial(FanovaImportanceEvaluator, n_trees=4)
+    monkeypatch.setattr("orchestration.study.advisor.FanovaImportanceEvaluator", evaluator)
 
 
 @pytest.fixture(scope="session")
