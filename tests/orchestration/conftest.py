@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sys
@@ -263,6 +264,23 @@ def local_sweep(tmp_path: Path, sweep_in: Callable[..., LocalSweep]) -> Callable
         return sweep_in(tmp_path / folder, **sections)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def undisturbed(
+    tmp_path_factory: pytest.TempPathFactory, sweep_in: Callable[..., LocalSweep]
+) -> Callable[..., dict[str, Trial]]:
+    """``undisturbed(grid=…)``: what came of such a sweep that nothing happened to, run once."""
+    found: dict[str, dict[str, Trial]] = {}
+
+    def run(**sections: Any) -> dict[str, Trial]:
+        wanted = json.dumps(sections, sort_keys=True)
+        if wanted not in found:
+            folder = tmp_path_factory.mktemp("undisturbed") / "sweep"
+            found[wanted] = sweep_in(folder, **sections).run()
+        return found[wanted]
+
+    return run
 
 
 @pytest.fixture
