@@ -30,6 +30,20 @@ def pytest_collection() -> Generator[None]:
         gc.enable()
 
 
+@pytest.fixture(scope="session")
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """``shared_folder("name")``: the same for all workers of one run of the tests."""
+
+    def make(name: str) -> Path:
+        if "PYTEST_XDIST_WORKER" not in os.environ:
+            return tmp_path_factory.mktemp(name)
+        folder = tmp_path_factory.getbasetemp().parent / f"shared-{name}"
+        folder.mkdir(exist_ok=True)
+        return folder
+
+    return make
+
+
 @pytest.fixture(scope="session", autouse=True)
 def nothing_ignored() -> None:
     """Also under ``nohup`` or behind ``&``, which the commands started here would rightly obey."""
