@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from joblib import cpu_count
 
+from cvae_core.config import TrialConfig
 from cvae_core.data import Dataset
 from cvae_core.evaluation.parts import PARTS
 from orchestration.engine.engine import Engine
@@ -19,6 +20,7 @@ from orchestration.engine.worker import Worker
 from orchestration.ledger.ledger import Ledger
 from orchestration.ledger.processes import ProcessRecord
 from orchestration.plan.plan import make_plan
+from orchestration.plan.step_times import StepS
 from orchestration.run.auto_cpu import as_begun, chosen
 from orchestration.run.preparation import SweepData
 from orchestration.run.request import Flags, Request
@@ -63,9 +65,13 @@ def test_a_sweep_is_trained_on_what_was_chosen_and_keeps_to_it(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("orchestration.plan.datasets.load", lambda *_: small)
     monkeypatch.setattr("joblib.cpu_count", lambda: 2)
+
     # Whatever this machine is busy with, two threads gain twice; the plan times real steps.
-    times = nullcontext(lambda threads, _: 1e3 / threads)
-    monkeypatch.setattr("orchestration.plan.auto_cpu.step_times", lambda *_: times)
+    def step_times(config: TrialConfig, data: Dataset, most: int) -> AbstractContextManager[StepS]:
+        assert (config.architecture.channels, data, most) == ((4, 8), small, 1)
+        return nullcontext(lambda threads, _: 1e3 / threads)
+
+    monkeypatch.setattr("orchestration.plan.auto_cpu.step_times", step_times)
 
     def run(*overrides: str) -> str:
         out = io.StringIO()
