@@ -5,13 +5,14 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 import torch
+from filelock import FileLock
 from numpy.typing import NDArray
 
 from cvae_core.data import Dataset, Images, load_dataset
@@ -164,20 +165,28 @@ def no_power_is_cut() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def databases_are_copied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """MLflow makes an empty database in a second, by all the migrations that it ever had: once."""
+def databases_are_copied(shared_folder: Callable[[str], Path]) -> Iterator[None]:
+    """MLflow makes an empty database in a second, by all the migrations that it ever had: once.
+
+    And what it asks these for whenever it opens one, which is which is the last, once as well.
+    """
     tracker = sys.modules.get("orchestration.tracking.tracker")
     if tracker is None:
         yield
         return
-    template = tmp_path_factory.mktemp("mlflow") / "empty.db"
+    template = shared_folder("mlflow") / "empty.db"
 
     def make(path: Path, create: Callable[[str], object]) -> None:
-        make_database(template, create)
+        with FileLock(template.with_suffix(".lock")):
+            make_database(template, create)
         make_database(path, lambda uri: shutil.copyfile(template, str(sqlite_path(uri))))
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tracker, "make_database", make)
+        from mlflow.store.db import utils
+
+        last = cache(utils._get_latest_schema_revision)
+        patch.setattr(utils, "_get_latest_schema_revision", last)
         yield
 
 
