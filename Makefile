@@ -29,7 +29,7 @@ test: unit e2e
 # Tests of whole programs.
 WHOLE := --ignore tests/e2e --ignore tests/faults --ignore tests/benchmarks --ignore tests/cluster
 unit: $(VENV)/installed-test
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(WHOLE)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(WHOLE)
 
 # Whole programs, with Ray, servers and a browser: two files at a time, the longest first. Tests ask
 # for no quiet machine; E2E=0 runs them one after another all the same. And a sweep that is cut off
