@@ -29,13 +29,15 @@ test: unit e2e
 # Tests of whole programs.
 WHOLE := --ignore tests/e2e --ignore tests/faults --ignore tests/benchmarks --ignore tests/cluster
 unit: $(VENV)/installed-test
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(WHOLE)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(WHOLE)
 
 # Whole programs, with Ray, servers and a browser: two files at a time, the longest first. Tests ask
-# for no quiet machine; E2E=0 runs them one after another all the same.
+# for no quiet machine; E2E=0 runs them one after another all the same. And a sweep that is cut off
+# at every one of its writes, of which `make unit` takes a sample.
 E2E ?= 2
 e2e: $(VENV)/installed-test
 	$(BIN)/python -m pytest -n $(E2E) --dist loadfile --no-loadscope-reorder tests/faults tests/e2e tests/cluster tests/benchmarks
+	EVERY_CUT=1 $(BIN)/python -m pytest -n $(E2E) tests/orchestration/writes/test_every_write.py
 
 quick: $(VENV)/installed-test
 	$(BIN)/python -m pytest -n 2 --dist worksteal $(WHOLE) -m "not slow"

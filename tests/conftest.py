@@ -18,6 +18,27 @@ from typing import TextIO
 import pyte
 import pytest
 
+LONGEST = (
+    "tests/orchestration/engine/test_stopping_trials.py",
+    "tests/orchestration/doctor/test_command.py",
+    "tests/orchestration/writes/test_every_write.py",
+    "tests/cvae_core/evaluation/test_style.py",
+    "tests/cvae_core/training/packs/test_pack.py",
+    "tests/cvae_core/training/test_course.py",
+    "tests/cvae_core/test_imports.py",
+    "tests/cvae_core/evaluation/distances/test_fid.py",
+    "tests/orchestration/run/test_reuse.py",
+    "tests/orchestration/ledger/test_damage.py",
+)
+"""Files that take ten seconds of CPU and more, the longest first."""
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest files: the last one to begin has a worker wait for it."""
+    places = {file: place for place, file in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.nodeid.partition("::")[0], len(places)))
+
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None]:
@@ -28,6 +49,20 @@ def pytest_collection() -> Generator[None]:
     finally:
         gc.freeze()
         gc.enable()
+
+
+@pytest.fixture(scope="session")
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """``shared_folder("name")``: the same for all workers of one run of the tests."""
+
+    def make(name: str) -> Path:
+        if "PYTEST_XDIST_WORKER" not in os.environ:
+            return tmp_path_factory.mktemp(name)
+        folder = tmp_path_factory.getbasetemp().parent / f"shared-{name}"
+        folder.mkdir(exist_ok=True)
+        return folder
+
+    return make
 
 
 @pytest.fixture(scope="session", autouse=True)

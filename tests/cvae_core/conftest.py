@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from filelock import FileLock
 from threadpoolctl import threadpool_limits
 
 from cvae_core.data import Dataset, Images, load_dataset
@@ -47,11 +48,12 @@ def small(digits: Dataset) -> Dataset:
 
 
 @pytest.fixture(scope="session")
-def classifiers(tmp_path_factory: pytest.TempPathFactory, small: Dataset) -> Path:
+def classifiers(shared_folder: Callable[[str], Path], small: Dataset) -> Path:
     """A cache that has the classifier of ``small``; tests that change it copy it."""
-    folder = tmp_path_factory.mktemp("classifiers")
-    for _ in obtain(small, "digits-cnn", folder, None):
-        pass
+    folder = shared_folder("classifiers")
+    with FileLock(folder / "lock"):
+        for _ in obtain(small, "digits-cnn", folder, None):
+            pass
     return folder
 
 

@@ -15,7 +15,7 @@ import torch
 from cvae_core import fit
 from cvae_core.config import TrialConfig
 from cvae_core.data import Dataset
-from cvae_core.evaluation.distances.classifier import Classifier, obtain
+from cvae_core.evaluation.distances import classifier
 from cvae_core.evaluation.maps import reducer
 from cvae_core.training.checkpoint import sha256
 
@@ -37,7 +37,7 @@ with torch.no_grad():
 
 from cvae_core import TrialConfig, fit, load_dataset
 from cvae_core.data import Dataset, Images
-from cvae_core.evaluation.distances.classifier import obtain
+from cvae_core.evaluation.distances import classifier
 from cvae_core.evaluation.maps import reducer
 from cvae_core.training.checkpoint import sha256
 
@@ -50,18 +50,19 @@ small = Dataset(
     digits.classes,
 )
 torch.set_num_threads(2)  # a classifier is every worker's
-*_, classifier = obtain(small, "digits-cnn", folder / "cache", None)
+classifier.MOST_EPOCHS = 2
+*_, found = classifier.obtain(small, "digits-cnn", folder / "there", None)
 torch.set_num_threads(1)
 trained = fit(TrialConfig.from_settings(json.loads(sys.argv[2])), small).checkpoint
 weights = b"".join(w.numpy().tobytes() for w in trained.model.values())
 *_, points = reducer.reduce(numpy.load(folder / "points.npy"), 15, 0.1, [])
 numpy.save(folder / "map.npy", points)
-print(json.dumps({"classifier": classifier.digest, "weights": sha256(weights)}))
+print(json.dumps({"classifier": found.digest, "weights": sha256(weights)}))
 """
 
 
 def test_it_trains_classifies_and_maps_the_same(
-    small: Dataset, classifiers: Path, tmp_path: Path
+    small: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nor is anything missing there of torchvision, which may be there in part."""
     settings = {"model": "cvae", "epochs": 1, "architecture": {"latent_dim": 4}}
@@ -75,9 +76,10 @@ def test_it_trains_classifies_and_maps_the_same(
     )
     assert done.returncode == 0, done.stderr
     there: dict[str, Any] = json.loads(done.stdout)
-    *_, classifier = obtain(small, "digits-cnn", classifiers, None)
-    assert isinstance(classifier, Classifier)
-    assert there["classifier"] == classifier.digest
+    monkeypatch.setattr(classifier, "MOST_EPOCHS", 2)
+    *_, trained = classifier.obtain(small, "digits-cnn", tmp_path / "here", None)
+    assert isinstance(trained, classifier.Classifier)
+    assert there["classifier"] == trained.digest
     weights = fit(config, small).checkpoint.model.values()
     assert there["weights"] == sha256(b"".join(w.numpy().tobytes() for w in weights))
     *_, found = reducer.reduce(points, 15, 0.1, [])

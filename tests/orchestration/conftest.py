@@ -1,16 +1,23 @@
 from __future__ import annotations
 
+import json
 import os
 import shutil
+import sqlite3
 import sys
 from collections.abc import Callable, Iterator
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import pytest
 import torch
+from filelock import FileLock
+from numpy.typing import NDArray
 
 from cvae_core.data import Dataset, Images, load_dataset
+from cvae_core.evaluation.maps import reducer
 from cvae_core.evaluation.parts import PARTS
 from orchestration.cli.main import carry_out
 from orchestration.engine.in_process import InProcessEngine
@@ -44,8 +51,12 @@ BASE: dict[str, Any] = {
 DRAWINGS = (
     *("diagnostics.part.kl_bars_png", "probes.part.confusion_png"),
     *("pictures.part.curves_png", "pictures.part.png", "maps.part.one_map"),
+    *("maps.shared_map.many_maps", "distances.judge.sources_png"),
 )
-ONLY_PROBE = {part: part == "probe" for part in PARTS}
+ONLY_PROBE = dict.fromkeys(PARTS, False) | {
+    "probe": {"protocols": ["standard"], "neighbours": None}
+}
+"""One regression of the nine, and no neighbours: all of them are asked for where they matter."""
 
 
 class LocalSweep:
@@ -155,21 +166,46 @@ def no_power_is_cut() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def databases_are_copied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """MLflow makes an empty database in a second, by all the migrations that it ever had: once."""
+def databases_are_copied(shared_folder: Callable[[str], Path]) -> Iterator[None]:
+    """MLflow makes an empty database in a second, by all the migrations that it ever had: once.
+
+    And what it asks these for whenever it opens one, which is which is the last, once as well.
+    """
     tracker = sys.modules.get("orchestration.tracking.tracker")
     if tracker is None:
         yield
         return
-    template = tmp_path_factory.mktemp("mlflow") / "empty.db"
+    template = shared_folder("mlflow") / "empty.db"
 
     def make(path: Path, create: Callable[[str], object]) -> None:
-        make_database(template, create)
+        with FileLock(template.with_suffix(".lock")):
+            make_database(template, create)
         make_database(path, lambda uri: shutil.copyfile(template, str(sqlite_path(uri))))
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tracker, "make_database", make)
+        from mlflow.store.db import utils
+
+        last = cache(utils._get_latest_schema_revision)
+        patch.setattr(utils, "_get_latest_schema_revision", last)
         yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def sqlite_waits_for_no_disk() -> Iterator[Callable[..., None] | None]:
+    """As nothing else does here, see ``no_power_is_cut``; what it does at each connection."""
+    if "sqlalchemy" not in sys.modules:
+        yield None
+        return
+    from sqlalchemy import Engine, event
+
+    def trust(connection: object, _: object) -> None:
+        if isinstance(connection, sqlite3.Connection):
+            connection.execute("PRAGMA synchronous = OFF")
+
+    event.listen(Engine, "connect", trust)
+    yield trust
+    event.remove(Engine, "connect", trust)
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -198,6 +234,31 @@ def drawn_in_no_time() -> Iterator[None]:
         for drawing in DRAWINGS:
             patch.setattr(f"cvae_core.evaluation.{drawing}", png)
         yield
+
+
+@pytest.fixture(autouse=True, scope="module")
+def laid_out_in_no_time() -> Iterator[None]:
+    """A map is what it always refuses, and else two latents: UMAP is tested with the core."""
+    real = reducer.reduce
+
+    def reduce(
+        points: NDArray[np.float32], *arguments: Any
+    ) -> Iterator[float | NDArray[np.float32]]:
+        yield next(real(points, *arguments))
+        yield points[:, :2]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reducer, "reduce", reduce)
+        yield
+
+
+@pytest.fixture
+def few_trees(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Importances of a search from four trees, not 64: how good they are is tested with studies."""
+    from optuna.importance import FanovaImportanceEvaluator
+
+    evaluator = partial(FanovaImportanceEvaluator, n_trees=4)
+    monkeypatch.setattr("orchestration.study.advisor.FanovaImportanceEvaluator", evaluator)
 
 
 @pytest.fixture(scope="session")
@@ -230,6 +291,23 @@ def local_sweep(tmp_path: Path, sweep_in: Callable[..., LocalSweep]) -> Callable
         return sweep_in(tmp_path / folder, **sections)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def undisturbed(
+    tmp_path_factory: pytest.TempPathFactory, sweep_in: Callable[..., LocalSweep]
+) -> Callable[..., dict[str, Trial]]:
+    """``undisturbed(grid=…)``: what came of such a sweep that nothing happened to, run once."""
+    found: dict[str, dict[str, Trial]] = {}
+
+    def run(**sections: Any) -> dict[str, Trial]:
+        wanted = json.dumps(sections, sort_keys=True)
+        if wanted not in found:
+            folder = tmp_path_factory.mktemp("undisturbed") / "sweep"
+            found[wanted] = sweep_in(folder, **sections).run()
+        return found[wanted]
+
+    return run
 
 
 @pytest.fixture

@@ -38,39 +38,52 @@ def test_every_library_obeys_also_one_that_was_there_before() -> None:
         assert set(recorded.values()) == {count}
 
 
-MANY = """
-import json
+LOADED = """
+import json, os
+os.environ["NUMBA_NUM_THREADS"] = "2"
+import sklearn, torch
 from orchestration.threads import limit_threads
-print(json.dumps(limit_threads(65)))
+
+def many():
+    print(json.dumps(limit_threads(65)), flush=True)
+
+def compiling(launched):
+    import numba
+    if launched:
+        numba.set_num_threads(2)
+    limit_threads(1)
+    numba.njit(lambda x: x + 1)(1)
+    print(launched, numba.get_num_threads(), flush=True)
+
+def forked(do, *arguments):
+    pid = os.fork()  # imports take seconds, and none of their threads runs yet
+    if pid == 0:
+        do(*arguments)
+        os._exit(0)
+    assert os.waitpid(pid, 0)[1] == 0, arguments
+
+forked(many)
+import numba
+forked(compiling, True)
+forked(compiling, False)
 """
 
 
-def test_a_library_that_is_built_for_fewer_threads_has_as_many_as_it_can() -> None:
-    done = subprocess.run([sys.executable, "-c", MANY], capture_output=True, text=True)
+@pytest.fixture(scope="module")
+def loaded() -> list[str]:
+    """What is said in processes whose libraries are there before they are held."""
+    done = subprocess.run([sys.executable, "-c", LOADED], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    recorded = json.loads(done.stdout)
+    return done.stdout.splitlines()
+
+
+def test_a_library_that_is_built_for_fewer_threads_has_as_many_as_it_can(loaded: list[str]) -> None:
+    recorded = json.loads(loaded[0])
     assert recorded["torch"] == 65
     assert recorded["blas:openblas"] == 64, "as built into the wheels; else this shows nothing"
 
 
-COMPILING = """
-import os
-os.environ["NUMBA_NUM_THREADS"] = "2"
-import numba, sklearn, torch
-from orchestration.threads import limit_threads
-for launched in (True, False):
-    pid = os.fork()  # imports take seconds, and none of their threads runs yet
-    if pid == 0:
-        if launched:
-            numba.set_num_threads(2)
-        limit_threads(1)
-        numba.njit(lambda x: x + 1)(1)
-        print(launched, numba.get_num_threads(), flush=True)
-        os._exit(0)
-    assert os.waitpid(pid, 0)[1] == 0, launched
-"""
-
-
-def test_numba_still_compiles_after_it_was_held_its_threads_running_or_not() -> None:
-    done = subprocess.run([sys.executable, "-c", COMPILING], capture_output=True, text=True)
-    assert (done.stdout, done.returncode) == ("True 1\nFalse 1\n", 0), done.stderr
+def test_numba_still_compiles_after_it_was_held_its_threads_running_or_not(
+    loaded: list[str],
+) -> None:
+    assert loaded[1:] == ["True 1", "False 1"]

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 import torch
+from filelock import FileLock
 
 from cvae_core import fit
 from cvae_core.config import TrialConfig
@@ -28,9 +30,11 @@ def trained(config: TrialConfig, small: Dataset) -> FitResult:
 
 
 @pytest.fixture(scope="session")
-def make_subject(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Subject]:
+def make_subject(
+    tmp_path_factory: pytest.TempPathFactory, classifiers: Path
+) -> Callable[..., Subject]:
     """``make_subject(config, data, fitted, **more)``: what a worker hands to a part."""
-    cache = tmp_path_factory.mktemp("cache")
+    cache = shutil.copytree(classifiers, tmp_path_factory.mktemp("cache") / "cache")
 
     def make(config: TrialConfig, data: Dataset, fitted: FitResult, **more: Any) -> Subject:
         weights = fitted.checkpoint.selected_weights
@@ -59,11 +63,18 @@ class WeightsFile(NamedTuple):
 
 
 @pytest.fixture(scope="session")
-def inception_weights(tmp_path_factory: pytest.TempPathFactory) -> WeightsFile:
-    """Random weights of Inception's shape, in the old file format that the published ones have.
+def inception_weights(shared_folder: Callable[[str], Path]) -> WeightsFile:
+    """Random weights of Inception's shape, in the old file format that the published ones have."""
+    path = shared_folder("weights") / "inception.pth"
+    with FileLock(path.with_suffix(".lock")):
+        if not path.exists():
+            torch.save(_drawn_weights(), path, _use_new_zipfile_serialization=False)
+    with path.open("rb") as file:
+        return WeightsFile(path, hashlib.file_digest(file, "sha256").hexdigest())
 
-    As He et al. draw them, lest all features end up alike; batch norm does something, too.
-    """
+
+def _drawn_weights() -> dict[str, torch.Tensor]:
+    """As He et al. draw them, lest all features end up alike; batch norm does something, too."""
     module = pytorch_fid_inception()
     random = torch.Generator().manual_seed(0)
     drawn: dict[str, torch.Tensor] = {}
@@ -84,7 +95,4 @@ def inception_weights(tmp_path_factory: pytest.TempPathFactory) -> WeightsFile:
         patch.setattr(module, "load_state_dict_from_url", lambda *_, **__: {})
         patch.setattr(torchvision.models.inception.Inception3, "load_state_dict", draw)
         module.fid_inception_v3()
-    path = tmp_path_factory.mktemp("weights") / "inception.pth"
-    torch.save(drawn, path, _use_new_zipfile_serialization=False)
-    with path.open("rb") as file:
-        return WeightsFile(path, hashlib.file_digest(file, "sha256").hexdigest())
+    return drawn

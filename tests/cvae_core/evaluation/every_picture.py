@@ -1,15 +1,20 @@
-"""Draws each picture that the core makes, as a process of its own: ``every_picture.py CLASS…``.
+"""Draws each picture that the core makes, in a process for each line of JSON that it is given.
 
-It prints the hash of each; with a folder in PICTURES it leaves them there as well.
+Such a line has Python's ``code``, and the ``variables`` of its environment. PyTorch is imported
+once, and matplotlib, which reads its environment then, by each of the processes.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import sys
+import tempfile
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -60,8 +65,40 @@ def every_picture(classes: Sequence[str]) -> dict[str, bytes]:
     }
 
 
-if __name__ == "__main__":
-    for name, content in every_picture(sys.argv[1:]).items():
+def print_hashes(classes: Sequence[str]) -> None:
+    """Of all pictures; with a folder in PICTURES they are left there as well."""
+    for name, content in every_picture(classes).items():
         print(name, hashlib.sha256(content).hexdigest())
         if folder := os.environ.get("PICTURES"):
             (Path(folder) / f"{name}.png").write_bytes(content)
+
+
+def _in_a_child(code: str, variables: dict[str, str]) -> tuple[int, str, str]:
+    """Its status, and what it writes."""
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+        pid = os.fork()
+        if pid == 0:
+            os.dup2(out.fileno(), 1)
+            os.dup2(err.fileno(), 2)
+            os.environ.update(variables)
+            try:
+                exec(code, globals().copy())
+            except BaseException:
+                traceback.print_exc()
+                os._exit(1)
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(0)
+        status = os.waitpid(pid, 0)[1]
+        texts = []
+        for file in (out, err):
+            file.seek(0)
+            texts.append(file.read())
+        return (status, *texts)
+
+
+if __name__ == "__main__":
+    assert not [name for name in sys.modules if name.startswith("matplotlib")]
+    for line in sys.stdin:
+        wanted: dict[str, Any] = json.loads(line)
+        print(json.dumps(_in_a_child(wanted["code"], wanted["variables"])), flush=True)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import os
+import json
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -37,9 +38,6 @@ LEFT_ALONE = """
 import sys
 import matplotlib
 
-sys.path.insert(0, sys.argv[1])
-from every_picture import every_picture
-
 before = {name: matplotlib.rcParams._get(name) for name in matplotlib.rcParams}
 every_picture(["cat", "dog"])
 after = {name: matplotlib.rcParams._get(name) for name in matplotlib.rcParams}
@@ -49,39 +47,62 @@ assert "matplotlib.pyplot" not in sys.modules
 """
 
 
-def drawn(*classes: str, said: str = "", **variables: str) -> dict[str, str]:
-    """Hashes of all pictures, drawn in a process of its own with these variables."""
-    done = subprocess.run(
-        [sys.executable, str(SCRIPT), *classes],
-        env={**os.environ, **variables},
-        capture_output=True,
-        text=True,
+Run = Callable[..., tuple[int, str, str]]
+Drawn = Callable[..., dict[str, str]]
+
+
+@pytest.fixture(scope="module")
+def run() -> Iterator[Run]:
+    """``run("code", VARIABLE=…)`` in a process of its own: its status, output and errors."""
+    server = subprocess.Popen(
+        [sys.executable, str(SCRIPT)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
-    assert done.returncode == 0, done.stderr
-    assert said in done.stderr
-    assert said or not done.stderr
-    assert done.stderr.count("Warning") <= 1
-    return dict(line.split() for line in done.stdout.splitlines())
+    assert server.stdin is not None
+    assert server.stdout is not None
+    given, found = server.stdin, server.stdout
+
+    def ask(code: str, **variables: str) -> tuple[int, str, str]:
+        given.write(json.dumps({"code": code, "variables": variables}) + "\n")
+        given.flush()
+        status, out, err = json.loads(found.readline())
+        return status, out, err
+
+    with server:
+        yield ask
+        given.close()
 
 
-def test_neither_backend_nor_style_of_a_person_counts(tmp_path: Path) -> None:
+@pytest.fixture
+def drawn(run: Run) -> Drawn:
+    """``drawn("cat", VARIABLE=…)``: hashes of all pictures, drawn in a process of its own."""
+
+    def draw(*classes: str, said: str = "", **variables: str) -> dict[str, str]:
+        status, out, err = run(f"print_hashes({classes!r})", **variables)
+        assert status == 0, err
+        assert said in err
+        assert said or not err
+        assert err.count("Warning") <= 1
+        return dict(line.split() for line in out.splitlines())
+
+    return draw
+
+
+def test_neither_backend_nor_style_of_a_person_counts(drawn: Drawn, tmp_path: Path) -> None:
     usual, style = drawn("cat", "dog"), tmp_path / "matplotlibrc"
     style.write_text(STYLE)
-    notebook = "module://matplotlib_inline.backend_inline"
-    assert drawn("cat", "dog", MPLBACKEND=notebook, MATPLOTLIBRC=str(style)) == usual
+    # One that is there: with another matplotlib would not read the style at all.
+    assert drawn("cat", "dog", MPLBACKEND="svg", MATPLOTLIBRC=str(style)) == usual
     style.write_bytes(b"\xff\xfe\x00")
     said = "Cannot decode"  # by matplotlib itself
     broken = {"MPLBACKEND": "nonsense", "MATPLOTLIBRC": str(style)}
     assert drawn("cat", "dog", said=said, **broken) == usual
 
 
-def test_a_person_s_own_backend_and_style_are_left_alone(tmp_path: Path, repository: Path) -> None:
+def test_a_person_s_own_backend_and_style_are_left_alone(run: Run, tmp_path: Path) -> None:
     style = tmp_path / "matplotlibrc"
     style.write_text("lines.linewidth: 9\n")
     mine = {"MPLBACKEND": "module://backend_of_a_person", "MATPLOTLIBRC": str(style)}
-    command = [sys.executable, "-c", LEFT_ALONE, str(SCRIPT.parent)]
-    done = subprocess.run(command, env={**os.environ, **mine}, capture_output=True, text=True)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert run(LEFT_ALONE, **mine) == (0, "", "")
 
 
 LETTER, LACKING = "\U000130b8", "\U000130b9"
@@ -109,7 +130,7 @@ def make_font(folder: Path, letters: str) -> None:
     font.save(folder / "squares.ttf")
 
 
-def test_letters_are_taken_from_a_font_that_has_them(tmp_path: Path) -> None:
+def test_letters_are_taken_from_a_font_that_has_them(drawn: Drawn, tmp_path: Path) -> None:
     share, pictures = tmp_path / "share", tmp_path / "pictures"
     pictures.mkdir()
     # matplotlib's list of fonts is made before there is such a font.

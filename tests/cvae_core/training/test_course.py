@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,9 @@ STAGES: dict[str, dict[str, Any]] = {
 ALL = SCHEDULES | STAGES
 
 
+SMALL = {"architecture": {"channels": [4, 8], "latent_dim": 4}}
+
+
 def whole(configure: Configure, data: Dataset, settings: dict[str, Any], epochs: int) -> Any:
     """The records of a training, and its checkpoints by epoch."""
     training = Training(configure(model="cvae", beta=0.1, epochs=epochs, **settings), data)
@@ -51,13 +55,19 @@ def whole(configure: Configure, data: Dataset, settings: dict[str, Any], epochs:
     return records, checkpoints
 
 
+@pytest.fixture(scope="module")
+def four(configure: Configure, small: Dataset) -> Callable[[str], Any]:
+    """``four("linear β")``: the same of four epochs of a case, trained once."""
+    return cache(lambda case: whole(configure, small, ALL[case] | SMALL, 4))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("case", ALL)
 def test_the_first_epochs_are_those_of_a_shorter_trial(
-    configure: Configure, small: Dataset, bits: Bits, case: str
+    configure: Configure, small: Dataset, bits: Bits, four: Callable[[str], Any], case: str
 ) -> None:
-    long, checkpoints = whole(configure, small, ALL[case], 6)
-    short, ends = whole(configure, small, ALL[case], 3)
+    long, checkpoints = four(case)
+    short, ends = whole(configure, small, ALL[case] | SMALL, 3)
     assert long[:3] == short
     one, other = bits(checkpoints[3]), bits(ends[3])
     assert one.pop("config") != other.pop("config")  # the number of epochs
@@ -67,11 +77,11 @@ def test_the_first_epochs_are_those_of_a_shorter_trial(
 @pytest.mark.slow
 @pytest.mark.parametrize("case", ALL)
 def test_resumed_anywhere_it_ends_the_same(
-    configure: Configure, small: Dataset, bits: Bits, case: str
+    configure: Configure, small: Dataset, bits: Bits, four: Callable[[str], Any], case: str
 ) -> None:
-    records, checkpoints = whole(configure, small, ALL[case], 4)
+    records, checkpoints = four(case)
     for epoch in (1, 2, 3):
-        config = configure(model="cvae", beta=0.1, epochs=4, **ALL[case])
+        config = configure(model="cvae", beta=0.1, epochs=4, **ALL[case], **SMALL)
         start = read_checkpoint(checkpoints[epoch].to_bytes(), config=config)
         rest = fit(config, small, start=start)
         assert [record["metrics"] for record in rest.history] == records[epoch:]

@@ -6,6 +6,7 @@ order of random numbers, another clipping or other running statistics.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 
 import pytest
@@ -46,10 +47,17 @@ def vaes() -> dict[TrialConfig, tuple[FitResult, list[float]]]:
     return {}
 
 
-@pytest.mark.parametrize("contrast", ["sample", "mean"])
-@pytest.mark.parametrize("pairs", ["original+augmented", "two augmented"])
-@pytest.mark.parametrize("norm", ["none", "batch", "group"])
-@pytest.mark.parametrize("clip_norm", [None, BITES_ALWAYS])
+NORMS, PAIRS = ("none", "batch", "group"), ("original+augmented", "two augmented")
+CASES = [
+    *itertools.product([None], NORMS, PAIRS, ("sample", "mean")),
+    # A bound on the gradient does not ask how views are made, or what is contrasted.
+    (BITES_ALWAYS, "none", "original+augmented", "sample"),
+    (BITES_ALWAYS, "batch", "two augmented", "mean"),
+    (BITES_ALWAYS, "group", "two augmented", "sample"),
+]
+
+
+@pytest.mark.parametrize(("clip_norm", "norm", "pairs", "contrast"), CASES)
 def test_cvae_follows_the_vae(
     configure: Configure,
     small: Dataset,

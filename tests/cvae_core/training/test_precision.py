@@ -165,7 +165,7 @@ def test_going_on_from_a_file_gives_the_same_bytes(
 ) -> None:
     """Of the whole file: how its tensors lie in memory is the same, too."""
     shape = {"norm": norm, "blocks": "residual", "kernel": 5}
-    config = configure(model="cvae", epochs=2, architecture=shape, **HALF)
+    config = configure(model="cvae", epochs=2, batch_size=90, architecture=shape, **HALF)
     training = Training(config, small)
     training.run_epoch()
     file = training.checkpoint().to_bytes()
@@ -179,7 +179,7 @@ def test_going_on_from_a_file_gives_the_same_bytes(
 def test_a_cvae_of_lambda_zero_follows_the_vae(
     configure: Configure, small: Dataset, norm: str
 ) -> None:
-    shared = {"architecture": {"norm": norm}, "epochs": 2, **HALF}
+    shared = {"architecture": {"norm": norm}, "epochs": 2, "batch_size": 90, **HALF}
     vae = fit(configure(model="vae", **shared), small)
     cvae = fit(configure(model="cvae", **shared, **{"lambda": 0.0}), small)
     weights = cvae.model.state_dict()

@@ -30,12 +30,14 @@ CASES: dict[str, dict[str, Any]] = {
 }
 
 
-def stopped_after(epochs: int, config: TrialConfig, data: Dataset) -> Checkpoint:
-    """Trained for a while, written to a file's bytes and read again, as a killed trial's is."""
+def whole(config: TrialConfig, data: Dataset) -> tuple[list[Any], list[bytes], Checkpoint]:
+    """The metrics of a training's epochs, their checkpoints as in files, and the last of these."""
     training = Training(config, data, judges=[(When(2), validation_judge(config, data))])
-    for _ in range(epochs):
-        training.run_epoch()
-    return read_checkpoint(training.checkpoint().to_bytes(), config=config)
+    metrics, files = [], []
+    while not training.finished:
+        metrics.append(training.run_epoch()["metrics"])
+        files.append(training.checkpoint().to_bytes())
+    return metrics, files, training.checkpoint()
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -44,22 +46,22 @@ def test_going_on_equals_never_having_stopped(
 ) -> None:
     config = configure(**CASES[case])
     data = getting_worse if "best" in case else small
-    whole = fit(config, data, probe_every=2)
-    assert len(whole.history) == 3
-    assert whole.checkpoint.stopped_early == ("best" in case)
+    metrics, files, last = whole(config, data)
+    assert len(metrics) == 3
+    assert last.stopped_early == ("best" in case)
     for epoch in (1, 2):
-        start = stopped_after(epoch, config, data)
+        start = read_checkpoint(files[epoch - 1], config=config)
         rest = fit(config, data, start=start, probe_every=2)
-        assert [r["metrics"] for r in rest.history] == [r["metrics"] for r in whole.history[epoch:]]
+        assert [record["metrics"] for record in rest.history] == metrics[epoch:]
         # Weights, optimiser, random streams and selection, bit for bit.
-        assert bits(rest.checkpoint) == bits(whole.checkpoint)
+        assert bits(rest.checkpoint) == bits(last)
 
 
 def test_one_checkpoint_starts_any_number_of_trainings(
     configure: Configure, small: Dataset, bits: Bits
 ) -> None:
     config = configure(model="cvae", epochs=2)
-    start = stopped_after(1, config, small)
+    start = read_checkpoint(whole(config, small)[1][0], config=config)
     before = bits(start)
     first = bits(fit(config, small, start=start).checkpoint)
     assert bits(start) == before

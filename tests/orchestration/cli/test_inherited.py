@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.cli.inherited import for_children
+from orchestration.cli.inherited import for_children, leave_working_directory
 
 COMMAND = Path(sys.executable).with_name("cvae-sweep")
 NAMES = ("click", "rich", "yaml")
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("path", [".", "", ":/nowhere", "/nowhere:", "{here}", "./", "x/.."])
+@pytest.mark.parametrize("path", [".", "/nowhere:"])
 def test_a_file_named_like_a_library_is_not_imported(path: str, tmp_path: Path) -> None:
     for name in NAMES:
         (tmp_path / f"{name}.py").write_text("raise SystemExit('imported from here')")
@@ -29,6 +29,19 @@ def test_a_file_named_like_a_library_is_not_imported(path: str, tmp_path: Path) 
     )
     assert done.returncode == 2
     assert done.stderr.startswith("error: none.yaml")
+
+
+@pytest.mark.parametrize("path", [".", ":/nowhere", "/nowhere:", "{here}", "./", "x/..", ""])
+def test_the_working_directory_is_known_by_any_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    """Python has made all of the names absolute by then; an empty variable names none."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", path.format(here=tmp_path))
+    named = os.environ["PYTHONPATH"].split(os.pathsep)
+    monkeypatch.setattr(sys, "path", ["", *map(os.path.abspath, named), "/libraries"])
+    leave_working_directory()
+    assert {*sys.path} - {"/nowhere"} == ({"/libraries"} if path else {"/libraries", str(tmp_path)})
 
 
 @pytest.mark.slow

@@ -12,8 +12,6 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy import stats
-from statsmodels.stats.multitest import multipletests
-from statsmodels.stats.power import TTestPower
 
 from cvae_core.config import TrialConfig
 from orchestration.compare.comparison import comparison_sheets, summary_view
@@ -84,6 +82,8 @@ def verdicts(done: Any, metric: str = "probe/accuracy") -> dict[str, Any]:
 def test_the_figures_are_those_of_scipy_and_statsmodels(
     grid: Callable[..., Grid], compare: Compare
 ) -> None:
+    from statsmodels.stats.multitest import multipletests
+
     vae, cvae = filled(grid(command=COMMAND), 8)
     found = verdicts(compare("mine", "--json"))
     p_values = []
@@ -304,6 +304,8 @@ def test_what_could_be_found_is_of_the_corrected_level(
     assert [cell["detectable"] for cell in verdicts(compare("six", "--json"))["cells"]] == [
         None
     ] * 2
+    from statsmodels.stats.power import TTestPower
+
     filled(grid("ten"), 10)
     for cell in verdicts(compare("ten", "--json"))["cells"]:
         effect = TTestPower().solve_power(nobs=10, power=0.8, alpha=0.05 / 2)

@@ -31,6 +31,12 @@ Make = Callable[..., Searches]
 FILES = ["budget.png", "compare.json", "importances.png", "parameters_val_probe_accuracy.png"]
 
 
+@pytest.fixture(autouse=True)
+def hardly_computed(few_trees: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is drawn is tested with the figures."""
+    monkeypatch.setattr("orchestration.compare.figures.png", lambda _: b"picture")
+
+
 @pytest.fixture
 def made(searches: Make) -> Searches:
     made = searches()

@@ -7,8 +7,6 @@ import math
 import numpy as np
 import pytest
 from scipy import stats
-from statsmodels.stats.multitest import multipletests
-from statsmodels.stats.power import TTestPower
 
 from orchestration.compare.paired import (
     LEVEL,
@@ -63,6 +61,8 @@ def test_one_pair_and_equal_pairs() -> None:
 
 @pytest.mark.parametrize("seed", range(5))
 def test_holm_is_that_of_statsmodels(seed: int) -> None:
+    from statsmodels.stats.multitest import multipletests
+
     generator = np.random.default_rng(seed)
     p_values = list(generator.uniform(0, 0.2, generator.integers(1, 12)).round(3))
     assert holm(p_values) == pytest.approx(multipletests(p_values, method="holm")[1])
@@ -70,6 +70,8 @@ def test_holm_is_that_of_statsmodels(seed: int) -> None:
 
 @pytest.mark.parametrize(("n", "effect"), [(7, 1.27), (10, 1.0), (20, 0.66)])
 def test_the_smallest_difference_that_is_found(n: int, effect: float) -> None:
+    from statsmodels.stats.power import TTestPower
+
     assert detectable_effect(n) == pytest.approx(effect, abs=0.01)
     assert detectable_effect(n) == pytest.approx(
         TTestPower().solve_power(nobs=n, power=0.8, alpha=LEVEL), rel=1e-4
@@ -94,6 +96,8 @@ def test_of_the_fewest_pairs_all_have_to_have_one_sign(n: int, tests: int) -> No
 @pytest.mark.parametrize("tests", [1, 3, 9])
 @pytest.mark.parametrize("effect", [0.4, 0.5, -0.9, 1.2])
 def test_pairs_needed(effect: float, tests: int) -> None:
+    from statsmodels.stats.power import TTestPower
+
     needed = pairs_needed(effect, tests)
     expected = TTestPower().solve_power(effect_size=abs(effect), power=0.8, alpha=LEVEL / tests)
     least = math.ceil(1 + math.log2(tests / LEVEL))

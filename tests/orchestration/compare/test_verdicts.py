@@ -12,12 +12,14 @@ from orchestration.compare.verdicts import Judged, judge, more_text, sentence
 
 ACCURACY, ERROR, NEITHER = "probe/accuracy", "test/reconstruction_mse", "latent/kl"
 EASY = (0.05, 0.06, 0.07, 0.08, 0.09, 0.1)
+CONFIGS = {model: TrialConfig.from_settings({"model": model}) for model in ("vae", "cvae")}
 
 
 def cell(model: str, values: list[float], metric: str) -> Cell:
-    config = TrialConfig.from_settings({"model": model})
     trials = {
-        (seed,): Measured(f"{model}{seed}", config, {"seed": seed}, {metric: value}, {}, 60.0)
+        (seed,): Measured(
+            f"{model}{seed}", CONFIGS[model], {"seed": seed}, {metric: value}, {}, 60.0
+        )
         for seed, value in enumerate(values)
     }
     return Cell({"model": model}, trials)

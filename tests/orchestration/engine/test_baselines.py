@@ -27,7 +27,7 @@ from orchestration.tracking.run_fields import trial_tags
 pytestmark = pytest.mark.slow
 
 Sweep = Callable[..., Any]
-WITH = {"diagnostics": True}
+WITH = {"probe": {"protocols": ["standard"]}, "diagnostics": True}
 ROWS = ["pca", "pixels", "untrained", "supervised"]
 
 

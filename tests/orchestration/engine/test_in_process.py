@@ -12,11 +12,12 @@ from orchestration.ledger.ledger import Ledger
 from tests.orchestration.numbers import numbers
 
 LocalSweep = Callable[..., Any]
+Undisturbed = Callable[..., dict[str, Trial]]
 GRID = {"model": ["vae", "cvae"]}
 
 
 def test_a_sweep_from_beginning_to_end(local_sweep: LocalSweep) -> None:
-    sweep = local_sweep(grid=GRID, evaluation={"probe_every": 2})
+    sweep = local_sweep(grid=GRID, evaluation={"probe": True, "probe_every": 2})
     trials = sweep.run()
     assert list(trials) == sorted(sweep.keys)
     for trial in trials.values():
@@ -40,17 +41,15 @@ def test_a_sweep_from_beginning_to_end(local_sweep: LocalSweep) -> None:
 
 @pytest.mark.parametrize("interval", [0, 1000])
 def test_interrupted_at_any_epoch_the_numbers_are_the_same(
-    local_sweep: LocalSweep, interval: float
+    local_sweep: LocalSweep, undisturbed: Undisturbed, interval: float
 ) -> None:
-    sections = {"grid": GRID, "checkpoints": {"min_interval_s": interval}}
-    undisturbed = numbers(local_sweep("whole", **sections).run())
-    sweep = local_sweep("interrupted", **sections)
+    sweep = local_sweep("interrupted", grid=GRID, checkpoints={"min_interval_s": interval})
     for run in range(1, 4):
         trials = sweep.run(stop_after=2)
         last = trials[sweep.keys[0 if run < 2 or interval else 1]].attempts[-1]
         assert last.outcome in ("interrupted", "finished")
     trials = sweep.run()
-    assert numbers(trials) == undisturbed
+    assert numbers(trials) == numbers(undisturbed(grid=GRID))
     starts = [a.from_epoch for t in trials.values() for a in t.attempts]
     assert any(starts) == (interval == 0)
 
@@ -71,10 +70,10 @@ def interrupted(sweep: Any) -> Trial:
 
 
 @pytest.mark.parametrize("damage", ["truncated", "flipped", "missing", "both"])
-def test_a_torn_checkpoint_is_passed_over(local_sweep: LocalSweep, damage: str) -> None:
-    checkpoints = {"every_epochs": 1, "min_interval_s": 0}
-    undisturbed = numbers(local_sweep("whole", checkpoints=checkpoints).run())
-    sweep = local_sweep("torn", checkpoints=checkpoints)
+def test_a_torn_checkpoint_is_passed_over(
+    local_sweep: LocalSweep, undisturbed: Undisturbed, damage: str
+) -> None:
+    sweep = local_sweep("torn", checkpoints={"every_epochs": 1, "min_interval_s": 0})
     trial = interrupted(sweep)
     assert [ref.epoch for ref in trial.checkpoints] == [1, 2]
     paths = [sweep.folder / ref.path for ref in trial.checkpoints]
@@ -88,7 +87,7 @@ def test_a_torn_checkpoint_is_passed_over(local_sweep: LocalSweep, damage: str) 
     if damage == "both":
         paths[0].write_bytes(b"")
     trials = sweep.run()
-    assert numbers(trials) == undisturbed
+    assert numbers(trials) == numbers(undisturbed())
     (trial,) = trials.values()
     assert trial.attempts[-1].from_epoch == (0 if damage == "both" else 1)
     assert trial.notes[0].startswith("checkpoint of epoch 2 was not used")

@@ -103,10 +103,10 @@ def test_no_event_has_all_trials_looked_at(
         return taken
 
     work(2)  # what is done once is done
-    few, more, most = (work(trials) for trials in (20, 40, 60))
-    # Of a + b n + c n² that is 2 · 20² c; where each trial has every other one looked at, c is
+    few, more, most = (work(trials) for trials in (10, 20, 30))
+    # Of a + b n + c n² that is 2 · 10² c; where each trial has every other one looked at, c is
     # the instructions that takes.
-    each = (most - 2 * more + few) / (2 * 20**2)
+    each = (most - 2 * more + few) / (2 * 10**2)
     assert abs(each) < LEAST, f"{each:.2f} instructions for each other trial: {few, more, most}"
 
 

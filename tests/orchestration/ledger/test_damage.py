@@ -24,6 +24,7 @@ from orchestration.status.failures import what_to_do
 pytestmark = pytest.mark.slow
 
 LocalSweep = Callable[..., Any]
+Undisturbed = Callable[..., dict[str, Trial]]
 LEDGERS = Path(__file__).parents[1] / "ledgers"
 GRID = LEDGERS / "numerics3-grid"
 """A grid of four with a scheduler, interrupted after seven epochs, as numerics 3 had it first."""
@@ -112,8 +113,10 @@ def newest(trial: Trial) -> str:
     return max(trial.checkpoints, key=lambda ref: ref.epoch).path
 
 
-def test_a_running_trial_goes_on_from_the_checkpoint_before(local_sweep: LocalSweep) -> None:
-    whole = local_sweep("whole", base={"epochs": 5}).run()
+def test_a_running_trial_goes_on_from_the_checkpoint_before(
+    local_sweep: LocalSweep, undisturbed: Undisturbed
+) -> None:
+    whole = undisturbed(base={"epochs": 5})
     sweep = local_sweep(base={"epochs": 5})
     (trial,) = sweep.run(stop_after=3).values()
     flip(sweep.folder / newest(trial))
@@ -124,9 +127,9 @@ def test_a_running_trial_goes_on_from_the_checkpoint_before(local_sweep: LocalSw
 
 
 def test_a_trained_trial_whose_last_checkpoint_is_damaged_is_trained_on(
-    local_sweep: LocalSweep,
+    local_sweep: LocalSweep, undisturbed: Undisturbed
 ) -> None:
-    whole = local_sweep("whole").run()
+    whole = undisturbed()
     sweep = local_sweep(evaluation=NO_EVALUATION)
     (trial,) = sweep.run().values()
     assert trial.state == "finished"
@@ -138,8 +141,7 @@ def test_a_trained_trial_whose_last_checkpoint_is_damaged_is_trained_on(
     assert trial.evaluations["probe"].error is None
 
 
-@pytest.mark.parametrize("missing", [True, False])
-@pytest.mark.parametrize("every_epochs", [None, 1])
+@pytest.mark.parametrize(("missing", "every_epochs"), [(True, None), (False, 1)])
 def test_what_evaluate_cannot_read_is_trained_again_by_retry(
     local_sweep: LocalSweep, *, missing: bool, every_epochs: int | None
 ) -> None:
@@ -226,9 +228,9 @@ def test_what_could_not_be_used_is_no_spare(local_sweep: LocalSweep) -> None:
 
 @pytest.mark.parametrize("code", [errno.EMFILE, errno.ESTALE, errno.EACCES])
 def test_a_checkpoint_that_cannot_be_read_at_the_moment_is_not_given_up(
-    local_sweep: LocalSweep, monkeypatch: pytest.MonkeyPatch, code: int
+    local_sweep: LocalSweep, undisturbed: Undisturbed, monkeypatch: pytest.MonkeyPatch, code: int
 ) -> None:
-    whole = local_sweep("whole").run()
+    whole = undisturbed()
     sweep = local_sweep()
     (before,) = sweep.run(stop_after=2).values()
     with monkeypatch.context() as patch:
@@ -265,9 +267,9 @@ def test_no_checkpoint_is_given_up_while_nothing_can_be_read(
 
 @pytest.mark.parametrize("code", [errno.ENOENT, errno.EIO])
 def test_a_checkpoint_that_is_lost_for_good_is_given_up(
-    local_sweep: LocalSweep, monkeypatch: pytest.MonkeyPatch, code: int
+    local_sweep: LocalSweep, undisturbed: Undisturbed, monkeypatch: pytest.MonkeyPatch, code: int
 ) -> None:
-    whole = local_sweep("whole").run()
+    whole = undisturbed()
     sweep = local_sweep()
     (before,) = sweep.run(stop_after=2).values()
     refuse(monkeypatch, {sweep.folder / newest(before)}, code)
@@ -277,7 +279,7 @@ def test_a_checkpoint_that_is_lost_for_good_is_given_up(
 
 
 def test_a_trial_of_a_search_may_be_trained_on_as_well(
-    local_sweep: LocalSweep, monkeypatch: pytest.MonkeyPatch
+    local_sweep: LocalSweep, undisturbed: Undisturbed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its study has been told what came of it, and cannot be told twice."""
     search = {
@@ -286,7 +288,7 @@ def test_a_trial_of_a_search_may_be_trained_on_as_well(
         "objectives": [{"metric": "val/probe_accuracy", "direction": "maximize"}],
     }
     sections = {"search": search, "evaluation": {"probe_every": 1}}
-    whole = local_sweep("whole", **sections).run()
+    whole = undisturbed(**sections)
     write = store.write_bytes
     bad: list[Path] = []
 
@@ -305,7 +307,7 @@ def test_a_trial_of_a_search_may_be_trained_on_as_well(
 
 @pytest.mark.parametrize("kind", ["sweep", "trials", "studies"])
 def test_a_search_goes_on_from_the_version_before_of_any_document(
-    local_sweep: LocalSweep, kind: str
+    local_sweep: LocalSweep, undisturbed: Undisturbed, kind: str
 ) -> None:
     search = {
         "trials": 3,
@@ -313,7 +315,7 @@ def test_a_search_goes_on_from_the_version_before_of_any_document(
         "objectives": [{"metric": "val/probe_accuracy", "direction": "maximize"}],
     }
     sections = {"search": search, "evaluation": {"probe_every": 1}}
-    whole = local_sweep("whole", **sections).run()
+    whole = undisturbed(**sections)
     sweep = local_sweep(**sections)
     sweep.run(stop_after=5)
     paths = [sweep.folder / "sweep.json"]

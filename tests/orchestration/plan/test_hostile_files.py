@@ -74,7 +74,8 @@ def test_checkpoints_classifiers_and_statistics(
 ) -> None:
     monkeypatch.setenv("CVAE_SWEEP_CACHE", str(tmp_path / "cache"))
     content, ran = traps(tmp_path / "ran")[kind], tmp_path / "ran"
-    parts = {"fd": {"n": 50}, "probe": False}
+    fd = {"n": 50, "sources": ["prior"], "manifold": False}
+    parts = {"fd": fd, "probe": False, "probe_every": 0}
     sweep = local_sweep(base={"epochs": 1}, evaluation=parts)
     [trial] = sweep.run().values()
     assert trial.evaluations["fd"].state == "finished"

@@ -24,6 +24,7 @@ from tests.orchestration.compare.conftest import ACCURACY, BETA, RECONSTRUCTION,
 
 from .test_report import Page
 
+pytestmark = pytest.mark.usefixtures("few_trees")
 RATE = Dimension("learning_rate", "float", low=1e-5, high=1e-1, log=True)
 SIZE = Dimension("architecture.latent_dim", "choice", choices=(8, 16))
 

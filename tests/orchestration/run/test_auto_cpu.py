@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from joblib import cpu_count
 
+from cvae_core.config import TrialConfig
 from cvae_core.data import Dataset
 from cvae_core.evaluation.parts import PARTS
 from orchestration.engine.engine import Engine
@@ -19,6 +20,7 @@ from orchestration.engine.worker import Worker
 from orchestration.ledger.ledger import Ledger
 from orchestration.ledger.processes import ProcessRecord
 from orchestration.plan.plan import make_plan
+from orchestration.plan.step_times import StepS
 from orchestration.run.auto_cpu import as_begun, chosen
 from orchestration.run.preparation import SweepData
 from orchestration.run.request import Flags, Request
@@ -54,18 +56,26 @@ def threads(folder: Path) -> list[int]:
 @pytest.mark.slow
 @pytest.mark.skipif(cpu_count() < 2, reason="one CPU leaves nothing to choose")
 def test_a_sweep_is_trained_on_what_was_chosen_and_keeps_to_it(
-    load: Load, small: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    load: Load,
+    small: Dataset,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    mlflow_takes_everything: None,
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("orchestration.plan.datasets.load", lambda *_: small)
     monkeypatch.setattr("joblib.cpu_count", lambda: 2)
-    # Whatever this machine is busy with: more threads are tried, and taken.
-    monkeypatch.setattr("orchestration.plan.auto_cpu.SHORT_S", 0.0)
-    monkeypatch.setattr("orchestration.plan.auto_cpu.WORTH", 1e9)
+
+    # Whatever this machine is busy with, two threads gain twice; the plan times real steps.
+    def step_times(config: TrialConfig, data: Dataset, most: int) -> AbstractContextManager[StepS]:
+        assert (config.architecture.channels, data, most) == ((4, 8), small, 1)
+        return nullcontext(lambda threads, _: 1e3 / threads)
+
+    monkeypatch.setattr("orchestration.plan.auto_cpu.step_times", step_times)
 
     def run(*overrides: str) -> str:
         out = io.StringIO()
-        flags = Flags(tracking_uri=f"sqlite:///{tmp_path}/mlflow.db", max_concurrent=1)
+        flags = Flags(max_concurrent=1)
         request = Request(load(TEXT, *overrides), tmp_path, "", flags)
         with ended_by_signals() as signals:
             assert run_sweep(request, Console(out), signals, in_process) == 0

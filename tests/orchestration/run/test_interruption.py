@@ -24,7 +24,7 @@ from orchestration.ledger.ledger import Ledger
 from orchestration.ledger.paths import REPORT_PAGE
 from orchestration.ledger.processes import ProcessRecord
 from orchestration.run.interruption import done_again, may_end_within
-from orchestration.run.request import Flags, Request
+from orchestration.run.request import Request
 from orchestration.run.runner import run_sweep
 from orchestration.run.sweep_run import CUT_OFF_S, INTERRUPTED_END_S, SweepRun
 from orchestration.signals import ended_by_signals
@@ -67,11 +67,6 @@ class Slow(Worker):
         return report
 
 
-@pytest.fixture(scope="module")
-def uri(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return f"sqlite:///{tmp_path_factory.mktemp('tracking')}/mlflow.db"
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("epoch_s", "kept", "said"),
@@ -85,7 +80,7 @@ def test_an_epoch_that_cannot_end_in_time_is_not_awaited(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
-    uri: str,
+    mlflow_takes_everything: None,
     epoch_s: float,
     kept: int,
     said: str,
@@ -93,8 +88,7 @@ def test_an_epoch_that_cannot_end_in_time_is_not_awaited(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("orchestration.plan.datasets.load", lambda *_: small)
     spec = parse_spec(Layers(Path("long.yaml"), SECTIONS, {}))
-    flags = Flags(tracking_uri=uri)
-    request = Request(spec, tmp_path / "runs", "the command", flags)
+    request = Request(spec, tmp_path / "runs", "the command")
     ended: list[float] = []
 
     def start(run: SweepRun, _: ProcessRecord) -> AbstractContextManager[Engine]:

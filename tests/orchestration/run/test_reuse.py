@@ -269,8 +269,9 @@ def test_what_failed_or_is_unfinished_is_not_taken_over(begin: Begin) -> None:
 def test_cut_off_at_any_write_it_is_taken_over_the_next_time(
     begin: Begin, monkeypatch: pytest.MonkeyPatch, epochs: int
 ) -> None:
-    one = begin("one", grid=ALL).run()
-    whole = begin("whole", grid=ALL, base={"epochs": epochs})
+    grid = {"model": ["vae", "cvae"]}
+    one = begin("one", grid=grid).run()
+    whole = begin("whole", grid=grid, base={"epochs": epochs})
     writes = 0
 
     def counting(real: Callable[..., None], last: int) -> Callable[..., None]:
@@ -293,18 +294,18 @@ def test_cut_off_at_any_write_it_is_taken_over_the_next_time(
 
     cut_off_after(1000, whole)
     needed = writes
-    assert needed >= 8
+    assert needed >= 4
     expected = numbers(whole.run())
     assert epochs > 3 or expected == numbers(one)
     for last in range(needed):
-        cut = begin(f"cut{last}", grid=ALL, base={"epochs": epochs})
+        cut = begin(f"cut{last}", grid=grid, base={"epochs": epochs})
         with pytest.raises(StorageError, match="cut off"):
             cut_off_after(last, cut)
         for trial in trials_of(cut).values():  # what is named is there, whole
             for ref in trial.checkpoints:
                 assert sha256((cut.folder / ref.path).read_bytes()) == ref.sha256
         taken(cut)
-        if last % 3 == 0:
+        if last in (needed // 2, needed - 1):
             assert numbers(cut.run()) == expected
 
 

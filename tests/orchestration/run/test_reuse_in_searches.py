@@ -27,9 +27,17 @@ from orchestration.terminal.console import Console
 
 SECTIONS: dict[str, Any] = {
     "baselines": False,
-    "base": {"data": {"name": "digits"}, "epochs": 1, "architecture": {"latent_dim": 4}},
+    "base": {
+        "data": {"name": "digits"},
+        "epochs": 1,
+        "architecture": {"channels": [4, 8], "latent_dim": 4},
+    },
     "grid": {"model": ["vae", "cvae"]},
-    "evaluation": {**dict.fromkeys(PARTS, False), "probe_every": 0, "diagnostics": True},
+    "evaluation": {
+        **dict.fromkeys(PARTS, False),
+        "probe_every": 0,
+        "probe": {"protocols": ["standard"], "neighbours": None},
+    },
 }
 OBJECTIVE = {"metric": "val/reconstruction", "direction": "minimize"}
 SEARCH = {
@@ -43,7 +51,12 @@ Run = Callable[..., tuple[list[str], int]]
 
 
 @pytest.fixture
-def run(small: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+def run(
+    small: Dataset,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    mlflow_takes_everything: None,
+) -> Run:
     """``run("name", search=…)``: what a run prints, and how often an engine was started for it."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("orchestration.plan.datasets.load", lambda *_: small)
@@ -59,9 +72,9 @@ def run(small: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
 
         content = {"name": name, **SECTIONS, **sections}
         spec = parse_spec(Layers(Path("file.yaml"), content, {}))
-        tracking = Flags(tracking_uri=f"sqlite:///{tmp_path}/mlflow.db", **(flags or {}))
         with ended_by_signals() as signals:
-            request = Request(spec, tmp_path, "cvae-sweep run file.yaml", tracking)
+            given = Flags(**(flags or {}))
+            request = Request(spec, tmp_path, "cvae-sweep run file.yaml", given)
             assert run_sweep(request, Console(out), signals, start) == 0
         return out.getvalue().splitlines(), started
 
@@ -112,13 +125,13 @@ def test_a_search_takes_over_trials_and_replicates_and_asks_for_the_same(
 @pytest.mark.slow
 def test_what_is_still_to_be_evaluated_of_them_is(run: Run, tmp_path: Path) -> None:
     search = {**SEARCH, "trials": 2, "replicates": 1}
-    bare = {**SECTIONS["evaluation"], "diagnostics": False}
+    bare = {**SECTIONS["evaluation"], "probe": False}
     run("bare", search=search, evaluation=bare)
     lines, started = run("judged", search=search)
     assert started == 1
     trials = Ledger.open(tmp_path / "judged").trials.values()
     assert taken_over(tmp_path / "judged") == [True] * 6
-    assert [trial.evaluations["diagnostics"].state for trial in trials] == ["finished"] * 6
+    assert [trial.evaluations["probe"].state for trial in trials] == ["finished"] * 6
     assert sum("begins" in line for line in lines) == 0
 
 

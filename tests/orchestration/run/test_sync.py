@@ -21,6 +21,7 @@ from orchestration.run.sync import sync_sweep
 from orchestration.terminal.console import Console
 from orchestration.tracking.config import MlflowConfig
 from tests.mlflow_content import check_ended, content
+from tests.orchestration.test_vendor_environment import not_in_tests
 
 pytestmark = pytest.mark.slow
 
@@ -173,17 +174,30 @@ def test_a_server_that_goes_meanwhile(
     assert len(content(uri, ledger.sweep.name)) == 3
 
 
-def test_the_command_needs_no_ray(make: Callable[..., Ledger], uri: str) -> None:
+def test_the_command_needs_no_ray_and_mlflows_client_does_not_call_home(
+    make: Callable[..., Ledger], uri: str, tmp_path: Path
+) -> None:
     ledger = make(a="finished")
     code = (
         "import sys\nfrom orchestration.cli.main import main\n"
         f"sys.argv = ['cvae-sweep', 'sync', {ledger.sweep.name!r}, '--tracking-uri', {uri!r}]\n"
         "try:\n    main()\nfinally:\n    print('ray' in sys.modules, 'optuna' in sys.modules)\n"
+        "    from mlflow.telemetry.client import get_telemetry_client\n"
+        "    assert get_telemetry_client() is None\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    home = tmp_path / "home"
+    home.mkdir()
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=not_in_tests() | {"HOME": str(home)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1].startswith("False"), done.stdout
     assert done.stderr == ""
+    assert not [path for path in home.rglob("*") if "telemetry" in path.name]
 
 
 def test_catching_up_says_what_to_do_where_mlflow_is_down(make: Callable[..., Ledger]) -> None:

@@ -32,7 +32,7 @@ evaluation:
 
 @pytest.mark.slow
 def test_files_of_weights_lie_below_the_working_directory(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mlflow_takes_everything: None
 ) -> None:
     weights = tmp_path / "weights" / "inception.pth"
     weights.parent.mkdir()

@@ -72,7 +72,8 @@ def test_a_plan_fits_and_every_trial_can_be_told_from_the_others(plan: Sheet, wi
 
 @pytest.mark.parametrize("width", [40, 80])
 def test_a_state_fits(local_sweep: Callable[..., Any], width: int) -> None:
-    sweep = local_sweep(grid={"model": ["vae", "cvae"], "beta": [1e-3, 1e-5]})
+    grid = {"model": ["vae", "cvae"], "beta": [1e-3, 1e-5]}
+    sweep = local_sweep(grid=grid, evaluation={"probe": True})
     sweep.run(stop_after=7)
     lines = printed(status_table(load_sweep("sweep", sweep.folder.parent).document), width)
     assert max(map(cell_len, lines)) <= width

@@ -17,7 +17,6 @@ from typing import Any
 
 import optuna
 import pytest
-from mlflow import MlflowClient
 from optuna.distributions import CategoricalDistribution, FloatDistribution
 
 from cvae_core.config import TrialConfig
@@ -37,6 +36,8 @@ from orchestration.ledger.processes import ProcessRecord
 from orchestration.spec.dimensions import Dimension
 from orchestration.sqlite import sqlite_address
 from orchestration.study.export import as_optuna_reads, export_studies
+from orchestration.tracking.config import MlflowConfig
+from orchestration.tracking.tracker import Tracker
 from tests.names import SOME, WORST
 
 pytestmark = pytest.mark.slow
@@ -360,7 +361,7 @@ def test_a_question_mark_of_the_path_is_no_option(ledger: Ledger, tmp_path: Path
 
 def test_mlflows_database_is_refused_and_unchanged(ledger: Ledger, tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/mlflow.db"
-    MlflowClient(tracking_uri=url).create_experiment("mine")
+    Tracker(url, MlflowConfig(), tmp_path).connect("mine")
     with sqlite3.connect(tmp_path / "mlflow.db") as database:
         before = list(database.iterdump())
     with pytest.raises(UserError, match="database of another program, such as MLflow"):

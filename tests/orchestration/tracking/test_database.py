@@ -6,11 +6,12 @@ import multiprocessing
 import signal
 import tempfile
 import time
+from collections.abc import Callable
 from multiprocessing.context import ForkProcess
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import Engine, create_engine, event, text
 
 from orchestration.errors import UserError
 from orchestration.tracking import tracker
@@ -89,7 +90,9 @@ def test_one_that_is_damaged(tmp_path: Path) -> None:
     assert time.monotonic() - began < 10, "MLflow asks again for two minutes"
 
 
-def test_the_disk_is_waited_for_only_where_what_is_written_stays(tmp_path: Path) -> None:
+def test_the_disk_is_waited_for_only_where_what_is_written_stays(
+    tmp_path: Path, sqlite_waits_for_no_disk: Callable[..., None]
+) -> None:
     """SQLite knows the first of its ways by 0, off, and the one it begins with by 2, full."""
     found = []
 
@@ -99,6 +102,10 @@ def test_the_disk_is_waited_for_only_where_what_is_written_stays(tmp_path: Path)
             found.append(connection.execute(text("PRAGMA synchronous")).scalar())
         engine.dispose()
 
-    make_database(tmp_path / "mlflow.db", create)
-    create(f"sqlite:///{tmp_path / 'mlflow.db'}")
+    event.remove(Engine, "connect", sqlite_waits_for_no_disk)
+    try:
+        make_database(tmp_path / "mlflow.db", create)
+        create(f"sqlite:///{tmp_path / 'mlflow.db'}")
+    finally:
+        event.listen(Engine, "connect", sqlite_waits_for_no_disk)
     assert found == [0, 2]

@@ -108,6 +108,7 @@ class Driver:
         with pytest.MonkeyPatch.context() as patch:
             # What a driver before has left is this very process, and what it started is not its.
             patch.setattr("orchestration.ledger.processes._end_all", lambda *_: 0)
+            patch.setattr("psutil.Process.children", lambda *_, **__: [])
             # The same each time: asked for once.
             patch.setattr("orchestration.engine.worker.limit_threads", in_force)
             patch.setattr("orchestration.run.start.git_commit", commit)

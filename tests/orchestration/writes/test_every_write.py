@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import random
 import re
 import shutil
@@ -62,7 +63,13 @@ SWEEPS: dict[str, dict[str, Any]] = {
         "grid": {"learning_rate": [1e-3, 1e30]},
         "baselines": ["untrained"],
         "checkpoints": {"every_epochs": 2, "keep": 1},
-        "evaluation": {**OFF, "probe_every": 2, "probe": True, "pictures": True, "fd": True},
+        "evaluation": {
+            **OFF,
+            "probe_every": 2,
+            "probe": {"protocols": ["standard"], "neighbours": None},
+            "pictures": True,
+            "fd": {"n": 50, "sources": ["prior"], "manifold": False},
+        },
     },
 }
 BY_CHANCE = {"created", "began", "ended", "sweep_id"}
@@ -275,6 +282,7 @@ class Continuing:
         self._whole = whole
         self._disk = disk
         self._told = told(whole.folder)
+        self._names = names(whole.folder)
         self._storage = storage
         self._seen: set[str] = set()
         self.folder = storage / NAME
@@ -298,7 +306,7 @@ class Continuing:
         assert code == self._whole.code
         assert told(self.folder) == self._told
         check_files(self.folder)
-        assert names(self.folder) == names(self._whole.folder)
+        assert names(self.folder) == self._names
         assert (Counter(driver.work.trained), Counter(driver.work.ended)) == left
         return record
 
@@ -331,13 +339,32 @@ def _without_chance(content: Any) -> Any:
     return [_without_chance(each) for each in content] if isinstance(content, list) else content
 
 
+def kind_of(cut: Cut) -> str:
+    """A change by what is done and in which part of the folder."""
+    what, _, names = cut.label.rpartition(" of " if " of " in cut.label else " in ")
+    parts = (re.split(r"[/.]", name.removeprefix("."))[0] for name in names.split())
+    return " ".join((what, *parts))
+
+
+def chosen(cuts: list[Cut]) -> list[Cut]:
+    """Of each kind of change one by chance, and the last; all of them with EVERY_CUT, as `make e2e`
+    sets it."""
+    if os.environ.get("EVERY_CUT"):
+        return cuts
+    kinds: dict[str, list[int]] = {}
+    for number, cut in enumerate(cuts):
+        kinds.setdefault(kind_of(cut), []).append(number)
+    drawn = {random.Random(kind).choice(numbers) for kind, numbers in kinds.items()}
+    return [cuts[number] for number in sorted(drawn | {len(cuts) - 1})]
+
+
 @pytest.mark.parametrize("block", range(BLOCKS))
 @pytest.mark.parametrize("name", SWEEPS)
 def test_cut_off_at_every_write_it_goes_on_as_if_nothing_had_happened(
     runs: dict[str, Undisturbed], tmp_path: Path, disk: Disk, name: str, block: int
 ) -> None:
     """Some are cut off once more while they continue."""
-    cuts = runs[name].record.cuts
+    cuts = chosen(runs[name].record.cuts)
     size = -(-len(cuts) // BLOCKS)
     continuing = Continuing(runs[name], tmp_path, disk)
     chance = random.Random(block)

@@ -19,6 +19,7 @@ from cvae_core.data import Dataset, Images
 from cvae_core.errors import AbsentError, EvaluationError
 from cvae_core.evaluation.distances import inception_weights as weights_module
 from cvae_core.evaluation.distances.declaration import FidConfig
+from cvae_core.evaluation.distances.inception import Inception, load_inception
 from cvae_core.evaluation.distances.inception_weights import pytorch_fid_inception
 from cvae_core.evaluation.distances.real_side import _order
 from cvae_core.evaluation.metrics import describe
@@ -140,8 +141,7 @@ def saved(pixels: Tensor, folder: Path) -> list[Path]:
 
 
 def test_from_an_address_it_is_the_same(
-    tiny: Callable[..., Subject],
-    findings: Findings,
+    small: Dataset,
     settings: FidConfig,
     serve: Callable[[Path], Any],
     tmp_path: Path,
@@ -152,8 +152,14 @@ def test_from_an_address_it_is_the_same(
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     monkeypatch.setattr(torch.hub, "_hub_dir", None)
     monkeypatch.setattr(pytorch_fid_inception(), "FID_WEIGHTS_URL", address)
-    again = judged(tiny(), dataclasses.replace(settings, weights=None))
-    assert again == findings
+    *_, own = load_inception(settings)
+    *_, found = load_inception(dataclasses.replace(settings, weights=None))
+    assert isinstance(own, Inception)
+    assert isinstance(found, Inception)
+    assert found is not own, "it was read anew"
+    assert (found.name, found.digest) == (own.name, own.digest)
+    pixels = torch.from_numpy(small.test.pixels[:2])
+    assert np.array_equal(found.features(pixels), own.features(pixels))
     assert (tmp_path / "hub" / "checkpoints" / file.name).stat().st_size == file.stat().st_size
 
 

@@ -28,7 +28,7 @@ def largest_gradient(probe: Fitted, latents: np.ndarray, labels: np.ndarray) -> 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("scale", [0.1, 1.0, 10.0])
+@pytest.mark.parametrize("scale", [0.1, 10.0])
 @pytest.mark.parametrize("size", [10, 60])
 def test_the_optimum_is_found_at_any_scale(scale: float, size: int) -> None:
     """Few coefficients are Newton's from the start, more of them where lbfgs ends too early."""
