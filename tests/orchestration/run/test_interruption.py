@@ -131,7 +131,7 @@ def test_a_second_signal_ends_at_once(
     small: Dataset,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    uri: str,
+    mlflow_takes_everything: None,
     epoch: int,
     signals: int,
     drawn: bool,
@@ -172,7 +172,7 @@ def test_a_second_signal_ends_at_once(
             Late(Interrupting(run.data.sets, run.request.folder, threads=1, gpu=False))
         )
 
-    request = Request(spec, tmp_path / "runs", "the command", Flags(tracking_uri=uri))
+    request = Request(spec, tmp_path / "runs", "the command")
     output = io.StringIO()
     with ended_by_signals() as received:
         assert run_sweep(request, Console(output), received, start) == 130
