@@ -45,7 +45,7 @@ def test_a_sweep_of_stages_interrupted_in_their_midst(local_sweep: Callable[...,
     assert [row["name"] for row in rows] == ["cvae stages=first→then", "cvae"]
     table = comparison_table(document["trials"])
     (column,) = (c for c in table.columns if c.title == "stages")
-    assert list(column.cells) == ["first→then", "-"]
+    assert list(column.cells) == ["first→then", "none"]
     frame = LoadedSweep(cut.folder, ledger).trials_frame()
     assert list(frame["stages"]) == GRID["stages"]
     assert frame.to_csv().count("first") == 1

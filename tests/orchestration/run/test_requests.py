@@ -72,7 +72,7 @@ def test_a_request_to_stop_is_looked_for_again(
     try:
         with monkeypatch.context() as patch:
             refused = refuse(patch, STOP, errno.EIO, times=2)
-            with stop.stoppable(tmp_path):
+            with stop.stoppable(tmp_path, print):
                 assert stopped.wait(10.0)
     finally:
         signal.signal(signal.SIGTERM, before)

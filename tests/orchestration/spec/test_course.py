@@ -299,6 +299,6 @@ def test_settings_that_are_shown_are_plain_and_have_a_text() -> None:
     settings = settings_of(TrialConfig.from_settings({"epochs": 6, "stages": stages}))
     assert settings["stages"] == stages
     assert setting_text(settings["stages"]) == "a→learning_rate=0.0001"
-    assert setting_text([]) == "-"
+    assert setting_text([]) == "none"
     assert settings["schedule.beta.shape"] == "constant"
     assert "schedule.beta.epochs" not in settings

@@ -91,7 +91,3 @@ def test_arms_are_short() -> None:
         "vae reconstruct=original",
         "vae reconstruct=view",
     ]
-
-
-def test_no_stages_are_not_a_lack_of_the_setting() -> None:
-    assert (setting_text([]), setting_text(None)) == ("none", "-")
