@@ -71,7 +71,7 @@ class AnsweringServer:
         self._server.daemon_threads = True
         self.port = int(self._server.server_address[1])
         self.uri = f"http://127.0.0.1:{self.port}"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
 
     def __enter__(self) -> AnsweringServer:
         return self

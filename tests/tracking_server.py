@@ -137,7 +137,7 @@ class Guard:
         port = self._server.server_address[1]
         self.uri = f"http://127.0.0.1:{port}"
         self.uri_with_password = f"http://{user}:{password}@127.0.0.1:{port}"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
 
     def close(self) -> None:
         self._server.shutdown()

@@ -54,7 +54,7 @@ def test_any_answer_but_that_nobody_is_there(status: int, there: bool) -> None:
             pass
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         uri = f"http://me:secret@127.0.0.1:{server.server_address[1]}/below/"
         if there:
             check_reachable(uri)

@@ -605,7 +605,7 @@ def test_a_server_is_asked_once_with_the_password_and_never_shown_it(tmp_path: P
     with ThreadingHTTPServer(("127.0.0.1", 0), Busy) as server, pytest.MonkeyPatch.context() as env:
         for name in ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"):
             env.setenv(name, "another")
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         host = f"127.0.0.1:{server.server_address[1]}"
         tracker = Tracker(f"http://bob:sec%40ret@{host}", MlflowConfig(), tmp_path)
         with pytest.raises(UserError, match="MLflow cannot be used") as raised:
