@@ -24,7 +24,7 @@ Cells = Sequence[tuple[TrialConfig, dict[str, Dimension]]]
 Pair = tuple[Location, dict[str, Any]]
 """Values of two settings, and the place of the first."""
 MOST_PAIRS = 5_000
-"""Of a cell: more are not tried, since a file is to be checked in a moment."""
+"""In all: more are not tried, since a file is to be checked in a moment."""
 
 
 def check_space(
@@ -151,22 +151,24 @@ def _check_pairs(errors: SpecErrors, space: Space, cells: Cells) -> None:
     """That any two of them are allowed beside each other, as each of them is alone."""
     if errors.found_in("search"):
         return
-    seen: list[tuple[dict[str, Any], Mapping[str, Dimension]]] = []
+    for dimensions, around, pair in itertools.islice(_pairs(space, cells), MOST_PAIRS):
+        _check_pair(errors, dimensions, around, pair)
+
+
+def _pairs(
+    space: Space, cells: Cells
+) -> Iterator[tuple[Mapping[str, Dimension], dict[str, Any], Pair]]:
+    """Every two values of every cell, with what is searched there and the settings around it."""
+    seeds = {cell.seed for cell, _ in cells}
     for cell, dimensions in cells:
-        alike = {**cell.to_settings(), "seed": 0}
-        if (alike, dimensions) not in seen:  # repetitions with other seeds are searched alike
-            seen.append((alike, dimensions))
-            around = _widest(cell, dimensions)
-            for pair in itertools.islice(_pairs(space, dimensions), MOST_PAIRS):
-                _check_pair(errors, dimensions, around, pair)
-
-
-def _pairs(space: Space, dimensions: Mapping[str, Dimension]) -> Iterator[Pair]:
-    for one, other in itertools.combinations(dimensions, 2):
-        for (place, value), (_, beside) in itertools.product(
-            _ends(space, one), _ends(space, other)
-        ):
-            yield place, {one: value, other: beside}
+        if cell.seed != min(seeds):
+            continue  # repetitions with other seeds are searched alike
+        around = _widest(cell, dimensions)
+        for one, other in itertools.combinations(dimensions, 2):
+            for (place, value), (_, beside) in itertools.product(
+                _ends(space, one), _ends(space, other)
+            ):
+                yield dimensions, around, (place, {one: value, other: beside})
 
 
 def _check_pair(
