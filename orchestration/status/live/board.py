@@ -180,10 +180,14 @@ class Board:
     def _whole(self, rows: list[Row]) -> float:
         """Seconds of a trial that a search will ask for: as much as those that it has asked for.
 
-        A baseline is none of them, and stands for them only where nothing else is known.
+        Their epochs are taken at the pace of now: what an earlier run took may have been on busier
+        cores. A baseline is none of them, and stands for them only where nothing else is known.
         """
         alike = [row for row in rows if row.model not in BASELINES]
-        training = [row.epochs * pace for row in alike or rows if (pace := self._pace(row))]
+        paces = [self._epochs.of(row.model) or self._epochs.of_any() for row in alike or rows]
+        training = [
+            row.epochs * pace for row, pace in zip(alike or rows, paces, strict=True) if pace
+        ]
         costs, wanted = self._parts.all(), self._evaluation.wanted()
         lacking = [self._lacking[row.key] for row in alike] or [frozenset[str]()]
         judging = [sum(costs.get(part, 0.0) for part in wanted.keys() - none) for none in lacking]

@@ -251,6 +251,25 @@ def test_what_a_search_will_ask_for_costs_what_its_trials_do(
     assert board.sweep_left(0.0) == pytest.approx(expected)
 
 
+def test_what_a_search_will_ask_for_is_as_fast_as_now(local_sweep: Callable[..., Any]) -> None:
+    sweep = local_sweep(search=SEARCH, base={"epochs": 20}, evaluation={"probe": False})
+    ledger = sweep.open()
+    queue = sweep.queue(ledger)
+    job = queue.next()
+    queue.begun(job)
+    first, second = ledger.trials[job.key], ledger.trials[queue.next().key]
+    trained(first, 20, 10.0)  # on busy cores
+    board = Board(ledger, 1, sweep.spec.evaluation)
+    for number in range(9):
+        trained(second, number + 1, 1.0)
+        second.state = "running"
+        board.epoch_ended(EpochReport(final=False, epoch={"epoch_s": 1.0}), second)
+    mean = (10.0 + 9 * 1.0) / (1 + 9)
+    assert board.to_come == 9
+    now = board.rows[second.key].at
+    assert board.sweep_left(now) == pytest.approx(11 * 1.0 + 9 * 20 * mean)
+
+
 def test_what_a_search_will_ask_for_is_judged_as_its_trials_are(
     local_sweep: Callable[..., Any],
 ) -> None:
