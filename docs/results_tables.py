@@ -75,6 +75,22 @@ class Found:
             ),
         )
 
+    def fronts(self, objectives: Sequence[str]) -> Iterator[str]:
+        """Each family's Pareto front, a row a trial: its parameters and objectives."""
+        trials = [(family, each) for family, front in self.kept["fronts"].items() for each in front]
+        params = list(dict.fromkeys(name for _, each in trials for name in each["params"]))
+        yield from table(
+            ["", *params, *objectives],
+            (
+                [
+                    family,
+                    *(digits(each["params"].get(name, "-"), 2) for name in params),
+                    *(digits(value, 4) for value in each["values"]),
+                ]
+                for family, each in trials
+            ),
+        )
+
     def verdicts(self, metrics: Sequence[str]) -> Iterator[str]:
         """Paired differences, a row for each metric and pairing."""
         cells = [(name, cell) for name in metrics for cell in self.kept["verdicts"].get(name, [])]
@@ -121,6 +137,11 @@ class Found:
 def signed(number: float) -> str:
     """A difference with its sign, at three digits."""
     return f"{number:+.3g}".replace("-", "−")
+
+
+def digits(value: float | str, number: int) -> str:
+    """A parameter at so many digits, or as it is."""
+    return value if isinstance(value, str) else f"{value:.{number}g}"
 
 
 def spread(found: Mapping[str, Any] | None) -> str:
