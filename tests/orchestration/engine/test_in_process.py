@@ -63,18 +63,13 @@ def test_a_value_added_to_a_grid_runs_what_is_new(local_sweep: LocalSweep) -> No
         assert after[key] == trial
 
 
-def interrupted(sweep: Any) -> Trial:
-    (trial,) = sweep.run(stop_after=2).values()
-    assert (trial.state, trial.epoch) == ("pending", 2)
-    return trial
-
-
 @pytest.mark.parametrize("damage", ["truncated", "flipped", "missing", "both"])
 def test_a_torn_checkpoint_is_passed_over(
-    local_sweep: LocalSweep, undisturbed: Undisturbed, damage: str
+    ran: LocalSweep, undisturbed: Undisturbed, damage: str
 ) -> None:
-    sweep = local_sweep("torn", checkpoints={"every_epochs": 1, "min_interval_s": 0})
-    trial = interrupted(sweep)
+    sweep = ran(checkpoints={"every_epochs": 1, "min_interval_s": 0}, stop_after=2)
+    (trial,) = Ledger.open(sweep.folder).trials.values()
+    assert (trial.state, trial.epoch) == ("pending", 2)
     assert [ref.epoch for ref in trial.checkpoints] == [1, 2]
     paths = [sweep.folder / ref.path for ref in trial.checkpoints]
     content = paths[1].read_bytes()
