@@ -55,8 +55,9 @@ def test_interrupted_at_any_epoch_the_numbers_are_the_same(
 
 
 def test_a_value_added_to_a_grid_runs_what_is_new(local_sweep: LocalSweep) -> None:
-    before = local_sweep(grid={"beta": [0.1]}).run()
-    wider = local_sweep(grid={"beta": [0.2, 0.1], "model": ["vae", "cvae"]})
+    base = {"epochs": 1}
+    before = local_sweep(grid={"beta": [0.1]}, base=base).run()
+    wider = local_sweep(grid={"beta": [0.2, 0.1], "model": ["vae", "cvae"]}, base=base)
     after = wider.run()
     assert len(after) == 4
     for key, trial in before.items():
