@@ -309,14 +309,10 @@ def test_threads_in_force(subject: Make, monkeypatch: pytest.MonkeyPatch) -> Non
 
 DEAF = """
 import sys, types
-for name in ("numba", "sklearn", "torch"):
-    sys.modules[name] = types.ModuleType(name)
-torch, numba = sys.modules["torch"], sys.modules["numba"]
-torch.set_num_threads, torch.get_num_threads = lambda count: None, lambda: 1
+sys.modules["numba"] = numba = types.ModuleType("numba")
 numba.set_num_threads, numba.get_num_threads = lambda count: None, lambda: 7
 numba.config = types.SimpleNamespace(reload_config=lambda: None, NUMBA_NUM_THREADS=7)
 """
-"""Libraries, of which one has as many threads as it likes; real ones take seconds to import."""
 
 
 def test_libraries_that_do_not_obey(
