@@ -5,6 +5,8 @@ Tables, reports and ``docs/metrics.md`` take their words from here.
 
 from __future__ import annotations
 
+from functools import cache
+
 from cvae_core.evaluation.metric import PIXEL_SCALE, Metric
 from cvae_core.evaluation.parts import PARTS
 
@@ -173,6 +175,7 @@ METRICS = [
 ]
 
 
+@cache  # tables ask it of the same few names thousands of times
 def describe(name: str) -> Metric | None:
     """What a metric is, also one measured on validation; None where it is not known."""
     metric = next((metric for metric in METRICS if metric.matches(name)), None)

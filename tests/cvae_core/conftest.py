@@ -12,7 +12,7 @@ from filelock import FileLock
 from threadpoolctl import threadpool_limits
 
 from cvae_core.data import Dataset, Images, load_dataset
-from cvae_core.evaluation.distances.classifier import obtain
+from cvae_core.evaluation.distances import classifier
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -49,10 +49,14 @@ def small(digits: Dataset) -> Dataset:
 
 @pytest.fixture(scope="session")
 def classifiers(shared_folder: Callable[[str], Path], small: Dataset) -> Path:
-    """A cache that has the classifier of ``small``; tests that change it copy it."""
+    """A cache that has the classifier of ``small``; tests that change it copy it.
+
+    It is trained for a third as long as usual, which is enough for so few images.
+    """
     folder = shared_folder("classifiers")
-    with FileLock(folder / "lock"):
-        for _ in obtain(small, "digits-cnn", folder, None):
+    with FileLock(folder / "lock"), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(classifier, "MOST_EPOCHS", 8)
+        for _ in classifier.obtain(small, "digits-cnn", folder, None):
             pass
     return folder
 

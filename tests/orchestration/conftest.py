@@ -294,20 +294,43 @@ def local_sweep(tmp_path: Path, sweep_in: Callable[..., LocalSweep]) -> Callable
 
 
 @pytest.fixture(scope="session")
-def undisturbed(
+def kept(
     tmp_path_factory: pytest.TempPathFactory, sweep_in: Callable[..., LocalSweep]
-) -> Callable[..., dict[str, Trial]]:
-    """``undisturbed(grid=…)``: what came of such a sweep that nothing happened to, run once."""
-    found: dict[str, dict[str, Trial]] = {}
+) -> Callable[..., Path]:
+    """``kept(grid=…, stop_after=4)``: the folder of such a sweep, run once; to be read alone."""
+    found: dict[str, Path] = {}
 
-    def run(**sections: Any) -> dict[str, Trial]:
-        wanted = json.dumps(sections, sort_keys=True)
+    def run(*, stop_after: int | None = None, **sections: Any) -> Path:
+        wanted = json.dumps([sections, stop_after], sort_keys=True)
         if wanted not in found:
-            folder = tmp_path_factory.mktemp("undisturbed") / "sweep"
-            found[wanted] = sweep_in(folder, **sections).run()
+            folder = tmp_path_factory.mktemp("kept") / "sweep"
+            sweep_in(folder, **sections).run(stop_after=stop_after)
+            found[wanted] = folder
         return found[wanted]
 
     return run
+
+
+@pytest.fixture
+def ran(
+    tmp_path: Path, sweep_in: Callable[..., LocalSweep], kept: Callable[..., Path]
+) -> Callable[..., LocalSweep]:
+    """``ran("folder", grid=…, stop_after=4)``: as ``local_sweep``, and it was run: by a copy, as it
+    is what a test begins with."""
+
+    def make(
+        folder: str = "sweep", *, stop_after: int | None = None, **sections: Any
+    ) -> LocalSweep:
+        shutil.copytree(kept(stop_after=stop_after, **sections), tmp_path / folder)
+        return sweep_in(tmp_path / folder, **sections)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def undisturbed(kept: Callable[..., Path]) -> Callable[..., dict[str, Trial]]:
+    """``undisturbed(grid=…)``: what came of such a sweep that nothing happened to, run once."""
+    return lambda **sections: Ledger.open(kept(**sections)).trials
 
 
 @pytest.fixture

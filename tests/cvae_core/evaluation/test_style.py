@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,10 +12,10 @@ from fontTools.pens.ttGlyphPen import TTGlyphPen
 from PIL import Image
 
 from cvae_core.evaluation.fonts import no_font_for
+from tests.cvae_core.children import Run, children_of
 
 pytestmark = pytest.mark.slow
 
-SCRIPT = Path(__file__).with_name("every_picture.py")
 STYLE = """\
 backend: svg
 text.usetex: True
@@ -39,45 +36,30 @@ import sys
 import matplotlib
 
 before = {name: matplotlib.rcParams._get(name) for name in matplotlib.rcParams}
-every_picture(["cat", "dog"])
+print_hashes(["cat", "dog"])
 after = {name: matplotlib.rcParams._get(name) for name in matplotlib.rcParams}
 assert before == after
+assert before["lines.linewidth"] == 9, "the style was not read"
 assert before["backend"] == "module://backend_of_a_person", before["backend"]
 assert "matplotlib.pyplot" not in sys.modules
 """
 
 
-Run = Callable[..., tuple[int, str, str]]
 Drawn = Callable[..., dict[str, str]]
 
 
 @pytest.fixture(scope="module")
 def run() -> Iterator[Run]:
-    """``run("code", VARIABLE=…)`` in a process of its own: its status, output and errors."""
-    server = subprocess.Popen(
-        [sys.executable, str(SCRIPT)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    assert server.stdin is not None
-    assert server.stdout is not None
-    given, found = server.stdin, server.stdout
-
-    def ask(code: str, **variables: str) -> tuple[int, str, str]:
-        given.write(json.dumps({"code": code, "variables": variables}) + "\n")
-        given.flush()
-        status, out, err = json.loads(found.readline())
-        return status, out, err
-
-    with server:
-        yield ask
-        given.close()
+    with children_of("tests.cvae_core.evaluation.every_picture") as run:
+        yield run
 
 
 @pytest.fixture
 def drawn(run: Run) -> Drawn:
-    """``drawn("cat", VARIABLE=…)``: hashes of all pictures, drawn in a process of its own."""
+    """``drawn("print_hashes(…)", VARIABLE=…)``: hashes of pictures, in a process of its own."""
 
-    def draw(*classes: str, said: str = "", **variables: str) -> dict[str, str]:
-        status, out, err = run(f"print_hashes({classes!r})", **variables)
+    def draw(code: str, said: str = "", **variables: str) -> dict[str, str]:
+        status, out, err = run(code, **variables)
         assert status == 0, err
         assert said in err
         assert said or not err
@@ -87,24 +69,24 @@ def drawn(run: Run) -> Drawn:
     return draw
 
 
-def test_neither_backend_nor_style_of_a_person_counts(drawn: Drawn, tmp_path: Path) -> None:
-    usual, style = drawn("cat", "dog"), tmp_path / "matplotlibrc"
+def test_backend_and_style_of_a_person_do_not_count_and_are_left_alone(
+    drawn: Drawn, tmp_path: Path
+) -> None:
+    usual, style = drawn("print_hashes(['cat', 'dog'])"), tmp_path / "matplotlibrc"
     style.write_text(STYLE)
-    # One that is there: with another matplotlib would not read the style at all.
-    assert drawn("cat", "dog", MPLBACKEND="svg", MATPLOTLIBRC=str(style)) == usual
+    # One that matplotlib takes for one: with another it would not read the style at all.
+    mine = {"MPLBACKEND": "module://backend_of_a_person", "MATPLOTLIBRC": str(style)}
+    assert drawn(LEFT_ALONE, **mine) == usual
+    assert len(usual) == 8
     style.write_bytes(b"\xff\xfe\x00")
     said = "Cannot decode"  # by matplotlib itself
     broken = {"MPLBACKEND": "nonsense", "MATPLOTLIBRC": str(style)}
-    assert drawn("cat", "dog", said=said, **broken) == usual
+    two = drawn("print_hashes(['cat', 'dog'], ['reconstructions', 'maps'])", said, **broken)
+    assert two == {name: usual[name] for name in ("reconstructions", "maps")}
 
 
-def test_a_person_s_own_backend_and_style_are_left_alone(run: Run, tmp_path: Path) -> None:
-    style = tmp_path / "matplotlibrc"
-    style.write_text("lines.linewidth: 9\n")
-    mine = {"MPLBACKEND": "module://backend_of_a_person", "MATPLOTLIBRC": str(style)}
-    assert run(LEFT_ALONE, **mine) == (0, "", "")
-
-
+OF_CLASSES = ("confusion", "map", "maps", "reconstructions")
+"""Pictures that show names of classes."""
 LETTER, LACKING = "\U000130b8", "\U000130b9"
 """Egyptian hieroglyphs, which hardly any machine has a font for."""
 
@@ -140,13 +122,13 @@ def test_letters_are_taken_from_a_font_that_has_them(drawn: Drawn, tmp_path: Pat
         "PICTURES": str(pictures),
     }
     said = f"UserWarning: pictures show boxes instead of {LETTER}: "
-    without = drawn(LETTER, "dog", said=said, **variables)
+    code = f"print_hashes([{LETTER!r}, 'dog'], {OF_CLASSES})"
+    without = drawn(code, said, **variables)
     make_font(share / "fonts", LETTER)
-    names = ("confusion", "map", "maps", "reconstructions")
-    black = {name: _black(pictures / f"{name}.png") for name in names}
-    found = drawn(LETTER, "dog", **variables)
-    assert {name for name in found if found[name] != without[name]} == set(names)
-    for name in names:
+    black = {name: _black(pictures / f"{name}.png") for name in OF_CLASSES}
+    found = drawn(code, **variables)
+    for name in OF_CLASSES:
+        assert found[name] != without[name]
         assert _black(pictures / f"{name}.png") > black[name], "a square has more ink than a frame"
 
 

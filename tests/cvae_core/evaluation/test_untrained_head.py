@@ -71,8 +71,11 @@ def test_diagnostics_are_of_all_else(fine_tuned: Subject, contrastive: Subject) 
 
 
 def test_the_probe_is_of_means_alone(fine_tuned: Subject) -> None:
-    both = ProbeConfig(representations=("projection", "mean"))
-    found, means = (findings(fine_tuned, "probe", asked) for asked in (both, ProbeConfig()))
+    both, alone = (
+        ProbeConfig(representations=asked, protocols=("standard",))
+        for asked in (("projection", "mean"), ("mean",))
+    )
+    found, means = (findings(fine_tuned, "probe", asked) for asked in (both, alone))
     assert found.metrics == means.metrics
     assert set(found.warnings) - set(means.warnings) == {f"no probe of projections: {REASON}"}
     with pytest.raises(AbsentError, match=r"not trained \(lambda: 0\): ask for mean as well"):

@@ -18,7 +18,7 @@ from cvae_core.data import Dataset, split_indices
 from cvae_core.models import any_model, build_model
 from cvae_core.models.baselines import PCA
 from cvae_core.streams import Streams, torch_seeded
-from cvae_core.training import principal
+from cvae_core.training import baseline, principal
 from cvae_core.training.baseline import LEAST_IMAGES
 from cvae_core.training.begin import begin
 from cvae_core.training.checkpoint import read_checkpoint
@@ -154,7 +154,10 @@ def test_supervised_is_what_a_plain_loop_trains(small: Dataset) -> None:
 
 
 @pytest.mark.slow
-def test_supervised_goes_on_where_it_stopped_bit_for_bit(small: Dataset) -> None:
+def test_supervised_goes_on_where_it_stopped_bit_for_bit(
+    small: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(baseline, "LEAST_IMAGES", 2_000)
     config = configure("supervised")
     whole = fit(config, small)
     assert [record["epoch"] for record in whole.history] == [1, 2, 3, 4, 5]

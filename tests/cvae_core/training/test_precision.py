@@ -164,7 +164,7 @@ def test_going_on_from_a_file_gives_the_same_bytes(
     configure: Configure, small: Dataset, norm: str
 ) -> None:
     """Of the whole file: how its tensors lie in memory is the same, too."""
-    shape = {"norm": norm, "blocks": "residual", "kernel": 5}
+    shape = {"norm": norm, "blocks": "residual", "kernel": 5, "channels": [8, 16]}
     config = configure(model="cvae", epochs=2, batch_size=90, architecture=shape, **HALF)
     training = Training(config, small)
     training.run_epoch()

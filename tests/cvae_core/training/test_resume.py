@@ -25,8 +25,7 @@ CASES: dict[str, dict[str, Any]] = {
     "two augmented": {"model": "cvae", "views": {"pairs": "two augmented"}},
     "batch norm": {"model": "cvae", "architecture": {"norm": "batch"}},
     "bfloat16": {"model": "cvae", "precision": "bfloat16", "architecture": {"norm": "batch"}},
-    "vae, best epoch": {"model": "vae", **PATIENT},
-    "cvae, best epoch": {"model": "cvae", **PATIENT},
+    "best epoch": {"model": "cvae", **PATIENT},
 }
 
 

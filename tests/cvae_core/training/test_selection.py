@@ -17,19 +17,19 @@ from cvae_core.training.training import Training, When
 Configure = Callable[..., TrialConfig]
 
 
-@pytest.mark.parametrize("metric", ["val/loss", "val/reconstruction"])
+@pytest.mark.parametrize(("model", "metric"), [("cvae", "val/loss"), ("vae", "val/reconstruction")])
 def test_the_best_epochs_weights_are_kept(
-    configure: Configure, small: Dataset, getting_worse: Dataset, metric: str
+    configure: Configure, small: Dataset, getting_worse: Dataset, model: str, metric: str
 ) -> None:
     for data, best in ((small, 3), (getting_worse, 1)):
-        config = configure(model="cvae", selection={"epoch": "best", "metric": metric})
+        config = configure(model=model, selection={"epoch": "best", "metric": metric})
         result = fit(config, data)
         values = [record["metrics"][metric] for record in result.history]
         assert values == sorted(values, reverse=data is small)
         assert result.checkpoint.selection["best_epoch"] == best
         assert result.checkpoint.selection["best"] == min(values)
 
-        stopped_there = fit(configure(model="cvae", epochs=best), data).model.state_dict()
+        stopped_there = fit(configure(model=model, epochs=best), data).model.state_dict()
         selected = result.checkpoint.selected_weights
         assert all(torch.equal(tensor, selected[name]) for name, tensor in stopped_there.items())
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import pytest
-
 from cvae_core.config import TrialConfig
 from cvae_core.data import Dataset
 from cvae_core.evaluation.probes.validation import validation_judge
@@ -30,19 +28,16 @@ def trained(training: Training) -> list[dict[str, float]]:
     return records
 
 
-@pytest.mark.parametrize("model", ["vae", "cvae"])
-def test_probes_at_named_epochs(
-    configure: Configure, small: Dataset, bits: Bits, model: str
-) -> None:
-    config = configure(model=model, epochs=5)
+def test_probes_at_named_epochs(configure: Configure, small: Dataset, bits: Bits) -> None:
+    config = configure(model="cvae", epochs=4)
     usual, named, always = (
         Training(config, small, judges=[(When(every, at), validation_judge(config, small))])
-        for every, at in ((2, ()), (2, (1, 4)), (1, ()))
+        for every, at in ((3, ()), (3, (1, 3)), (1, ()))
     )
-    expected, found, all_ = (trained(training) for training in (usual, named, always))
-    assert [PROBE in metrics for metrics in expected] == [False, True, False, True, True]
-    assert [PROBE in metrics for metrics in found] == [True, True, False, True, True]
-    assert found[0].pop(PROBE) == all_[0][PROBE]
+    expected, found = trained(usual), trained(named)
+    assert [PROBE in metrics for metrics in expected] == [False, False, True, True]
+    assert [PROBE in metrics for metrics in found] == [True, False, True, True]
+    assert found[0].pop(PROBE) == always.run_epoch()["metrics"][PROBE]
     assert found == expected
     assert bits(named.checkpoint()) == bits(usual.checkpoint())
 

@@ -237,13 +237,15 @@ def test_a_mistyped_command_is_guessed() -> None:
 
 
 @pytest.mark.parametrize("arguments", [["status", "small"], ["compare", "small"], ["list"]])
-def test_settings_of_another_version_are_no_crash(folder: Path, arguments: list[str]) -> None:
+def test_settings_of_another_version_are_no_crash(
+    folder: Path, command: Command, arguments: list[str]
+) -> None:
     written = Written(folder / "runs" / "small")
     written.trial()
     ledger = written.ledger
     trial = ledger.planned()[0]
     ledger.save(trial.model_copy(update={"config": {**trial.config, "novel": 1}}))
-    done = installed(folder, *arguments)
+    done = command(folder, *arguments)
     if arguments == ["list"]:
         assert (done.returncode, done.stderr) == (0, "")
         return

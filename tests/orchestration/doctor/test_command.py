@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import pty
 import re
 import subprocess
 import sys
@@ -15,13 +13,18 @@ from typing import Any
 import pytest
 
 from orchestration.doctor.finding import Finding, ok
+from orchestration.doctor.processors import check_cpus
 from orchestration.doctor.report import document, examine
 from orchestration.doctor.subject import Subject
+from orchestration.doctor.tracking import check_tracking
+from orchestration.doctor.view import findings_table, summary
+from orchestration.terminal.console import Console
 
 pytestmark = pytest.mark.slow
 
 COMMAND = str(Path(sys.executable).with_name("cvae-sweep"))
 SWEEP = "name: tiny\nbase: {data: {name: digits}, epochs: 1}\n"
+NOBODY = "http://bob:secret@127.0.0.1:9"
 
 
 @pytest.fixture
@@ -32,7 +35,8 @@ def folder(tmp_path: Path) -> Path:
 
 def test_json(folder: Path) -> None:
     before = sorted(folder.rglob("*"))
-    arguments = [COMMAND, "doctor", "sweep.yaml", "--json"]
+    wrong = ("--set", "resources.cpu=10000", "--tracking-uri", NOBODY)
+    arguments = [COMMAND, "doctor", "sweep.yaml", "--json", *wrong]
     # 5 s where nothing else runs
     done = subprocess.run(arguments, cwd=folder, capture_output=True, text=True, timeout=180)
     assert done.stderr == ""
@@ -45,49 +49,35 @@ def test_json(folder: Path) -> None:
         statuses.count("warning"),
     )
     assert all((check["advice"] is None) == (check["status"] == "ok") for check in report["checks"])
-    assert done.returncode == (1 if report["problems"] else 0)
+    assert done.returncode == 1
+    found = {check["name"]: check["status"] for check in report["checks"]}
+    assert (found["CPUs"], found["tracking"]) == ("problem", "problem")
+    assert "secret" not in done.stdout
     names = [check["name"] for check in report["checks"]]
     assert {"data digits", "storage", "disk", "memory", "CPUs", "threads", "tracking"} < set(names)
     assert "could not be checked" not in done.stdout
     assert sorted(folder.rglob("*")) == before
 
 
-def test_problems_in_a_narrow_terminal(folder: Path) -> None:
-    tracking = ("--tracking-uri", "http://bob:secret@127.0.0.1:9")
-    text, code = in_terminal(
-        folder,
-        40,
-        [COMMAND, "doctor", "sweep.yaml", "--set", "resources.cpu=10000", *tracking],
-    )
-    assert code == 1
-    assert "secret" not in text
-    lines = text.splitlines()
-    assert max(map(len, lines)) <= 40
-    joined = " ".join(text.split())
+def test_problems_in_a_narrow_terminal(
+    subject: Callable[..., Subject], make_screen: Callable[..., Any]
+) -> None:
+    screen = make_screen(40, 60)
+    asked = subject("resources.cpu=10000", tracking_uri=NOBODY)
+    findings = examine(asked, [check_cpus, check_tracking])
+    console = Console(screen.stream())
+    console.table(findings_table(findings))
+    console.line(summary(document(findings)))
+    screen.close()
+    assert "secret" not in screen.raw.decode()
+    lines = screen.everything
+    assert lines[-1] == "2 problems"
+    raw = re.sub(r"\x1b\[[0-9;]*m", "", screen.raw.decode()).splitlines()
+    assert 30 < max(map(len, raw)) <= 40, "no line is the terminal's to break"
+    joined = " ".join(" ".join(lines).split())
     assert "problem CPUs:" in joined
     assert "problem tracking: tracking server http://127.0.0.1:9" in joined
     assert "→ Lower resources.cpu: `--set resources.cpu=" in joined
-    assert "2 problems" in lines[-1]
-
-
-def in_terminal(folder: Path, width: int, command: list[str]) -> tuple[str, int]:
-    ours, theirs = pty.openpty()
-    environment = os.environ | {"COLUMNS": str(width), "TERM": "xterm"}
-    process = subprocess.Popen(
-        command, cwd=folder, stdin=theirs, stdout=theirs, stderr=theirs, env=environment
-    )
-    os.close(theirs)
-    text = b""
-    while True:
-        try:
-            read = os.read(ours, 10_000)
-        except OSError:  # Linux: the other end is closed
-            break
-        if not read:
-            break
-        text += read
-    os.close(ours)
-    return re.sub(r"\x1b\[[0-9;]*m", "", text.decode()), process.wait()
 
 
 @pytest.mark.parametrize(

@@ -55,26 +55,22 @@ def test_interrupted_at_any_epoch_the_numbers_are_the_same(
 
 
 def test_a_value_added_to_a_grid_runs_what_is_new(local_sweep: LocalSweep) -> None:
-    before = local_sweep(grid={"beta": [0.1]}).run()
-    wider = local_sweep(grid={"beta": [0.2, 0.1], "model": ["vae", "cvae"]})
+    base = {"epochs": 1}
+    before = local_sweep(grid={"beta": [0.1]}, base=base).run()
+    wider = local_sweep(grid={"beta": [0.2, 0.1], "model": ["vae", "cvae"]}, base=base)
     after = wider.run()
     assert len(after) == 4
     for key, trial in before.items():
         assert after[key] == trial
 
 
-def interrupted(sweep: Any) -> Trial:
-    (trial,) = sweep.run(stop_after=2).values()
-    assert (trial.state, trial.epoch) == ("pending", 2)
-    return trial
-
-
 @pytest.mark.parametrize("damage", ["truncated", "flipped", "missing", "both"])
 def test_a_torn_checkpoint_is_passed_over(
-    local_sweep: LocalSweep, undisturbed: Undisturbed, damage: str
+    ran: LocalSweep, undisturbed: Undisturbed, damage: str
 ) -> None:
-    sweep = local_sweep("torn", checkpoints={"every_epochs": 1, "min_interval_s": 0})
-    trial = interrupted(sweep)
+    sweep = ran(checkpoints={"every_epochs": 1, "min_interval_s": 0}, stop_after=2)
+    (trial,) = Ledger.open(sweep.folder).trials.values()
+    assert (trial.state, trial.epoch) == ("pending", 2)
     assert [ref.epoch for ref in trial.checkpoints] == [1, 2]
     paths = [sweep.folder / ref.path for ref in trial.checkpoints]
     content = paths[1].read_bytes()

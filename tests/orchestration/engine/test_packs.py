@@ -33,7 +33,7 @@ pytestmark = pytest.mark.slow
 
 LocalSweep = Callable[..., Any]
 PACK = {"gpu": 1, "pack": 3}
-RATE = {"learning_rate": 1e-4}
+RATE = {"learning_rate": 1e-4, "epochs": 2}
 GRID = {"model": ["vae", "cvae"], "beta": [1e-3, 1e-2]}
 VAES = {"beta": [1e-3, 1e-2, 1e-1]}
 

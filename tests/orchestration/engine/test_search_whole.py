@@ -14,11 +14,11 @@ from orchestration.ledger.ledger import Ledger
 pytestmark = pytest.mark.slow
 
 SECTIONS: dict[str, Any] = {
-    "base": {"epochs": 4},
+    "base": {"epochs": 3, "batch_size": 150},
     "grid": {"model": ["vae", "cvae"]},
     "search": {
-        "trials": 8,
-        "startup": 3,
+        "trials": 6,
+        "startup": 2,
         "replicates": 1,
         "space": {"beta": {"log": [1e-8, 1e-1]}, "clip_norm": {"log": [1e-3, 1.0]}},
         "objectives": [{"metric": "val/reconstruction", "direction": "minimize"}],
@@ -62,14 +62,14 @@ def test_families_have_their_budget_and_stopped_trials_count(whole: Path) -> Non
         states = [ledger.trials[ask.key].state for ask in study.asks]
         assert study.end == "complete"
         assert sorted(set(states)) == ["finished", "stopped"]
-        assert len(states) == 8
+        assert len(states) == 6
         best = min(
             (ledger.trials[ask.key] for ask in study.asks),
             key=lambda t: t.metrics["val/reconstruction"] if t.state == "finished" else 9.0,
         )
         assert study.winner == best.key
         (again,) = (ledger.trials[key] for key in study.replicates)
-        assert (again.state, again.epoch, again.decisions) == ("finished", 4, [])
+        assert (again.state, again.epoch, again.decisions) == ("finished", 3, [])
 
 
 def test_cut_off_anywhere_it_asks_and_decides_the_same(
@@ -78,7 +78,7 @@ def test_cut_off_anywhere_it_asks_and_decides_the_same(
     chance = random.Random(0)
     while True:
         sweep = sweep_in(tmp_path / "cut", **SECTIONS)
-        sweep.run(stop_after=chance.randrange(1, 12))
+        sweep.run(stop_after=chance.randrange(1, 10))
         if all(study.end for study in Ledger.open(tmp_path / "cut").planned_studies()):
             break
     sweep.run()

@@ -109,6 +109,10 @@ def outage(patch: pytest.MonkeyPatch, paths: set[Path], tries: int) -> None:
     patch.setattr(Path, "read_bytes", failing)
 
 
+def trials_of(sweep: Any) -> dict[str, Trial]:
+    return Ledger.open(sweep.folder).trials
+
+
 def newest(trial: Trial) -> str:
     return max(trial.checkpoints, key=lambda ref: ref.epoch).path
 
@@ -143,15 +147,13 @@ def test_a_trained_trial_whose_last_checkpoint_is_damaged_is_trained_on(
 
 @pytest.mark.parametrize(("missing", "every_epochs"), [(True, None), (False, 1)])
 def test_what_evaluate_cannot_read_is_trained_again_by_retry(
-    local_sweep: LocalSweep, *, missing: bool, every_epochs: int | None
+    ran: LocalSweep, *, missing: bool, every_epochs: int | None
 ) -> None:
     """Also for a part that only ``evaluate`` has asked for; with or without an earlier one."""
     checkpoints = {"every_epochs": every_epochs, "min_interval_s": 0}
-    whole = local_sweep("whole", checkpoints=checkpoints)
-    whole.run()
-    reference = whole.evaluate(Wish(only=("diagnostics",)))
-    sweep = local_sweep(checkpoints=checkpoints)
-    (trial,) = sweep.run().values()
+    reference = ran("whole", checkpoints=checkpoints).evaluate(Wish(only=("diagnostics",)))
+    sweep = ran(checkpoints=checkpoints)
+    (trial,) = trials_of(sweep).values()
     last = sweep.folder / newest(trial)
     if missing:
         last.unlink()
@@ -173,10 +175,10 @@ def test_what_evaluate_cannot_read_is_trained_again_by_retry(
 
 
 def test_a_trial_that_is_named_is_trained_again_before_anybody_has_evaluated_it(
-    local_sweep: LocalSweep,
+    ran: LocalSweep,
 ) -> None:
-    sweep = local_sweep()
-    (before,) = sweep.run().values()
+    sweep = ran()
+    (before,) = trials_of(sweep).values()
     (sweep.folder / newest(before)).unlink()
     ledger = sweep.open()
     ledger.put_back_failed((), ["probe"])
@@ -228,11 +230,11 @@ def test_what_could_not_be_used_is_no_spare(local_sweep: LocalSweep) -> None:
 
 @pytest.mark.parametrize("code", [errno.EMFILE, errno.ESTALE, errno.EACCES])
 def test_a_checkpoint_that_cannot_be_read_at_the_moment_is_not_given_up(
-    local_sweep: LocalSweep, undisturbed: Undisturbed, monkeypatch: pytest.MonkeyPatch, code: int
+    ran: LocalSweep, undisturbed: Undisturbed, monkeypatch: pytest.MonkeyPatch, code: int
 ) -> None:
     whole = undisturbed()
-    sweep = local_sweep()
-    (before,) = sweep.run(stop_after=2).values()
+    sweep = ran(stop_after=2)
+    (before,) = trials_of(sweep).values()
     with monkeypatch.context() as patch:
         refuse(patch, {sweep.folder / ref.path for ref in before.checkpoints}, code)
         (trial,) = sweep.run().values()
@@ -246,12 +248,12 @@ def test_a_checkpoint_that_cannot_be_read_at_the_moment_is_not_given_up(
 
 @pytest.mark.parametrize("tries", [2, 3], ids=["for a moment", "longer than it is waited for"])
 def test_no_checkpoint_is_given_up_while_nothing_can_be_read(
-    local_sweep: LocalSweep, monkeypatch: pytest.MonkeyPatch, tries: int
+    ran: LocalSweep, undisturbed: Undisturbed, monkeypatch: pytest.MonkeyPatch, tries: int
 ) -> None:
     """As by NFS that is mounted `soft`, while its server is slow."""
-    whole = local_sweep("whole").run()
-    sweep = local_sweep()
-    (before,) = sweep.run(stop_after=2).values()
+    whole = undisturbed()
+    sweep = ran(stop_after=2)
+    (before,) = trials_of(sweep).values()
     assert len(before.checkpoints) == 2
     with monkeypatch.context() as patch:
         outage(patch, {sweep.folder / ref.path for ref in before.checkpoints}, tries)
@@ -267,11 +269,11 @@ def test_no_checkpoint_is_given_up_while_nothing_can_be_read(
 
 @pytest.mark.parametrize("code", [errno.ENOENT, errno.EIO])
 def test_a_checkpoint_that_is_lost_for_good_is_given_up(
-    local_sweep: LocalSweep, undisturbed: Undisturbed, monkeypatch: pytest.MonkeyPatch, code: int
+    ran: LocalSweep, undisturbed: Undisturbed, monkeypatch: pytest.MonkeyPatch, code: int
 ) -> None:
     whole = undisturbed()
-    sweep = local_sweep()
-    (before,) = sweep.run(stop_after=2).values()
+    sweep = ran(stop_after=2)
+    (before,) = trials_of(sweep).values()
     refuse(monkeypatch, {sweep.folder / newest(before)}, code)
     (trial,) = sweep.run().values()
     assert [attempt.from_epoch for attempt in trial.attempts] == [0, 1]
@@ -307,7 +309,7 @@ def test_a_trial_of_a_search_may_be_trained_on_as_well(
 
 @pytest.mark.parametrize("kind", ["sweep", "trials", "studies"])
 def test_a_search_goes_on_from_the_version_before_of_any_document(
-    local_sweep: LocalSweep, undisturbed: Undisturbed, kind: str
+    ran: LocalSweep, undisturbed: Undisturbed, kind: str
 ) -> None:
     search = {
         "trials": 3,
@@ -316,8 +318,7 @@ def test_a_search_goes_on_from_the_version_before_of_any_document(
     }
     sections = {"search": search, "evaluation": {"probe_every": 1}}
     whole = undisturbed(**sections)
-    sweep = local_sweep(**sections)
-    sweep.run(stop_after=5)
+    sweep = ran(**sections, stop_after=5)
     paths = [sweep.folder / "sweep.json"]
     if kind != "sweep":
         paths = sorted((sweep.folder / kind).glob("*.json"))
@@ -406,9 +407,9 @@ def test_a_search_of_the_first_version_of_these_numerics_is_continued(
     assert all(trial.evaluations["diagnostics"].state == "finished" for trial in after.values())
 
 
-def test_a_ledger_of_a_newer_version_is_refused(local_sweep: LocalSweep) -> None:
-    sweep = local_sweep()
-    (key,) = sweep.run(stop_after=2)
+def test_a_ledger_of_a_newer_version_is_refused(ran: LocalSweep) -> None:
+    sweep = ran(stop_after=2)
+    (key,) = sweep.keys
     path = sweep.folder / "trials" / f"{key}.json"
     document = json.loads(path.read_text())
     document["format"] = store.FORMAT + 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import pickle
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -70,14 +71,19 @@ def test_the_traps_work(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_checkpoints_classifiers_and_statistics(
-    local_sweep: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+    ran: Callable[..., Any],
+    shared_cache: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    kind: str,
 ) -> None:
-    monkeypatch.setenv("CVAE_SWEEP_CACHE", str(tmp_path / "cache"))
-    content, ran = traps(tmp_path / "ran")[kind], tmp_path / "ran"
+    content, trapped = traps(tmp_path / "ran")[kind], tmp_path / "ran"
     fd = {"n": 50, "sources": ["prior"], "manifold": False}
     parts = {"fd": fd, "probe": False, "probe_every": 0}
-    sweep = local_sweep(base={"epochs": 1}, evaluation=parts)
-    [trial] = sweep.run().values()
+    sweep = ran(base={"epochs": 1}, evaluation=parts)
+    shutil.copytree(shared_cache, tmp_path / "cache")
+    monkeypatch.setenv("CVAE_SWEEP_CACHE", str(tmp_path / "cache"))
+    [trial] = Ledger.open(sweep.folder).trials.values()
     assert trial.evaluations["fd"].state == "finished"
     before = trial.evaluations["fd"].metrics
     # The classifier of the sweep and of the cache, and the real side: computed anew.
@@ -101,7 +107,7 @@ def test_checkpoints_classifiers_and_statistics(
     assert "not a checkpoint" in trial.notes[0]
     assert [attempt.from_epoch for attempt in trial.attempts] == [0, 0], "it is trained anew"
     assert trial.evaluations["fd"].metrics == before
-    assert not ran.exists()
+    assert not trapped.exists()
 
 
 @pytest.mark.parametrize("kind", KINDS)

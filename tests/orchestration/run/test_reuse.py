@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import itertools
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -33,12 +34,17 @@ EVALUATION = {"probe_every": 2}
 
 
 @pytest.fixture
-def begin(local_sweep: Callable[..., Any]) -> Begin:
-    """``begin("name", grid=…)``: a sweep with its plan entered, as a run enters it."""
+def begin(local_sweep: Callable[..., Any], ran: Callable[..., Any]) -> Begin:
+    """``begin("name", grid=…)``: a sweep with its plan entered, as a run enters it.
 
-    def make(folder: str, *, code: Any = None, data: Any = None, **sections: Any) -> Any:
+    And ``ended=True``: trained as well, with others like it, for what comes after.
+    """
+
+    def make(
+        folder: str, *, code: Any = None, data: Any = None, ended: bool = False, **sections: Any
+    ) -> Any:
         sections = {"evaluation": EVALUATION, **sections}
-        sweep = local_sweep(folder, **sections)
+        sweep = (ran if ended else local_sweep)(folder, **sections)
         ledger = sweep.open()
         ledger.sweep.code = {"numerics": str(NUMERICS)} if code is None else code
         ledger.sweep.data = {"digits": "abc"} if data is None else data
@@ -93,8 +99,7 @@ def test_equal_trials_of_another_sweep_are_not_trained_again(begin: Begin) -> No
 
 def test_a_trial_of_more_epochs_begins_where_one_of_fewer_ended(begin: Begin) -> None:
     grid = {"model": ["vae", "cvae"]}
-    short = begin("short", grid=grid, base={"epochs": 3})
-    short.run()
+    short = begin("short", ended=True, grid=grid)
     long = begin("long", grid=grid, base={"epochs": 5})
     assert taken(long) == [
         "2 trials continued from where they ended in short (trained before; --no-reuse trains them "
@@ -132,8 +137,7 @@ def test_what_a_run_would_take_over_is_foreseen(begin: Begin) -> None:
 
 def test_the_same_sweep_with_more_epochs_goes_on(begin: Begin) -> None:
     grid = {"model": ["vae"]}
-    before = begin("same", grid=grid, base={"epochs": 2})
-    before.run()
+    begin("same", ended=True, grid=grid, base={"epochs": 2})
     longer = begin("same", grid=grid, base={"epochs": 4})
     assert taken(longer)[0].startswith("1 trial continued from where they ended in same")
     (key,) = longer.keys
@@ -152,15 +156,14 @@ def test_the_same_sweep_with_more_epochs_goes_on(begin: Begin) -> None:
     ids=lambda other: next(iter(other)),
 )
 def test_what_is_not_alike_is_not_taken_over(begin: Begin, other: dict[str, Any]) -> None:
-    begin("one", grid={"model": ["vae"]}, **other).run()
+    begin("one", ended=True, grid={"model": ["vae"]}, **other)
     assert taken(begin("two", grid={"model": ["vae"]})) == []
 
 
-@pytest.mark.parametrize("epochs", [3, 4], ids=["as long", "longer"])
 def test_what_another_start_of_a_sweep_has_trained_is_known_by_itself(
-    begin: Begin, monkeypatch: pytest.MonkeyPatch, epochs: int
+    begin: Begin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its document says only how the last start went."""
+    """Its document says only how the last start went; for a trial as long, and for a longer one."""
     grid = {"model": ["vae"]}
     with monkeypatch.context() as patch:
         patch.setattr("orchestration.spec.trial_key.NUMERICS", 1)
@@ -174,9 +177,9 @@ def test_what_another_start_of_a_sweep_has_trained_is_known_by_itself(
     (trial,) = threads.run().values()
     trial.attempts[0].worker["threads"] = {"torch": 2}
     Ledger.open(threads.folder).save(trial)
-    for beta in (1e-3, 0.5, 0.25):
+    for beta, epochs in itertools.product((1e-3, 0.5, 0.25), (3, 4)):
         base = {"beta": beta, "epochs": epochs}
-        assert taken(begin(f"two{beta}", grid=grid, base=base)) == []
+        assert taken(begin(f"two{beta}_{epochs}", grid=grid, base=base)) == []
 
 
 @pytest.mark.parametrize(
@@ -185,7 +188,7 @@ def test_what_another_start_of_a_sweep_has_trained_is_known_by_itself(
 def test_sums_depend_on_threads_and_unknown_data_are_others(
     begin: Begin, sections: dict[str, Any]
 ) -> None:
-    begin("one", grid={"model": ["vae"]}, data=sections.get("data")).run()
+    begin("one", ended=True, grid={"model": ["vae"]}, data=sections.get("data"))
     assert taken(begin("two", grid={"model": ["vae"]}, **sections)) == []
 
 
@@ -201,8 +204,8 @@ def test_a_trial_whose_patience_has_run_out_does_not_go_on(begin: Begin) -> None
 
 @pytest.mark.parametrize("damage", ["torn", "gone"])
 def test_damaged_files_are_not_taken_over(begin: Begin, damage: str) -> None:
-    one = begin("one", grid={"model": ["vae"]}, base={"epochs": 2})
-    (trial,) = one.run().values()
+    one = begin("one", ended=True, grid={"model": ["vae"]}, base={"epochs": 2})
+    (trial,) = trials_of(one).values()
     path: Path = one.folder / trial.checkpoints[-1].path
     path.write_bytes(path.read_bytes()[:-1])
     if damage == "gone":
@@ -216,7 +219,7 @@ def test_damaged_files_are_not_taken_over(begin: Begin, damage: str) -> None:
 def test_where_one_is_damaged_another_is_taken_over(begin: Begin) -> None:
     sections = {"grid": {"model": ["vae"]}, "base": {"epochs": 2}}
     for name in ("a", "b"):
-        (trial,) = begin(name, **sections).run().values()
+        (trial,) = trials_of(begin(name, ended=True, **sections)).values()
     Path(begin("a", **sections).folder / trial.checkpoints[-1].path).unlink()
     again = begin("c", **sections)
     assert [line.partition(" (")[0] for line in taken(again)] == ["1 trial taken over from b"]
@@ -228,7 +231,7 @@ def test_where_one_is_damaged_another_is_taken_over(begin: Begin) -> None:
 def test_files_that_another_sweep_removes_meanwhile_are_not_taken_over(
     begin: Begin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    begin("one", grid={"model": ["vae"]}).run()
+    begin("one", ended=True, grid={"model": ["vae"]})
     two = begin("two", grid={"model": ["vae"]})
     link = store.link
 
@@ -252,7 +255,7 @@ def test_a_sweep_that_is_removed_while_it_is_read_is_passed_over(begin: Begin) -
 
 
 def test_what_is_begun_twice_is_noted_once(begin: Begin) -> None:
-    begin("short", grid={"model": ["vae"]}, base={"epochs": 2}).run()
+    begin("short", ended=True, grid={"model": ["vae"]}, base={"epochs": 2})
     long = begin("long", grid={"model": ["vae"]}, base={"epochs": 4})
     assert len(taken(long)) == len(taken(long)) == 1
     (trial,) = trials_of(long).values()
@@ -270,7 +273,7 @@ def test_cut_off_at_any_write_it_is_taken_over_the_next_time(
     begin: Begin, monkeypatch: pytest.MonkeyPatch, epochs: int
 ) -> None:
     grid = {"model": ["vae", "cvae"]}
-    one = begin("one", grid=grid).run()
+    one = trials_of(begin("one", ended=True, grid=grid))
     whole = begin("whole", grid=grid, base={"epochs": epochs})
     writes = 0
 
@@ -310,8 +313,8 @@ def test_cut_off_at_any_write_it_is_taken_over_the_next_time(
 
 
 def test_figures_of_a_sweeps_own_classifiers_are_measured_anew(begin: Begin) -> None:
-    one = begin("one", grid={"model": ["vae"]})
-    (key,) = one.run()
+    one = begin("one", ended=True, grid={"model": ["vae"]})
+    (key,) = one.keys
     judged = Evaluated(state="finished", metrics={"fd/digits-cnn_n360": 1.0})
     Ledger.open(one.folder).change(key, lambda trial: trial.evaluations.update(fd=judged))
     two = begin("two", grid={"model": ["vae"]})

@@ -64,11 +64,10 @@ def judged_at_every_checkpoint(trial: Trial, last: float) -> None:
 
 @pytest.mark.parametrize("done", [nothing_more, best_before_the_end, judged_at_every_checkpoint])
 def test_the_same_as_status_says(
-    local_sweep: Callable[..., Any], tmp_path: Path, done: Callable[[Trial, float], None]
+    ran: Callable[..., Any], tmp_path: Path, done: Callable[[Trial, float], None]
 ) -> None:
     """``status`` reads every document whole, and ``list`` what it needs."""
-    sweep = local_sweep(grid={"beta": [1e-3, 1.0]}, evaluation={"probe_every": 1})
-    sweep.run()
+    sweep = ran(grid={"beta": [1e-3, 1.0]}, evaluation={"probe_every": 1})
     ledger = Ledger.open(sweep.folder)
     for number, key in enumerate(sweep.keys):
         ledger.change(key, partial(done, last=0.3 + number / 10))

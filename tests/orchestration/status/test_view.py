@@ -71,10 +71,9 @@ def test_a_plan_fits_and_every_trial_can_be_told_from_the_others(plan: Sheet, wi
 
 
 @pytest.mark.parametrize("width", [40, 80])
-def test_a_state_fits(local_sweep: Callable[..., Any], width: int) -> None:
+def test_a_state_fits(ran: Callable[..., Any], width: int) -> None:
     grid = {"model": ["vae", "cvae"], "beta": [1e-3, 1e-5]}
-    sweep = local_sweep(grid=grid, evaluation={"probe": True})
-    sweep.run(stop_after=7)
+    sweep = ran(grid=grid, evaluation={"probe": True}, stop_after=7)
     lines = printed(status_table(load_sweep("sweep", sweep.folder.parent).document), width)
     assert max(map(cell_len, lines)) <= width
     rows = [line for line in lines if line[:10] in sweep.keys]

@@ -283,13 +283,15 @@ def test_a_folder_of_any_name(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The database is a copy: making one takes a while."""
+    """The database is a copy: making one takes a while. From a working directory, whose name is no
+    part of an address, with the worst name alone."""
     folder = tmp_path / name
     folder.mkdir()
     monkeypatch.chdir(folder)
     shutil.copy(exported["sqlite"][0].removeprefix("sqlite:///"), folder)
-    addresses = ["sqlite:///studies.db", sqlite_address(folder / "studies.db")]
-    for number, url in enumerate([*addresses, "studies.log", f"{folder}/studies.log"]):
+    addresses = [sqlite_address(folder / "studies.db"), f"{folder}/studies.log"]
+    addresses += ["sqlite:///studies.db", "studies.log"] if name == WORST else []
+    for number, url in enumerate(addresses):
         ledger = ledger_of(tmp_path / "ledgers" / f"own{number}", study("s1", "vae", "a", [ERROR]))
         assert export_studies(url, ledger) == {f"own{number}/vae": 1}
         assert f"own{number}/vae" in names(as_optuna_reads(url))

@@ -71,9 +71,12 @@ def test_no_file_takes_the_place_of_a_closed_stream(folder: Path, closed: Sequen
     assert (folder / "ledger").read_bytes() == b""
 
 
-@pytest.mark.parametrize("unbuffered", ["", "1"])
 @pytest.mark.parametrize(
-    "arguments", [("list",), ("validate", "good.yaml", "--json"), ("plan", "good.yaml", "--json")]
+    ("arguments", "unbuffered"),
+    [
+        *((("list",), ""), (("list",), "1")),
+        *((("validate", "good.yaml", "--json"), "1"), (("plan", "good.yaml", "--json"), "")),
+    ],
 )
 def test_what_a_full_disk_did_not_take_is_no_success(
     folder: Path, arguments: Sequence[str], unbuffered: str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from orchestration.ledger.ledger import Ledger
 PICTURES = ("reconstructions.png", "samples.png")
 
 
+@cache
 def png(shade: int, width: int = 900) -> bytes:
     """A picture of one grey."""
     file = io.BytesIO()

@@ -45,7 +45,7 @@ def assigned(points: np.ndarray, centres: np.ndarray) -> np.ndarray:
 def lloyd(points: np.ndarray, k: int) -> np.ndarray:
     """k-means, the best of many random starts."""
     rng, best, found = np.random.default_rng(1), math.inf, np.zeros(len(points), int)
-    for _ in range(200):
+    for _ in range(50):
         centres = points[rng.choice(len(points), k, replace=False)]
         for _ in range(30):
             near = assigned(points, centres)

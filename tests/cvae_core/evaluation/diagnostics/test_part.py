@@ -39,6 +39,16 @@ def findings(subject: Subject, threshold: float = 0.01) -> Findings:
     return last
 
 
+@pytest.fixture(scope="module")
+def usual(subject: Subject) -> Findings:
+    return findings(subject)
+
+
+@pytest.fixture(scope="module")
+def usual_contrastive(contrastive: Subject) -> Findings:
+    return findings(contrastive)
+
+
 def log_likelihoods(subject: Subject, variance: float) -> float:
     """Of decoded posterior samples, by SciPy, an image at a time."""
     images = subject.pixels("judged").double() / 255
@@ -66,7 +76,7 @@ def fitted_variance(subject: Subject, count: int) -> float:
     return float(((decoded - images) ** 2).mean())
 
 
-def test_kl_and_active_units_are_those_of_a_loop(subject: Subject) -> None:
+def test_kl_and_active_units_are_those_of_a_loop(subject: Subject, usual: Findings) -> None:
     mu, log_var = (a.astype(float) for a in subject.posterior("judged"))
     # The middle of two variances: some units are above and some below.
     variances = sorted(np.mean((mu[:, d] - mu[:, d].mean()) ** 2) for d in range(10))
@@ -88,7 +98,7 @@ def test_kl_and_active_units_are_those_of_a_loop(subject: Subject) -> None:
     assert found.metrics["latent/kl"] == pytest.approx(total, rel=1e-9)
     assert found.metrics[f"latent/active_units_{threshold:g}"] == 6
     assert "latent/active_units" not in found.metrics
-    assert findings(subject).metrics["latent/active_units"] == sum(v > 0.01 for v in variances)
+    assert usual.metrics["latent/active_units"] == sum(v > 0.01 for v in variances)
 
 
 @pytest.mark.parametrize("value_range", ["unit", "symmetric"])
@@ -131,11 +141,14 @@ def test_the_elbo_is_that_of_scipys_normal_density(
 
 
 def test_beta_is_not_in_the_elbo_and_judged_images_are_not_in_its_variance(
-    make_subject: Callable[..., Subject], config: TrialConfig, small: Dataset, trained: FitResult
+    make_subject: Callable[..., Subject],
+    config: TrialConfig,
+    small: Dataset,
+    trained: FitResult,
+    usual: Findings,
 ) -> None:
-    heavy = dataclasses.replace(config, beta=7.0, seed=3)
-    usual = findings(make_subject(config, small, trained)).metrics["test/elbo"]
-    assert findings(make_subject(heavy, small, trained)).metrics["test/elbo"] == usual
+    heavy = findings(make_subject(dataclasses.replace(config, beta=7.0, seed=3), small, trained))
+    assert heavy.metrics["test/elbo"] == usual.metrics["test/elbo"]
     on_validation = make_subject(config, small, trained, split="validation")
     found = findings(on_validation).metrics
     variance = fitted_variance(make_subject(config, small, trained), 270)
@@ -179,8 +192,10 @@ def test_collapsed_projections_have_numbers() -> None:
     assert uniformity(torch.tensor([[1.0, 0], [-1, 0]])) == pytest.approx(-8)
 
 
-def test_projections_are_of_means_and_of_views_with_fixed_parameters(contrastive: Subject) -> None:
-    found = findings(contrastive).metrics
+def test_projections_are_of_means_and_of_views_with_fixed_parameters(
+    contrastive: Subject, usual_contrastive: Findings
+) -> None:
+    found = usual_contrastive.metrics
     model, config = contrastive.model, contrastive.config
     assert isinstance(model, ContrastiveVAE)
     images = contrastive.pixels("judged").float() / 255
@@ -243,16 +258,19 @@ def test_effective_beta_is_of_the_epoch_that_is_judged(
 
 
 def test_latents_of_both_families_are_seen_through_the_same_views(
-    subject: Subject, contrastive: Subject, make_subject: Callable[..., Subject], small: Dataset
+    subject: Subject,
+    contrastive: Subject,
+    small: Dataset,
+    usual: Findings,
+    usual_contrastive: Findings,
 ) -> None:
     order = torch.randperm(60, generator=stream(0, "evaluation/latents"))
     pixels = subject.pixels("judged")[order].float() / 255
-    usual = TrialConfig.from_settings({"data": {"name": "digits"}}).views
-    views = make_views(pixels, usual, stream(0, "evaluation/latent_views"))
-    for judged in (subject, contrastive):
+    own_views = TrialConfig.from_settings({"data": {"name": "digits"}}).views
+    views = make_views(pixels, own_views, stream(0, "evaluation/latent_views"))
+    for judged, found in ((subject, usual.metrics), (contrastive, usual_contrastive.metrics)):
         with torch.no_grad():
             own, other = (judged.model.encode(images)[0] for images in (pixels, views))
-        found = findings(judged).metrics
         assert found["latent/alignment"] == pytest.approx(alignment(own, other), rel=1e-4)
         assert found["latent/uniformity"] == pytest.approx(uniformity(own), rel=1e-4)
         assert 0 < found["latent/alignment"] < 4
@@ -260,15 +278,15 @@ def test_latents_of_both_families_are_seen_through_the_same_views(
     config = dataclasses.replace(contrastive.config, views=bold)
     weights = contrastive.model.state_dict()
     other_views = findings(Subject(config, small, weights, cache=contrastive.cache)).metrics
-    usual_views = findings(contrastive).metrics
+    usual_views = usual_contrastive.metrics
     assert other_views["latent/alignment"] == usual_views["latent/alignment"]
     assert other_views["projection/alignment"] != usual_views["projection/alignment"]
 
 
 def test_clusters_are_of_so_many_images_in_a_fixed_order(
-    subject: Subject, monkeypatch: pytest.MonkeyPatch
+    subject: Subject, usual: Findings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = findings(subject).metrics
+    found = usual.metrics
     order = torch.randperm(60, generator=stream(0, "evaluation/latents")).numpy()
     mu, labels = subject.posterior("judged")[0], subject.labels("judged")
     assert found["latent/silhouette"] == pytest.approx(silhouette_score(mu, labels), abs=1e-5)
@@ -288,14 +306,14 @@ def test_of_one_class_there_are_no_clusters(
     assert "latent/alignment" in found
 
 
-def test_a_vae_has_no_projections(subject: Subject) -> None:
-    assert not [name for name in findings(subject).metrics if name.startswith("projection/")]
+def test_a_vae_has_no_projections(usual: Findings) -> None:
+    assert not [name for name in usual.metrics if name.startswith("projection/")]
 
 
 def test_two_calls_and_the_order_of_parts_change_nothing(
-    make_subject: Callable[..., Subject], contrastive: Subject, small: Dataset
+    contrastive: Subject, small: Dataset, usual_contrastive: Findings
 ) -> None:
-    assert findings(contrastive) == findings(contrastive)
+    assert findings(contrastive) == usual_contrastive
     fresh = Subject(
         contrastive.config,
         small,
@@ -304,7 +322,7 @@ def test_two_calls_and_the_order_of_parts_change_nothing(
         epoch=contrastive.epoch,
         cache=contrastive.cache,
     )
-    assert findings(fresh) == findings(contrastive)
+    assert findings(fresh) == usual_contrastive
 
 
 def test_one_image_is_too_few(

@@ -241,8 +241,9 @@ def test_classes_differ_in_colour(count: int) -> None:
     points = np.stack([np.arange(count) % 10, np.arange(count) // 10], 1).astype(np.float32)
     names = [f"$class_{index}^" for index in range(count)]
     picture = one_map(points, np.arange(count), names, "a $title$")
-    shown = np.asarray(Image.open(io.BytesIO(picture)).convert("RGB")).reshape(-1, 3)
-    times = np.unique(shown[np.ptp(shown, axis=1) > 20], axis=0, return_counts=True)[1]
+    shown = np.asarray(Image.open(io.BytesIO(picture)).convert("RGB"), np.int64).reshape(-1, 3)
+    coloured = shown[np.ptp(shown, axis=1) > 20]
+    times = np.unique(coloured @ [65536, 256, 1], return_counts=True)[1]
     # In the legend each class is a disc of its own colour; tab10 and tab20 have greys.
     assert (times > 15).sum() >= 0.9 * count - 1
 

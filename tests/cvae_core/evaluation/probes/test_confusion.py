@@ -46,17 +46,14 @@ def test_the_picture_is_of_a_sensible_size(count: int) -> None:
     height, width, _ = imread(io.BytesIO(picture)).shape
     assert 500 < height < 2000
     assert 500 < width < 2000
-    assert picture == confusion_png(
-        matrix, [f"class {c}" for c in range(count)], ["vae", "accuracy"]
-    )
 
 
 def test_colours_are_shares_of_the_true_class_on_one_scale() -> None:
-    def colours(matrix: list[list[int]]) -> set[bytes]:
+    def colours(matrix: list[list[int]]) -> set[int]:
         png = confusion_png(np.array(matrix), ["a", "b"], ["x"])
-        pixels = (imread(io.BytesIO(png))[:, :420, :3] * 255).round().astype(np.uint8)
-        values, counts = np.unique(pixels.reshape(-1, 3), axis=0, return_counts=True)
-        return {value.tobytes() for value, n in zip(values, counts, strict=True) if n > 4000}
+        pixels = (imread(io.BytesIO(png))[:, :420, :3] * 255).round().astype(np.int64)
+        values, counts = np.unique(pixels @ [65536, 256, 1], return_counts=True)
+        return {int(value) for value in values[counts > 4000]}
 
     # However many images: 30 % is 30 %, and the darkest cell need not be the darkest colour.
     found = colours([[70, 30], [30, 70]])

@@ -97,16 +97,18 @@ def test_every_representation_is_classified_by_everything(contrastive: Subject) 
 
 
 def test_a_vae_s_projections_are_left_out(subject: Subject) -> None:
-    left = probed(subject, representations=("projection", "mean"))
-    assert left == probed(subject, representations=("mean", "mean"))
+    linear = {"protocols": ("standard",)}
+    left = probed(subject, representations=("projection", "mean"), **linear)
+    assert left == probed(subject, representations=("mean", "mean"), **linear)
     with pytest.raises(AbsentError, match="a VAE has no projections"):
         probed(subject, representations=("projection",))
 
 
 def test_the_matrix_is_of_what_both_models_have(contrastive: Subject) -> None:
-    findings = probed(contrastive, representations=("projection", "mean"), neighbours=None)
+    linear = {"protocols": ("standard",), "neighbours": None}
+    findings = probed(contrastive, representations=("projection", "mean"), **linear)
     assert diagonal(findings) == pytest.approx(findings.metrics["probe/accuracy"])
-    alone = probed(contrastive, representations=("projection",), neighbours=None)
+    alone = probed(contrastive, representations=("projection",), **linear)
     assert diagonal(alone) == pytest.approx(alone.metrics["probe/accuracy_projection"])
     paper = probed(contrastive, protocols=("paper",), neighbours=None)
     assert diagonal(paper) == pytest.approx(paper.metrics["probe/accuracy_paper"])

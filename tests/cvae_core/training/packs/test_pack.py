@@ -22,12 +22,12 @@ pytestmark = pytest.mark.slow
 Configure = Callable[..., TrialConfig]
 Bits = Callable[[Checkpoint], dict[str, Any]]
 History = list[dict[str, Any]]
-TOLERANCE = (1e-4, 1e-3, 1e-2)
+TOLERANCE = (1e-4, 1e-3)
 """Largest relative difference of any metric, by epoch. Sums are in another order; sooner or later a
 rounding error falls on the other side of a ReLU, and then two trainings of one trial part slowly.
 Alone with another library for convolutions a trial differs by as much."""
 OF_WEIGHTS = 1e-3
-"""Of the norm of any parameter, after three epochs."""
+"""Of the norm of any parameter, after two epochs."""
 TINY = {"channels": [4, 8], "latent_dim": 4, "projection": [4, 3]}
 DIFFERENT: list[dict[str, Any]] = [
     {"beta": 1e-3, "lambda": 0.1, "tau": 0.5, "seed": 0, "learning_rate": 2e-4},
@@ -59,7 +59,7 @@ CASES: dict[str, dict[str, Any]] = {
 
 def some(configure: Configure, **settings: Any) -> list[TrialConfig]:
     """Three trials of one shape; the rate is low, so that rounding errors grow slowly."""
-    usual = {"learning_rate": 1e-4, "architecture": TINY}
+    usual = {"learning_rate": 1e-4, "architecture": TINY, "epochs": 2}
     return [configure(**(usual | own | settings)) for own in DIFFERENT]
 
 
@@ -116,11 +116,8 @@ def test_a_trial_is_what_it_is_alone(configure: Configure, small: Dataset, case:
     assert first != pytest.approx(second, rel=TOLERANCE[0])
 
 
-@pytest.mark.parametrize("model", ["vae", "cvae"])
-def test_it_does_not_matter_who_else_is_there(
-    configure: Configure, small: Dataset, model: str
-) -> None:
-    configs = some(configure, model=model)
+def test_it_does_not_matter_who_else_is_there(configure: Configure, small: Dataset) -> None:
+    configs = some(configure, model="cvae")
     whole, part = Pack(small), Pack(small)
     for config in configs:
         whole.add(config)
@@ -129,7 +126,7 @@ def test_it_does_not_matter_who_else_is_there(
     assert histories.keys() == {0, 2}
     for seed, history in histories.items():
         assert_alike(history, expected[seed])
-    assert [training.epoch for training in own] == [3, 3]
+    assert [training.epoch for training in own] == [2, 2]
 
 
 def test_its_checkpoint_goes_on_in_a_pack_and_alone(
@@ -166,7 +163,7 @@ def test_one_that_is_not_finite_is_dropped_and_leaves_no_trace(
     configure: Configure, small: Dataset
 ) -> None:
     configs = some(configure, model="cvae")
-    diverging = configure(model="cvae", learning_rate=1e4, seed=1, architecture=TINY)
+    diverging = configure(model="cvae", learning_rate=1e4, seed=1, architecture=TINY, epochs=2)
     healthy, pack = Pack(small), Pack(small)
     for config in configs:
         healthy.add(config)
@@ -216,7 +213,7 @@ def test_each_leaves_when_it_is_done(
 
 
 def test_judges_see_the_weights_of_their_trial(configure: Configure, small: Dataset) -> None:
-    configs = some(configure, model="vae", epochs=2)
+    configs = some(configure, model="vae")
     pack = Pack(small)
     for config in configs[:2]:
         pack.add(config, judges=[(When(2), validation_judge(config, small))])
