@@ -26,8 +26,7 @@ ROOT = Path(__file__).parents[2]
 def children_of(module: str) -> Iterator[Run]:
     """``run("code", "argument", …, VARIABLE=…)``: its status, output and errors.
 
-    Code begins with the names and the imports that a fresh process has once it has imported the
-    module.
+    A child has that module imported, and whatever that one imports, but none of its names.
     """
     command = [sys.executable, "-m", "tests.cvae_core.children", module]
     server = subprocess.Popen(
@@ -49,7 +48,7 @@ def children_of(module: str) -> Iterator[Run]:
         given.close()
 
 
-def _in_a_child(names: dict[str, Any], asked: dict[str, Any]) -> tuple[int, str, str]:
+def _in_a_child(asked: dict[str, Any]) -> tuple[int, str, str]:
     """Its status, and what it writes."""
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
         pid = os.fork()
@@ -59,7 +58,7 @@ def _in_a_child(names: dict[str, Any], asked: dict[str, Any]) -> tuple[int, str,
             os.environ.update(asked["variables"])
             sys.argv = ["-c", *asked["arguments"]]
             try:
-                exec(asked["code"], names.copy())
+                exec(asked["code"], {"__name__": "__main__"})
             except BaseException:
                 traceback.print_exc()
                 os._exit(1)
@@ -75,6 +74,6 @@ def _in_a_child(names: dict[str, Any], asked: dict[str, Any]) -> tuple[int, str,
 
 
 if __name__ == "__main__":
-    imported = vars(importlib.import_module(sys.argv[1]))
+    importlib.import_module(sys.argv[1])
     for line in sys.stdin:
-        print(json.dumps(_in_a_child(imported, json.loads(line))), flush=True)
+        print(json.dumps(_in_a_child(json.loads(line))), flush=True)

@@ -45,12 +45,13 @@ assert "matplotlib.pyplot" not in sys.modules
 """
 
 
+PICTURES = "tests.cvae_core.evaluation.every_picture"
 Drawn = Callable[..., dict[str, str]]
 
 
 @pytest.fixture(scope="module")
 def run() -> Iterator[Run]:
-    with children_of("tests.cvae_core.evaluation.every_picture") as run:
+    with children_of(PICTURES) as run:
         yield run
 
 
@@ -59,7 +60,7 @@ def drawn(run: Run) -> Drawn:
     """``drawn("print_hashes(…)", VARIABLE=…)``: hashes of pictures, in a process of its own."""
 
     def draw(code: str, said: str = "", **variables: str) -> dict[str, str]:
-        status, out, err = run(code, **variables)
+        status, out, err = run(f"from {PICTURES} import *\n{code}", **variables)
         assert status == 0, err
         assert said in err
         assert said or not err
