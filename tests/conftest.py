@@ -19,6 +19,19 @@ import pyte
 import pytest
 
 LONGEST = (
+    # Whole programs. The two whose disturbed sweeps are compared with the same undisturbed one are
+    # neighbours, so that one worker has both.
+    "tests/cluster/test_sweeps.py",
+    "tests/e2e/test_run.py",
+    "tests/e2e/test_hostile.py",
+    "tests/e2e/test_signals.py",
+    "tests/e2e/test_ui.py",
+    "tests/faults/test_faults.py",
+    "tests/e2e/test_tracking_down.py",
+    "tests/cluster/test_tracking.py",
+    "tests/benchmarks/test_grid.py",
+    "tests/e2e/test_homes.py",
+    # Parts of them
     "tests/orchestration/engine/test_stopping_trials.py",
     "tests/orchestration/doctor/test_command.py",
     "tests/orchestration/writes/test_every_write.py",
