@@ -17,6 +17,7 @@ from typing import TextIO
 
 import pyte
 import pytest
+from filelock import FileLock
 
 LONGEST = (
     # Whole programs. The two whose disturbed sweeps are compared with the same undisturbed one are
@@ -76,6 +77,19 @@ def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], P
         return folder
 
     return make
+
+
+@pytest.fixture(scope="session")
+def database(shared_folder: Callable[[str], Path]) -> Path:
+    """MLflow's database as a storage folder has it that was used before, to be copied there."""
+    from mlflow import MlflowClient
+
+    from orchestration.tracking.database import make_database
+
+    path = shared_folder("database") / "mlflow.db"
+    with FileLock(path.with_suffix(".lock")):
+        make_database(path, lambda uri: MlflowClient(tracking_uri=uri))
+    return path
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -38,6 +38,7 @@ evaluation:
 
 def test_a_sweep_from_beginning_to_end(whole: Place) -> None:
     status = whole.status()
+    assert status["state"] == "finished"
     assert status["counts"] == {
         "pending": 0,
         "running": 0,
@@ -71,8 +72,9 @@ def test_killed_and_run_to_the_end(make_place: Callable[..., Place], whole: Plac
     status = place.status()
     assert status["state"] == "interrupted"
     assert status["counts"]["running"] == 0
-    status = place.finish()
+    place.finish()
     assert numbers(place) == numbers(whole)
+    status = place.status()
     starts = [start for trial in status["trials"] for start in trial["attempt_epochs"]]
     assert sum(start > 0 for start in starts) >= 1
     outcomes = {attempt["outcome"] for t in place.documents() for attempt in t["attempts"]}
