@@ -34,6 +34,8 @@ evaluation:
   umap: {n: 100, shared: true}
   pictures: {samples: 9}
 """
+ONE_WORKER = ("--max-concurrent", "1")
+"""Of evaluations: a second one would import and compile all of it as well."""
 
 
 def test_a_sweep_from_beginning_to_end(whole: Place) -> None:
@@ -122,7 +124,7 @@ def test_interrupted_by_ctrl_c_and_resumed_without_its_file(
 def evaluated(make_place: Callable[..., Place]) -> Place:
     """An undisturbed run with every part but FID, and four checkpoints a trial."""
     place = make_place("e", EVALUATED)
-    place.finish()
+    place.finish(*ONE_WORKER)
     return place
 
 
@@ -179,6 +181,7 @@ def test_a_killed_evaluation_is_completed(evaluated: Place) -> None:
     from mlflow import MlflowClient
 
     command = ["evaluate", "digits", "--every-checkpoint", "--only", "probe,diagnostics"]
+    command += ONE_WORKER
     expected = {f"{part}@{n}" for part in ("probe", "diagnostics") for n in range(1, 5)}
     wanted = {(trial["key"], entry) for trial in evaluated.documents() for entry in expected}
     driver = evaluated.start(*command)
