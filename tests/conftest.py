@@ -17,8 +17,22 @@ from typing import TextIO
 
 import pyte
 import pytest
+from filelock import FileLock
 
 LONGEST = (
+    # Whole programs. The two whose disturbed sweeps are compared with the same undisturbed one are
+    # neighbours, so that one worker has both.
+    "tests/cluster/test_sweeps.py",
+    "tests/e2e/test_run.py",
+    "tests/e2e/test_hostile.py",
+    "tests/e2e/test_signals.py",
+    "tests/e2e/test_ui.py",
+    "tests/faults/test_faults.py",
+    "tests/e2e/test_tracking_down.py",
+    "tests/cluster/test_tracking.py",
+    "tests/benchmarks/test_grid.py",
+    "tests/e2e/test_homes.py",
+    # Parts of them
     "tests/orchestration/engine/test_stopping_trials.py",
     "tests/orchestration/doctor/test_command.py",
     "tests/orchestration/writes/test_every_write.py",
@@ -63,6 +77,19 @@ def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], P
         return folder
 
     return make
+
+
+@pytest.fixture(scope="session")
+def database(shared_folder: Callable[[str], Path]) -> Path:
+    """MLflow's database as a storage folder has it that was used before, to be copied there."""
+    from mlflow import MlflowClient
+
+    from orchestration.tracking.database import make_database
+
+    path = shared_folder("database") / "mlflow.db"
+    with FileLock(path.with_suffix(".lock")):
+        make_database(path, lambda uri: MlflowClient(tracking_uri=uri))
+    return path
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import importlib
 import json
-import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -20,17 +19,27 @@ def memory(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return importlib.import_module("memory")
 
 
-def test_a_real_sweep_is_looked_at_and_ended(tmp_path: Path) -> None:
+def test_a_real_sweep_is_looked_at_and_ended(
+    memory: ModuleType,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Once its worker has imported all; what it takes after that is no matter here."""
     file = tmp_path / "figures.json"
     arguments = ["--data", "mnist", "--workers", "1", "--images", "2000", "--json", str(file)]
-    command = [sys.executable, str(SCRIPT), *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
-    assert (done.returncode, done.stderr) == (0, "")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["memory.py", *arguments])
+    monkeypatch.setattr(memory, "TRAINED_CPU_S", 6.0)
+    monkeypatch.setattr(memory, "LOOKED_S", 1.0)
+    assert memory.main() == 0
+    said = capsys.readouterr()
+    assert said.err == ""
     (row,) = json.loads(file.read_text())["figures"]
     assert {"driver", "workers", "gcs_server", "raylet"} <= set(row["mib"])
     assert all(0 < size < 4000 for size in row["mib"].values())
     assert row["mib"]["workers"] > 100, "it has imported PyTorch"
-    assert f"\nmnist{1:>13}{row['mib']['driver']:>9,.0f}" in done.stdout
+    assert f"\nmnist{1:>13}{row['mib']['driver']:>9,.0f}" in said.out
     assert sorted(tmp_path.iterdir()) == [file]
 
 

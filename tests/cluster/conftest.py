@@ -10,6 +10,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -83,12 +85,15 @@ class RayHosts:
         host.hidden += hidden
         first = len(self.network.hosts) == 1
         where = (
-            ["--head", "--port", str(self._port), "--include-dashboard", "false"]
+            ["--head", "--port", str(self._port), "--include-dashboard", "false", "--no-monitor"]
             if first
             else ["--address", self.address]
         )
         # Below the temporary folder, where sockets have short paths.
         extra = ["--temp-dir", str(host.temporary / "ray")] if first else []
+        # Nobody here takes what workers print, or asks for more machines: two programs that take
+        # seconds to start. `deploy/slurm.sh` has them both, in its test as well.
+        extra += ["--include-log-monitor", "false"]
         # All other ports are free ones: hosts may be one machine.
         for port in ("min-worker-port", "max-worker-port", "dashboard-agent-listen-port"):
             extra += [f"--{port}", "0"]
@@ -136,33 +141,41 @@ class RayHosts:
         found: dict[str, Any] = json.loads(done.stdout)
         return found
 
-    def trials(self, name: str = "small", *, runs: Path | None = None) -> dict[str, Trial]:
+    def trials(self, name: str = "small") -> dict[str, Trial]:
         """Of a ledger, by key; empty where there is none yet."""
-        folder = (runs or self.storage) / name
-        return Ledger.open(folder).trials if Ledger.exists(folder) else {}
+        return trials_of(self.storage / name)
 
 
 class Quiet:
-    """The same sweep on this machine alone, beside whatever goes on elsewhere."""
+    """The same sweep on this machine alone, beside whatever goes on elsewhere.
 
-    def __init__(self, cluster: RayHosts, text: str) -> None:
-        self._cluster = cluster
-        self._folder = cluster.folder / "quiet"
-        self._folder.mkdir()
-        (self._folder / "small.yaml").write_text(text)
+    Args:
+        folder: in which it runs; its storage folder may be there.
+        text: of its file.
+    """
+
+    def __init__(self, folder: Path, text: str) -> None:
+        self._folder = folder
+        (folder / "small.yaml").write_text(text)
         self._process = subprocess.Popen(
             [str(BIN / "cvae-sweep"), "run", "small.yaml"],
-            cwd=self._folder,
+            cwd=folder,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
         )
 
+    @cached_property
     def metrics(self) -> dict[str, list[Any]]:
         """What it has found, when it is done."""
         out, _ = self._process.communicate(timeout=900)
         assert self._process.returncode == 0, out
-        return metrics(self._cluster.trials(runs=self._folder / "runs"))
+        return metrics(trials_of(self._folder / "runs" / "small"))
+
+
+def trials_of(sweep: Path) -> dict[str, Trial]:
+    """Of a ledger, by key; empty where there is none yet."""
+    return Ledger.open(sweep).trials if Ledger.exists(sweep) else {}
 
 
 def metrics(trials: dict[str, Trial]) -> dict[str, list[Any]]:
@@ -209,11 +222,11 @@ def wait_until(holds: Callable[[], bool], what: str, patience_s: float = PATIENC
     while not holds():
         if time.monotonic() > until:
             pytest.fail(f"in {patience_s:.0f} s there was no: {what}")
-        time.sleep(0.05)
+        time.sleep(0.1)  # to read a ledger takes tens of milliseconds
 
 
-@pytest.fixture
-def network() -> Iterator[Network]:
+@contextmanager
+def switch() -> Iterator[Network]:
     """Hosts on a switch, and nothing of them afterwards."""
     if os.geteuid() != 0 or not shutil.which("ip") or not shutil.which("unshare"):
         pytest.skip("hosts are made of network namespaces: that takes root, ip and unshare")
@@ -228,10 +241,29 @@ def network() -> Iterator[Network]:
         made.remove()
 
 
-@pytest.fixture
-def cluster(network: Network, tmp_path: Path) -> RayHosts:
+def head_on(network: Network, folder: Path) -> RayHosts:
     """A head with one CPU."""
     try:
-        return RayHosts(network, tmp_path)
+        return RayHosts(network, folder)
     except NoNamespacesError as error:
         pytest.skip(f"no hosts can be made here: {error}")
+
+
+@pytest.fixture
+def network() -> Iterator[Network]:
+    with switch() as made:
+        yield made
+
+
+@pytest.fixture
+def cluster(network: Network, tmp_path: Path, database: Path) -> RayHosts:
+    """A head with one CPU, and a storage folder that was used before."""
+    made = head_on(network, tmp_path)
+    use(made.storage, database)
+    return made
+
+
+def use(storage: Path, database: Path) -> None:
+    """Make a storage folder as one is that was used before: to make MLflow's takes a second."""
+    storage.mkdir()
+    shutil.copy(database, storage)

@@ -15,8 +15,7 @@ from pathlib import Path
 import pytest
 
 from orchestration.ledger.documents import Trial
-from orchestration.ledger.ledger import Ledger
-from tests.cluster.conftest import BIN, SWEEP, wait_until
+from tests.cluster.conftest import BIN, SWEEP, trials_of, use, wait_until
 from tests.cluster.hosts import Host, Network, NoNamespacesError
 from tests.cluster.test_sweeps import hosts_of
 
@@ -78,8 +77,12 @@ class Job:
 
     def start(self) -> subprocess.Popen[str]:
         """Start the script, also again."""
-        command = ("bash", str(SCRIPT), "small.yaml", "--storage", str(self.folder / "runs"))
+        command = ("bash", str(SCRIPT), "small.yaml", "--storage", str(self.storage))
         return self.first.start(*command, cwd=self.folder, log=self.log)
+
+    @property
+    def storage(self) -> Path:
+        return self.folder / "runs"
 
     @property
     def token(self) -> Path:
@@ -87,8 +90,7 @@ class Job:
 
     def trials(self) -> dict[str, Trial]:
         """Of the ledger, by key; empty where there is none yet."""
-        sweep = self.folder / "runs" / "small"
-        return Ledger.open(sweep).trials if Ledger.exists(sweep) else {}
+        return trials_of(self.storage / "small")
 
     def left_behind(self) -> list[str]:
         """Processes and temporary files of both hosts."""
@@ -100,11 +102,13 @@ class Job:
 
 
 @pytest.fixture
-def job(network: Network, tmp_path: Path) -> Job:
+def job(network: Network, tmp_path: Path, database: Path) -> Job:
     try:
-        return Job(network, tmp_path)
+        made = Job(network, tmp_path)
     except NoNamespacesError as error:
         pytest.skip(f"no hosts can be made here: {error}")
+    use(made.storage, database)
+    return made
 
 
 def test_a_job_that_is_pre_empted_goes_on_when_it_is_started_again(job: Job) -> None:

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import optuna
@@ -25,6 +26,7 @@ from tests.cluster.conftest import (
     hosts_of,
     metrics,
     other_version,
+    use,
     wait_until,
 )
 from tests.cluster.hosts import Host
@@ -57,19 +59,43 @@ evaluation: {{{OFF}}}
 """
 
 
-def test_a_grid_on_two_hosts(cluster: RayHosts) -> None:
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory, database: Path) -> Callable[[str], Quiet]:
+    """``alone(text)``: a sweep on this machine alone, begun when first asked for, once for all."""
+    begun: dict[str, Quiet] = {}
+
+    def begin(text: str) -> Quiet:
+        if text not in begun:
+            folder = tmp_path_factory.mktemp("alone")
+            use(folder / "runs", database)
+            begun[text] = Quiet(folder, text)
+        return begun[text]
+
+    return begin
+
+
+def test_the_link_to_a_host_is_cut_and_restored(
+    cluster: RayHosts, alone: Callable[[str], Quiet]
+) -> None:
     other = cluster.add()
-    file = cluster.write()
+    file = cluster.write(LONG)
     process = cluster.start(cluster.head, "run", str(file), "--address", cluster.address)
+    wait_until(lambda: other.name in hosts_of(cluster.trials()), "epoch on the second host")
+    cluster.network.cut(other)
+    restored = time.monotonic() + CUT_S
+    quiet = alone(LONG)
+    time.sleep(max(0.0, restored - time.monotonic()))
+    cluster.network.restore(other)
     assert process.wait(900) == 0, cluster.log.read_text()
-    trials = cluster.trials()
-    assert len(trials) == 12
-    assert hosts_of(trials) == {cluster.head.name, other.name}
-    assert "2 trials at a time" in cluster.log.read_text()
-    assert metrics(trials) == Quiet(cluster, SWEEP).metrics()
+    # By whom it is missed first: the worker by its driver, or the node by Ray.
+    assert re.search("worker lost.*(cannot be reached|is gone)", cluster.log.read_text())
+    assert metrics(cluster.trials()) == quiet.metrics
+    check_told(cluster, f"sqlite:///{cluster.storage}/mlflow.db")
 
 
-def test_a_host_dies_and_another_one_joins(cluster: RayHosts) -> None:
+def test_a_host_dies_and_another_one_joins(
+    cluster: RayHosts, alone: Callable[[str], Quiet]
+) -> None:
     second = cluster.add()
     file = cluster.write(LONG)
     process = cluster.start(cluster.head, "run", str(file), "--address", cluster.address)
@@ -85,25 +111,11 @@ def test_a_host_dies_and_another_one_joins(cluster: RayHosts) -> None:
     assert re.search(f"worker lost, and goes on from .*: its .*{where} (is gone|cannot be)", said)
     trials = cluster.trials()
     assert third.name in hosts_of(trials)
-    assert metrics(trials) == Quiet(cluster, LONG).metrics()
+    assert metrics(trials) == alone(LONG).metrics
     nodes = {node["node"].split()[0]: node for node in cluster.status()["nodes"]}
     assert nodes.keys() == {host.name for host in (cluster.head, second, third)}
     assert nodes[second.name]["lost"] == 1
     assert sum(node["trials"] for node in nodes.values()) == len(trials)
-
-
-def test_the_driver_is_killed_and_continued_from_another_host(cluster: RayHosts) -> None:
-    other = cluster.add()
-    file = cluster.write(LONG)
-    process = cluster.start(cluster.head, "run", str(file), "--address", cluster.address)
-    wait_until(lambda: any(trial.epoch > 2 for trial in cluster.trials().values()), "third epoch")
-    process.kill()
-    process.wait()
-    before = {key: trial.epoch for key, trial in cluster.trials().items()}
-    assert min(before.values()) < 80
-    process = cluster.start(other, "resume", "small", "--storage", str(cluster.storage))
-    assert process.wait(900) == 0, cluster.log.read_text()
-    assert metrics(cluster.trials()) == Quiet(cluster, LONG).metrics()
 
 
 def test_where_trials_are_placed(cluster: RayHosts) -> None:
@@ -151,31 +163,16 @@ def worker_on(cluster: RayHosts, host: Host, attempt: int) -> int:
     return found[0]
 
 
-def test_the_link_to_a_host_is_cut_and_restored(cluster: RayHosts) -> None:
-    other = cluster.add()
-    file = cluster.write(LONG)
-    process = cluster.start(cluster.head, "run", str(file), "--address", cluster.address)
-    wait_until(lambda: other.name in hosts_of(cluster.trials()), "epoch on the second host")
-    cluster.network.cut(other)
-    restored = time.monotonic() + CUT_S
-    quiet = Quiet(cluster, LONG)
-    time.sleep(max(0.0, restored - time.monotonic()))
-    cluster.network.restore(other)
-    assert process.wait(900) == 0, cluster.log.read_text()
-    # By whom it is missed first: the worker by its driver, or the node by Ray.
-    assert re.search("worker lost.*(cannot be reached|is gone)", cluster.log.read_text())
-    assert metrics(cluster.trials()) == quiet.metrics()
-    check_told(cluster, f"sqlite:///{cluster.storage}/mlflow.db")
-
-
-def test_a_search_that_stops_trials_early_loses_a_host(cluster: RayHosts) -> None:
+def test_a_search_that_stops_trials_early_loses_a_host(
+    cluster: RayHosts, alone: Callable[[str], Quiet]
+) -> None:
     """What is stopped depends on who came to a rung when; what is asked for and found does not."""
     second = cluster.add()
     file = cluster.write(SEARCH)
     process = cluster.start(cluster.head, "run", str(file), "--address", cluster.address)
     wait_until(lambda: second.name in hosts_of(cluster.trials()), "epoch on the second host")
     second.kill()
-    quiet = Quiet(cluster, SEARCH)
+    quiet = alone(SEARCH)
     assert process.wait(900) == 0, cluster.log.read_text()
     trials = cluster.trials()
     assert "lost" in {attempt.outcome for trial in trials.values() for attempt in trial.attempts}
@@ -190,7 +187,7 @@ def test_a_search_that_stops_trials_early_loses_a_host(cluster: RayHosts) -> Non
     told = optuna.load_study(study_name=summary.study_name, storage=database).trials
     assert len(told) == TRIALS
     assert all(trial.state.is_finished() for trial in told)
-    expected, found = quiet.metrics(), metrics(trials)
+    expected, found = quiet.metrics, metrics(trials)
     assert found.keys() == expected.keys()
     for key, epochs in found.items():
         both = min(len(epochs), len(expected[key]))
@@ -198,7 +195,9 @@ def test_a_search_that_stops_trials_early_loses_a_host(cluster: RayHosts) -> Non
     check_told(cluster, f"sqlite:///{cluster.storage}/mlflow.db")
 
 
-def test_a_host_that_has_other_code_is_sent_this_one(cluster: RayHosts) -> None:
+def test_a_host_that_has_other_code_is_sent_this_one(
+    cluster: RayHosts, alone: Callable[[str], Quiet]
+) -> None:
     """Of the packages there are empty folders there, and the version is another."""
     installed = tuple(Path(package.__path__[0]) for package in (cvae_core, orchestration))
     other = cluster.add(hidden=installed, PYTHONPATH=other_version(cluster, "cvae_sweep-0.0.1"))
@@ -210,8 +209,25 @@ def test_a_host_that_has_other_code_is_sent_this_one(cluster: RayHosts) -> None:
         cluster.log.read_text()
     )
     process = cluster.start(cluster.head, *command, "--ship-code")
-    quiet = Quiet(cluster, SHORT)
+    quiet = alone(SHORT)
     assert process.wait(900) == 0, cluster.log.read_text()
+    assert "2 trials at a time" in cluster.log.read_text()
     trials = cluster.trials()
     assert hosts_of(trials) == {cluster.head.name, other.name}
-    assert metrics(trials) == quiet.metrics()
+    assert metrics(trials) == quiet.metrics
+
+
+def test_the_driver_is_killed_and_continued_from_another_host(
+    cluster: RayHosts, alone: Callable[[str], Quiet]
+) -> None:
+    other = cluster.add()
+    file = cluster.write(SHORT)
+    process = cluster.start(cluster.head, "run", str(file), "--address", cluster.address)
+    wait_until(lambda: any(trial.epoch > 2 for trial in cluster.trials().values()), "third epoch")
+    process.kill()
+    process.wait()
+    before = {key: trial.epoch for key, trial in cluster.trials().items()}
+    assert min(before.values()) < 20
+    process = cluster.start(other, "resume", "small", "--storage", str(cluster.storage))
+    assert process.wait(900) == 0, cluster.log.read_text()
+    assert metrics(cluster.trials()) == alone(SHORT).metrics

@@ -4,18 +4,39 @@ from __future__ import annotations
 
 import json
 import secrets
+from collections.abc import Iterator
+from typing import NamedTuple
 
 import pytest
 
-from tests.cluster.conftest import BIN, RayHosts, other_version
+from tests.cluster.conftest import BIN, RayHosts, head_on, other_version, switch
+from tests.cluster.hosts import Host
 
 pytestmark = pytest.mark.timeout(1800)  # several hosts, on a machine that may be busy
 
 
-def test_all_that_is_wrong_is_said_at_once(cluster: RayHosts) -> None:
-    cluster.storage.mkdir()
-    unshared = cluster.add(hidden=(cluster.storage,))
-    outdated = cluster.add(PYTHONPATH=other_version(cluster, "cvae_sweep-0.0.1", "numpy-1.2.3"))
+class Unfit(NamedTuple):
+    """A cluster whose head alone is fit, so that nothing is ever begun in its storage folder."""
+
+    cluster: RayHosts
+    unshared: Host
+    """Does not see the storage folder."""
+    outdated: Host
+    """Has other versions."""
+
+
+@pytest.fixture(scope="module")
+def unfit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Unfit]:
+    with switch() as network:
+        cluster = head_on(network, tmp_path_factory.mktemp("unfit"))
+        cluster.storage.mkdir()
+        unshared = cluster.add(cpus=3, hidden=(cluster.storage,))
+        versions = other_version(cluster, "cvae_sweep-0.0.1", "numpy-1.2.3")
+        yield Unfit(cluster, unshared, cluster.add(PYTHONPATH=versions))
+
+
+def test_all_that_is_wrong_is_said_at_once(unfit: Unfit) -> None:
+    cluster, unshared, outdated = unfit
     file = cluster.write()
     command = [str(BIN / "cvae-sweep"), "run", str(file), "--storage", str(cluster.storage)]
     done = cluster.head.run(*command, "--address", cluster.address)
@@ -31,11 +52,14 @@ def test_all_that_is_wrong_is_said_at_once(cluster: RayHosts) -> None:
     assert list(cluster.storage.glob("small*")) == [], "nothing was begun"
 
 
-def test_a_token_that_is_not_the_clusters(cluster: RayHosts) -> None:
+def test_a_token_that_is_not_the_clusters(unfit: Unfit) -> None:
+    cluster = unfit.cluster
+    before = sorted(cluster.storage.iterdir())
     file = cluster.write()
     other = cluster.folder / "other_token"
     other.write_text(secrets.token_hex(32))
-    command = [str(BIN / "cvae-sweep"), "run", str(file), "--address", cluster.address]
+    command = [str(BIN / "cvae-sweep"), "run", str(file), "--storage", str(cluster.storage)]
+    command += ["--address", cluster.address]
     asks = f"the Ray cluster at {cluster.address} asks for a token"
     wrong = cluster.head.run(*command, RAY_AUTH_TOKEN_PATH=str(other))
     assert wrong.returncode == 2
@@ -43,12 +67,12 @@ def test_a_token_that_is_not_the_clusters(cluster: RayHosts) -> None:
     missing = cluster.head.run(*command, RAY_AUTH_MODE="", RAY_AUTH_TOKEN_PATH="")
     assert missing.returncode == 2
     assert f"{asks}, and there is none here: copy the file" in missing.stderr
-    assert not (cluster.folder / "runs").exists()
+    assert sorted(cluster.storage.iterdir()) == before, "nothing was begun"
 
 
-def test_doctor_looks_at_every_node(cluster: RayHosts) -> None:
-    cluster.storage.mkdir()
-    unshared = cluster.add(cpus=3, hidden=(cluster.storage,))
+def test_doctor_looks_at_every_node(unfit: Unfit) -> None:
+    cluster, unshared, outdated = unfit
+    before = sorted(cluster.storage.iterdir())
     command = [str(BIN / "cvae-sweep"), "doctor", "--address", cluster.address]
     done = cluster.head.run(*command, "--storage", str(cluster.storage), "--json")
     assert done.returncode == 1, done.stderr
@@ -57,7 +81,8 @@ def test_doctor_looks_at_every_node(cluster: RayHosts) -> None:
     fit = found[f"node {cluster.head.name} ({cluster.head.address})"]
     assert fit["status"] == "ok"
     assert "1 CPU, 0 GPUs: 1 trial at a time" in fit["found"]
-    unfit = found[f"node {unshared.name} ({unshared.address})"]
-    assert unfit["status"] == "problem"
-    assert "cannot be read there" in unfit["found"]
-    assert list(cluster.storage.iterdir()) == []
+    hidden = found[f"node {unshared.name} ({unshared.address})"]
+    assert hidden["status"] == "problem"
+    assert "cannot be read there" in hidden["found"]
+    assert found[f"node {outdated.name} ({outdated.address})"]["status"] == "problem"
+    assert sorted(cluster.storage.iterdir()) == before

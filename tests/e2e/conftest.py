@@ -17,8 +17,6 @@ from typing import Any
 import psutil
 import pytest
 
-from orchestration.tracking.database import make_database
-
 COMMAND = Path(sys.executable).with_name("cvae-sweep")
 PATIENCE_S = 180.0
 EPOCHS = 14
@@ -93,12 +91,11 @@ class Place:
         assert family.alive() == []
         return driver.returncode, out
 
-    def finish(self, *arguments: str) -> dict[str, Any]:
-        """Run to the end; the state afterwards."""
+    def finish(self, *arguments: str) -> None:
+        """Run to the end."""
         code, out = self.run("run", "sweep.yaml", *arguments)
         assert code == 0, out
         assert not (self.sweep / "processes.json").exists()
-        return self.status()
 
     def left_behind(self) -> list[Path]:
         """Temporary files and folders, of this program and of whatever it uses."""
@@ -222,20 +219,9 @@ def check_mlflow(place: Place, trials: int = 2) -> None:
 def whole(make_place: Callable[..., Place]) -> Place:
     """An undisturbed run."""
     place = make_place("a", SPEC, new=True)
-    status = place.finish()
-    assert status["state"] == "finished"
+    place.finish()
     assert place.left_behind() == []
     return place
-
-
-@pytest.fixture(scope="session")
-def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """MLflow's database as a storage folder has it that was used before."""
-    from mlflow import MlflowClient
-
-    path = tmp_path_factory.mktemp("database") / "mlflow.db"
-    make_database(path, lambda uri: MlflowClient(tracking_uri=uri))
-    return path
 
 
 @pytest.fixture(scope="session")

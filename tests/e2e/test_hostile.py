@@ -62,7 +62,8 @@ def test_ray_dies_then_stopped_from_another_terminal_then_continued_in_a_copy(
 
     copy = make_place("copy", SPEC)
     shutil.copytree(place.sweep, copy.sweep)
-    status = copy.finish()
+    copy.finish()
+    status = copy.status()
     assert any(start > 0 for trial in status["trials"] for start in trial["attempt_epochs"])
     assert numbers(copy) == numbers(whole)
     check_mlflow(copy)
@@ -86,8 +87,11 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
-def test_a_full_disk(make_place: Callable[..., Place], whole: Place, small_disk: Path) -> None:
+def test_a_full_disk(
+    make_place: Callable[..., Place], whole: Place, database: Path, small_disk: Path
+) -> None:
     place = make_place("full", SPEC, new=True)
+    shutil.copy(database, small_disk)
     (place.folder / "runs").symlink_to(small_disk)
     driver = place.start("run", "sweep.yaml")
     family = Family(driver.pid)

@@ -28,7 +28,8 @@ def test_a_folder_with_the_worst_of_names(make_place: Callable[..., Place]) -> N
     folder.mkdir()
     (outer.folder / "sweep.yaml").rename(folder / "sweep.yaml")
     place = replace(outer, folder=folder)
-    assert place.finish()["state"] == "finished"
+    place.finish()
+    assert place.status()["state"] == "finished"
     (trial,) = place.documents()
     port = free_port()
     ui = Ui(folder, "--port", str(port))

@@ -34,10 +34,13 @@ evaluation:
   umap: {n: 100, shared: true}
   pictures: {samples: 9}
 """
+ONE_WORKER = ("--max-concurrent", "1")
+"""Of evaluations: a second one would import and compile all of it as well."""
 
 
 def test_a_sweep_from_beginning_to_end(whole: Place) -> None:
     status = whole.status()
+    assert status["state"] == "finished"
     assert status["counts"] == {
         "pending": 0,
         "running": 0,
@@ -71,8 +74,9 @@ def test_killed_and_run_to_the_end(make_place: Callable[..., Place], whole: Plac
     status = place.status()
     assert status["state"] == "interrupted"
     assert status["counts"]["running"] == 0
-    status = place.finish()
+    place.finish()
     assert numbers(place) == numbers(whole)
+    status = place.status()
     starts = [start for trial in status["trials"] for start in trial["attempt_epochs"]]
     assert sum(start > 0 for start in starts) >= 1
     outcomes = {attempt["outcome"] for t in place.documents() for attempt in t["attempts"]}
@@ -120,7 +124,7 @@ def test_interrupted_by_ctrl_c_and_resumed_without_its_file(
 def evaluated(make_place: Callable[..., Place]) -> Place:
     """An undisturbed run with every part but FID, and four checkpoints a trial."""
     place = make_place("e", EVALUATED)
-    place.finish()
+    place.finish(*ONE_WORKER)
     return place
 
 
@@ -177,6 +181,7 @@ def test_a_killed_evaluation_is_completed(evaluated: Place) -> None:
     from mlflow import MlflowClient
 
     command = ["evaluate", "digits", "--every-checkpoint", "--only", "probe,diagnostics"]
+    command += ONE_WORKER
     expected = {f"{part}@{n}" for part in ("probe", "diagnostics") for n in range(1, 5)}
     wanted = {(trial["key"], entry) for trial in evaluated.documents() for entry in expected}
     driver = evaluated.start(*command)

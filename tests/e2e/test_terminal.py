@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -32,6 +33,13 @@ PATIENCE_S = 90.0
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "sweep.yaml").write_text(SPEC)
     return tmp_path
+
+
+@pytest.fixture
+def used(folder: Path, database: Path) -> None:
+    """A storage folder that was used before, which saves a second."""
+    (folder / "runs").mkdir()
+    shutil.copy(database, folder / "runs")
 
 
 @pytest.fixture
@@ -85,6 +93,7 @@ def seen(screen: Any, driver: subprocess.Popen[bytes], text: str) -> list[str]:
     raise AssertionError(f"{text!r} does not come: {screen.lines}")
 
 
+@pytest.mark.usefixtures("used")
 def test_ctrl_c_on_a_terminal(
     make_screen: Callable[..., Any], start: Callable[..., subprocess.Popen[bytes]]
 ) -> None:
@@ -124,6 +133,7 @@ def test_sigterm_before_the_first_trial(
     assert not (folder / "runs").exists()
 
 
+@pytest.mark.usefixtures("used")
 def test_quiet_then_status_on_a_narrow_terminal(
     make_screen: Callable[..., Any],
     start: Callable[..., subprocess.Popen[bytes]],

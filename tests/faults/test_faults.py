@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,8 +18,10 @@ SEEDS = (20, 3)
 
 
 @pytest.fixture
-def root() -> Iterator[Path]:
+def root(database: Path) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="faults-", dir="/tmp") as short:
+        (Path(short) / "cache").mkdir()
+        shutil.copy(database, Path(short) / "cache")
         yield Path(short)
 
 
