@@ -65,6 +65,7 @@ class RayHosts:
             "RAY_AUTH_MODE": "token",
             "RAY_AUTH_TOKEN_PATH": str(self.token),
             "CVAE_SWEEP_CACHE": str(folder / "cache"),
+            "RAY_USAGE_STATS_ENABLED": "0",
         }
         self.head = self.add(cpus=1)
 

@@ -33,8 +33,10 @@ from tests.cluster.hosts import Host
 
 pytestmark = pytest.mark.timeout(1800)  # several hosts, on a machine that may be busy
 
-SHORT = SWEEP.replace("seeds: [0, 1, 2]", "seeds: [0]")
-LONG = SHORT.replace("epochs: 20", "epochs: 80")
+GRID = SWEEP.replace("epochs: 20", "epochs: 8")
+"""Of twelve trials."""
+LONG = SWEEP.replace("epochs: 20", "epochs: 80").replace("seeds: [0, 1, 2]", "seeds: [0]")
+"""Of four, for what happens in between."""
 CUT_S = 30.0
 TRIALS = 8
 SEARCH = f"""\
@@ -201,7 +203,7 @@ def test_a_host_that_has_other_code_is_sent_this_one(
     """Of the packages there are empty folders there, and the version is another."""
     installed = tuple(Path(package.__path__[0]) for package in (cvae_core, orchestration))
     other = cluster.add(hidden=installed, PYTHONPATH=other_version(cluster, "cvae_sweep-0.0.1"))
-    file = cluster.write(SHORT)
+    file = cluster.write(GRID)
     command = ("run", str(file), "--address", cluster.address)
     process = cluster.start(cluster.head, *command)
     assert process.wait(300) == 2
@@ -209,10 +211,11 @@ def test_a_host_that_has_other_code_is_sent_this_one(
         cluster.log.read_text()
     )
     process = cluster.start(cluster.head, *command, "--ship-code")
-    quiet = alone(SHORT)
+    quiet = alone(GRID)
     assert process.wait(900) == 0, cluster.log.read_text()
     assert "2 trials at a time" in cluster.log.read_text()
     trials = cluster.trials()
+    assert len(trials) == 12
     assert hosts_of(trials) == {cluster.head.name, other.name}
     assert metrics(trials) == quiet.metrics
 
@@ -221,13 +224,13 @@ def test_the_driver_is_killed_and_continued_from_another_host(
     cluster: RayHosts, alone: Callable[[str], Quiet]
 ) -> None:
     other = cluster.add()
-    file = cluster.write(SHORT)
+    file = cluster.write(GRID)
     process = cluster.start(cluster.head, "run", str(file), "--address", cluster.address)
     wait_until(lambda: any(trial.epoch > 2 for trial in cluster.trials().values()), "third epoch")
     process.kill()
     process.wait()
     before = {key: trial.epoch for key, trial in cluster.trials().items()}
-    assert min(before.values()) < 20
+    assert len(before) < 12 or min(before.values()) < 8
     process = cluster.start(other, "resume", "small", "--storage", str(cluster.storage))
     assert process.wait(900) == 0, cluster.log.read_text()
-    assert metrics(cluster.trials()) == alone(SHORT).metrics
+    assert metrics(cluster.trials()) == alone(GRID).metrics
