@@ -154,9 +154,7 @@ def test_no_home_at_all_and_the_environment_of_a_notebook(place: Callable[..., P
     style = here.folder / "matplotlibrc"
     style.write_text(STYLE)
     backend = "module://matplotlib_inline.backend_inline"
-    # Two workers would each import and compile UMAP, of which nothing is kept yet.
-    command = ("run", "sweep.yaml", "--max-concurrent", "1")
-    out = run(here, *command, MPLBACKEND=backend, MATPLOTLIBRC=str(style))
+    out = run(here, "run", "sweep.yaml", MPLBACKEND=backend, MATPLOTLIBRC=str(style))
     assert "warning: HOME is not set" in out
     assert "failed" not in out
     assert pictures(here) > PICTURES - {"fd_sources.png"} | {"shared_umap.png", "budget.png"}
