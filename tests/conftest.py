@@ -21,7 +21,7 @@ from filelock import FileLock
 
 LONGEST = (
     # Whole programs. The two whose disturbed sweeps are compared with the same undisturbed one are
-    # neighbours, so that one worker has both.
+    # neighbours, so that as a rule one worker has both.
     "tests/cluster/test_sweeps.py",
     "tests/e2e/test_run.py",
     "tests/e2e/test_hostile.py",
@@ -32,17 +32,17 @@ LONGEST = (
     "tests/cluster/test_tracking.py",
     "tests/benchmarks/test_grid.py",
     "tests/e2e/test_homes.py",
-    # Parts of them
+    # Parts of programs
     "tests/orchestration/engine/test_stopping_trials.py",
-    "tests/orchestration/doctor/test_command.py",
     "tests/orchestration/writes/test_every_write.py",
+    "tests/cvae_core/evaluation/distances/test_fid.py",
+    "tests/cvae_core/test_imports.py",
+    "tests/orchestration/ledger/test_damage.py",
+    "tests/orchestration/run/test_reuse.py",
     "tests/cvae_core/evaluation/test_style.py",
     "tests/cvae_core/training/packs/test_pack.py",
     "tests/cvae_core/training/test_course.py",
-    "tests/cvae_core/test_imports.py",
-    "tests/cvae_core/evaluation/distances/test_fid.py",
-    "tests/orchestration/run/test_reuse.py",
-    "tests/orchestration/ledger/test_damage.py",
+    "tests/orchestration/doctor/test_command.py",
 )
 """Files that take ten seconds of CPU and more, the longest first."""
 
@@ -80,13 +80,13 @@ def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], P
 
 
 @pytest.fixture(scope="session")
-def database(shared_folder: Callable[[str], Path]) -> Path:
-    """MLflow's database as a storage folder has it that was used before, to be copied there."""
+def empty_database(shared_folder: Callable[[str], Path]) -> Path:
+    """An empty database of MLflow's, made once for all workers, to be copied to where one is."""
     from mlflow import MlflowClient
 
     from orchestration.tracking.database import make_database
 
-    path = shared_folder("database") / "mlflow.db"
+    path = shared_folder("mlflow") / "mlflow.db"
     with FileLock(path.with_suffix(".lock")):
         make_database(path, lambda uri: MlflowClient(tracking_uri=uri))
     return path

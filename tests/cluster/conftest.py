@@ -51,10 +51,19 @@ class RayHosts:
         network: on which there are no hosts yet.
         folder: that all hosts see.
         port: of the head.
+        monitors: whether Ray has all the programs that it starts by itself.
     """
 
-    def __init__(self, network: Network | Loopback, folder: Path, port: int = PORT) -> None:
+    def __init__(
+        self,
+        network: Network | Loopback,
+        folder: Path,
+        port: int = PORT,
+        *,
+        monitors: bool = False,
+    ) -> None:
         self.network = network
+        self._monitors = monitors
         self._port = port
         self.folder = folder
         self.token = folder / "token"
@@ -86,15 +95,18 @@ class RayHosts:
         host.hidden += hidden
         first = len(self.network.hosts) == 1
         where = (
-            ["--head", "--port", str(self._port), "--include-dashboard", "false", "--no-monitor"]
+            ["--head", "--port", str(self._port), "--include-dashboard", "false"]
             if first
             else ["--address", self.address]
         )
+        if first and not self._monitors:
+            where.append("--no-monitor")
         # Below the temporary folder, where sockets have short paths.
         extra = ["--temp-dir", str(host.temporary / "ray")] if first else []
-        # Nobody here takes what workers print, or asks for more machines: two programs that take
-        # seconds to start. `deploy/slurm.sh` has them both, in its test as well.
-        extra += ["--include-log-monitor", "false"]
+        # Neither log monitor nor autoscaler, unless a test has them: each takes seconds to start,
+        # and nobody here reads what workers print or asks for more machines. `deploy/slurm.sh`
+        # starts both, in its test as well.
+        extra += [] if self._monitors else ["--include-log-monitor", "false"]
         # All other ports are free ones: hosts may be one machine.
         for port in ("min-worker-port", "max-worker-port", "dashboard-agent-listen-port"):
             extra += [f"--{port}", "0"]
@@ -173,6 +185,12 @@ class Quiet:
         assert self._process.returncode == 0, out
         return metrics(trials_of(self._folder / "runs" / "small"))
 
+    def end(self) -> None:
+        """End it, where nobody has waited for it."""
+        if self._process.poll() is None:
+            self._process.terminate()
+            self._process.communicate(timeout=900)
+
 
 def trials_of(sweep: Path) -> dict[str, Trial]:
     """Of a ledger, by key; empty where there is none yet."""
@@ -242,10 +260,10 @@ def switch() -> Iterator[Network]:
         made.remove()
 
 
-def head_on(network: Network, folder: Path) -> RayHosts:
+def head_on(network: Network, folder: Path, *, monitors: bool = False) -> RayHosts:
     """A head with one CPU."""
     try:
-        return RayHosts(network, folder)
+        return RayHosts(network, folder, monitors=monitors)
     except NoNamespacesError as error:
         pytest.skip(f"no hosts can be made here: {error}")
 
@@ -257,14 +275,20 @@ def network() -> Iterator[Network]:
 
 
 @pytest.fixture
-def cluster(network: Network, tmp_path: Path, database: Path) -> RayHosts:
-    """A head with one CPU, and a storage folder that was used before."""
-    made = head_on(network, tmp_path)
-    use(made.storage, database)
+def cluster(
+    network: Network, tmp_path: Path, empty_database: Path, request: pytest.FixtureRequest
+) -> RayHosts:
+    """A head with one CPU, and a storage folder that was used before.
+
+    Where the test is marked ``monitors``, with all that Ray starts by itself.
+    """
+    marked = request.node.get_closest_marker("monitors") is not None
+    made = head_on(network, tmp_path, monitors=marked)
+    make_used(made.storage, empty_database)
     return made
 
 
-def use(storage: Path, database: Path) -> None:
-    """Make a storage folder as one is that was used before: to make MLflow's takes a second."""
+def make_used(storage: Path, empty_database: Path) -> None:
+    """Make a storage folder that has MLflow's database already: making one takes a second."""
     storage.mkdir()
-    shutil.copy(database, storage)
+    shutil.copy(empty_database, storage / "mlflow.db")

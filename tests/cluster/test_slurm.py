@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from orchestration.ledger.documents import Trial
-from tests.cluster.conftest import BIN, SWEEP, trials_of, use, wait_until
+from tests.cluster.conftest import BIN, SWEEP, make_used, trials_of, wait_until
 from tests.cluster.hosts import Host, Network, NoNamespacesError
 from tests.cluster.test_sweeps import hosts_of
 
@@ -102,12 +102,12 @@ class Job:
 
 
 @pytest.fixture
-def job(network: Network, tmp_path: Path, database: Path) -> Job:
+def job(network: Network, tmp_path: Path, empty_database: Path) -> Job:
     try:
         made = Job(network, tmp_path)
     except NoNamespacesError as error:
         pytest.skip(f"no hosts can be made here: {error}")
-    use(made.storage, database)
+    make_used(made.storage, empty_database)
     return made
 
 

@@ -8,7 +8,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import optuna
@@ -24,9 +24,9 @@ from tests.cluster.conftest import (
     RayHosts,
     check_told,
     hosts_of,
+    make_used,
     metrics,
     other_version,
-    use,
     wait_until,
 )
 from tests.cluster.hosts import Host
@@ -62,18 +62,22 @@ evaluation: {{{OFF}}}
 
 
 @pytest.fixture(scope="module")
-def alone(tmp_path_factory: pytest.TempPathFactory, database: Path) -> Callable[[str], Quiet]:
+def alone(
+    tmp_path_factory: pytest.TempPathFactory, empty_database: Path
+) -> Iterator[Callable[[str], Quiet]]:
     """``alone(text)``: a sweep on this machine alone, begun when first asked for, once for all."""
     begun: dict[str, Quiet] = {}
 
     def begin(text: str) -> Quiet:
         if text not in begun:
             folder = tmp_path_factory.mktemp("alone")
-            use(folder / "runs", database)
+            make_used(folder / "runs", empty_database)
             begun[text] = Quiet(folder, text)
         return begun[text]
 
-    return begin
+    yield begin
+    for quiet in begun.values():
+        quiet.end()
 
 
 def test_the_link_to_a_host_is_cut_and_restored(
@@ -120,6 +124,7 @@ def test_a_host_dies_and_another_one_joins(
     assert sum(node["trials"] for node in nodes.values()) == len(trials)
 
 
+@pytest.mark.monitors
 def test_where_trials_are_placed(cluster: RayHosts) -> None:
     """On a pool's nodes alone; and not again where one has died twice, as long as others are."""
     other = cluster.add(labels="pool=fast")
@@ -224,13 +229,15 @@ def test_the_driver_is_killed_and_continued_from_another_host(
     cluster: RayHosts, alone: Callable[[str], Quiet]
 ) -> None:
     other = cluster.add()
-    file = cluster.write(GRID)
+    file = cluster.write(LONG)
     process = cluster.start(cluster.head, "run", str(file), "--address", cluster.address)
     wait_until(lambda: any(trial.epoch > 2 for trial in cluster.trials().values()), "third epoch")
     process.kill()
     process.wait()
     before = {key: trial.epoch for key, trial in cluster.trials().items()}
-    assert len(before) < 12 or min(before.values()) < 8
+    assert any(0 < epoch < 80 for epoch in before.values())
     process = cluster.start(other, "resume", "small", "--storage", str(cluster.storage))
     assert process.wait(900) == 0, cluster.log.read_text()
-    assert metrics(cluster.trials()) == alone(GRID).metrics
+    trials = cluster.trials()
+    assert any(attempt.from_epoch for trial in trials.values() for attempt in trial.attempts)
+    assert metrics(trials) == alone(LONG).metrics

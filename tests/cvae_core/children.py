@@ -26,7 +26,8 @@ ROOT = Path(__file__).parents[2]
 def children_of(module: str) -> Iterator[Run]:
     """``run("code", "argument", …, VARIABLE=…)``: its status, output and errors.
 
-    A child has that module imported, and whatever that one imports, but none of its names.
+    A child has that module imported, and whatever that one imports, but none of its names. It ends
+    without the clean-up of an interpreter's end.
     """
     command = [sys.executable, "-m", "tests.cvae_core.children", module]
     server = subprocess.Popen(
@@ -40,7 +41,9 @@ def children_of(module: str) -> Iterator[Run]:
         asked = {"code": code, "arguments": arguments, "variables": variables}
         given.write(json.dumps(asked) + "\n")
         given.flush()
-        status, out, err = json.loads(found.readline())
+        line = found.readline()
+        assert line, "the process whose children are asked for has ended"
+        status, out, err = json.loads(line)
         return status, out, err
 
     with server:

@@ -59,6 +59,7 @@ class Blocked:
             raise ModuleNotFoundError(f"{name} is blocked")
 
 sys.meta_path.insert(0, Blocked())
+assert not Blocked.names & {name.split(".")[0] for name in sys.modules}, "here before it is blocked"
 import torch
 torch.set_num_threads(1)
 import cvae_core.training.fit

@@ -226,7 +226,7 @@ def whole(make_place: Callable[..., Place]) -> Place:
 
 @pytest.fixture(scope="session")
 def make_place(
-    tmp_path_factory: pytest.TempPathFactory, database: Path
+    tmp_path_factory: pytest.TempPathFactory, empty_database: Path
 ) -> Iterator[Callable[..., Place]]:
     """``make_place("a", text)``: a place with this sweep file, named ``digits`` unless told.
 
@@ -241,7 +241,7 @@ def make_place(
             (place.folder / "sweep.yaml").write_text(text)
             if not new:
                 (place.folder / "runs").mkdir()
-                shutil.copy(database, place.folder / "runs")
+                shutil.copy(empty_database, place.folder / "runs" / "mlflow.db")
             places.append(place)
             return place
 

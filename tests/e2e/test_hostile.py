@@ -88,10 +88,10 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_a_full_disk(
-    make_place: Callable[..., Place], whole: Place, database: Path, small_disk: Path
+    make_place: Callable[..., Place], whole: Place, empty_database: Path, small_disk: Path
 ) -> None:
     place = make_place("full", SPEC, new=True)
-    shutil.copy(database, small_disk)
+    shutil.copy(empty_database, small_disk / "mlflow.db")
     (place.folder / "runs").symlink_to(small_disk)
     driver = place.start("run", "sweep.yaml")
     family = Family(driver.pid)

@@ -40,10 +40,10 @@ evaluation: {umap: {n: 200}, fd: false, probe_every: 1}
 
 
 @pytest.fixture(scope="module")
-def report(tmp_path_factory: pytest.TempPathFactory, database: Path) -> Path:
+def report(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> Path:
     """The report that a run has written at its end; without Ray, which has no part in it."""
     folder = tmp_path_factory.mktemp("report")
-    shutil.copy(database, folder)
+    shutil.copy(empty_database, folder / "mlflow.db")
     (folder / "six.yaml").write_text(SPEC)
 
     def in_process(run: Any, _: object) -> Any:

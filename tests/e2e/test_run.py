@@ -35,7 +35,8 @@ evaluation:
   pictures: {samples: 9}
 """
 ONE_WORKER = ("--max-concurrent", "1")
-"""Of evaluations: a second one would import and compile all of it as well."""
+"""Of evaluations: a second one would import and compile all of it as well. Two at once are in
+`test_no_home_at_all_and_the_environment_of_a_notebook`."""
 
 
 def test_a_sweep_from_beginning_to_end(whole: Place) -> None:

@@ -36,10 +36,10 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def used(folder: Path, database: Path) -> None:
+def used(folder: Path, empty_database: Path) -> None:
     """A storage folder that was used before, which saves a second."""
     (folder / "runs").mkdir()
-    shutil.copy(database, folder / "runs")
+    shutil.copy(empty_database, folder / "runs" / "mlflow.db")
 
 
 @pytest.fixture

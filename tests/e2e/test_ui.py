@@ -117,7 +117,7 @@ def get(url: str, body: Any = None, headers: dict[str, str] | None = None) -> An
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory, database: Path) -> Path:
+def folder(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> Path:
     """A working directory whose storage folder holds a sweep of four trials, also in MLflow.
 
     It holds a file as well that is named like MLflow.
@@ -129,7 +129,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, database: Path) -> Path:
     (folder / "mlflow.py").write_text("raise ImportError('the one that lies here')")
     storage, uri = folder / "runs", f"sqlite:///{folder}/runs/mlflow.db"
     storage.mkdir()
-    shutil.copy(database, storage)
+    shutil.copy(empty_database, storage / "mlflow.db")
     sweep = Sweep(name="two", sweep_id="1", created=1e9, spec={}, plan=list("abcd"))
     sweep.tracking_uri, sweep.data = uri, {"digits": "f" * 64}
     ledger = Ledger.create(storage / "two", sweep)
@@ -336,7 +336,7 @@ def test_the_sweeps_page_shows_the_comparison_as_a_table(
 def test_a_trials_page_shows_its_pictures(
     served: tuple[Ui, int, str], page: Page, folder: Path
 ) -> None:
-    """Its map, as all files below its artifacts; reconstructions are in the image grid above."""
+    """Its map, which stands for them all; reconstructions are in the image grid above."""
     _, port, _ = served
     entry, name = PICTURES[0]
     ledger = Ledger.open(folder / "runs" / "two")

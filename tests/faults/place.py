@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 import time
@@ -32,7 +31,7 @@ class Place:
     Args:
         root: short: Ray's sockets lie below it.
         kind: what runs here.
-        cache: shared by all places. An ``mlflow.db`` in it is copied: to make one takes a second.
+        cache: shared by all places.
     """
 
     def __init__(self, root: Path, kind: Kind, cache: Path) -> None:
@@ -42,9 +41,6 @@ class Place:
         self.folder.mkdir(parents=True)
         self.temporary.mkdir()
         (self.folder / "sweep.yaml").write_text(kind.spec)
-        if (cache / "mlflow.db").exists():
-            self.sweep.parent.mkdir()
-            shutil.copy(cache / "mlflow.db", self.sweep.parent)
         self._kind = kind
         self._cache = cache
         self._seen: set[psutil.Process] = set()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,10 +17,8 @@ SEEDS = (20, 3)
 
 
 @pytest.fixture
-def root(database: Path) -> Iterator[Path]:
+def root() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="faults-", dir="/tmp") as short:
-        (Path(short) / "cache").mkdir()
-        shutil.copy(database, Path(short) / "cache")
         yield Path(short)
 
 

@@ -297,7 +297,8 @@ def local_sweep(tmp_path: Path, sweep_in: Callable[..., LocalSweep]) -> Callable
 def kept(
     tmp_path_factory: pytest.TempPathFactory, sweep_in: Callable[..., LocalSweep]
 ) -> Callable[..., Path]:
-    """``kept(grid=…, stop_after=4)``: the folder of such a sweep, run once; to be read alone."""
+    """``kept(grid=…, stop_after=4)``: the folder of such a sweep, run once, as the first to ask
+    has it: so ask before anything is patched, and write nothing there."""
     found: dict[str, Path] = {}
 
     def run(*, stop_after: int | None = None, **sections: Any) -> Path:
@@ -315,8 +316,7 @@ def kept(
 def ran(
     tmp_path: Path, sweep_in: Callable[..., LocalSweep], kept: Callable[..., Path]
 ) -> Callable[..., LocalSweep]:
-    """``ran("folder", grid=…, stop_after=4)``: as ``local_sweep``, and it was run: by a copy, as it
-    is what a test begins with."""
+    """``ran("folder", grid=…, stop_after=4)``: as ``local_sweep``, but run: a copy of what is kept."""
 
     def make(
         folder: str = "sweep", *, stop_after: int | None = None, **sections: Any

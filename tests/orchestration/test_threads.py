@@ -52,7 +52,7 @@ measure(limit_threads(1))
 
 @pytest.fixture(scope="module")
 def said() -> list[str]:
-    """By one process that imports them all, and by such as have them from it."""
+    """What one process prints that imports them all, and forks of it."""
     done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()

@@ -75,7 +75,7 @@ def test_backend_and_style_of_a_person_do_not_count_and_are_left_alone(
 ) -> None:
     usual, style = drawn("print_hashes(['cat', 'dog'])"), tmp_path / "matplotlibrc"
     style.write_text(STYLE)
-    # One that matplotlib takes for one: with another it would not read the style at all.
+    # A backend that matplotlib would accept: with an unknown one it would not read the style.
     mine = {"MPLBACKEND": "module://backend_of_a_person", "MATPLOTLIBRC": str(style)}
     assert drawn(LEFT_ALONE, **mine) == usual
     assert len(usual) == 8

@@ -48,7 +48,7 @@ def vaes() -> dict[TrialConfig, tuple[FitResult, list[float]]]:
 
 NORMS, PAIRS = ("none", "batch", "group"), ("original+augmented", "two augmented")
 CASES = [
-    # Of norms, pairs and contrasts each with each, by twos.
+    # Every two of norm, pairs and contrast meet, not every three.
     *((None, n, PAIRS[0], ("sample", "mean")[i % 2]) for i, n in enumerate(NORMS)),
     *((None, n, PAIRS[1], ("mean", "sample")[i % 2]) for i, n in enumerate(NORMS)),
     # A bound on the gradient does not ask how views are made, or what is contrasted.

@@ -16,7 +16,7 @@ from cvae_core.models.decoder import Decoder
 from cvae_core.training.training import Training
 
 Configure = Callable[..., TrialConfig]
-STEPS = 150
+STEPS = 180
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +58,7 @@ def test_no_seed_stays_at_black_images(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     data = {"name": "mnist", "value_range": value_range}
-    config = configure(data=data, beta=1e-8, batch_size=32, learning_rate=1e-4, epochs=8)
+    config = configure(data=data, beta=1e-8, batch_size=32, learning_rate=1e-4, epochs=10)
     _, val = split_indices(len(strokes.train), 0.1, 0)
     unit = strokes.train.pixels[val.numpy()] / 255
     black = np.square(unit).mean() * (1 if value_range == "unit" else 4)

@@ -1,4 +1,4 @@
-"""The command as it is installed: exit codes, JSON, narrow terminals."""
+"""The command: exit codes, JSON, narrow terminals."""
 
 from __future__ import annotations
 
@@ -17,8 +17,6 @@ from orchestration.doctor.processors import check_cpus
 from orchestration.doctor.report import document, examine
 from orchestration.doctor.subject import Subject
 from orchestration.doctor.tracking import check_tracking
-from orchestration.doctor.view import findings_table, summary
-from orchestration.terminal.console import Console
 
 pytestmark = pytest.mark.slow
 
@@ -60,14 +58,17 @@ def test_json(folder: Path) -> None:
 
 
 def test_problems_in_a_narrow_terminal(
-    subject: Callable[..., Subject], make_screen: Callable[..., Any]
+    folder: Path,
+    command: Callable[..., Any],
+    make_screen: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     screen = make_screen(40, 60)
-    asked = subject("resources.cpu=10000", tracking_uri=NOBODY)
-    findings = examine(asked, [check_cpus, check_tracking])
-    console = Console(screen.stream())
-    console.table(findings_table(findings))
-    console.line(summary(document(findings)))
+    monkeypatch.setattr(sys, "stdout", screen.stream())
+    two = [check_cpus, check_tracking]  # the others take seconds, and are in `test_json`
+    monkeypatch.setattr("orchestration.cli.doctor.examine", lambda asked: examine(asked, two))
+    wrong = ("--set", "resources.cpu=10000", "--tracking-uri", NOBODY)
+    assert command(folder, "doctor", "sweep.yaml", *wrong).returncode == 1
     screen.close()
     assert "secret" not in screen.raw.decode()
     lines = screen.everything

@@ -21,7 +21,7 @@ from cvae_core.training.training import Training
 from orchestration.engine.heap import keep_freed_memory
 
 def faults():
-    "Of an epoch; one before it has asked for what is asked for once."
+    "Page faults of an epoch, after one that has asked for what is asked for once."
     for _ in training.epoch_by_steps():
         pass
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
@@ -37,7 +37,7 @@ print(faults())
 assert keep_freed_memory()
 print(faults())
 """
-"""Page faults as it is, and once memory is kept."""
+"""Prints page faults before memory is kept, and after."""
 
 
 IN_TURN = """

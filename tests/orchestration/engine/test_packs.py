@@ -33,7 +33,7 @@ pytestmark = pytest.mark.slow
 
 LocalSweep = Callable[..., Any]
 PACK = {"gpu": 1, "pack": 3}
-RATE = {"learning_rate": 1e-4, "epochs": 2}
+BRIEF = {"learning_rate": 1e-4, "epochs": 2}
 GRID = {"model": ["vae", "cvae"], "beta": [1e-3, 1e-2]}
 VAES = {"beta": [1e-3, 1e-2, 1e-1]}
 
@@ -83,7 +83,7 @@ def trials_of(sweep: Any) -> dict[str, Trial]:
 
 
 def test_trials_of_one_shape_are_trained_at_once(local_sweep: LocalSweep, small: Any) -> None:
-    sections: dict[str, Any] = {"grid": GRID, "base": RATE}
+    sections: dict[str, Any] = {"grid": GRID, "base": BRIEF}
     sweep = local_sweep("packed", resources=PACK, baselines=["pca"], **sections)
     worker = work(sweep, small)
     trials = trials_of(sweep)

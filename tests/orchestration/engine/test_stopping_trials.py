@@ -137,7 +137,7 @@ def test_bad_trials_are_stopped_and_the_others_trained_to_their_end(
     assert best.state == "finished"
 
 
-@pytest.mark.parametrize(("scheduler", "interval"), [(ASHA, 0), (MEDIAN, 1000)])
+@pytest.mark.parametrize(("scheduler", "interval"), [(ASHA, 1000), (MEDIAN, 0)])
 def test_interrupted_again_and_again_the_decisions_are_the_same(
     wholes: dict[str, tuple[Any, dict[str, Trial]]],
     local_sweep: LocalSweep,

@@ -80,7 +80,7 @@ def test_checkpoints_classifiers_and_statistics(
     content, trapped = traps(tmp_path / "ran")[kind], tmp_path / "ran"
     fd = {"n": 50, "sources": ["prior"], "manifold": False}
     parts = {"fd": fd, "probe": False, "probe_every": 0}
-    sweep = ran(base={"epochs": 1}, evaluation=parts)
+    sweep = ran(base={"epochs": 1}, evaluation=parts)  # before the cache is another one
     shutil.copytree(shared_cache, tmp_path / "cache")
     monkeypatch.setenv("CVAE_SWEEP_CACHE", str(tmp_path / "cache"))
     [trial] = Ledger.open(sweep.folder).trials.values()

@@ -37,7 +37,7 @@ EVALUATION = {"probe_every": 2}
 def begin(local_sweep: Callable[..., Any], ran: Callable[..., Any]) -> Begin:
     """``begin("name", grid=…)``: a sweep with its plan entered, as a run enters it.
 
-    And ``ended=True``: trained as well, with others like it, for what comes after.
+    With ``ended=True`` it is a copy of one that was trained to its end.
     """
 
     def make(
