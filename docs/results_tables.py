@@ -29,18 +29,23 @@ class Found:
         return found
 
     def difference(self, metric: str, row: str = "") -> str:
-        """A mean difference with its interval and verdict, in words."""
+        """A mean difference with its interval and verdict, in brackets."""
         cell = self.cell(metric, row)
         low, high = map(signed, cell["interval"])
-        return (
-            f"{signed(cell['mean_difference'])} (95 % interval {low} to {high}, "
-            f"{cell['n']} pairs: {cell['verdict']})"
-        )
+        return f"{signed(cell['mean_difference'])} [{low} to {high}; {cell['verdict']}]"
 
     def mean(self, metric: str, row: str) -> str:
         """A mean over seeds with its standard deviation."""
-        (found,) = (each for each in self.kept["rows"] if each["name"] == row)
-        return spread(found["metrics"].get(metric))
+        return spread(self._row(row)["metrics"].get(metric))
+
+    def more(self, metric: str, row: str, than: str) -> str:
+        """How much larger one row's mean is than another's."""
+        large, small = (self._row(name)["metrics"][metric]["mean"] for name in (row, than))
+        return f"{100 * (large / small - 1):.0f} % more"
+
+    def _row(self, name: str) -> Mapping[str, Any]:
+        (found,) = (each for each in self.kept["rows"] if each["name"] == name)
+        return found
 
     def run(self) -> str:
         """What was run, and what it took."""
@@ -125,7 +130,7 @@ class Found:
                         str(value) if name == "model" else f"{name}={value:g}"
                         for name, value in row["settings"].items()
                     ),
-                    f"{row['value']:.4g}",
+                    f"{row['value']:.5g}",
                     spread(row["here"]),
                     row["source"],
                 ]
@@ -148,10 +153,10 @@ def spread(found: Mapping[str, Any] | None) -> str:
     """Mean ± standard deviation."""
     if found is None:
         return "-"
-    if found["sd"] is None:
+    if not found["sd"]:
         return f"{found['mean']:.4g}"
     # As many decimals as the spread has.
-    places = 4 if found["sd"] == 0 else max(0, 1 - math.floor(math.log10(found["sd"])))
+    places = max(0, 1 - math.floor(math.log10(found["sd"])))
     return f"{found['mean']:.{places}f} ± {found['sd']:.{places}f}"
 
 
