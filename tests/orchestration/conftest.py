@@ -316,7 +316,7 @@ def kept(
 def ran(
     tmp_path: Path, sweep_in: Callable[..., LocalSweep], kept: Callable[..., Path]
 ) -> Callable[..., LocalSweep]:
-    """``ran("folder", grid=…, stop_after=4)``: as ``local_sweep``, but run: a copy of what is kept."""
+    """``ran("folder", grid=…, stop_after=4)``: as ``local_sweep``, but run: a kept one, copied."""
 
     def make(
         folder: str = "sweep", *, stop_after: int | None = None, **sections: Any
