@@ -130,7 +130,11 @@ class SweepRun:
         request, console, opened = self.request, self.console, None
         if not self.ledger.is_begun:  # later MLflow may be down
             with console.busy("connecting MLflow"):
-                opened = self.place.open(request.spec.name)
+                try:
+                    opened = self.place.open(request.spec.name)
+                finally:
+                    # SQLAlchemy swallows what is raised in a rollback, and fails afterwards.
+                    self.signals.check()
             self.ledger = new_ledger(request, self.data.fingerprints)
         ledger = self.ledger
         ledger.sweep.images |= self.data.images
