@@ -311,7 +311,7 @@ def _table2(found: Mapping[str, Found]) -> Iterator[str]:
         "β moves the probe and the reconstruction as much as the contrastive term does: from 1e-3 to 1e-5 the VAE's go "
         f"from {table2.mean(SCALED, 'vae β=0.001')} to {table2.mean(SCALED, f'vae {LOW}')} and from "
         f"{table2.mean(ERROR, 'vae β=0.001')} to {table2.mean(ERROR, f'vae {LOW}')}, both for the better; no test here "
-        "compares β (`compare mnist_table2_quick --by beta` does). What all this does not show: Inception's features, "
+        "compares β (`compare mnist_table2_quick --by beta` does, and takes eight seeds for a verdict). What all this does not show: Inception's features, "
         "which the paper's FID is on, and its 700 epochs at a tenth of the learning rate (`mnist_table2.yaml`)."
     )
     yield ""
