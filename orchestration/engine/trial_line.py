@@ -14,9 +14,11 @@ from orchestration.study.cells import StudyPlan
 
 
 class TrialLine:
-    """Trials that are to be trained: begun ones first, then the plan's order.
+    """Trials that are to be trained: begun ones first, raw pixels, then the plan's order.
 
-    Where a scheduler stops trials, those of a grid come in an order that is drawn.
+    The probe of raw pixels takes minutes, more than any other job but training: were it the last
+    one, all workers but one would wait for it. Where a scheduler stops trials, those of a grid
+    come in an order that is drawn.
 
     Args:
         spec: of the sweep.
@@ -39,13 +41,14 @@ class TrialLine:
         pending = [trial.key for trial in ledger.planned() if trial.state == "pending" and train]
         self._keys = deque(sorted(pending, key=self._turn))
 
-    def _turn(self, key: str) -> tuple[bool, str]:
-        """Where a trial stands in line: begun ones first; with a scheduler the others shuffled."""
-        begun = bool(self._ledger.trials[key].attempts)
+    def _turn(self, key: str) -> tuple[bool, bool, str]:
+        """Where a trial stands in line; with a scheduler most are shuffled."""
+        trial = self._ledger.trials[key]
+        place = not trial.attempts, trial.config["model"] != "pixels"
         if self._scheduler is None or self._searching is not None:
-            return not begun, ""
+            return *place, ""
         # From the worst to the best, hardly any would ever be stopped.
-        return not begun, hashlib.sha256(f"{self._scheduler.seed} {key}".encode()).hexdigest()
+        return *place, hashlib.sha256(f"{self._scheduler.seed} {key}".encode()).hexdigest()
 
     @property
     def is_empty(self) -> bool:

@@ -63,7 +63,7 @@ class Board:
         """Attempts that came to nothing, by node; every change puts a new one in its place."""
         self._said: set[str] = set()
         self._epochs, self._parts = MeanSeconds(), MeanSeconds()
-        """Of an epoch, by model, and of an evaluation, by part."""
+        """Of an epoch, by model, and of an evaluation, by `_kind`."""
         self._lacking: dict[str, frozenset[str]] = {}
         """Parts that find nothing to measure in a trial's model, by key: they end at once."""
         self._open: dict[str, list[str]] = {}
@@ -76,7 +76,7 @@ class Board:
         for trial in ledger.planned():
             self._epochs.add(trial.config["model"], trial.train_s, len(trial.epochs))
             for entry, part in trial.evaluations.items():
-                self._evaluated(split_entry(entry)[0], part.seconds)
+                self._evaluated(trial, split_entry(entry)[0], part.seconds)
             self._put(self._row(trial, self._resting(trial), 0.0))
         self._epochs.begin()
         self._parts.begin()
@@ -110,7 +110,7 @@ class Board:
 
     def evaluated(self, job: EvaluateJob, report: EvaluationReport, trial: Trial) -> Row:
         """A part was measured."""
-        self._evaluated(job.part, report.seconds)
+        self._evaluated(trial, job.part, report.seconds)
         return self._enter(trial, self._resting(trial))
 
     def taken_over(self, trial: Trial) -> Row:
@@ -138,17 +138,17 @@ class Board:
         pace = self._pace(row)
         if pace is None:
             return None
-        return (row.epochs - row.epoch - 1) * pace + _epoch_left(row, pace, now)
+        return (row.epochs - row.epoch - 1) * pace + row.epoch_left(pace, now)
 
     def epoch_left(self, key: str, now: float) -> float | None:
         """Seconds of a trial's epoch under way; None where nothing is known of its pace."""
         row = self.rows.get(key)
         pace = None if row is None else self._pace(row)
-        return None if row is None or pace is None else _epoch_left(row, pace, now)
+        return None if row is None or pace is None else row.epoch_left(pace, now)
 
     def evaluation_left(self, row: Row, now: float) -> float | None:
         """Seconds of evaluation that a trained trial has left; None where that is not known."""
-        costs = [self._parts.of(part) for part in self._open[row.key]]
+        costs = [self._cost(row, part) for part in self._open[row.key]]
         known = [cost for cost in costs if cost is not None]
         if row.state not in ("trained", "evaluating") or len(known) < len(costs):
             return None
@@ -166,8 +166,9 @@ class Board:
         if any(seconds is None for seconds in left):
             return None
         seconds_left = [seconds for seconds in left if seconds is not None]
-        costs = self._parts.all()
-        judging = sum(costs.get(part, 0.0) for parts in list(self._open.values()) for part in parts)
+        judging = sum(
+            self._cost(row, part) or 0.0 for row in rows for part in self._open.get(row.key, ())
+        )
         if self.to_come:
             seconds_left.append(0.0)
             judging += self.to_come * self._whole(rows)
@@ -281,12 +282,15 @@ class Board:
             parts = [task.part for task in open_tasks(trial, self._evaluation, self._wish)]
         return [part for part in parts if part not in self._lacking[trial.key]]
 
-    def _evaluated(self, part: str, seconds: float | None) -> None:
+    def _evaluated(self, trial: Trial, part: str, seconds: float | None) -> None:
         if seconds is not None:
-            self._parts.add(part, seconds)
+            self._parts.add(_kind(trial.config["model"], part), seconds)
+
+    def _cost(self, row: Row, part: str) -> float | None:
+        """Seconds of an evaluation; of one of raw pixels at least those of others."""
+        return self._parts.of(_kind(row.model, part)) or self._parts.of(part)
 
 
-def _epoch_left(row: Row, pace: float, now: float) -> float:
-    rest = (1 - row.share) * pace
-    gone = min(now - row.at, rest) if row.state == "training" else 0.0
-    return rest - gone
+def _kind(model: str, part: str) -> str:
+    """What evaluations take alike: raw pixels have a hundred times the dimensions of latents."""
+    return part if model != "pixels" else f"{part} of pixels"

@@ -34,3 +34,8 @@ class Row:
     """Of a cluster: where it was trained last; empty: it was not, or that is not known."""
     packed: bool = False
     """Whether it is trained at once with others in one slot."""
+
+    def epoch_left(self, pace: float, now: float) -> float:
+        """Seconds that are left of the epoch under way, where one takes ``pace`` seconds."""
+        rest = (1 - self.share) * pace
+        return rest - (min(now - self.at, rest) if self.state == "training" else 0.0)

@@ -48,6 +48,19 @@ def test_trials_in_order_and_evaluations_first(local_sweep: LocalSweep) -> None:
     assert not queue.done
 
 
+def test_raw_pixels_come_first_but_for_those_that_have_begun(local_sweep: LocalSweep) -> None:
+    sweep = local_sweep(grid=GRID, baselines=["pca", "pixels"])
+    ledger = sweep.open()
+    first, second, pca, pixels = sweep.keys
+    queue = sweep.queue(ledger)
+    assert [take(queue).key, take(queue).key] == [pixels, first]
+    for key in (pixels, first):
+        ledger.change(key, lambda trial: setattr(trial, "state", "pending"))
+    ledger.change(pixels, lambda trial: trial.attempts.clear())
+    again = sweep.queue(ledger)
+    assert [take(again).key for _ in sweep.keys] == [first, pixels, second, pca]
+
+
 def test_a_trained_trial_is_evaluated_and_not_trained(local_sweep: LocalSweep) -> None:
     sweep = local_sweep(grid=GRID)
     ledger = sweep.open()

@@ -223,6 +223,24 @@ def test_parts_that_a_model_cannot_have_take_no_time(
     assert board.sweep_left(0.0) == pytest.approx(training + 1.0 + 100.0)
 
 
+def test_raw_pixels_are_no_measure_of_what_others_take(local_sweep: Callable[..., Any]) -> None:
+    sweep = local_sweep(grid={"beta": [1.0, 2.0]}, baselines=["pixels"])
+    ledger = sweep.open()
+    sweep.queue(ledger)
+    first, second, pixels = ledger.planned()
+    for trial in (first, second, pixels):
+        trained(trial, 1, 2.0)
+    settings = sweep.spec.evaluation.wanted()["probe"]
+    for trial, seconds in ((first, 1.0), (pixels, 200.0)):
+        trial.evaluations["probe"] = Evaluated(state="finished", settings=settings, seconds=seconds)
+    board = Board(ledger, 1, sweep.spec.evaluation)
+    assert board.evaluation_left(board.rows[second.key], 0.0) == 1.0
+    assert board.sweep_left(0.0) == 1.0
+    del first.evaluations["probe"]
+    board = Board(ledger, 1, sweep.spec.evaluation)
+    assert board.evaluation_left(board.rows[second.key], 0.0) is None, "nothing is known yet"
+
+
 SEARCH: dict[str, Any] = {"trials": 11, "space": {"beta": {"log": [1e-8, 1e-1]}}}
 
 
