@@ -9,15 +9,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from cvae_core.evaluation.probes.wide import Optimum, wide_optimum
+
 if TYPE_CHECKING:
     from sklearn.linear_model import LogisticRegression
 
 NEWTON_FIRST = 320
 """Coefficients up to which Newton's method is the faster one from the start."""
 NEWTON_LAST = 2000
-"""Coefficients up to which it ends what lbfgs leaves undone: a step costs their square."""
+"""Coefficients up to which it ends what lbfgs leaves undone: a step costs their square. More of
+them are for ``wide_optimum``."""
 TOLERANCE = 1e-6
 """Largest gradient, per image, at which a solver stops."""
+WIDE_TOLERANCE = 1e-5
+"""The same where there are so many coefficients: a tenth of what is taken for no gradient."""
 AT_OPTIMUM = 1e-4
 """Largest gradient, as ``Fitted.gradient`` has it, that is taken for none."""
 AT_ONCE = 2**20
@@ -80,20 +85,24 @@ def fitted(
     # The intercepts are not penalised: a shift changes nothing but the rounding.
     centre = latents.mean(axis=0, dtype=np.float64)
     inputs = _inputs(latents, centre, scale)
-    size = inputs.shape[1] * len(np.unique(labels))
+    classes = np.unique(labels)
+    size = inputs.shape[1] * len(classes)
     few = size <= NEWTON_FIRST
     model = LogisticRegression(
         C=c, solver="newton-cholesky" if few else "lbfgs", tol=tolerance, max_iter=1000
     )
     model.set_params(warm_start=True)
-    if start is not None and np.array_equal(start.model.classes_, np.unique(labels)):
+    if start is not None and np.array_equal(start.model.classes_, classes):
         model.coef_, model.intercept_ = start.model.coef_, start.model.intercept_
-        model.classes_ = start.model.classes_
+        model.classes_ = classes
     # One thread: sums in another order would let a solver stop at another iteration.
     with warnings.catch_warnings(), threadpool_limits(1):
         warnings.simplefilter("ignore", ConvergenceWarning)  # the gradient says it better
         warnings.simplefilter("ignore", LinAlgWarning)
-        model.fit(inputs, labels)
+        if size > NEWTON_LAST:
+            _fit_wide(model, inputs, labels, max(tolerance, WIDE_TOLERANCE))
+        else:
+            model.fit(inputs, labels)
         gradient = gradient_of(model, inputs, labels)
         if gradient > AT_OPTIMUM and size <= NEWTON_LAST:
             # Of small latents the gradient is small wherever one is.
@@ -102,6 +111,17 @@ def fitted(
             model.fit(inputs, labels)
             gradient = gradient_of(model, inputs, labels)
     return Fitted(model, centre, scale, gradient)
+
+
+def _fit_wide(
+    model: LogisticRegression, inputs: NDArray[np.float64], labels: NDArray[np.int64], tol: float
+) -> None:
+    """``model.fit``, from where it stands if it was fitted before."""
+    classes, codes = np.unique(labels, return_inverse=True)
+    start = Optimum(model.coef_, model.intercept_) if hasattr(model, "coef_") else None
+    found, steps = wide_optimum(inputs, codes, model.C, start, tol)
+    model.coef_, model.intercept_, model.classes_ = *found, classes
+    model.n_iter_, model.n_features_in_ = np.array([steps]), inputs.shape[1]
 
 
 def gradient_of(

@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 import pytest
 
-from cvae_core.evaluation.probes import optimum
+from cvae_core.evaluation.probes import optimum, wide
 from cvae_core.evaluation.probes.classifiers import classifiers
 from cvae_core.evaluation.probes.declaration import ProbeConfig
 from cvae_core.evaluation.probes.optimum import AT_OPTIMUM, Fitted, fitted
@@ -40,10 +40,37 @@ def test_the_optimum_is_found_at_any_scale(scale: float, size: int) -> None:
 
 
 @pytest.mark.slow
-def test_lbfgs_alone_would_miss_it_in_silence(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("classes", [10, 2])
+def test_of_as_many_coefficients_as_pixels_have_it_is_the_same(
+    classes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    latents, labels = badly_scaled(3000, 60, classes=classes)
+    newtons = fitted(latents, labels, c=0.1)
+    monkeypatch.setattr(optimum, "NEWTON_FIRST", 0)
+    monkeypatch.setattr(optimum, "NEWTON_LAST", 0)
+    monkeypatch.setattr(optimum, "WIDE_TOLERANCE", 0)
+    afresh = fitted(latents, labels, c=0.1)
+    gradient = largest_gradient(afresh, latents, labels)
+    assert gradient == pytest.approx(afresh.gradient, rel=1e-3, abs=1e-9)
+    spread = latents.std(axis=0)
+    np.testing.assert_allclose(
+        afresh.model.coef_ * spread, newtons.model.coef_ * spread, rtol=1e-3, atol=1e-3
+    )
+    np.testing.assert_array_equal(afresh.predictions(latents), newtons.predictions(latents))
+    assert afresh.log_loss(latents, labels) == pytest.approx(
+        newtons.log_loss(latents, labels), abs=1e-6
+    )
+    warm = fitted(latents, labels, c=0.1, start=newtons)
+    assert warm.model.n_iter_[0] < afresh.model.n_iter_[0] / 4
+
+
+@pytest.mark.slow
+def test_one_that_is_missed_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
     latents, labels = badly_scaled(1000, 60, spread=1e4)
     assert fitted(latents, labels).gradient <= AT_OPTIMUM
     monkeypatch.setattr(optimum, "NEWTON_LAST", 0)
+    monkeypatch.setattr(wide, "ROUNDS", 1)
+    monkeypatch.setattr(wide, "STEPS", 1)
     standard, *_ = classifiers(
         ProbeConfig(protocols=("standard",)), "mean", (latents, labels), (latents, labels)
     )

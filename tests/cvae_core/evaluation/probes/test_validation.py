@@ -10,7 +10,7 @@ import torch
 from cvae_core.config import TrialConfig
 from cvae_core.data import Dataset, Images, split_indices
 from cvae_core.errors import AbsentError
-from cvae_core.evaluation.probes import optimum, validation
+from cvae_core.evaluation.probes import optimum, validation, wide
 from cvae_core.evaluation.probes.protocols import Predicted, standard
 from cvae_core.evaluation.probes.validation import latent_means, validation_judge
 from cvae_core.training.fit import FitResult
@@ -85,6 +85,8 @@ def test_one_short_of_its_optimum_is_told_of(
     assert judge(trained.model)["val/probe_accuracy"] > 0.1
     assert told == []
     monkeypatch.setattr(optimum, "NEWTON_LAST", 0)
+    monkeypatch.setattr(wide, "ROUNDS", 1)
+    monkeypatch.setattr(wide, "STEPS", 1)
     assert judge(trained.model)["val/probe_accuracy"] > 0.1
     (text,) = told
     assert text.startswith("val/probe_accuracy: the logistic regression ended short of its optimum")
