@@ -6,7 +6,7 @@
     python docs/results.py --check           # compare instead
 
 Every figure comes from what ``cvae-sweep compare --json`` prints; the words around them are in
-``results_text.py``.
+``results_text``.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from results_tables import Found
-from results_text import ASKED, Asked, page
+from results_text.asked import ASKED, Asked
+from results_text.page import page
 
 from orchestration.compare.answers import Question
 from orchestration.compare.comparison import comparison_of
