@@ -29,7 +29,7 @@ test: unit e2e
 # Tests of whole programs.
 WHOLE := --ignore tests/e2e --ignore tests/faults --ignore tests/benchmarks --ignore tests/cluster
 unit: $(VENV)/installed-test
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(WHOLE)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(WHOLE) -m "not program"
 
 # Whole programs, with Ray, servers and a browser: two files at a time, the longest first. Tests ask
 # for no quiet machine; E2E=0 runs them one after another all the same. And a sweep that is cut off
@@ -37,6 +37,7 @@ unit: $(VENV)/installed-test
 E2E ?= 2
 e2e: $(VENV)/installed-test
 	$(BIN)/python -m pytest -n $(E2E) --dist loadfile --no-loadscope-reorder tests/faults tests/e2e tests/cluster tests/benchmarks
+	$(BIN)/python -m pytest -n $(E2E) -m program $(PROGRAMS)
 	EVERY_CUT=1 $(BIN)/python -m pytest -n $(E2E) tests/orchestration/writes/test_every_write.py
 
 quick: $(VENV)/installed-test

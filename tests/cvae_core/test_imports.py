@@ -164,6 +164,7 @@ def test_evaluation_needs_no_training_and_imports_what_is_slow_when_it_is_used(r
     assert output(run, EVALUATION_ALONE) == "[]\nset()"
 
 
+@pytest.mark.program
 def test_a_model_is_trained_and_judged_without_the_sweeps_dependencies(
     run: Run, tmp_path: Path
 ) -> None:
@@ -181,6 +182,7 @@ def test_a_model_is_trained_and_judged_without_the_sweeps_dependencies(
         assert f"'{name}'" in metrics
 
 
+@pytest.mark.program
 def test_any_process_trains_classifies_and_maps_the_same(
     run: Run, small: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -263,11 +263,11 @@ def few_trees(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def small() -> Dataset:
-    """300 digits to train on: an epoch takes some hundredths of a second."""
+    """160 digits to train on: an epoch takes some hundredths of a second."""
     digits = load_dataset("digits")
     return Dataset(
         "digits",
-        Images(digits.train.pixels[:300], digits.train.labels[:300]),
+        Images(digits.train.pixels[:160], digits.train.labels[:160]),
         Images(digits.test.pixels[:100], digits.test.labels[:100]),
         digits.classes,
     )

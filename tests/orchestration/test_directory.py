@@ -111,6 +111,7 @@ def test_a_relative_cache_is_refused(gone: Gone) -> None:
     check_told(gone("data", "digits", CVAE_SWEEP_CACHE="here"), "here")
 
 
+@pytest.mark.program
 def test_absolute_paths_are_found(gone: Gone, tmp_path: Path) -> None:
     """In a process that began there, and imports there what a command needs; of ``run``
     tests/e2e/test_homes.py shows it."""

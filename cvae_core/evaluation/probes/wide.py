@@ -46,7 +46,8 @@ class Objective:
         self._inputs, self._codes = inputs, codes
         self._penalty = 1 / (c * len(inputs))
         curvature = self._curvatures(near)
-        self.curvature = float(curvature.mean())
+        self.steepness = float(np.sqrt(curvature.mean() + self._penalty))
+        """By which a gradient is smaller in these coordinates, for inputs of unit variance."""
         hessian = np.zeros((inputs.shape[1],) * 2)
         for start in range(0, len(inputs), BLOCK):
             rows = slice(start, start + BLOCK)
@@ -66,7 +67,7 @@ class Objective:
 
     def point(self, at: Optimum) -> Array:
         """Its coordinates, all of them in one row."""
-        intercepts = at.intercepts * np.sqrt(self.curvature)
+        intercepts = at.intercepts * self.steepness
         return np.column_stack([at.weights @ self._root, intercepts]).ravel()
 
     def at(self, point: Array) -> Optimum:
@@ -77,7 +78,7 @@ class Objective:
         weights = solve_triangular(
             self._root, table[:, :-1].T, lower=True, trans="T", check_finite=False
         )
-        return Optimum(weights.T, table[:, -1] / np.sqrt(self.curvature))
+        return Optimum(weights.T, table[:, -1] / self.steepness)
 
     def __call__(self, point: Array) -> tuple[float, Array]:
         """The objective in nats, and its gradient by the coordinates."""
@@ -90,7 +91,7 @@ class Objective:
         slopes = wrong.T @ self._inputs + self._penalty * weights
         loss += self._penalty / 2 * float((weights**2).sum())
         stretched = solve_triangular(self._root, slopes.T, lower=True, check_finite=False)
-        of_intercepts = wrong.sum(axis=0) / np.sqrt(self.curvature)
+        of_intercepts = wrong.sum(axis=0) / self.steepness
         return loss, np.column_stack([stretched.T, of_intercepts]).ravel()
 
 
@@ -114,7 +115,7 @@ def wide_optimum(
     for _ in range(ROUNDS):
         objective = Objective(inputs, codes, c, at)
         limits = {"maxiter": STEPS, "maxfun": 2 * STEPS, "ftol": 0.0}
-        limits["gtol"] = tolerance / np.sqrt(objective.curvature)
+        limits["gtol"] = tolerance / objective.steepness
         found = minimize(
             objective, objective.point(at), jac=True, method="L-BFGS-B", options=limits
         )

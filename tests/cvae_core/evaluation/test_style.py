@@ -70,6 +70,7 @@ def drawn(run: Run) -> Drawn:
     return draw
 
 
+@pytest.mark.program
 def test_backend_and_style_of_a_person_do_not_count_and_are_left_alone(
     drawn: Drawn, tmp_path: Path
 ) -> None:

@@ -67,6 +67,7 @@ def test_help_imports_nothing_heavy(arguments: list[str], words: list[str]) -> N
 
 
 @pytest.mark.slow
+@pytest.mark.program
 def test_a_command_that_trains_nothing_itself_does_without_pytorch() -> None:
     """All that runs a sweep in workers: PyTorch would take 200 MB and a second of its start."""
     code = (

@@ -31,6 +31,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.program
 def test_json(folder: Path) -> None:
     before = sorted(folder.rglob("*"))
     wrong = ("--set", "resources.cpu=10000", "--tracking-uri", NOBODY)

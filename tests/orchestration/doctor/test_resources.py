@@ -296,6 +296,7 @@ def test_thread_variables(subject: Make, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="needs two CPUs")
+@pytest.mark.program
 def test_threads_in_force(subject: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     """And trials that would share a CPU."""
     monkeypatch.setenv("OMP_NUM_THREADS", "7")
@@ -315,6 +316,7 @@ numba.config = types.SimpleNamespace(reload_config=lambda: None, NUMBA_NUM_THREA
 """
 
 
+@pytest.mark.program
 def test_libraries_that_do_not_obey(
     subject: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -158,6 +158,7 @@ def test_one_that_is_locked(subject: Make, database: Path) -> None:
     assert examine(subject, database).status == "ok"
 
 
+@pytest.mark.program
 def test_a_deleted_experiment_is_restored_by_the_command_that_is_shown(database: Path) -> None:
     tracker = Tracker(sqlite_address(database), MlflowConfig(), database.parent)
     change(database, "UPDATE experiments SET lifecycle_stage = 'deleted' WHERE name = 'sweep'")

@@ -72,6 +72,7 @@ print((anonymous() - before) / 1024)
 @pytest.mark.skipif(
     platform.libc_ver()[0] != "glibc", reason="other C libraries keep it as they do"
 )
+@pytest.mark.program
 def test_memory_that_was_freed_is_not_asked_of_the_system_again() -> None:
     command = [sys.executable, "-c", EPOCHS]
     done = subprocess.run(command, check=True, capture_output=True, text=True)

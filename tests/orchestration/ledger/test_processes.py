@@ -213,6 +213,7 @@ def test_a_moved_folder_is_still_the_same(
     assert end_left_behind(moved) == 1
 
 
+@pytest.mark.program
 def test_those_whose_parents_have_ended_are_ended_as_well(
     tmp_path: Path, started: Callable[..., subprocess.Popen[str]]
 ) -> None:

@@ -129,6 +129,7 @@ def test_the_kind_that_has_most_to_train_is_measured(load: Load) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.program
 def test_steps_are_timed_in_processes_that_end(
     load: Load, small: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -176,6 +176,7 @@ def test_a_faster_precision_is_named(
     assert precision_line(document) is None
 
 
+@pytest.mark.program
 def test_measured_for_real_on_every_slot(load: Load, small: Dataset) -> None:
     spec = load(
         f"name: a\nbaselines: false\nbase: {{epochs: 3, {SMALL}}}\ngrid: {{model: [vae, cvae]}}"

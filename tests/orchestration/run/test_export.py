@@ -49,6 +49,7 @@ def export(command: Callable[..., Any], trained: Path, tmp_path: Path) -> Callab
     return lambda *arguments: command(tmp_path, "export", *arguments, "--storage", str(trained))
 
 
+@pytest.mark.program
 def test_it_loads_where_this_program_is_not(
     export: Callable[..., Any], trained: Path, tmp_path: Path
 ) -> None:

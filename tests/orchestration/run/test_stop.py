@@ -88,6 +88,7 @@ def holding(folder: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
 
 
 @pytest.mark.slow
+@pytest.mark.program
 def test_one_that_has_heard_is_waited_for(
     folder: Path,
     holding: Callable[..., subprocess.Popen[str]],

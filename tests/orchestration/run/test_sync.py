@@ -174,6 +174,7 @@ def test_a_server_that_goes_meanwhile(
     assert len(content(uri, ledger.sweep.name)) == 3
 
 
+@pytest.mark.program
 def test_the_command_needs_no_ray_and_mlflows_client_does_not_call_home(
     make: Callable[..., Ledger], uri: str, tmp_path: Path
 ) -> None:

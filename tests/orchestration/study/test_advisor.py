@@ -162,6 +162,7 @@ SCRIPT = "from tests.orchestration.study.test_advisor import all_told; print(all
 
 
 @pytest.mark.slow
+@pytest.mark.program
 def test_another_process_with_other_hashes_asks_the_same() -> None:
     hash_seed = "2" if os.environ.get("PYTHONHASHSEED") == "1" else "1"
     there = subprocess.run(

@@ -372,6 +372,7 @@ def test_mlflows_database_is_refused_and_unchanged(ledger: Ledger, tmp_path: Pat
         assert list(database.iterdump()) == before
 
 
+@pytest.mark.program
 def test_the_dashboard_shows_it(
     exported: dict[str, tuple[str, dict[str, int]]], tmp_path: Path
 ) -> None:

@@ -71,6 +71,7 @@ def test_cut_off_while_it_is_made(tmp_path: Path, size: int) -> None:
     assert connect(tmp_path, "first") == "1"
 
 
+@pytest.mark.program
 def test_two_that_begin_at_once(tmp_path: Path) -> None:
     children = [start(tmp_path, name) for name in ("first", "second")]
     for child in children:

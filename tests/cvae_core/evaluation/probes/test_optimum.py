@@ -64,6 +64,21 @@ def test_of_as_many_coefficients_as_pixels_have_it_is_the_same(
     assert warm.model.n_iter_[0] < afresh.model.n_iter_[0] / 4
 
 
+@pytest.mark.parametrize("classes", [10, 2])
+def test_so_it_is_where_images_are_fewer_than_coefficients(
+    classes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The classes can be told apart without error, and the loss is nearly flat."""
+    monkeypatch.setattr(optimum, "NEWTON_LAST", 0)
+    monkeypatch.setattr(optimum, "NEWTON_FIRST", 0)
+    latents, labels = badly_scaled(50, 60, classes=classes)
+    probe = None
+    for c in (0.01, 1.0, 1e4, 1e8):
+        probe = fitted(latents, labels, c=c, start=probe)
+        assert largest_gradient(probe, latents, labels) <= AT_OPTIMUM
+    assert (probe.predictions(latents) == labels).all()
+
+
 @pytest.mark.slow
 def test_one_that_is_missed_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
     latents, labels = badly_scaled(1000, 60, spread=1e4)
