@@ -11,6 +11,7 @@ import psutil
 from rich.filesize import decimal
 
 from cvae_core.evaluation.probes.declaration import PROBE
+from cvae_core.evaluation.probes.wide import MOST_DIMENSIONS
 from cvae_core.sizes import training_bytes
 from orchestration.doctor.datafiles import data_bytes, image_shape
 from orchestration.doctor.finding import Finding, ok, problem, warning
@@ -23,6 +24,8 @@ SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - where Linux has it
 WORKER_BYTES = 450 * 10**6
 PIXEL_BYTES = 12
 """Of each pixel of images that are classified as they are: float32, and a probe's float64 copy."""
+SQUARES = 3
+"""Matrices of a number for each two pixels of an image that a probe of them needs."""
 DRIVER_BYTES = 800 * 10**6
 RAY_REFUSES_ABOVE = 10**10
 """Beyond this size Ray does not make do with the temporary folder."""
@@ -106,8 +109,12 @@ def _raw_pixels(subject: Subject, slots: int) -> int:
     if PROBE.name not in subject.spec.evaluation.wanted():
         return 0
     asked = (config.data for config in subject.plan.configs if config.model == "pixels")
-    sizes = sorted(PIXEL_BYTES * data_bytes(data, subject.data_root) for data in asked)
-    return sum(sizes[-slots:])
+    sizes = []
+    for data in asked:
+        pixels = math.prod(image_shape(data))
+        squares = SQUARES * 8 * pixels**2 if pixels <= MOST_DIMENSIONS else 0
+        sizes.append(PIXEL_BYTES * data_bytes(data, subject.data_root) + squares)
+    return sum(sorted(sizes)[-slots:])
 
 
 def _data_bytes(subject: Subject) -> int:

@@ -54,8 +54,8 @@ class Queue:
                 ledger.save(Trial(key=key, config=config.to_settings()))
         self._trials = TrialLine(spec, ledger, plan.studies, train=wish is None)
         self._evaluations = EvaluationLine(ledger, spec.evaluation, wish)
-        for trial in ledger.planned():
-            self._evaluations.add(trial)
+        for trial in sorted(ledger.planned(), key=lambda trial: trial.config["model"] != "pixels"):
+            self._evaluations.add(trial)  # raw pixels first, as in ``TrialLine``
         self._retries = Retries(spec.retries, ledger, clock)
         self.together = self._retries.together
         """A block in which trials of one pack are lost: they come again at one time."""

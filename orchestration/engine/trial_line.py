@@ -16,9 +16,8 @@ from orchestration.study.cells import StudyPlan
 class TrialLine:
     """Trials that are to be trained: begun ones first, raw pixels, then the plan's order.
 
-    The probe of raw pixels takes minutes, more than any other job but training: were it the last
-    one, all workers but one would wait for it. Where a scheduler stops trials, those of a grid
-    come in an order that is drawn.
+    The probe of raw pixels may take minutes: were it the last job, all workers but one would wait
+    for it. Where a scheduler stops trials, those of a grid come in an order that is drawn.
 
     Args:
         spec: of the sweep.

@@ -79,7 +79,7 @@ def fastest(
     """The number of threads with which all trials are done first; one where more gain little.
 
     Args:
-        work: images that each trial trains on, in the order in which trials begin.
+        work: images that each trial trains on, in their order.
         slots: how many trials run at a time, by the threads of each.
         per_image: seconds, by threads, as far as they were measured.
     """

@@ -106,7 +106,8 @@ def estimate(
             key: _seconds(left[key], kind.cost, len(data.test), spec.evaluation, distance_s)
             for key in kind.keys
         }
-    work = makespan(list(trial_s.values()), slots)
+    line = sorted(trials, key=lambda key: trials[key].model != "pixels")  # as ``TrialLine`` has it
+    work = makespan([trial_s[key] for key in line], slots)
     parts = {part for key in waiting for part in left[key].parts}
     if spec.evaluation.fd_every and any(left[key].epochs for key in waiting):
         parts.add(FD.name)  # its classifier is trained before the first of them

@@ -19,7 +19,7 @@ from orchestration.study.cells import StudyPlan, plan_studies
 
 @dataclass(frozen=True)
 class Plan:
-    """The trials of a sweep by key, in the order in which they are to run, and its studies."""
+    """The trials of a sweep by key, in the order in which they are shown, and its studies."""
 
     trials: dict[str, TrialConfig]
     studies: dict[str, StudyPlan] = field(default_factory=dict)

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.program]
 
 SCRIPT = """
 import json, os
@@ -58,7 +58,6 @@ def said() -> list[str]:
     return done.stdout.splitlines()
 
 
-@pytest.mark.program
 def test_every_library_obeys_also_one_that_was_there_before(said: list[str]) -> None:
     for count, line in zip((2, 1), said[3:], strict=True):
         measured = json.loads(line)

@@ -1,4 +1,4 @@
-"""Logistic regression on hundreds of dimensions and more, such as raw pixels."""
+"""Logistic regression with thousands of coefficients, such as on raw pixels."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+MOST_DIMENSIONS = 4096
+"""Up to which it is found here: two or three matrices of their square lie in memory, in float64."""
 STEPS = 50
 """Of one preconditioner; the next one is made where they have led."""
 ROUNDS = 20
+ROUNDING = 1e-12
 BLOCK = 2048
 """Images of which a weighted copy is made at a time."""
 
@@ -54,7 +57,8 @@ class Objective:
             block = inputs[rows] * np.sqrt(curvature[rows, None])
             hessian += block.T @ block
         hessian /= len(inputs)
-        hessian[np.diag_indices(len(hessian))] += self._penalty
+        # It need not be exact: dimensions may be alike but for rounding.
+        hessian[np.diag_indices(len(hessian))] += self._penalty + ROUNDING * hessian.trace()
         self._root = cholesky(hessian, lower=True, overwrite_a=True, check_finite=False)
 
     def _curvatures(self, at: Optimum) -> Array:
@@ -105,7 +109,7 @@ def wide_optimum(
         codes: (N,), classes from 0, all of which occur.
         c: C, the inverse of the penalty's weight.
         start: from where; None: from zero.
-        tolerance: largest gradient, per image and about for inputs of unit covariance, at the end.
+        tolerance: largest gradient, per image, at the end; about, as it is that of coordinates.
     """
     from scipy.optimize import minimize
 
@@ -113,6 +117,7 @@ def wide_optimum(
     rows = 1 if classes == 2 else classes
     at, taken = start or Optimum(np.zeros((rows, inputs.shape[1])), np.zeros(rows)), 0
     for _ in range(ROUNDS):
+        objective = None  # not two of them in memory
         objective = Objective(inputs, codes, c, at)
         limits = {"maxiter": STEPS, "maxfun": 2 * STEPS, "ftol": 0.0}
         limits["gtol"] = tolerance / objective.steepness
@@ -120,7 +125,7 @@ def wide_optimum(
             objective, objective.point(at), jac=True, method="L-BFGS-B", options=limits
         )
         at, taken = objective.at(found.x), taken + int(found.nit)
-        if found.status != 1:  # which says that the steps were not enough
+        if found.status == 0 or not found.nit:  # it ends there, or goes nowhere
             break
     return at, taken
 

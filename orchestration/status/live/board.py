@@ -63,7 +63,7 @@ class Board:
         """Attempts that came to nothing, by node; every change puts a new one in its place."""
         self._said: set[str] = set()
         self._epochs, self._parts = MeanSeconds(), MeanSeconds()
-        """Of an epoch, by model, and of an evaluation, by `_kind`."""
+        """Of an epoch, by model (but raw pixels), and of an evaluation, by `_kind`."""
         self._lacking: dict[str, frozenset[str]] = {}
         """Parts that find nothing to measure in a trial's model, by key: they end at once."""
         self._open: dict[str, list[str]] = {}
@@ -74,7 +74,7 @@ class Board:
         self._states: Counter[RowState] = Counter()
         """How many rows are in each, so that nobody counts thousands at every event."""
         for trial in ledger.planned():
-            self._epochs.add(trial.config["model"], trial.train_s, len(trial.epochs))
+            self._trained(trial, trial.train_s, len(trial.epochs))
             for entry, part in trial.evaluations.items():
                 self._evaluated(trial, split_entry(entry)[0], part.seconds)
             self._put(self._row(trial, self._resting(trial), 0.0))
@@ -102,7 +102,7 @@ class Board:
     def epoch_ended(self, report: EpochReport, trial: Trial) -> Row:
         """An epoch is over, or turned out to be the last one."""
         if report.epoch is not None:
-            self._epochs.add(trial.config["model"], report.epoch["epoch_s"])
+            self._trained(trial, report.epoch["epoch_s"], 1)
         if trial.state == "running":
             return self._enter(trial, "training")
         self._count_to_come(trial)
@@ -166,9 +166,8 @@ class Board:
         if any(seconds is None for seconds in left):
             return None
         seconds_left = [seconds for seconds in left if seconds is not None]
-        judging = sum(
-            self._cost(row, part) or 0.0 for row in rows for part in self._open.get(row.key, ())
-        )
+        costs = [self._cost(row, part) or 0.0 for row in rows for part in self._open[row.key]]
+        judging = sum(costs)
         if self.to_come:
             seconds_left.append(0.0)
             judging += self.to_come * self._whole(rows)
@@ -176,13 +175,14 @@ class Board:
             seconds / (self._pack if row.packed else 1)  # as many are trained in a slot at once
             for row, seconds in zip(rows, seconds_left, strict=False)
         )
-        return max((work + judging) / self.slots, *seconds_left, 0.0)
+        return max((work + judging) / self.slots, *seconds_left, *costs, 0.0)
 
     def _whole(self, rows: list[Row]) -> float:
         """Seconds of a trial that a search will ask for: as much as those that it has asked for.
 
         Their epochs are taken at the pace of now: what an earlier run took may have been on busier
-        cores. A baseline is none of them, and stands for them only where nothing else is known.
+        cores. A baseline is none of them, and its epochs stand for theirs only where nothing else
+        is known.
         """
         alike = [row for row in rows if row.model not in BASELINES]
         paces = [self._epochs.of(row.model) or self._epochs.of_any() for row in alike or rows]
@@ -281,6 +281,10 @@ class Board:
         else:
             parts = [task.part for task in open_tasks(trial, self._evaluation, self._wish)]
         return [part for part in parts if part not in self._lacking[trial.key]]
+
+    def _trained(self, trial: Trial, seconds: float, epochs: int) -> None:
+        if (model := trial.config["model"]) != "pixels":  # whose epoch is no training
+            self._epochs.add(model, seconds, epochs)
 
     def _evaluated(self, trial: Trial, part: str, seconds: float | None) -> None:
         if seconds is not None:

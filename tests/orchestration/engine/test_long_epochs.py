@@ -67,13 +67,13 @@ def test_what_is_told(local_sweep: LocalSweep, small: Any) -> None:
 
     worker = Worker({"digits": small}, sweep.folder, threads=1, gpu=False)
     InProcessEngine(worker).work(queue, sweep.results(ledger, queue, Watching()))
-    # 270 images are five batches; after the last of them the epoch itself is told.
-    assert kinds == [*["progress"] * 4, "epoch"] * 2
-    assert [row.share for row in rows] == [*(64 * n / 270 for n in (1, 2, 3, 4)), 0.0] * 2
-    assert [row.epoch for row in rows] == [*[0] * 4, *[1] * 5, 2]
+    # 144 images are three batches; after the last of them the epoch itself is told.
+    assert kinds == [*["progress"] * 2, "epoch"] * 2
+    assert [row.share for row in rows] == [64 / 144, 128 / 144, 0.0] * 2
+    assert [row.epoch for row in rows] == [*[0] * 2, *[1] * 3, 2]
     assert all(row.state == "training" for row in rows[:-1])
     # Nothing is written for a word.
-    assert len(set(written[:4])) == len(set(written[4:9])) == 1
+    assert len(set(written[:2])) == len(set(written[2:5])) == 1
 
 
 def test_a_first_epoch_has_a_time_left_before_it_ends(local_sweep: LocalSweep) -> None:

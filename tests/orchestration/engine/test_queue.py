@@ -1,4 +1,4 @@
-"""What runs next: evaluations first, then the plan's order."""
+"""What runs next: evaluations first, then raw pixels, then the plan's order."""
 
 from __future__ import annotations
 
@@ -59,6 +59,9 @@ def test_raw_pixels_come_first_but_for_those_that_have_begun(local_sweep: LocalS
     ledger.change(pixels, lambda trial: trial.attempts.clear())
     again = sweep.queue(ledger)
     assert [take(again).key for _ in sweep.keys] == [first, pixels, second, pca]
+    for key in sweep.keys:
+        ledger.change(key, lambda trial: setattr(trial, "state", "finished"))
+    assert take(sweep.queue(ledger)).key == pixels, "of evaluations too"
 
 
 def test_a_trained_trial_is_evaluated_and_not_trained(local_sweep: LocalSweep) -> None:

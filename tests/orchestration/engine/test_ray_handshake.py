@@ -41,7 +41,7 @@ def test_what_is_missing_is_said_in_a_sentence(
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("RAY_AUTH_MODE", variables.get("RAY_AUTH_MODE", ""))
-    # A cluster that refuses whatever it is sent; tests/cluster has a real one.
+    # A cluster that refuses whatever it is sent; tests/e2e has a real one.
     monkeypatch.setattr(ray_handshake, "_client", lambda address: None)
     monkeypatch.setattr(ray_handshake, "_read_mode_again", lambda: None)
     with pytest.raises(UserError) as refused:

@@ -228,8 +228,8 @@ def test_raw_pixels_are_no_measure_of_what_others_take(local_sweep: Callable[...
     ledger = sweep.open()
     sweep.queue(ledger)
     first, second, pixels = ledger.planned()
-    for trial in (first, second, pixels):
-        trained(trial, 1, 2.0)
+    for trial, seconds in ((first, 2.0), (second, 2.0), (pixels, 500.0)):
+        trained(trial, 1, seconds)
     settings = sweep.spec.evaluation.wanted()["probe"]
     for trial, seconds in ((first, 1.0), (pixels, 200.0)):
         trial.evaluations["probe"] = Evaluated(state="finished", settings=settings, seconds=seconds)
@@ -239,6 +239,18 @@ def test_raw_pixels_are_no_measure_of_what_others_take(local_sweep: Callable[...
     del first.evaluations["probe"]
     board = Board(ledger, 1, sweep.spec.evaluation)
     assert board.evaluation_left(board.rows[second.key], 0.0) is None, "nothing is known yet"
+    for trial in (first, second):
+        trial.epochs, trial.state = [], "pending"
+    board = Board(ledger, 4, sweep.spec.evaluation)
+    assert board.sweep_left(0.0) is None, "of an epoch neither"
+    trained(first, 3, 2.0)
+    board = Board(ledger, 4, sweep.spec.evaluation)
+    assert board.sweep_left(0.0) == 6.0
+    del pixels.evaluations["probe"]
+    first.evaluations["probe"] = Evaluated(state="finished", settings=settings, seconds=40.0)
+    trained(second, 3, 2.0)
+    board = Board(ledger, 4, sweep.spec.evaluation)
+    assert board.sweep_left(0.0) == 40.0, "an evaluation has one worker"
 
 
 SEARCH: dict[str, Any] = {"trials": 11, "space": {"beta": {"log": [1e-8, 1e-1]}}}
