@@ -32,16 +32,17 @@ unit: $(VENV)/installed-test
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(WHOLE) -m "not program"
 
 # Whole programs, with Ray, servers and a browser: two files at a time, the longest first. Tests ask
-# for no quiet machine; E2E=0 runs them one after another all the same. And a sweep that is cut off
-# at every one of its writes, of which `make unit` takes a sample.
+# for no quiet machine; E2E=0 runs them one after another all the same. Then those among the other
+# tests that wait for a program of their own, and a sweep that is cut off at every one of its writes,
+# of which `make unit` takes a sample.
 E2E ?= 2
 e2e: $(VENV)/installed-test
 	$(BIN)/python -m pytest -n $(E2E) --dist loadfile --no-loadscope-reorder tests/faults tests/e2e tests/cluster tests/benchmarks
-	$(BIN)/python -m pytest -n $(E2E) -m program $(PROGRAMS)
+	$(BIN)/python -m pytest -n $(E2E) --dist loadfile --no-loadscope-reorder $(WHOLE) -m program
 	EVERY_CUT=1 $(BIN)/python -m pytest -n $(E2E) tests/orchestration/writes/test_every_write.py
 
 quick: $(VENV)/installed-test
-	$(BIN)/python -m pytest -n 2 --dist worksteal $(WHOLE) -m "not slow"
+	$(BIN)/python -m pytest -n 2 --dist worksteal $(WHOLE) -m "not slow and not program"
 
 check: $(VENV)/installed-test
 	$(BIN)/ruff check .

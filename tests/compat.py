@@ -23,6 +23,7 @@ TESTS = (
     "tests/e2e/test_listening.py",
     "tests/e2e/test_run.py",
     "tests/e2e/test_search.py",
+    "tests/faults/test_faults.py",
 )
 
 

@@ -143,7 +143,6 @@ def test_where_trials_are_placed(cluster: RayHosts) -> None:
     labels = f"labels there are: {head}; {other.name} ({other.address}): pool=fast"
     slow = refused("--set", "resources.pool=slow")
     assert f"no node has Ray's label pool=slow ({labels})" in slow
-    assert "no node of the pool fast has that many" in refused(*fast, "--set", "resources.cpu=2")
     process = cluster.start(cluster.head, *run, *fast, "--set", "epochs=2")
     assert process.wait(900) == 0, cluster.log.read_text()
     assert hosts_of(cluster.trials()) == {other.name}
@@ -205,16 +204,12 @@ def test_a_search_that_stops_trials_early_loses_a_host(
 def test_a_host_that_has_other_code_is_sent_this_one(
     cluster: RayHosts, alone: Callable[[str], Quiet]
 ) -> None:
-    """Of the packages there are empty folders there, and the version is another."""
+    """Of the packages there are empty folders there, and the version is another: without
+    ``--ship-code`` test_unfit_nodes.py has it refused."""
     installed = tuple(Path(package.__path__[0]) for package in (cvae_core, orchestration))
     other = cluster.add(hidden=installed, PYTHONPATH=other_version(cluster, "cvae_sweep-0.0.1"))
     file = cluster.write(GRID)
     command = ("run", str(file), "--address", cluster.address)
-    process = cluster.start(cluster.head, *command)
-    assert process.wait(300) == 2
-    assert f"node {other.name} ({other.address}): other versions: cvae-sweep 0.0.1" in (
-        cluster.log.read_text()
-    )
     process = cluster.start(cluster.head, *command, "--ship-code")
     quiet = alone(GRID)
     assert process.wait(900) == 0, cluster.log.read_text()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-import secrets
 from collections.abc import Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
+import cvae_core
+import orchestration
 from tests.cluster.conftest import BIN, RayHosts, head_on, other_version, switch
 from tests.cluster.hosts import Host
 
@@ -22,7 +24,7 @@ class Unfit(NamedTuple):
     unshared: Host
     """Does not see the storage folder."""
     outdated: Host
-    """Has other versions."""
+    """Has other versions, and nothing of this code."""
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +34,8 @@ def unfit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Unfit]:
         cluster.storage.mkdir()
         unshared = cluster.add(cpus=3, hidden=(cluster.storage,))
         versions = other_version(cluster, "cvae_sweep-0.0.1", "numpy-1.2.3")
-        yield Unfit(cluster, unshared, cluster.add(PYTHONPATH=versions))
+        installed = tuple(Path(package.__path__[0]) for package in (cvae_core, orchestration))
+        yield Unfit(cluster, unshared, cluster.add(hidden=installed, PYTHONPATH=versions))
 
 
 def test_all_that_is_wrong_is_said_at_once(unfit: Unfit) -> None:
@@ -50,24 +53,6 @@ def test_all_that_is_wrong_is_said_at_once(unfit: Unfit) -> None:
     assert "cvae-sweep 0.0.1 (here 0." in versions
     assert "numpy 1.2.3 (here " in versions
     assert list(cluster.storage.glob("small*")) == [], "nothing was begun"
-
-
-def test_a_token_that_is_not_the_clusters(unfit: Unfit) -> None:
-    cluster = unfit.cluster
-    before = sorted(cluster.storage.iterdir())
-    file = cluster.write()
-    other = cluster.folder / "other_token"
-    other.write_text(secrets.token_hex(32))
-    command = [str(BIN / "cvae-sweep"), "run", str(file), "--storage", str(cluster.storage)]
-    command += ["--address", cluster.address]
-    asks = f"the Ray cluster at {cluster.address} asks for a token"
-    wrong = cluster.head.run(*command, RAY_AUTH_TOKEN_PATH=str(other))
-    assert wrong.returncode == 2
-    assert f"{asks}, and does not accept the one in {other}: copy the file" in wrong.stderr
-    missing = cluster.head.run(*command, RAY_AUTH_MODE="", RAY_AUTH_TOKEN_PATH="")
-    assert missing.returncode == 2
-    assert f"{asks}, and there is none here: copy the file" in missing.stderr
-    assert sorted(cluster.storage.iterdir()) == before, "nothing was begun"
 
 
 def test_doctor_looks_at_every_node(unfit: Unfit) -> None:

@@ -97,6 +97,7 @@ def cluster() -> Iterator[tuple[str, Path]]:
         own = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(token), "HOME": short}
         where = ["--node-ip-address", "127.0.0.1", "--port", str(port), "--temp-dir", short]
         what = ["--head", "--block", "--num-cpus", "2", "--include-dashboard", "false"]
+        what += ["--no-monitor", "--include-log-monitor", "false"]
         head = subprocess.Popen(
             [Path(sys.executable).with_name("ray"), "start", *what, *where],
             env={k: v for k, v in os.environ.items() if not k.startswith("RAY")} | own,
@@ -130,6 +131,7 @@ def test_a_cluster_that_asks_for_a_token_is_joined_with_the_one_that_is_there(
         assert code == 2
         (line,) = hostile.errors.splitlines()
         assert line.startswith(f"error: the Ray cluster at {address} asks for a token, and {said}")
+        assert not hostile.sweep.exists()
     del hostile.environment["RAY_AUTH_TOKEN"]
 
     home = hostile.folder / "home" / ".ray"

@@ -161,7 +161,8 @@ def test_no_home_at_all_and_the_environment_of_a_notebook(place: Callable[..., P
 
 
 def test_closed_streams_in_a_deleted_folder(place: Callable[..., Place]) -> None:
-    here = place(ALL.partition("evaluation")[0] + "evaluation: {umap: false, fd: false}\n")
+    none = "evaluation: {umap: false, fd: false, pictures: false, diagnostics: false}\n"
+    here = place(ALL.partition("evaluation")[0] + none)
     script = 'mkdir gone; cd gone; rmdir ../gone; exec "$@" <&- >&- 2>&-'
     paths = [f"{here.folder}/sweep.yaml", "--storage", f"{here.folder}/runs"]
     home = {"HOME": str(here.temporary)}

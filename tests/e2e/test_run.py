@@ -66,26 +66,6 @@ def test_a_second_run_trains_nothing(whole: Place) -> None:
     assert whole.documents() == before
 
 
-def test_killed_and_run_to_the_end(make_place: Callable[..., Place], whole: Place) -> None:
-    place = make_place("b", SPEC)
-    driver = place.start("run", "sweep.yaml")
-    place.training(driver)
-    os.killpg(driver.pid, signal.SIGKILL)
-    driver.communicate()
-    status = place.status()
-    assert status["state"] == "interrupted"
-    assert status["counts"]["running"] == 0
-    place.finish()
-    assert numbers(place) == numbers(whole)
-    status = place.status()
-    starts = [start for trial in status["trials"] for start in trial["attempt_epochs"]]
-    assert sum(start > 0 for start in starts) >= 1
-    outcomes = {attempt["outcome"] for t in place.documents() for attempt in t["attempts"]}
-    assert outcomes == {"lost", "finished"}
-    check_mlflow(place)
-    assert place.left_behind() == [], "what the killed driver left is still there"
-
-
 def test_interrupted_by_ctrl_c_and_resumed_without_its_file(
     make_place: Callable[..., Place], whole: Place
 ) -> None:

@@ -1,16 +1,13 @@
-"""A search with real Ray: exact budgets, and the same questions after kills."""
+"""A search with real Ray: exact budgets. Killed it is in tests/faults."""
 
 from __future__ import annotations
 
-import os
 import shutil
-import signal
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
-from .conftest import Place, numbers
+from .conftest import Place
 
 TRIALS = 5
 SPEC = f"""\
@@ -37,14 +34,6 @@ evaluation: {{umap: false, fd: false, pictures: false, probe: false, diagnostics
 ONE_WORKER = ("--max-concurrent", "1")
 
 
-def asks(status: dict[str, Any]) -> list[tuple[Any, ...]]:
-    """What was asked of each study, in its order, and what came of it."""
-    return [
-        (trial["study"], trial["ask"], trial["config"], trial["state"])
-        for trial in sorted(status["trials"], key=lambda t: (t["study"], t["ask"]))
-    ]
-
-
 @pytest.fixture(scope="module")
 def whole(make_place: Callable[..., Place]) -> Place:
     """An undisturbed search with one worker."""
@@ -64,22 +53,6 @@ def test_every_family_gets_its_budget(whole: Place) -> None:
         assert len({trial["key"] for trial in own}) == TRIALS
         best = max(own, key=lambda trial: trial["metrics"]["val/probe_accuracy"])
         assert study["best"]["values"] == [best["metrics"]["val/probe_accuracy"]]
-
-
-def test_killed_it_asks_the_very_same(make_place: Callable[..., Place], whole: Place) -> None:
-    """When it asks a model of the record; the random phase is cut off in ``test_search_whole``."""
-    place = make_place("b", SPEC, "search")
-    driver = place.start("run", "sweep.yaml", *ONE_WORKER)
-    place.training(driver, 2, among=8, before_end=2)
-    os.killpg(driver.pid, signal.SIGKILL)
-    driver.communicate()
-    assert place.status()["state"] == "interrupted"
-    place.finish(*ONE_WORKER)
-    status = place.status()
-    assert asks(status) == asks(whole.status())
-    assert numbers(place) == numbers(whole)
-    lost = [a for t in place.documents() for a in t["attempts"] if a["outcome"] == "lost"]
-    assert len(lost) == 1
 
 
 def test_two_workers_and_more_trials(make_place: Callable[..., Place], whole: Place) -> None:

@@ -79,7 +79,7 @@ def expected(make: Callable[..., Place], server: TrackingServer) -> dict[str, An
     guard = Guard(server, USER, PASSWORD)
     place = make("a", guard.uri)
     place.environment = {"MLFLOW_TRACKING_URI": guard.uri_with_password}
-    driver = place.start("run", "sweep.yaml")
+    driver = place.start("run", "sweep.yaml", "--max-concurrent", "1")
     family = Family(driver.pid)
     place.training(driver)
     said = {"while it ran": holding(place.temporary, PASSWORD)}
@@ -118,7 +118,7 @@ def without_server(
 ) -> Place:
     """A sweep whose server was killed before its first trial ended, and then brought up to date."""
     place = make("b")
-    driver = place.start("run", "sweep.yaml")
+    driver = place.start("run", "sweep.yaml", "--max-concurrent", "1")
     family = Family(driver.pid)
     place.training(driver)
     server.kill()
@@ -192,6 +192,8 @@ def test_killed_and_continued_while_the_server_is_halted(
     server.halt()
     os.killpg(driver.pid, signal.SIGKILL)
     driver.communicate()
+    status = place.status()
+    assert (status["state"], status["counts"]["running"]) == ("interrupted", 0)
     driver = place.start("run", "sweep.yaml")
     family = Family(driver.pid)
     place.training(driver, attempt=2)
@@ -204,6 +206,10 @@ def test_killed_and_continued_while_the_server_is_halted(
     assert differences(without_attempts(runs), without_attempts(expected)) == []
     attempts = {run["tags"].get("attempts") for run in runs.values()}
     assert "2" in attempts, "no trial was cut off"
+    made = [attempt for trial in place.documents() for attempt in trial["attempts"]]
+    assert {attempt["outcome"] for attempt in made} == {"lost", "finished"}
+    assert any(attempt["from_epoch"] for attempt in made)
+    assert place.left_behind() == [], "what the killed driver left is still there"
 
 
 def copied(place: Place, folder: Path, prefix: str) -> Place:
