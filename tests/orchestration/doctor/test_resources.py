@@ -216,7 +216,7 @@ def test_the_probe_of_raw_pixels_is_counted(subject: Make) -> None:
         return float(number) * {"MB": 1e-3, "GB": 1}[unit]
 
     without, beside = gigabytes(), gigabytes("baselines=[pixels]")
-    assert beside - without == pytest.approx((12 * 60_000 * 3072 + 24 * 3072**2) / 1e9, abs=0.06)
+    assert beside - without == pytest.approx((12 * 60_000 * 3072 + 24 * 3072**2) / 1e9, abs=0.1)
     assert gigabytes("baselines=[pixels]", "evaluation.probe=false") == without
 
 

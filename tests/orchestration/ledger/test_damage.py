@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from cvae_core.data import Dataset, Images, load_dataset
 from orchestration import store
 from orchestration.engine import checkpoint_reading
 from orchestration.errors import UserError
@@ -365,12 +366,21 @@ def without_figures(trial: Trial) -> Trial:
     return trial.model_copy(update={"evaluations": {}})
 
 
+@pytest.fixture(scope="module")
+def as_many() -> Dataset:
+    """Images that the ledgers which are kept have seen."""
+    digits = load_dataset("digits")
+    train = Images(digits.train.pixels[:300], digits.train.labels[:300])
+    test = Images(digits.test.pixels[:100], digits.test.labels[:100])
+    return Dataset("digits", train, test, digits.classes)
+
+
 def test_a_grid_of_the_first_version_of_these_numerics_is_continued(
-    local_sweep: LocalSweep,
+    local_sweep: LocalSweep, as_many: Dataset
 ) -> None:
-    whole = local_sweep("whole", **OLD_SECTIONS)
+    whole = local_sweep("whole", data=as_many, **OLD_SECTIONS)
     finished = whole.run()
-    sweep = local_sweep("old", **OLD_SECTIONS)
+    sweep = local_sweep("old", data=as_many, **OLD_SECTIONS)
     shutil.copytree(GRID, sweep.folder)
     before = Ledger.open(sweep.folder).trials
     assert {trial.state for trial in before.values()} == {"finished", "stopped", "pending"}
@@ -387,11 +397,11 @@ def test_a_grid_of_the_first_version_of_these_numerics_is_continued(
 
 
 def test_a_search_of_the_first_version_of_these_numerics_is_continued(
-    local_sweep: LocalSweep,
+    local_sweep: LocalSweep, as_many: Dataset
 ) -> None:
-    whole = local_sweep("whole", **SEARCH_SECTIONS)
+    whole = local_sweep("whole", data=as_many, **SEARCH_SECTIONS)
     undisturbed = whole.run()
-    sweep = local_sweep("old", **SEARCH_SECTIONS)
+    sweep = local_sweep("old", data=as_many, **SEARCH_SECTIONS)
     shutil.copytree(SEARCH, sweep.folder)
     before = Ledger.open(sweep.folder).trials
     assert sorted(trial.state for trial in before.values()) == ["finished", "pending"]

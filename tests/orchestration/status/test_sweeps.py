@@ -76,12 +76,10 @@ def test_the_same_as_status_says(
     assert (row["state"], row["counts"]) == (status["state"], status["counts"])
     assert row["counts"]["finished"] == row["trials"] == 2
     assert row["train_s"] == pytest.approx(sum(t["train_s"] for t in status["trials"]))
-    best = max(status["trials"], key=lambda t: t["metrics"][PROBE])
-    assert row["best"] == {
-        "metric": PROBE,
-        "value": best["metrics"][PROBE],
-        "key": best["key"],
-    }
+    values = {trial["key"]: trial["metrics"][PROBE] for trial in status["trials"]}
+    best = row["best"]
+    assert best == {"metric": PROBE, "value": max(values.values()), "key": best["key"]}
+    assert values[best["key"]] == best["value"]
 
 
 def test_the_best_is_the_best_last_value(tmp_path: Path) -> None:
