@@ -55,7 +55,7 @@ ASKED = (
     Asked("future_work_stages", "future_work", "stages"),
     Asked("future_work_schedule", "future_work", "schedule.lambda.shape"),
     Asked("precision", "precision", "precision"),
-    Asked("cifar10_quick", "cifar10_quick"),
+    Asked("cifar10_quick", "cifar10_quick", metrics=(*USUAL, "test/elbo", "latent/effective_beta")),
     Asked("best", "best"),
     Asked("best_replicated", "best_replicated"),
 )
