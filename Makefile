@@ -38,8 +38,7 @@ unit: $(VENV)/installed-test
 E2E ?= 2
 e2e: $(VENV)/installed-test
 	$(BIN)/python -m pytest -n $(E2E) --dist loadfile --no-loadscope-reorder tests/faults tests/e2e tests/cluster tests/benchmarks
-	$(BIN)/python -m pytest -n $(E2E) --dist loadfile --no-loadscope-reorder $(WHOLE) -m program
-	EVERY_CUT=1 $(BIN)/python -m pytest -n $(E2E) tests/orchestration/writes/test_every_write.py
+	EVERY_CUT=1 $(BIN)/python -m pytest -n $(E2E) --dist loadfile --no-loadscope-reorder $(WHOLE) -m "program or cuts"
 
 quick: $(VENV)/installed-test
 	$(BIN)/python -m pytest -n 2 --dist worksteal $(WHOLE) -m "not slow and not program"

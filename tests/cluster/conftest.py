@@ -75,6 +75,7 @@ class RayHosts:
             "RAY_AUTH_TOKEN_PATH": str(self.token),
             "CVAE_SWEEP_CACHE": str(folder / "cache"),
             "RAY_USAGE_STATS_ENABLED": "0",
+            "RAY_health_check_period_ms": "1000",  # five times in vain, and a node has gone
         }
         self.head = self.add(cpus=1)
 

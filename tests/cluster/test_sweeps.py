@@ -45,7 +45,7 @@ baselines: false
 base:
   model: cvae
   data: {{name: digits}}
-  epochs: 60
+  epochs: 36
   batch_size: 128
   architecture: {{channels: [4, 8], latent_dim: 4}}
 search:
@@ -55,7 +55,7 @@ search:
     learning_rate: {{log: [1.0e-4, 1.0e-2]}}
     tau: {{range: [0.1, 1.0]}}
   objectives: [{{metric: val/reconstruction, direction: minimize}}]
-scheduler: {{name: asha, metric: val/reconstruction, grace_epochs: 6, reduction: 3}}
+scheduler: {{name: asha, metric: val/reconstruction, grace_epochs: 4, reduction: 3}}
 checkpoints: {{min_interval_s: 0}}
 evaluation: {{{OFF}}}
 """

@@ -62,9 +62,14 @@ def test_ray_dies_then_stopped_from_another_terminal_then_continued_in_a_copy(
 
     copy = make_place("copy", SPEC)
     shutil.copytree(place.sweep, copy.sweep)
-    copy.finish()
-    status = copy.status()
-    assert any(start > 0 for trial in status["trials"] for start in trial["attempt_epochs"])
+    (copy.folder / "sweep.yaml").unlink()
+    code, said = copy.run("resume", "digits")
+    assert code == 0, said
+    assert not (copy.sweep / "processes.json").exists()
+    reached = {t["key"]: len(t["epochs"]) for t in place.documents() if t["state"] == "pending"}
+    begun = {t["key"]: t["attempts"][-1]["from_epoch"] for t in copy.documents()}
+    assert {key: begun[key] for key in reached} == reached, "something was done again"
+    assert any(reached.values())
     assert numbers(copy) == numbers(whole)
     check_mlflow(copy)
     after = {path: path.read_bytes() for path in place.sweep.rglob("*") if path.is_file()}

@@ -7,16 +7,14 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
 import signal
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from .conftest import EPOCHS, PATIENCE_S, SPEC, Family, Place, check_mlflow, numbers
+from .conftest import EPOCHS, PATIENCE_S, Place, check_mlflow
 
 EVALUATED = """\
 name: digits
@@ -64,41 +62,6 @@ def test_a_second_run_trains_nothing(whole: Place) -> None:
     assert "nothing left to do" in out
     assert "starting Ray" not in out
     assert whole.documents() == before
-
-
-def test_interrupted_by_ctrl_c_and_resumed_without_its_file(
-    make_place: Callable[..., Place], whole: Place
-) -> None:
-    # Whatever the interval between checkpoints, what was trained is kept.
-    place = make_place("c", SPEC.replace("min_interval_s: 0", "min_interval_s: 3600"))
-    driver = place.start("run", "sweep.yaml")
-    family = Family(driver.pid)
-    place.training(driver)
-    driver.send_signal(signal.SIGINT)
-    out, _ = family.communicate(driver)
-    assert driver.returncode == 130
-    command, *arguments = shlex.split(out.rstrip().splitlines()[-1])
-    assert (Path(command).name, arguments) == ("cvae-sweep", ["run", "sweep.yaml"])
-    assert family.alive() == []
-    status = place.status()
-    assert status["state"] == "interrupted"
-    assert {trial["state"] for trial in status["trials"]} <= {"pending", "finished"}
-    attempts = [attempt for t in place.documents() for attempt in t["attempts"]]
-    assert "interrupted" in {attempt["outcome"] for attempt in attempts}
-    reached = {t["key"]: t["epochs"][-1]["epoch"] for t in place.documents() if t["epochs"]}
-    assert reached == {
-        t["key"]: t["checkpoints"][-1]["epoch"] for t in place.documents() if t["checkpoints"]
-    }
-    assert place.left_behind() == []
-    (place.folder / "sweep.yaml").unlink()
-    code, out = place.run("resume", "digits")
-    assert code == 0, out
-    assert numbers(place) == numbers(whole)
-    for trial in place.documents():
-        begun = [attempt["from_epoch"] for attempt in trial["attempts"]]
-        if len(begun) > 1:
-            assert begun[-1] == reached.get(trial["key"], 0), "something was done again"
-    check_mlflow(place)
 
 
 @pytest.fixture(scope="module")

@@ -24,6 +24,7 @@ name: digits
 baselines: false
 base: {data: {name: digits}, epochs: 300}
 grid: {model: [vae, cvae], beta: [0.1, 0.2]}
+checkpoints: {min_interval_s: 3600}
 evaluation: {umap: false, fd: false, pictures: false, diagnostics: false}
 """
 PATIENCE_S = 90.0

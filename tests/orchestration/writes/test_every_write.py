@@ -29,7 +29,7 @@ from tests.orchestration.writes.disk import Cut, Disk, Files, Record
 from tests.orchestration.writes.driver import Driver, Work
 from tests.orchestration.writes.sources import calls, tells_store
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.cuts]
 
 NAME = "small"
 OFF: dict[str, Any] = dict.fromkeys(PARTS, False)
