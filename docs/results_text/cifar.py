@@ -45,7 +45,7 @@ def cifar_words(found: Mapping[str, Found]) -> Iterator[str]:
         "does not show: how much of it is the augmentation (on MNIST augmentation alone gains more than the CVAE), 2,000 epochs, other β, "
         "and the original images. To be surer: the paper's lengths are in `cifar10_table1.yaml`, weeks on two cores; the "
         "arms of `augmentation.yaml` with `--set data.name=cifar10`, in a storage folder of their own, ask for the "
-        "augmentation's share in a night."
+        "augmentation's share in three to four hours there."
     )
     yield ""
     yield cifar.run()
