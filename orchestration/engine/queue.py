@@ -16,7 +16,7 @@ from orchestration.engine.trial_line import TrialLine
 from orchestration.ledger.documents import Failure, Trial
 from orchestration.ledger.ledger import Ledger
 from orchestration.plan.evaluation_tasks import Wish
-from orchestration.plan.plan import Plan
+from orchestration.plan.plan import Plan, after_raw_pixels
 from orchestration.plan.shared_map_tasks import SharedTask, shared_tasks
 from orchestration.spec.sweep import SweepSpec
 
@@ -54,8 +54,8 @@ class Queue:
                 ledger.save(Trial(key=key, config=config.to_settings()))
         self._trials = TrialLine(spec, ledger, plan.studies, train=wish is None)
         self._evaluations = EvaluationLine(ledger, spec.evaluation, wish)
-        for trial in sorted(ledger.planned(), key=lambda trial: trial.config["model"] != "pixels"):
-            self._evaluations.add(trial)  # raw pixels first, as in ``TrialLine``
+        for trial in sorted(ledger.planned(), key=lambda t: after_raw_pixels(t.config["model"])):
+            self._evaluations.add(trial)
         self._retries = Retries(spec.retries, ledger, clock)
         self.together = self._retries.together
         """A block in which trials of one pack are lost: they come again at one time."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 
 from orchestration.ledger.documents import Trial
 from orchestration.ledger.ledger import Ledger
+from orchestration.plan.plan import after_raw_pixels
 from orchestration.spec.sweep import SweepSpec
 from orchestration.study.asking import Searching
 from orchestration.study.cells import StudyPlan
@@ -43,7 +44,7 @@ class TrialLine:
     def _turn(self, key: str) -> tuple[bool, bool, str]:
         """Where a trial stands in line; with a scheduler most are shuffled."""
         trial = self._ledger.trials[key]
-        place = not trial.attempts, trial.config["model"] != "pixels"
+        place = not trial.attempts, after_raw_pixels(trial.config["model"])
         if self._scheduler is None or self._searching is not None:
             return *place, ""
         # From the worst to the best, hardly any would ever be stopped.

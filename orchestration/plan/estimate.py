@@ -18,7 +18,7 @@ from cvae_core.identity import relevant
 from orchestration.ledger.ledger import Ledger
 from orchestration.plan.calibrate import Cost, calibrate, mean, part_seconds
 from orchestration.plan.evaluation_tasks import open_tasks
-from orchestration.plan.plan import Plan
+from orchestration.plan.plan import Plan, after_raw_pixels
 from orchestration.plan.precision import precision_here
 from orchestration.plan.slots import count_slots, makespan, this_machine
 from orchestration.plan.trials_to_come import expected_trials
@@ -106,7 +106,7 @@ def estimate(
             key: _seconds(left[key], kind.cost, len(data.test), spec.evaluation, distance_s)
             for key in kind.keys
         }
-    line = sorted(trials, key=lambda key: trials[key].model != "pixels")  # as ``TrialLine`` has it
+    line = sorted(trials, key=lambda key: after_raw_pixels(trials[key].model))
     work = makespan([trial_s[key] for key in line], slots)
     parts = {part for key in waiting for part in left[key].parts}
     if spec.evaluation.fd_every and any(left[key].epochs for key in waiting):

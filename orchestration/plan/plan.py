@@ -17,6 +17,11 @@ from orchestration.spec.trial_key import canonical, trial_key
 from orchestration.study.cells import StudyPlan, plan_studies
 
 
+def after_raw_pixels(model: str) -> bool:
+    """A key to sort trials by, as they are handed out: first those whose probe may take minutes."""
+    return model != "pixels"
+
+
 @dataclass(frozen=True)
 class Plan:
     """The trials of a sweep by key, in the order in which they are shown, and its studies."""

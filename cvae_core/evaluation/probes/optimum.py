@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from cvae_core.evaluation.probes.wide import MOST_DIMENSIONS, Optimum, wide_optimum
+from cvae_core.evaluation.probes.wide import MOST_DIMENSIONS, Optimum, log_loss, wide_optimum
 
 if TYPE_CHECKING:
     from sklearn.linear_model import LogisticRegression
@@ -24,6 +24,7 @@ TOLERANCE = 1e-6
 WIDE_TOLERANCE = 1e-5
 """The same where there are so many coefficients: a tenth of what is taken for no gradient."""
 WIDE_TRIES = 3
+"""Each with a tenth of the tolerance before."""
 AT_OPTIMUM = 1e-4
 """Largest gradient, as ``Fitted.gradient`` has it, that is taken for none."""
 AT_ONCE = 2**20
@@ -104,8 +105,7 @@ def fitted(
         warnings.simplefilter("ignore", LinAlgWarning)
         if size > NEWTON_LAST and inputs.shape[1] <= MOST_DIMENSIONS:
             return Fitted(model, centre, scale, _fit_wide(model, inputs, labels, tolerance))
-        else:
-            model.fit(inputs, labels)
+        model.fit(inputs, labels)
         gradient = gradient_of(model, inputs, labels)
         if gradient > AT_OPTIMUM and size <= NEWTON_LAST:
             # Of small latents the gradient is small wherever one is.
@@ -141,18 +141,10 @@ def gradient_of(
     model: LogisticRegression, inputs: NDArray[np.float64], labels: NDArray[np.int64]
 ) -> float:
     """The largest component of the gradient, per image, for inputs scaled to unit variance."""
-    from scipy.special import expit
-
     codes = np.searchsorted(model.classes_, labels)
     scores = inputs @ np.ascontiguousarray(model.coef_.T)  # which is several times as fast
     scores += model.intercept_
-    if len(model.coef_) == 1:  # of two classes there is one row
-        wrong = expit(scores) - (codes == 1)[:, None]
-    else:
-        scores -= scores.max(axis=1, keepdims=True)
-        wrong = np.exp(scores, out=scores)
-        wrong /= wrong.sum(axis=1, keepdims=True)
-        wrong[np.arange(len(codes)), codes] -= 1
+    _, wrong = log_loss(scores, codes)
     slopes = (wrong.T @ inputs + model.coef_ / model.C) / _spread(inputs)
     return float(max(np.abs(slopes).max(), np.abs(wrong.sum(axis=0)).max()) / len(inputs))
 

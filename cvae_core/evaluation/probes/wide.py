@@ -12,7 +12,9 @@ MOST_DIMENSIONS = 4096
 STEPS = 50
 """Of one preconditioner; the next one is made where they have led."""
 ROUNDS = 20
+"""Preconditioners at most."""
 ROUNDING = 1e-12
+"""Of the Hessian's trace, added to its diagonal."""
 BLOCK = 2048
 """Images of which a weighted copy is made at a time."""
 
@@ -64,7 +66,7 @@ class Objective:
     def _curvatures(self, at: Optimum) -> Array:
         """p (1 - p) of each image, (N,), at least half of their mean: they change on the way."""
         weights = np.ascontiguousarray(at.weights.T)
-        _, slopes = _log_loss(self._inputs @ weights + at.intercepts, self._codes)
+        _, slopes = log_loss(self._inputs @ weights + at.intercepts, self._codes)
         wrong = np.abs(slopes)  # p, of the true class 1 - p
         each = (wrong * (1 - wrong)).mean(axis=1)
         return np.asarray((each + each.mean()) / 2)
@@ -90,7 +92,7 @@ class Objective:
 
         weights, intercepts = self.at(point)
         columns = np.ascontiguousarray(weights.T)
-        loss, wrong = _log_loss(self._inputs @ columns + intercepts, self._codes)
+        loss, wrong = log_loss(self._inputs @ columns + intercepts, self._codes)
         wrong /= len(wrong)
         slopes = wrong.T @ self._inputs + self._penalty * weights
         loss += self._penalty / 2 * float((weights**2).sum())
@@ -130,8 +132,13 @@ def wide_optimum(
     return at, taken
 
 
-def _log_loss(scores: Array, codes: NDArray[np.int64]) -> tuple[float, Array]:
-    """The mean log-loss in nats, and the slopes of each image's by its scores, (N, R)."""
+def log_loss(scores: Array, codes: NDArray[np.int64]) -> tuple[float, Array]:
+    """The mean log-loss in nats, and the slopes of each image's by its scores, (N, R).
+
+    Args:
+        scores: (N, R), of two classes R is 1; overwritten.
+        codes: (N,), classes from 0.
+    """
     two = scores.shape[1] == 1
     if two:  # the first one's score is 0
         scores = np.column_stack([np.zeros_like(scores), scores])
