@@ -24,7 +24,7 @@ from cvae_core.evaluation.parts import PARTS, measure
 from cvae_core.evaluation.probes.validation import validation_judge
 from cvae_core.evaluation.subject import Subject
 from cvae_core.schedule import ScheduleConfig
-from cvae_core.training.begin import begin
+from cvae_core.training.begin import AnyTraining, begin
 from orchestration.threads import limit_threads
 
 WARM_UP_BATCHES = 4
@@ -32,6 +32,8 @@ MEASURED_S = 2.0
 STEPS_S = 1.0
 STEP_BATCHES, STEP_EPOCHS = 20, 1_000
 """Of what steps are measured on, at most: it ends with its time."""
+MOST_SLOWER = 10
+"""So many times ``MEASURED_S`` is what is measured to take, where steps are the least of it."""
 SAMPLE = 4_000
 """Images of each split that probes are fitted and scored on."""
 MOST_JUDGED = 10_000
@@ -74,8 +76,10 @@ def calibrate(config: TrialConfig, data: Dataset, *, threads: int, gpu: bool) ->
     few = _some(data, max(least, WARM_UP_BATCHES * config.batch_size))
     warm = begin(config, few, device=device)
     warm.run_epoch()
-    rate = warm.run_epoch()["images_per_s"]
-    measured = _some(data, max(least, round(MEASURED_S * rate)))
+    few_s, steps_s = _epoch(warm)
+    # By its steps alone: of PCA the eigenvectors take longer than few images do.
+    at_least_s = max(steps_s, few_s / MOST_SLOWER)
+    measured = _some(data, max(least, round(MEASURED_S / at_least_s * len(few.train))))
     training = begin(config, measured, device=device)
     record = training.run_epoch()
     sample = _some(data, max(least, SAMPLE))
@@ -88,11 +92,30 @@ def calibrate(config: TrialConfig, data: Dataset, *, threads: int, gpu: bool) ->
     # Fitting a probe takes as much longer as there are more images.
     probe_share = min(VALIDATION_FIT, len(data.train)) / min(VALIDATION_FIT, len(sample.train))
     return Cost(
-        epoch_s=record["epoch_s"] * len(data.train) / len(measured.train),
+        epoch_s=seconds_of(
+            len(data.train), (len(few.train), few_s), (len(measured.train), record["epoch_s"])
+        ),
         images_per_s=record["images_per_s"],
         validation_probe_s=(probed - began) * probe_share,
         part_s={name: each * _images(data) / _images(sample) for name, each in part_s.items()},
     )
+
+
+def seconds_of(images: int, few: tuple[int, float], more: tuple[int, float]) -> float:
+    """Seconds of an epoch of so many images, on the line through two that were measured.
+
+    What does not grow with the images is told apart by it, such as PCA's eigenvectors.
+
+    Args:
+        images: of the epoch that is asked for.
+        few: images and seconds of one epoch.
+        more: those of another one, which counts alone where it has no more images.
+    """
+    (less, few_s), (count, seconds) = few, more
+    an_image = seconds / count
+    if count > less:
+        an_image = min(an_image, max(0.0, (seconds - few_s) / (count - less)))
+    return seconds + an_image * (images - count)
 
 
 def for_steps(config: TrialConfig, data: Dataset) -> Dataset:
@@ -127,6 +150,15 @@ def mean(costs: list[Cost]) -> Cost:
         validation_probe_s=fmean(cost.validation_probe_s for cost in costs),
         part_s={name: fmean(cost.part_s[name] for cost in costs) for name in costs[0].part_s},
     )
+
+
+def _epoch(training: AnyTraining) -> tuple[float, float]:
+    """Seconds of an epoch, and those until its last step was done."""
+    began = steps = time.perf_counter()
+    for done in training.epoch_by_steps():
+        if not isinstance(done, dict):
+            steps = time.perf_counter()
+    return time.perf_counter() - began, steps - began
 
 
 def _steady(config: TrialConfig, epochs: int) -> TrialConfig:

@@ -6,6 +6,7 @@ import dataclasses
 import random
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,8 +15,8 @@ from cvae_core.evaluation.parts import PARTS
 from orchestration.ledger.ledger import Ledger
 from orchestration.plan import calibrate as calibrate_module
 from orchestration.plan import estimate as module
-from orchestration.plan.calibrate import Cost, calibrate, mean
-from orchestration.plan.estimate import START_S, estimate, estimate_document, kinds_of
+from orchestration.plan.calibrate import Cost, calibrate, mean, seconds_of
+from orchestration.plan.estimate import START_S, Kind, estimate, estimate_document, kinds_of
 from orchestration.plan.estimate_view import estimate_line, precision_line
 from orchestration.plan.plan import make_plan
 from orchestration.plan.slots import makespan
@@ -91,6 +92,47 @@ def test_the_sum(load: Load, small: Dataset, fixed: list[str]) -> None:
     assert list(made.trial_s.values()) == [one] * 4
     assert made.sweep_s == 4 * one + START_S
     assert set(fixed) == {"vae", "cvae"}
+
+
+def test_raw_pixels_come_first_as_in_the_sweep(
+    load: Load, small: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def costs(_spec: object, groups: list[list[str]], trials: Any, *_: object) -> list[Kind]:
+        probes = {"pixels": 30.0, "vae": 10.0}
+        found = []
+        for keys in groups:
+            example = trials[keys[0]]
+            cost = Cost(0.0, 1.0, 0.0, {"probe": probes[example.model]})
+            found.append(Kind(example, keys, cost, probes[example.model]))
+        return found
+
+    monkeypatch.setattr(module, "_calibrated", costs)
+    monkeypatch.setattr(module, "count_slots", lambda *_: 2)
+    spec = load(
+        f"name: a\nbaselines: [pixels]\nbase: {{model: vae}}\nseeds: [0, 1, 2]\n"
+        f"evaluation: {{probe_every: 0, {OFF}}}"
+    )
+    made = estimate(spec, make_plan(spec), {"digits": small}, NOTHING, None)
+    assert sorted(made.trial_s.values()) == [10.0, 10.0, 10.0, 30.0]
+    assert made.sweep_s == 30.0 + START_S, "and not 40, as if they came last"
+
+
+@pytest.mark.parametrize(
+    ("images", "few", "more", "seconds"),
+    [
+        (45_000, (500, 0.1), (5_000, 1.0), 9.0),
+        (45_000, (500, 3.1), (5_500, 4.1), 12.0),  # of which 3 seconds whatever there is
+        (45_000, (500, 3.0), (5_000, 3.0), 3.0),
+        (45_000, (500, 3.2), (5_000, 3.0), 3.0),  # they cannot grow less than that
+        (45_000, (500, 0.01), (5_000, 1.0), 9.0),  # a first epoch that was lucky
+        (45_000, (500, 1.0), (400, 0.8), 90.0),  # too slow for more of them
+        (400, (500, 1.0), (400, 0.8), 0.8),
+    ],
+)
+def test_an_epoch_of_all_images_from_two_of_fewer(
+    images: int, few: tuple[int, float], more: tuple[int, float], seconds: float
+) -> None:
+    assert seconds_of(images, few, more) == pytest.approx(seconds)
 
 
 def test_distances_in_training(load: Load, small: Dataset, fixed: list[str]) -> None:
