@@ -59,6 +59,8 @@ class Searching:
         self._advisors: dict[str, Advisor] = {}
         self._ready: deque[str] = deque()
         """Replicates that are to be trained."""
+        self._handed_out: set[str] = set()
+        """Trials that were handed out since, or are in line; studies may ask for the same ones."""
         for study in self._studies:
             for ask in distinct(study):  # an ask is written down before its trial
                 self._enter(ask.key, self._plans[study.key], ask.params)
@@ -112,7 +114,7 @@ class Searching:
                 self._advisors.pop(study.key, None)  # refilled from the record
 
     def _hand_out(self, trial: Trial) -> bool:
-        """Whether a trial is still to be trained; another study may have asked for it before."""
+        """Whether a trial is still to be trained; another study may have the same one."""
         new = trial.state == "pending" and trial.key not in self._handed_out
         self._handed_out.add(trial.key)
         return new
@@ -199,7 +201,7 @@ class Searching:
         if (study.end, study.winner, study.replicates) != before:
             self._ledger.save_study(study)
         for key in study.replicates:
-            if key not in before[2] and self._ledger.trials[key].state == "pending":
+            if self._hand_out(self._ledger.trials[key]):
                 self._ready.append(key)
 
     def _new_seeds(self) -> list[int]:

@@ -354,6 +354,19 @@ def test_the_best_is_trained_again_with_new_seeds(make: Any) -> None:
             assert {**trial.config, "seed": 0} == {**best.config, "seed": 0}
 
 
+def test_studies_that_end_together_share_the_replicates_of_one_best(make: Any) -> None:
+    space = {"beta": {"choice": [1e-4, 1e-5]}}
+    search = {"space": space, "trials": 2, "replicates": 2}
+    simulation = make(search, grid={"model": ["vae"]}, seeds=[0, 1])
+    asked = [simulation.next() for _ in range(4)]
+    for key in asked:
+        simulation.train(key)
+    one, other = simulation.studies()
+    assert one.replicates == other.replicates
+    out = [simulation.next() for _ in range(3)]
+    assert out == [*one.replicates, None]
+
+
 def test_a_new_best_has_replicates_of_its_own(make: Any) -> None:
     few = make({"replicates": 2})
     few.finish()
