@@ -51,5 +51,6 @@ def put_back(parts: frozenset[str], damaged: bool, trial: Trial) -> None:
         for entry, part in trial.evaluations.items()
         if part.state != "failed" or entry not in wanted
     }
-    if trial.is_trained and (damaged or without_weights):
+    # Where its weights are there after all, a trial that was stopped stays so.
+    if trial.is_trained and (damaged or (without_weights and trial.state != "stopped")):
         trial.state = "pending"  # it goes on from its newest good checkpoint

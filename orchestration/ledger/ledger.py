@@ -194,8 +194,10 @@ class Ledger:
             parts: that the sweep wants by itself: others would be forgotten and not come again.
         """
         for trial in self.planned():
-            damaged = trial.key in keys and self.is_damaged(trial)
-            if damaged or ((not keys or trial.key in keys) and trial.has_failures):
+            meant = (not keys or trial.key in keys) and trial.has_failures
+            looked_at = trial.key in keys or (meant and trial.state == "stopped")
+            damaged = looked_at and self.is_damaged(trial)
+            if damaged or meant:
                 self.change(trial.key, partial(put_back, frozenset(parts), damaged))
         if not keys:
             self.forget_missing(

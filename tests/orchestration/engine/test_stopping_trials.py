@@ -513,8 +513,20 @@ def test_stopped_trials_are_evaluated_where_it_is_asked_for_alone(
     assert list(changed.evaluate()[key].evaluations) == ["probe"]
 
 
+@pytest.mark.parametrize(
+    ("kind", "gone", "states"),
+    [
+        ("error", False, ("stopped", "failed")),
+        ("checkpoint", False, ("stopped", "pending")),  # a moment out of sight
+        ("checkpoint", True, ("pending", "pending")),
+    ],
+)
 def test_retrying_leaves_stopped_trials_as_they_are(
-    wholes: dict[str, tuple[Any, dict[str, Trial]]], local_sweep: LocalSweep
+    wholes: dict[str, tuple[Any, dict[str, Trial]]],
+    local_sweep: LocalSweep,
+    kind: str,
+    gone: bool,
+    states: tuple[str, str],
 ) -> None:
     whole, trials = wholes["asha"]
     sweep = local_sweep(scheduler=ASHA, **SECTIONS)
@@ -525,13 +537,17 @@ def test_retrying_leaves_stopped_trials_as_they_are(
     failed = {
         "state": "failed",
         "settings": job.settings,
-        "error": {"kind": "error", "message": ""},
+        "error": {"kind": kind, "message": ""},
     }
     trial = Trial.model_validate(
         ledger.trials[key].model_dump() | {"evaluations": {"probe": failed}}
     )
     ledger.save(trial)
+    if gone:
+        (sweep.folder / trial.checkpoints[-1].path).unlink()
     ledger.put_back_failed((), sweep.spec.evaluation.wanted())
-    assert ledger.trials[key].evaluations["probe"].state == "failed"
-    assert ledger.trials[key].state == "stopped"
+    back = ledger.trials[key]
+    assert (back.state, back.evaluations["probe"].state) == states
+    after = sweep.run()[key]
+    assert (after.state, after.epoch) == ("stopped", trial.epoch), "as it was decided before"
     assert sweep.evaluate()[key].evaluations["probe"].state == "finished"
