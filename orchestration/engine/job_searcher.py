@@ -24,7 +24,7 @@ from orchestration.engine.ray_cluster import Cluster
 from orchestration.engine.reports import FailureReport, on_node, report_from_json
 from orchestration.engine.results import Results
 from orchestration.engine.retries import RETRIED
-from orchestration.errors import StorageError
+from orchestration.errors import UserError
 from orchestration.ledger.documents import Failure
 
 
@@ -78,7 +78,7 @@ class JobSearcher(Unsaved, Searcher):
     def suggest(self, trial_id: str) -> Any:
         try:
             return Searcher.FINISHED if self._results.broken else self._suggest(trial_id)
-        except StorageError as error:
+        except UserError as error:  # of the disk, or of settings that a study has suggested
             self._results.give_up(error)
             return Searcher.FINISHED
 

@@ -37,7 +37,7 @@ from orchestration.engine.reports import (
 )
 from orchestration.engine.retention import Retention
 from orchestration.engine.retries import RETRIED, STORAGE
-from orchestration.errors import StorageError
+from orchestration.errors import StorageError, UserError
 from orchestration.ledger.documents import DAMAGED, Failure, State
 from orchestration.ledger.ledger import Ledger
 from orchestration.ledger.paths import CHECKPOINT_NOW, left_pack
@@ -70,15 +70,15 @@ class Results:
         self.stopping = False
         """Whether every job ends after its next report."""
         self._checkpointing = False
-        self.broken: StorageError | None = None
+        self.broken: UserError | None = None
         """Why nothing can be written down any more: what is under way is dropped."""
         self.cut_off: list[Job] = []
         """Evaluations that were dropped half-way, because everything was to stop."""
         self.taken = 0
         """How many epochs and evaluations were written down."""
 
-    def give_up(self, error: StorageError) -> None:
-        """Let everything end, because something could not be written down."""
+    def give_up(self, error: UserError) -> None:
+        """Let everything end: something could not be written down, or may not be trained."""
         self.broken = self.broken or error
         self.stopping = self._queue.closed = True
 

@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from orchestration import store
 from orchestration.commands import sweep_command
-from orchestration.errors import INTERRUPTED, StorageError
+from orchestration.errors import INTERRUPTED, StorageError, UserError
 from orchestration.ledger.documents import end_attempt
 from orchestration.ledger.ledger import Ledger
 from orchestration.ledger.paths import ERROR_LOG
@@ -48,6 +48,8 @@ def ended_early(error: Exception, request: Request, ledger: Ledger, console: Con
     if isinstance(error, StorageError):
         # What is written down is whole; what could not be is done again.
         lines, code = error.lines, INTERRUPTED
+    elif isinstance(error, UserError):  # that only the search itself could show
+        lines, code = error.lines, 2
     else:
         log = request.folder / ERROR_LOG
         reason = (str(error).strip() or type(error).__name__).splitlines()[-1]

@@ -8,6 +8,7 @@ import os
 import signal
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -21,11 +22,13 @@ from orchestration.engine.in_process import InProcessEngine
 from orchestration.engine.queue import Queue
 from orchestration.engine.results import Results
 from orchestration.engine.worker import Worker
+from orchestration.errors import UserError
 from orchestration.ledger.documents import Ask, Attempt, Study, Sweep, Trial
 from orchestration.ledger.ledger import Ledger
+from orchestration.ledger.paths import ERROR_LOG
 from orchestration.ledger.processes import ProcessRecord
 from orchestration.plan.evaluation_tasks import Wish
-from orchestration.run.end import bring_to_rest, end
+from orchestration.run.end import bring_to_rest, end, ended_early
 from orchestration.run.request import Flags, Request
 from orchestration.run.resume import stored_request
 from orchestration.run.runner import run_sweep
@@ -98,6 +101,20 @@ class StoppedAfterOneTrial(InProcessEngine):
 
 
 @pytest.mark.slow
+def test_what_only_the_search_could_show_is_said_as_a_request_to_mend(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    ledger = ledger_of(tmp_path / "s", ("finished", "to come"))
+    request: Any = SimpleNamespace(folder=ledger.folder, command="cvae-sweep resume s")
+    error = UserError("search.space: a=1 was suggested, which is not allowed")
+    assert ended_early(error, request, ledger, Console()) == 2
+    said = "".join(capfd.readouterr())
+    assert "search.space: a=1 was suggested" in said
+    assert "an error of cvae-sweep itself" not in said
+    assert "cvae-sweep resume s" in said
+    assert not (ledger.folder / ERROR_LOG).exists()
+
+
 def test_an_evaluation_does_not_finish_a_search_that_was_stopped(
     small: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
