@@ -27,6 +27,8 @@ from orchestration.ledger.paths import PROCESSES
 PREFIX = "cvae-"
 MARK = "CVAE_SWEEP_TEMPORARY"
 """Variable that all descendants of a driver inherit: its temporary folder, which no other has."""
+TRIED, ROOM_BYTES = "tried", 1_000_000
+"""A file that is written to see whether there is room: Ray's logs and sockets take more."""
 ROUNDS = 3
 """Looks for who lives: one that was about to start another may have done so meanwhile."""
 WAIT_S = 5.0
@@ -42,7 +44,7 @@ class ProcessRecord:
         self._noted: list[dict[str, int]] = []
         self._guard = threading.Lock()
         # Ray's sockets lie below it, and their paths may not be long.
-        self.temporary = Path(tempfile.mkdtemp(prefix=PREFIX))
+        self.temporary = _temporary_folder()
         os.environ[MARK] = str(self.temporary)
 
     def update(self) -> None:
@@ -84,6 +86,28 @@ class ProcessRecord:
         store.remove_folder(self.temporary)
         with suppress(StorageError):
             store.remove(self._folder / PROCESSES)
+
+
+def _temporary_folder() -> Path:
+    """A new one.
+
+    Raises:
+        UserError: none can be made, or no file in it can be written.
+    """
+    made = None
+    try:
+        made = Path(tempfile.mkdtemp(prefix=PREFIX))
+        (made / TRIED).write_bytes(b"\0" * ROOM_BYTES)  # a full disk still takes folders
+        (made / TRIED).unlink()
+    except OSError as error:
+        if made is not None:
+            store.remove_folder(made)
+        where = os.environ.get("TMPDIR", "/tmp")  # noqa: S108 - named, not used
+        raise UserError(
+            f"{where}: no temporary files can be written ({error.strerror or error}); free some "
+            "space there, or set TMPDIR to a folder with a short path elsewhere"
+        ) from error
+    return made
 
 
 @contextmanager

@@ -271,6 +271,35 @@ def test_the_record_holds_the_driver_first_and_is_cleared(tmp_path: Path) -> Non
     assert not driver_alive(tmp_path)
 
 
+def test_a_full_temporary_folder_is_said_before_anything_is_begun(tmp_path: Path) -> None:
+    """No file can have a byte, as on a disk that is full, which still takes folders."""
+    script = """
+import resource, sys
+from pathlib import Path
+from orchestration.errors import UserError
+from orchestration.ledger.processes import ProcessRecord
+import tempfile
+tempfile.gettempdir()
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+try:
+    ProcessRecord(Path(sys.argv[1]))
+except UserError as error:
+    print(error)
+"""
+    temporary = tmp_path / "t"
+    temporary.mkdir()
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path / "sweep")],
+        env=os.environ | {"TMPDIR": str(temporary)},
+        capture_output=True,
+        text=True,
+    )
+    # The line is in a pipe: a limit on files says nothing of those.
+    assert f"{temporary}: no temporary files can be written (File too large)" in done.stdout
+    assert "set TMPDIR" in done.stdout
+    assert list(temporary.iterdir()) == []
+
+
 def test_a_damaged_record_ends_nothing(tmp_path: Path) -> None:
     (tmp_path / PROCESSES).write_text("{")
     assert end_left_behind(tmp_path) == 0
