@@ -72,8 +72,8 @@ def export(
     with console.busy("writing the model", plain=False):
         from orchestration.tracking.model import make_sure_of, register_model, save_model
 
-        if register is not None:
-            make_sure_of(uri, register)  # before a file is written: its name may be refused
+        if folder.exists():
+            raise UserError(f"{folder}: is there already; name another folder with --to")
         try:
             model = sweep.model(key)
         except CheckpointError as error:
@@ -81,6 +81,8 @@ def export(
             raise UserError(
                 f"trial {key} of {ledger.sweep.name}: {error}; {again} trains it again"
             ) from error
+        if register is not None:
+            make_sure_of(uri, register)  # before a file is written: its name may be refused
         facts = {"sweep": ledger.sweep.name, "trial_key": key, "config": trial.config}
         save_model(model, TrialConfig.from_settings(trial.config), folder, facts)
         if register is not None and trial.run_id is not None:

@@ -14,6 +14,7 @@ import cvae_core
 from cvae_core.baselines import BASELINES
 from cvae_core.config import TrialConfig
 from cvae_core.data import image_shape_of
+from orchestration import store
 from orchestration.errors import UserError
 from orchestration.tracking.thread import reason_of
 
@@ -39,10 +40,8 @@ def save_model(model: Model, config: TrialConfig, path: Path, facts: dict[str, A
         facts: what its metadata say besides, plain values.
 
     Raises:
-        UserError: the folder is there, or cannot be written.
+        UserError: the folder cannot be written.
     """
-    if path.exists():
-        raise UserError(f"{path}: is there already; name another folder with --to")
     import mlflow.pytorch
     import torch
     from mlflow.models import ModelSignature
@@ -59,10 +58,12 @@ def save_model(model: Model, config: TrialConfig, path: Path, facts: dict[str, A
     logging.getLogger("mlflow").setLevel(logging.ERROR)
     # Newer ones would else keep a traced graph alone, without encode and decode.
     whole = "serialization_format" in inspect.signature(mlflow.pytorch.save_model).parameters
+    part = path.with_name(f".{path.name}{store.PART}")
+    store.remove_folder(part)  # of one that was killed
     try:
         mlflow.pytorch.save_model(
             model,
-            str(path),
+            str(part),
             code_paths=[str(Path(cvae_core.__file__).parent)],
             signature=signature,
             input_example=images.numpy(),
@@ -70,8 +71,11 @@ def save_model(model: Model, config: TrialConfig, path: Path, facts: dict[str, A
             metadata={"value_range": config.data.value_range, **facts},
             **({"serialization_format": "pickle"} if whole else {}),
         )
+        part.rename(path)
     except OSError as error:
         raise UserError(f"{path}: cannot be written ({error.strerror or error})") from error
+    finally:
+        store.remove_folder(part)
 
 
 def _examples(model: Model, config: TrialConfig) -> Tensor:

@@ -100,6 +100,9 @@ def test_it_becomes_a_version_in_the_registry(
         True,
     )
     assert not tracker._client.list_artifacts(str(ledger.trials[key].run_id), "model")
+    refused = export("small", key, "--register", "never", "--to", ".")
+    assert (refused.returncode, "is there already" in refused.stderr) == (2, True)
+    assert list(MlflowClient(uri).search_registered_models()) == []
     for version in ("1", "2"):
         done = export("small", key[:6], "--register", "best")
         assert (done.returncode, done.stderr) == (0, "")
@@ -126,6 +129,30 @@ def test_bad_requests(export: Callable[..., Any], arguments: list[str], words: s
     done = export(*arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert words in done.stderr
+
+
+def test_one_that_is_cut_off_leaves_nothing(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import mlflow.pytorch
+
+    from orchestration.run.export import export
+    from orchestration.terminal.console import Console
+
+    whole = mlflow.pytorch.save_model
+
+    def cut_off(model: Any, path: str, **more: Any) -> None:
+        whole(model, path, **more)
+        raise KeyboardInterrupt
+
+    sweep = orchestration.load_sweep("small", trained)
+    key = sweep.ledger.sweep.plan[0]
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(mlflow.pytorch, "save_model", cut_off)
+        export(sweep, key, tmp_path / "out", None, Console())
+    assert list(tmp_path.iterdir()) == []
+    export(sweep, key, tmp_path / "out", None, Console())
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
 @pytest.mark.parametrize("damage", ["torn", "gone"])
