@@ -91,7 +91,7 @@ class TrackingThread:
                 self._warned = True
                 self._tell(self._warn, f"MLflow is behind: {reason_of(error)}; training goes on")
         else:
-            if self._warned:
+            if self._warned and not self._given_up:  # else it was not all that there is
                 self._tell(self._say, "MLflow answers again, and has been told everything")
             self._failures, self._warned = 0, False
 

@@ -268,6 +268,33 @@ def test_an_mlflow_that_never_returns_is_not_waited_for(
     forever.set()
 
 
+def test_a_thread_that_was_given_up_does_not_say_that_all_was_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Late:
+        """Down at first; its last answer comes when nobody waits any more."""
+
+        told = tries = 0
+
+        def sync(self, stop: Any) -> None:
+            self.tries += 1
+            if self.tries < 3:
+                raise OSError("down")
+            while not stop():
+                time.sleep(0.01)
+
+    monkeypatch.setattr(thread_module, "EVERY_S", 0.01)
+    monkeypatch.setattr(thread_module, "STUCK_S", 0.3)
+    said: list[str] = []
+    thread = TrackingThread(Late(), said.append, said.append)  # type: ignore[arg-type]
+    thread.start()
+    while not said:
+        time.sleep(0.01)
+    assert not thread.finish(60)
+    thread._thread.join(10)
+    assert said == ["MLflow is behind: down; training goes on"]
+
+
 def test_nobody_is_asked_where_there_is_nothing_to_tell(
     storage: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
