@@ -17,10 +17,10 @@ from orchestration.compare.study_trials import (
     found_by_evaluation,
     searched,
 )
+from orchestration.ledger.at_work import is_at_work
 from orchestration.ledger.documents import Study, Trial
 from orchestration.ledger.ledger import Ledger
 from orchestration.ledger.machines import cpus_of
-from orchestration.ledger.processes import driver_alive
 from orchestration.study.importances import importances
 from orchestration.study.progress import objectives_of
 from orchestration.words import count
@@ -41,7 +41,7 @@ def search_comparison(ledger: Ledger, by: str | None = None) -> dict[str, Any]:
     studies = ledger.planned_studies()
     by, families = families_of(studies, by)
     cpu = ledger.sweep.spec.get("resources", {}).get("cpu", 1)
-    alive = driver_alive(ledger.folder)
+    alive = is_at_work(ledger.folder)
     records = [
         _Record(
             study,

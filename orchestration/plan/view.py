@@ -9,8 +9,8 @@ from typing import Any
 
 from cvae_core.baselines import BASELINES
 from cvae_core.config import TrialConfig
+from orchestration.ledger.at_work import is_at_work
 from orchestration.ledger.ledger import Ledger
-from orchestration.ledger.processes import driver_alive
 from orchestration.ledger.told_state import told_state
 from orchestration.plan.plan import Plan
 from orchestration.plan.trials_to_come import asked_keys
@@ -47,7 +47,7 @@ def plan_words(plan: Plan) -> str:
 def plan_document(name: str, plan: Plan, storage: Path) -> dict[str, Any]:
     """The trials of a plan, each with the state that ``status`` tells of it, and its studies."""
     ledger = Ledger.open_or_empty(storage / name)
-    alive = driver_alive(ledger.folder)
+    alive = is_at_work(ledger.folder)
     states = {key: told_state(trial.state, alive=alive) for key, trial in ledger.trials.items()}
     trials = [_trial(key, config, states) for key, config in plan.trials.items()]
     for study in plan.studies.values():

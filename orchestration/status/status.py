@@ -9,12 +9,12 @@ from pydantic import ValidationError
 
 from cvae_core.config import NUMERICS, TrialConfig
 from cvae_core.errors import ConfigError
+from orchestration.ledger.at_work import is_at_work
 from orchestration.ledger.documents import Evaluated, Study, Sweep, Trial
 from orchestration.ledger.ledger import Ledger
 from orchestration.ledger.machines import moved
 from orchestration.ledger.mean_image import training_warnings
 from orchestration.ledger.names import split_entry, stop_of, stop_text
-from orchestration.ledger.processes import driver_alive
 from orchestration.ledger.told_state import told_state
 from orchestration.plan.evaluation_tasks import open_tasks
 from orchestration.plan.shared_map_tasks import shared_tasks
@@ -43,7 +43,7 @@ def status_document(
             what came of it does so no more.
         configs: of the planned trials, where they are known.
     """
-    alive = driver_alive(ledger.folder) if at_work is None else at_work
+    alive = is_at_work(ledger.folder) if at_work is None else at_work
     evaluation = _evaluation(ledger.sweep)
     configs = configs_in(ledger) if configs is None else configs
     trials = [

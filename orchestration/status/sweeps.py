@@ -15,11 +15,11 @@ from cvae_core.baselines import BASELINES
 from cvae_core.errors import ConfigError
 from orchestration import store
 from orchestration.errors import UserError
+from orchestration.ledger.at_work import is_at_work
 from orchestration.ledger.documents import TRAINED
 from orchestration.ledger.folders import last_change, read_sweep
 from orchestration.ledger.ledger import planned_keys, read_studies
 from orchestration.ledger.paths import sweep_names, trial_path
-from orchestration.ledger.processes import driver_alive
 from orchestration.ledger.weights import of_final_weights
 from orchestration.status.state import counts_of, state_of
 from orchestration.status.status import STATES
@@ -78,7 +78,7 @@ def _row(folder: Path) -> dict[str, Any]:
 
 
 def _summary(folder: Path) -> dict[str, Any]:
-    sweep, alive = read_sweep(folder), driver_alive(folder)
+    sweep, alive = read_sweep(folder), is_at_work(folder)
     studies = read_studies(folder) if sweep.studies else {}
     keys = planned_keys(sweep, studies)
     found = {key: trial for key in keys if (trial := _read(folder, key)) is not None}

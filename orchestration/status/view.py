@@ -9,6 +9,7 @@ from typing import Any
 
 from cvae_core.evaluation.parts import baseline_lacks
 from orchestration.commands import sweep_command
+from orchestration.ledger.at_work import elsewhere, silence
 from orchestration.ledger.chosen import some
 from orchestration.ledger.names import split_entry
 from orchestration.plan.view import setting_columns
@@ -18,7 +19,7 @@ from orchestration.status.metric_columns import head, headlines
 from orchestration.status.notes import missing_notes
 from orchestration.status.status import Configs
 from orchestration.terminal.tables import Column, Sheet
-from orchestration.words import count, states_text
+from orchestration.words import count, rough_duration, states_text
 
 STYLES = {
     **dict.fromkeys(("running", "trained"), "cyan"),
@@ -85,14 +86,23 @@ def rename_lines(document: dict[str, Any], folder: Path) -> list[str]:
 def next_lines(document: dict[str, Any], folder: Path) -> list[str]:
     """What is left to be done, and the command that does it."""
     missing = sum(len(each["evaluations_open"]) for each in (*document["trials"], document))
+    other = elsewhere(folder)
     if document["state"] == "running":
-        return [f"{count(missing, 'evaluation')} of trained trials to come"] if missing else []
+        to_come = [f"{count(missing, 'evaluation')} of trained trials to come"] if missing else []
+        return [*to_come, *([f"at work: {other}"] if other else [])]
     if document["state"] != "interrupted":
         if not missing:
             return []
         add = sweep_command("evaluate", folder)
         return [f"{count(missing, 'evaluation')} missing; add with: {add}"]
-    return [f"continue with: {sweep_command('resume', folder)}"]
+    again = f"continue with: {sweep_command('resume', folder)}"
+    if other is None:
+        return [again]
+    return [
+        f"{other} has noted no end and written nothing for {rough_duration(silence(folder))}; "
+        "whether it lives cannot be told from here",
+        f"if it does not, {again}",
+    ]
 
 
 def failure_lines(document: dict[str, Any], folder: Path, *, brief: bool = False) -> list[str]:

@@ -17,10 +17,10 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from sqlalchemy.engine import make_url
 
 from orchestration.errors import UserError
+from orchestration.ledger.at_work import is_at_work
 from orchestration.ledger.documents import Ask, Study, Trial
 from orchestration.ledger.ledger import Ledger
 from orchestration.ledger.machines import cpus_of
-from orchestration.ledger.processes import driver_alive
 from orchestration.ledger.told_state import told_state
 from orchestration.redact import without_credentials, without_secrets
 from orchestration.spec.dimensions import Dimension
@@ -49,7 +49,7 @@ def export_studies(url: str, ledger: Ledger) -> dict[str, int]:
         UserError: the storage cannot be had, or has a study of that name from elsewhere; then
             nothing is changed. It fails while it is written to; then none of the studies stays.
     """
-    sweep, alive = ledger.sweep, driver_alive(ledger.folder)
+    sweep, alive = ledger.sweep, is_at_work(ledger.folder)
     studies = {f"{sweep.name}/{study.name}": study for study in ledger.planned_studies()}
     trials = {name: _trials(study, ledger, alive=alive) for name, study in studies.items()}
     with _errors(url):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,12 +13,16 @@ import pytest
 from click.testing import CliRunner
 
 import orchestration
+from orchestration import store
 from orchestration.cli.main import cli
 from orchestration.compare.loaded import load_sweep
 from orchestration.errors import UserError
+from orchestration.ledger import paths
 from orchestration.ledger.ledger import Ledger
-from orchestration.ledger.paths import sweep_names
+from orchestration.ledger.paths import HOLDER, TRIALS, sweep_names
 from orchestration.ledger.processes import ProcessRecord
+from orchestration.status.sweeps import list_document
+from orchestration.status.view import next_lines
 from orchestration.storage import storage_folder
 
 SWEEP = {"name", "state", "tracking_uri", "experiment", "parent_run_id", "counts", "trials"}
@@ -42,6 +48,40 @@ def test_the_document_of_a_finished_sweep(local_sweep: Callable[..., Any]) -> No
     assert vae["train_s"] > 0
     assert {"val/loss", "probe/accuracy"} <= set(vae["metrics"])
     assert vae["config"]["architecture"]["latent_dim"] == 4
+
+
+@pytest.mark.parametrize(
+    ("ago", "copied", "state", "said"),
+    [
+        (60, False, "running", "at work: `cvae-sweep run x` (process 1 on elsewhere, since "),
+        (3600, False, "interrupted", "has noted no end and written nothing for 1 h; whether it"),
+        (60, True, "interrupted", "continue with: "),
+    ],
+)
+def test_a_driver_on_another_machine(
+    local_sweep: Callable[..., Any], ago: float, copied: bool, state: str, said: str
+) -> None:
+    """Such as a compute node's, looked at from where its job was queued."""
+    sweep = local_sweep()
+    ledger = sweep.open()
+    queue = sweep.queue(ledger)
+    queue.begun(queue.next())
+    folder = sweep.folder
+    inode = folder.stat().st_ino + copied
+    holds = {"host": "elsewhere", "boot": "b", "folder": [1, inode], "since": 0.0}
+    holds |= {"process": {"pid": 1, "started": 1}, "command": "cvae-sweep run x"}
+    store.write_document(folder / HOLDER, holds)
+    then = time.time() - ago
+    for path in (folder / paths.SWEEP, folder / TRIALS):
+        os.utime(path, (then, then))
+    document = load_sweep("sweep", folder.parent).document
+    assert document["state"] == state
+    assert document["counts"]["running" if state == "running" else "pending"] == 1
+    (row,) = list_document(folder.parent)["sweeps"]
+    assert row["state"] == state
+    lines = "\n".join(next_lines(document, folder))
+    assert said in lines
+    assert ("resume" in lines) == (state == "interrupted")
 
 
 def test_what_a_dead_driver_left_running_is_pending(local_sweep: Callable[..., Any]) -> None:
