@@ -19,7 +19,8 @@ HEAD = """\
 
 What the sweeps in `sweeps/paper/` have found on the questions of the paper, *Contrastive Variational
 Autoencoders* by Lin, Zhang and Chahal, with the commands behind the figures. Written by `docs/results.py` from
-what `compare --json` prints; to see pictures, curves and maps, run a file and open its report.
+what `compare --json` prints (figures beside the usual ones, such as *FD mixture*, with `--metric`, by their names in
+`docs/results/*.json`); to see pictures, curves and maps, run a file and open its report.
 
 How to read it: trials of equal seed begin with the same weights and see the same batches, so VAE and CVAE
 are compared **seed by seed**. Behind a mean difference stand in brackets its 95 % interval over the seeds and the

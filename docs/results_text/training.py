@@ -52,14 +52,15 @@ def confounds_words(found: Mapping[str, Found]) -> Iterator[str]:
     yield from models.means(TABLE)
     yield ""
     yield (
-        "The output's activation changes nothing that seven seeds find, so with the same one in both families the cost "
-        "in reconstruction stays. Batch norm lowers the error of both, and surely raises the probe of the CVAE alone: with it "
+        "No effect of the output's activation was found: with the same one in both families the cost in reconstruction "
+        "stays. In the CVAE's probe an effect as large as the contrastive term's own could have been missed (see *could "
+        "find*). Batch norm lowers the error of both, and raises the probe of the CVAE, where in the VAE's no effect was found: with it "
         f"in both families CVAE − VAE is {models.difference(SCALED, BOTH_NORMED)} in the probe, about twice what it is "
         f"without, and {models.difference(ERROR, BOTH_NORMED)} in the error. In one family alone, as the released code has "
         "it for CIFAR-10, it would be taken for an effect of the contrastive term. A second augmented view costs "
         "reconstruction, and no gain was found. λ trades one for the other: at 1e-3 the error differs from the VAE's by "
         f"{models.difference(ERROR, SMALL_LAMBDA)}, the probe by {models.difference(SCALED, SMALL_LAMBDA)}; at 1 neighbours, "
-        "error and samples are surely worse than at 0.1, and the probe has a lower mean. What this does not show: these settings together, "
+        "error and samples are significantly worse than at 0.1, and the probe has a lower mean. What this does not show: these settings together, "
         "as λ and batch norm, and CIFAR-10, for which the released code has some of them. Of the last table no "
         "row can have a verdict: that takes eight seeds; its intervals are hints, whether or not they leave out 0."
     )
