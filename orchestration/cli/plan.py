@@ -44,6 +44,7 @@ def command(
     **flags: Any,
 ) -> None:
     """List the trials and studies that FILE means, with their states; runs nothing."""
+    from orchestration.compare.seeds import too_few_seeds
     from orchestration.plan.view import plan_document, plan_tables
     from orchestration.run.preparation import plan_of
     from orchestration.run.request import Flags, Request
@@ -58,6 +59,9 @@ def command(
     if not as_json:
         for table in plan_tables(document):
             Console().table(table)
+        few = too_few_seeds(plan, spec.search.replicates if spec.search else 0)
+        if few is not None:
+            Console().line(few)
     if estimate:
         document["estimate"] = _estimate(request, plan, notes)
     if as_json:
