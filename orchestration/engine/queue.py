@@ -244,10 +244,7 @@ class Queue:
         return bool(keys) and all(trained_on)
 
     def _train_on(self, key: str) -> bool:
-        trial = self._ledger.trials[key]
-        if trial.is_trained:
-            if trial.state == "stopped" and not self._ledger.is_damaged(trial):
-                return False  # it was out of sight for a moment: training would not stop there
+        if self._ledger.trials[key].is_trained:
             if not self._retries.allows_another_training(key):
                 return False
             self._ledger.change(key, lambda t: setattr(t, "state", "pending"))
