@@ -57,12 +57,25 @@ def check_nodes(folder: Path, pool: str | None = None, *, shipped: bool = False)
         raise UserError(*problems)
 
 
+def problems_at(folder: Path, number: str, *, shipped: bool = False) -> list[str]:
+    """What is wrong with the node of an id, a sentence each; nothing, where it is gone."""
+    alive = [node for node in ray.nodes() if node["Alive"] and node["NodeID"] == number]
+    return [
+        problem
+        for found in _asked(folder, alive).values()
+        for problem in problems_of(found, folder, shipped=shipped)
+    ]
+
+
 def answers(folder: Path, pool: str | None = None) -> dict[str, dict[str, Any]]:
     """What each node of a pool, or of the cluster, has found out about itself, by name.
 
     One that does not answer has ``silent`` alone.
     """
-    listed = [node for node in ray.nodes() if node["Alive"] and in_pool(node, pool)]
+    return _asked(folder, [n for n in ray.nodes() if n["Alive"] and in_pool(n, pool)])
+
+
+def _asked(folder: Path, listed: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
     alive = {node["NodeID"]: node for node in listed}
     nodes = {number: name_of(node) for number, node in alive.items()}
     word = secrets.token_hex(16)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from orchestration.engine.pools import check_pool, in_pool
@@ -13,6 +14,8 @@ from orchestration.spec.sweep import Resources
 from orchestration.words import count
 
 LOOK_EVERY_S = 1.0
+Ask = Callable[[str], Sequence[str]]
+"""What is wrong with the node of an id, which may take a minute."""
 
 
 class Nodes:
@@ -45,17 +48,32 @@ class Nodes:
         """By address, what is noted of an attempt there."""
         self.left_alone: set[str] = set()
         """Ids of those that are given nothing more, as long as there are others."""
+        self._ask: Ask | None = None
+        self._said: dict[str, Sequence[str] | None] = {}
+        """What is wrong with those that have joined, by id; None: they are still being asked."""
+        self._asked: list[str] = []
+        """Ids of those of which nothing was told yet."""
         self.alive = self._alive()
         """Names by id."""
         self.slots = self._slots
 
+    def ask_joining(self, ask: Ask) -> None:
+        """From now on a node that joins is given nothing before nothing is found wrong with it."""
+        self._ask = ask
+
+    @property
+    def kept_out(self) -> set[str]:
+        """Ids of those that live and are given nothing, whether or not there are others."""
+        return {number for number in self.alive if self._said.get(number, ()) != ()}
+
     @property
     def fitting(self) -> dict[str, str]:
         """Those that live and can hold a trial."""
+        kept_out = self.kept_out
         return {
             number: self.alive[number]
             for number, size in self._sizes.items()
-            if count_slots([size], self._resources, None)
+            if number not in kept_out and count_slots([size], self._resources, None)
         }
 
     @property
@@ -94,15 +112,35 @@ class Nodes:
         self._looked_at = self._clock()
         before, slots = self.alive, self.slots
         self.alive = self._alive()
+        new = [number for number in self.alive if number not in before]
+        if self._ask is not None:
+            for number in new:
+                self._said[number] = None
+                threading.Thread(target=self._find_out, args=(number,), daemon=True).start()
+            self._asked = [n for n in (*self._asked, *new) if n in self.alive]
+            new = [n for n in self._asked if self._said[n] is not None]
+            self._asked = [n for n in self._asked if n not in new]
         self.slots = self._slots
         left = [
             f"node {name} is gone" for number, name in before.items() if number not in self.alive
         ]
-        joined = [f"node {name} has joined" for n, name in self.alive.items() if n not in before]
-        changed = [*left, *joined]
+        changed = [*left, *(f"node {self._welcome(number)}" for number in new)]
         if changed and self.slots != slots:
             changed[-1] += f": {self.at_a_time}"
         return changed
+
+    def _find_out(self, number: str) -> None:
+        assert self._ask is not None  # noqa: S101 - it began this thread
+        try:
+            self._said[number] = tuple(self._ask(number))
+        except Exception as error:  # Ray's, of a node that has gone, or those of the folder
+            self._said[number] = (str(error).splitlines()[0],)
+
+    def _welcome(self, number: str) -> str:
+        wrong = self._said.get(number)
+        if not wrong:
+            return f"{self.alive[number]} has joined"
+        return f"{self.alive[number]} has joined, and is given nothing: {'; '.join(wrong)}"
 
     def leave_alone(self, numbers: Iterable[str]) -> None:
         """Give these nodes nothing more, as long as there are others."""

@@ -59,8 +59,8 @@ class Placement:
         own = {number for number, name in fitting.items() if name == worn}
         for avoided in (alone | own, alone):
             if avoided < fitting.keys():
-                return sorted(avoided)
-        return []
+                return sorted(avoided | self._nodes.kept_out)
+        return sorted(self._nodes.kept_out)
 
     def in_vain(self, avoided: Sequence[str]) -> bool:
         """Whether a job waits for nodes that are gone, while one that it is kept from lives.

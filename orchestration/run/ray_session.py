@@ -6,6 +6,7 @@ import importlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 
 from orchestration.engine.engine import Engine
 from orchestration.ledger.paths import RAY_LOG
@@ -34,7 +35,7 @@ def start_ray(run: SweepRun, processes: ProcessRecord) -> Iterator[Engine]:
     else:
         ray_environment.prepare_joining()
     from orchestration.engine import ray_patches
-    from orchestration.engine.node_checks import check_nodes
+    from orchestration.engine.node_checks import check_nodes, problems_at
     from orchestration.engine.ray_cluster import RaySession
 
     to_do = in_words(request, run.plan, run.ledger)
@@ -65,6 +66,8 @@ def start_ray(run: SweepRun, processes: ProcessRecord) -> Iterator[Engine]:
                 cluster = session.start()
                 if address is not None:
                     check_nodes(request.folder, resources.pool, shipped=ships)
+                if cluster.nodes is not None:
+                    cluster.nodes.ask_joining(partial(problems_at, request.folder, shipped=ships))
         run.signals.check()
         processes.update()
         with watching(cluster.died, Rescue(run)):

@@ -109,6 +109,9 @@ def test_a_host_dies_and_another_one_joins(
     second.kill()
     gone = f"node {second.name} ({second.address}) is gone: 1 trial at a time now"
     wait_until(lambda: gone in cluster.log.read_text(), "word of the lost node")
+    unfit = cluster.add(hidden=(cluster.storage,))
+    kept_out = f"node {unfit.name} ({unfit.address}) has joined, and is given nothing: the sweep's"
+    wait_until(lambda: kept_out in cluster.log.read_text(), "word of the unfit node")
     third = cluster.add()
     assert process.wait(900) == 0, cluster.log.read_text()
     said = cluster.log.read_text()
@@ -117,6 +120,7 @@ def test_a_host_dies_and_another_one_joins(
     assert re.search(f"worker lost, and goes on from .*: its .*{where} (is gone|cannot be)", said)
     trials = cluster.trials()
     assert third.name in hosts_of(trials)
+    assert unfit.name not in hosts_of(trials)
     assert metrics(trials) == alone(LONG).metrics
     nodes = {node["node"].split()[0]: node for node in cluster.status()["nodes"]}
     assert nodes.keys() == {host.name for host in (cluster.head, second, third)}

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
+from queue import Queue
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,6 +16,7 @@ from orchestration import store
 from orchestration.commands import ray_start
 from orchestration.engine.node_checks import PACKAGES, _required, _version, answers, problems_of
 from orchestration.engine.nodes import Nodes
+from orchestration.engine.placement import Placement
 from orchestration.errors import UserError
 from orchestration.ledger.ledger import Ledger
 from orchestration.ledger.recovery import recover
@@ -74,6 +77,34 @@ def test_of_a_pool_only_its_nodes_count_and_are_spoken_of() -> None:
     listed += [node(3, cpus=4), node(4, cpus=1, pool="fast")]
     clock.sleep(1.0)
     assert nodes.look() == ["node host4 (10.0.0.4) has joined: 3 trials at a time now"]
+
+
+def test_one_that_joins_is_given_nothing_before_it_is_found_fit() -> None:
+    listed, clock = [node(1, cpus=1)], Clock()
+    nodes = Nodes(lambda: listed, Resources(), None, clock)
+    answers: dict[str, Queue[list[str]]] = {"id2": Queue(), "id3": Queue(), "id4": Queue()}
+    nodes.ask_joining(lambda number: answers[number].get())
+    listed += [node(2), node(3), node(4)]
+    placement = Placement(nodes)
+    assert nodes.look(at_once=True) == []
+    assert (nodes.slots, placement.kept_from([])) == (1, ["id2", "id3", "id4"])
+
+    def told() -> list[str]:
+        """What the next look says that says anything."""
+        until = time.monotonic() + 10
+        while not (said := nodes.look(at_once=True)) and time.monotonic() < until:
+            time.sleep(0.01)
+        return said
+
+    answers["id2"].put(["the folder cannot be read there", "other versions"])
+    wrong = "the folder cannot be read there; other versions"
+    assert told() == [f"node host2 (10.0.0.2) has joined, and is given nothing: {wrong}"]
+    answers["id3"].put([])
+    assert told() == ["node host3 (10.0.0.3) has joined: 3 trials at a time now"]
+    assert (nodes.slots, placement.kept_from([])) == (3, ["id2", "id4"])
+    listed[0], listed[2] = node(1, alive=False), node(3, alive=False)
+    assert told()[-1].endswith("no node can hold a trial now; it goes on when one joins")
+    assert nodes.slots == 0, "an unfit one is no better than none"
 
 
 def test_one_that_is_left_alone_holds_nothing_unless_it_is_the_last() -> None:
