@@ -50,9 +50,12 @@ class Fitted:
 
     def log_loss(self, latents: NDArray[np.floating], labels: NDArray[np.int64]) -> float:
         """Mean negative log-likelihood of labels, in nats, of classes that it was fitted to."""
-        shares = self.model.predict_log_proba(_inputs(latents, self.centre, self.scale))
+        # Not predict_log_proba, which of two classes says -inf where one is nearly certain.
+        scores = _inputs(latents, self.centre, self.scale) @ np.ascontiguousarray(
+            self.model.coef_.T
+        )
         codes = np.searchsorted(self.model.classes_, labels)
-        return float(-shares[np.arange(len(codes)), codes].mean())
+        return log_loss(scores + self.model.intercept_, codes)[0]
 
 
 # Six parameters: all but the data have a default, and most callers give one or two.

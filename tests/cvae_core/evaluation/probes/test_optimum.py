@@ -6,6 +6,7 @@ import warnings
 
 import numpy as np
 import pytest
+from sklearn.linear_model import LogisticRegression
 
 from cvae_core.evaluation.probes import optimum, wide
 from cvae_core.evaluation.probes.classifiers import classifiers
@@ -94,6 +95,17 @@ def test_of_many_coefficients_more_rounds_and_a_sharper_eye_are_taken(
     assert fitted(latents, labels).gradient <= AT_OPTIMUM
     monkeypatch.setattr(optimum, "WIDE_TRIES", 1)
     assert fitted(latents, labels).gradient > AT_OPTIMUM
+
+
+def test_an_image_that_is_certainly_wrong_costs_what_its_score_says() -> None:
+    """Of two classes, scikit-learn's own log is -inf there for one of them."""
+    model = LogisticRegression()
+    model.coef_, model.intercept_ = np.array([[1.0]]), np.zeros(1)
+    model.classes_ = np.array([0, 1])
+    probe = Fitted(model, np.zeros(1), None, 0.0)
+    for label, score in ((0, 40.0), (1, -40.0), (0, 800.0)):
+        found = probe.log_loss(np.array([[score]]), np.array([label]))
+        assert found == pytest.approx(abs(score))
 
 
 def test_of_more_dimensions_than_their_square_fits_scikit_learn_finds_it(
