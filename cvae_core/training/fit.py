@@ -21,9 +21,11 @@ from cvae_core.training.training import Judge, When
 
 @dataclass(frozen=True)
 class FitResult:
-    """A trained model: its weights, its metrics by epoch, and the checkpoint of its last epoch."""
+    """A trained model, its metrics by epoch, and the checkpoint of its last epoch."""
 
     model: Model
+    """Of the last epoch, whatever ``selection`` says: ``checkpoint.selected_weights`` are what a
+    sweep evaluates."""
     history: list[dict[str, Any]]
     checkpoint: Checkpoint
 
