@@ -11,6 +11,7 @@ from typing import Any
 
 from cvae_core.config import NUMERICS, TrialConfig
 from cvae_core.errors import ConfigError
+from cvae_core.evaluation.distances.declaration import FD
 from cvae_core.settings import plain, setting_name
 from orchestration.ledger.documents import Evaluated, Sweep, Trial
 from orchestration.ledger.ledger import Ledger
@@ -67,6 +68,11 @@ def measured(trial: Trial, sweep: Sweep) -> Measured:
     parts = {entry: part for entry, part in trial.evaluations.items() if "@" not in entry}
     for entry, part in parts.items():
         measured_by |= dict.fromkeys(part.metrics, _way_of(entry, part, numerics))
+    if FD.name in parts and (digest := parts[FD.name].facts.get("extractor_digest")):
+        # In training no classifier is noted: it is the one of the sweep, of which this part tells.
+        in_training = [name for name in trial.metrics if name.startswith(f"val/{FD.name}_")]
+        way = {"part": "training", "numerics": numerics, "extractor_digest": digest}
+        measured_by |= dict.fromkeys(in_training, json.dumps(way, sort_keys=True))
     evaluation_s = sum(part.seconds or 0.0 for part in parts.values())
     return Measured(
         key=trial.key,

@@ -159,6 +159,24 @@ def test_distances_by_two_classifiers_are_not_set_beside_each_other() -> None:
     assert line.endswith('(extractor_digest "b" instead of "a")')
 
 
+def test_distances_in_training_go_by_the_classifier_of_the_part() -> None:
+    trials = []
+    for seed, digest in enumerate(("a", "a", "b")):
+        epoch = Epoch(epoch=1, metrics={"val/fd_x-cnn": 1.0}, images_per_s=1, epoch_s=1, at=0)
+        made = Trial(
+            key=str(seed),
+            config=TrialConfig.from_settings({"seed": seed}).to_settings(),
+            state="finished",
+            epochs=[epoch],
+        )
+        facts = {"extractor_digest": digest}
+        made.evaluations["fd"] = Evaluated(state="finished", metrics={"fd/x-cnn": 1}, facts=facts)
+        trials.append(measured(made, SWEEP))
+    kept, lines = alike(trials)
+    assert ["val/fd_x-cnn" in each.metrics for each in kept] == [True, True, False]
+    assert {line.partition(":")[0] for line in lines} == {"fd/x-cnn", "val/fd_x-cnn"}
+
+
 def test_what_is_noted_in_another_form_is_said_too() -> None:
     foreign = [{"of": "another version", "number": 1}, {"of": "another version", "number": 1.0}]
     foreign.append({"of": "another version", "number": 1, "more": None})
