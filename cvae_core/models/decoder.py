@@ -19,7 +19,9 @@ NEAREST = 0.01
 
 
 class Decoder(nn.Module):
-    """A linear layer, then transposed convolutions that mirror the encoder.
+    """A linear layer with a ReLU, then transposed convolutions that mirror the encoder.
+
+    The paper's text names no activation after the linear layer, and its released code has none.
 
     Maps (B, D) to (B, C, H, W) in the output's range: that of a sigmoid is [0, 1], of tanh [-1, 1].
     """

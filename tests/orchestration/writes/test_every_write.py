@@ -95,7 +95,7 @@ APPENDED = {"lock", "logs/ray.log"}
 """What is opened elsewhere: the lock, which stays empty, and what Ray prints."""
 OTHERS = {
     "doctor.filesystem._try": "tries a folder out",
-    "engine.node_checks.answers": "a word for every node of a cluster, taken away again",
+    "engine.node_checks._asked": "a word for every node of a cluster, taken away again",
     "engine.results.Results.stop": "asks workers for checkpoints, by a file that goes again",
     "engine.results.Results._pack_reported": "tells a worker which trial has left its pack",
     "ledger.recovery.mend": "puts the version before in the place of a damaged document",
@@ -110,6 +110,8 @@ OTHERS = {
     "compare.drawn.note_drawn": "removes figures that later results leave out",
     "run.stop.stop_sweep": "asks, from another process, for an end",
     "run.stop.stoppable.look": "drops that request",
+    "ledger.processes._temporary_folder": "removes one in which nothing can be written",
+    "tracking.model.save_model": "removes what an export that was cut off has left",
     "ledger.lock.note_ending": "says that it was heard",
 }
 """Functions that call the store and are not reached here, and what they do with it."""
