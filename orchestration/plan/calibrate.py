@@ -33,7 +33,7 @@ STEPS_S = 1.0
 STEP_BATCHES, STEP_EPOCHS = 20, 1_000
 """Of what steps are measured on, at most: it ends with its time."""
 MOST_SLOWER = 10
-"""So many times ``MEASURED_S`` is what is measured to take, where steps are the least of it."""
+"""Where steps are the least of an epoch, the measured one may take so many times ``MEASURED_S``."""
 SAMPLE = 4_000
 """Images of each split that probes are fitted and scored on."""
 MOST_JUDGED = 10_000
