@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from ray.tune.search import Searcher
 
 from orchestration.engine.job_searcher import JobSearcher
 from orchestration.engine.listener import Listener
@@ -16,6 +17,7 @@ from orchestration.engine.placement import Placement
 from orchestration.engine.queue import Queue
 from orchestration.engine.ray_cluster import Cluster
 from orchestration.engine.reports import EpochReport, ProgressReport, report_to_json
+from orchestration.errors import UserError
 from orchestration.ledger.ledger import Ledger
 from orchestration.spec.sweep import Resources
 from tests.orchestration.engine.test_lost_worker import DIED, UNREACHABLE
@@ -165,3 +167,18 @@ def test_an_attempt_is_noted_with_its_node(make_hosts: Callable[..., Hosts]) -> 
     assert not hosts.searcher.report("one", {"report": report, "node": "id1"})
     attempt = Ledger.open(hosts.ledger.folder).trials[key].attempts[0]
     assert (attempt.worker, attempt.reached) == ({"pid": 1, "node": A}, 1)
+
+
+def test_a_suggestion_that_is_not_allowed_ends_the_run_and_is_no_error_of_a_trial(
+    make_hosts: Callable[..., Hosts], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hosts = make_hosts()
+    hosts.hand_out("a")
+
+    def refuse() -> None:
+        raise UserError("search.space: not allowed")
+
+    monkeypatch.setattr(hosts.queue, "next", refuse)
+    assert hosts.searcher.suggest("b") == Searcher.FINISHED
+    assert str(hosts.searcher._results.broken) == "search.space: not allowed"
+    assert hosts.queue.closed, "and what is under way ends"
