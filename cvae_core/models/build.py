@@ -34,9 +34,7 @@ def build_model(config: TrialConfig, image_shape: tuple[int, int, int]) -> VAE:
         encoder = Encoder(plan, shape.latent_dim, shape.norm, shape.blocks)
         decoder = Decoder(
             plan,
-            shape.latent_dim,
-            shape.norm,
-            shape.blocks,
+            shape,
             config.data.value_range,
             config.data.output if shape.output == "auto" else shape.output,
         )

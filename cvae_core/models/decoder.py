@@ -9,7 +9,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from cvae_core.models.blocks import Blocks, Norm, block_layers, norm_layers
+from cvae_core.config import ArchitectureConfig
+from cvae_core.models.blocks import block_layers, norm_layers
 from cvae_core.sizes import Stage
 
 Range = Literal["unit", "symmetric"]
@@ -19,41 +20,33 @@ NEAREST = 0.01
 
 
 class Decoder(nn.Module):
-    """A linear layer with a ReLU, then transposed convolutions that mirror the encoder.
-
-    The paper's text names no activation after the linear layer, and its released code has none.
+    """A linear layer, then transposed convolutions that mirror the encoder.
 
     Maps (B, D) to (B, C, H, W) in the output's range: that of a sigmoid is [0, 1], of tanh [-1, 1].
     """
 
-    # The shape's three words are those of the encoder; the last two are about pixels.
     def __init__(
-        self,
-        stages: list[Stage],
-        latent_dim: int,
-        norm: Norm,
-        blocks: Blocks,
-        value_range: Range,
-        output: Output,
+        self, stages: list[Stage], shape: ArchitectureConfig, value_range: Range, output: Output
     ) -> None:
         super().__init__()
         self.value_range, self.output = value_range, output
         deepest = stages[-1]
-        shape = (deepest.channels_out, deepest.size_out, deepest.size_out)
+        side = deepest.size_out
         layers: list[nn.Module] = [
-            nn.Linear(latent_dim, deepest.channels_out * deepest.size_out**2),
-            nn.Unflatten(1, shape),
-            nn.ReLU(),
+            nn.Linear(shape.latent_dim, deepest.channels_out * side**2),
+            nn.Unflatten(1, (deepest.channels_out, side, side)),
+            # Layers, and with them the names of weights, are as many with either.
+            nn.ReLU() if shape.decoder_input == "relu" else nn.Identity(),
         ]
         for stage in reversed(stages):
             layers += [
-                *block_layers(blocks, norm, stage.channels_out),
+                *block_layers(shape.blocks, shape.norm, stage.channels_out),
                 nn.ConvTranspose2d(
                     stage.channels_out, stage.channels_in, *stage.window, stage.output_padding
                 ),
             ]
             if stage is not stages[0]:
-                layers += [*norm_layers(norm, stage.channels_in), nn.ReLU()]
+                layers += [*norm_layers(shape.norm, stage.channels_in), nn.ReLU()]
         layers.append(nn.Sigmoid() if output == "sigmoid" else nn.Tanh())
         self.layers = nn.Sequential(*layers)
 

@@ -28,6 +28,7 @@ ARMS = (
     "weights.reconstruction",
     "architecture.kernel",
     "architecture.blocks",
+    "architecture.decoder_input",
     "precision",
     "stages",
     "schedule.beta.shape",

@@ -56,6 +56,32 @@ def test_weights_begin_alike_whatever_the_output_is() -> None:
         assert torch.equal(ours, other)
 
 
+@pytest.mark.parametrize("blocks", ["conv", "residual"])
+def test_its_first_layer_may_be_linear(blocks: str) -> None:
+    """By hand up to the first convolution; weights, and their names, are those of the other."""
+    rectified, linear = (
+        build_model(
+            TrialConfig.from_settings(
+                {"architecture": {"decoder_input": activation, "blocks": blocks}}
+            ),
+            (1, 8, 8),
+        ).decoder
+        for activation in ("relu", "linear")
+    )
+    for name, weights in linear.state_dict().items():
+        assert torch.equal(weights, rectified.state_dict()[name])
+    z = torch.randn(4, TrialConfig().architecture.latent_dim)
+    first = linear.layers[0]
+    flat = z @ first.get_parameter("weight").T + first.get_parameter("bias")
+    assert bool((flat < 0).any())
+    for decoder, expected in ((linear, flat), (rectified, flat.clamp(min=0))):
+        _, in_maps, _, *rest = decoder.layers
+        images = in_maps(expected)
+        for layer in rest:
+            images = layer(images)
+        torch.testing.assert_close(decoder(z), images)
+
+
 @pytest.mark.parametrize("value_range", ["unit", "symmetric"])
 @pytest.mark.parametrize("colour", [0.0, 1.0])
 def test_images_of_one_colour_leave_it_finite_and_with_a_gradient(
