@@ -69,7 +69,10 @@ def command(
         click.echo(json.dumps(document, indent=2, ensure_ascii=False))
     elif as_csv or as_latex:
         write = csv_text if as_csv else latex_text
-        click.echo(write(asked_of(ledgers, question)), nl=False)
+        answered = asked_of(ledgers, question)
+        click.echo(write(answered), nl=False)
+        for note in answered.left_out:
+            click.echo(f"warning: {note}", err=True)
     else:
         console = Console()
         left = sum(len(ledger.trials) - len(ledger.planned()) for ledger in ledgers)

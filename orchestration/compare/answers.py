@@ -138,8 +138,10 @@ def answers(ledgers: Sequence[Ledger], question: Question) -> Answers:
         left_out += selected_away(ledgers, pairs)
     trained = [t for pair in pairs for cell in pair.cells for t in cell.trials.values()]
     names = list(dict.fromkeys(name for trial in trained for name in trial.metrics))
-    asked = [_resolved(name, names) for name in question.metrics]
-    within = {_resolved(name, names): x for name, x in question.equal_within.items()}
+    # Where nothing makes pairs a name is looked at all the same.
+    known = names or list(dict.fromkeys(n for t in measured_trials(ledgers) for n in t.metrics))
+    asked = list(dict.fromkeys(_resolved(name, known) for name in question.metrics))
+    within = {_resolved(name, known): x for name, x in question.equal_within.items()}
     shown = asked or _usual(names, within)
     judged = {name: judge(pairs, name, within.get(name)) for name in shown}
     tables = asked or [name for name in shown if _is_primary(name) or name in within]

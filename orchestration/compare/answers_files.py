@@ -49,7 +49,8 @@ def latex_text(answers: Answers) -> str:
         judged = [each for each in answers.judged[name] if each.values]
         if judged:
             tables.append(_tabular(name, judged))
-    return "\n".join(tables)
+    notes = [f"% note: {line}\n" for line in answers.left_out]
+    return "\n".join([*tables, *(["".join(notes)] if notes else [])])
 
 
 def _row_names() -> Sequence[str]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from orchestration.compare.answers import Answers
-from orchestration.compare.paired import LEAST_PAIRS, LEVEL
+from orchestration.compare.measured import REPEATS
+from orchestration.compare.paired import LEAST_PAIRS, LEVEL, MOST_PAIRS, pairs_needed
 from orchestration.compare.pairs import Cell
 from orchestration.compare.verdicts import (
     UNDECIDED,
@@ -32,15 +34,9 @@ def sentences(answers: Answers) -> list[str]:
         if any(a.trials.keys() & b.trials.keys() for a, b in _cells(answers)):
             return [f"no verdicts: nothing that compares {one} and {other} was measured in both"]
         return [f"no verdicts: no seed was trained to its end with both {one} and {other}"]
-    if max(pairs) < LEAST_PAIRS:
-        here = f"here {count(max(pairs), 'seed')}"
-        trained = max(len(a.trials.keys() & b.trials.keys()) for a, b in _cells(answers))
-        if trained > max(pairs):
-            here += f" of {trained} that were trained: the others are not measured in both"
-        return [
-            f"no verdicts: they take {LEAST_PAIRS} seeds in both, {here} "
-            f"(no exact test of fewer pairs reaches {LEVEL:.0%})"
-        ]
+    few = _too_few(answers)
+    if few is not None:
+        return [few]
     paired = {n: each for n, each in answers.judged.items() if any(e.values for e in each)}
     nothing = [head(name) for name, judged in paired.items() if is_open(judged)]
     return [
@@ -49,21 +45,70 @@ def sentences(answers: Answers) -> list[str]:
     ]
 
 
+def _too_few(answers: Answers) -> str | None:
+    """That no row of any table has the pairs that a verdict takes; None where one has.
+
+    Args:
+        answers: that have pairs.
+    """
+    judged = [each for found in answers.judged.values() for each in found if each.values]
+    if any(each.can_tell or each.verdict != UNDECIDED for each in judged):
+        return None
+    # Of the table that lacks least.
+    lacking = {id(each): _needed(each) - len(each.values) for each in judged}
+    nearest = min(judged, key=lambda each: lacking[id(each)])
+    rows, most, needed = nearest.tests, len(nearest.values), _needed(nearest)
+    here = f"here {count(most, 'seed')}"
+    trained = max(
+        len({seed for seed, *_ in one.trials.keys() & other.trials.keys()})
+        for one, other in _cells(answers)
+    )
+    if trained > most:
+        here += f" of {trained} that were trained: the others are not measured in both"
+    over = "" if rows == 1 else f" over {rows} rows"
+    return (
+        f"no verdicts: they take {needed} seeds in both{over}, {here} "
+        f"(no exact test of fewer pairs reaches {LEVEL:.0%})"
+    )
+
+
+def _needed(each: Judged) -> int:
+    """Pairs that each row of a table needs."""
+    return pairs_needed(math.inf, each.tests) or MOST_PAIRS
+
+
 def _cells(answers: Answers) -> list[tuple[Cell, Cell]]:
     return [each.cells for each in answers.pairings]
 
 
 def answers_view(answers: Answers) -> list[Sheet | str]:
     """Sentences, tables, and what would decide what is undecided."""
+    notes = [f"note: {line}" for line in answers.left_out]
     if not answers.pairings:
-        what = short_name(answers.by, [answers.by])
-        return ["", f"no verdicts: no two settings that were trained differ in {what} alone"]
+        return ["", f"no verdicts: {why_no_pairs(answers)}", *notes]
     parts: list[Sheet | str] = ["", *sentences(answers)]
     for name in answers.tables:
         sheet = verdict_sheet(answers, name)
         if sheet is not None:
             parts += ["", sheet]
-    return [*parts, *(f"note: {line}" for line in answers.left_out), *more_lines(answers)]
+    return [*parts, *notes, *more_lines(answers)]
+
+
+def why_no_pairs(answers: Answers) -> str:
+    """What keeps trained trials from being judged, where there is no pairing."""
+    what = short_name(answers.by, [answers.by])
+    if answers.by in REPEATS:
+        return f"trials that differ in {what} repeat each other, and are averaged over"
+    searches = [ledger for ledger in answers.ledgers if ledger.planned_studies()]
+    if not searches:
+        return f"no two settings that were trained differ in {what} alone"
+    rest = "on a search they rest on the replicates of what it found best"
+    search = searches[0].sweep.spec.get("search") or {}
+    if len(search.get("objectives") or ()) > 1:
+        return f"{rest}, and one with several objectives has no best: sweep a grid of its front"
+    if not search.get("replicates"):
+        return f"{rest}, and it has none: --set search.replicates={LEAST_PAIRS} trains them"
+    return f"{rest}, and no two searches that differ in {what} alone have any that were trained"
 
 
 def verdict_sheet(answers: Answers, name: str) -> Sheet | None:

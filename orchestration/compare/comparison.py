@@ -172,20 +172,21 @@ def _together(ledgers: Sequence[Ledger]) -> dict[str, Any]:
         for trial in document["trials"]
         if trial["state"] == "finished"
     }
-    states = [document["state"] for document in documents]
     return {
         "name": " + ".join(document["name"] for document in documents),
-        "state": states[0]
-        if len(set(states)) == 1
-        else "running"
-        if "running" in states
-        else "interrupted",
+        "state": _worst([document["state"] for document in documents]),
         "counts": {
             state: sum(trial["state"] == state for trial in trials.values())
             for state in documents[0]["counts"]
         },
         "trials": _as_judged(ledgers, trials.values()),
     }
+
+
+def _worst(states: Sequence[str]) -> str:
+    """Of several sweeps' states the one that says most of what is to be done, or went wrong."""
+    order = ("running", "interrupted", "failed")
+    return next((state for state in order if state in states), states[0])
 
 
 def _as_judged(ledgers: Sequence[Ledger], trials: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -20,6 +20,8 @@ from orchestration.spec.evaluation import BESIDES, part_settings
 from orchestration.spec.trial_names import settings_of
 from orchestration.words import count
 
+DIGEST = "extractor_digest"
+"""Among the facts of a part: of the classifier whose features it compares."""
 REPEATS = ("seed", "data.split_seed")
 """Settings by which a trial repeats another: a comparison averages over them."""
 
@@ -50,17 +52,54 @@ class Measured:
 
 
 def measured_trials(ledgers: Iterable[Ledger]) -> list[Measured]:
-    """The planned trials that were trained to their end, each once, in the order of plans."""
+    """The planned trials that were trained to their end, each once, in the order of plans.
+
+    One that several sweeps have, as one took it over from another, has what either has measured.
+    """
     trials: dict[str, Measured] = {}
     for ledger in ledgers:
+        classifiers = classifiers_of(ledger.planned())
         for trial in ledger.planned():
             if trial.state == "finished":
-                trials.setdefault(trial.key, measured(trial, ledger.sweep))
+                new = measured(trial, ledger.sweep, classifiers)
+                trials[trial.key] = _joined(trials.get(trial.key, new), new)
     return list(trials.values())
 
 
-def measured(trial: Trial, sweep: Sweep) -> Measured:
-    """A trained trial of a sweep as comparisons look at it."""
+def _joined(one: Measured, other: Measured) -> Measured:
+    """A trial with all that was measured of it; where both have a metric, it is the first one's."""
+    if one is other or not other.metrics.keys() - one.metrics.keys():
+        return one
+    return replace(
+        one,
+        metrics=other.metrics | one.metrics,
+        measured_by=other.measured_by | one.measured_by,
+        cost_s=max(one.cost_s, other.cost_s),
+    )
+
+
+def classifiers_of(trials: Iterable[Trial]) -> dict[str, str]:
+    """The digest of a sweep's classifier by data set: all of its trials share one.
+
+    Trials that were taken over may have been judged by another; most tell which is the sweep's own.
+    """
+    found: dict[str, Counter[str]] = {}
+    for trial in trials:
+        digest = FD.name in trial.evaluations and trial.evaluations[FD.name].facts.get(DIGEST)
+        if digest:
+            data = TrialConfig.from_settings(trial.config).data.dataset
+            found.setdefault(data, Counter())[str(digest)] += 1
+    return {data: digests.most_common(1)[0][0] for data, digests in found.items()}
+
+
+def measured(trial: Trial, sweep: Sweep, classifiers: Mapping[str, str] | None = None) -> Measured:
+    """A trained trial of a sweep as comparisons look at it.
+
+    Args:
+        trial: of the sweep.
+        sweep: to which it belongs.
+        classifiers: as ``classifiers_of`` gives them.
+    """
     numerics = sweep.code.get("numerics", str(NUMERICS))
     cpu = sweep.spec.get("resources", {}).get("cpu", 1)
     config = TrialConfig.from_settings(trial.config)
@@ -68,10 +107,13 @@ def measured(trial: Trial, sweep: Sweep) -> Measured:
     parts = {entry: part for entry, part in trial.evaluations.items() if "@" not in entry}
     for entry, part in parts.items():
         measured_by |= dict.fromkeys(part.metrics, _way_of(entry, part, numerics))
-    if FD.name in parts and (digest := parts[FD.name].facts.get("extractor_digest")):
-        # In training no classifier is noted: it is the one of the sweep, of which this part tells.
+    digest = FD.name in parts and parts[FD.name].facts.get(DIGEST)
+    digest = digest or (classifiers or {}).get(config.data.dataset)
+    if digest:
+        # In training no classifier is noted: it is the sweep's, of which this part tells, of this
+        # trial or of others.
         in_training = [name for name in trial.metrics if name.startswith(f"val/{FD.name}_")]
-        way = {"part": "training", "numerics": numerics, "extractor_digest": digest}
+        way = {"part": "training", "numerics": numerics, DIGEST: digest}
         measured_by |= dict.fromkeys(in_training, json.dumps(way, sort_keys=True))
     evaluation_s = sum(part.seconds or 0.0 for part in parts.values())
     return Measured(
@@ -137,8 +179,8 @@ def _way_of(part: str, done: Evaluated, numerics: str) -> str:
         own = dict(done.settings)
     # Classifiers of one data set that were trained on unlike processors are two.
     way = {"part": part, "numerics": numerics, **noted, **own}
-    if "extractor_digest" in done.facts:
-        way["extractor_digest"] = done.facts["extractor_digest"]
+    if DIGEST in done.facts:
+        way[DIGEST] = done.facts[DIGEST]
     return json.dumps(way, sort_keys=True)
 
 

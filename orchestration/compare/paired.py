@@ -162,6 +162,8 @@ def pairs_needed(effect: float, tests: int = 1) -> int | None:
     """
     level = LEVEL / tests
     least = max(LEAST_PAIRS, math.ceil(1 + math.log2(1 / level)))
+    if math.isinf(effect):
+        return least if least <= MOST_PAIRS else None
     # What n pairs can find is asked of many cells and metrics, and computed once.
     enough = bisect_left(
         range(least, MOST_PAIRS + 1),

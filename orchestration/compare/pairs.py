@@ -14,7 +14,7 @@ from typing import Any
 
 from cvae_core.baselines import BASELINES
 from cvae_core.evaluation.metrics import describe
-from orchestration.compare.measured import Measured, alike, measured
+from orchestration.compare.measured import Measured, alike, classifiers_of, measured
 from orchestration.ledger.documents import Study
 from orchestration.ledger.ledger import Ledger
 from orchestration.spec.flat_names import flat
@@ -60,7 +60,7 @@ class Pairing:
     other: Cell
     by: str
     settings: dict[str, Any]
-    """Those of ``other`` that vary among the cells, but the compared one."""
+    """Those of either that vary among the cells, but the compared one."""
     name: str
     """The same for people; empty where nothing else varies."""
 
@@ -141,6 +141,12 @@ def cells_of(trials: Sequence[Measured]) -> list[Cell]:
     return list(cells.values())
 
 
+def rows_of(settings: Iterable[dict[str, Any]], by: str = "model") -> int:
+    """How many pairings there would be of trials with these settings, but for what repeats them."""
+    cells = (Cell(each, {}) for each in settings)
+    return len(_paired(list({cell.name: cell for cell in cells}.values()), by))
+
+
 def replicate_pairings(
     ledgers: Iterable[Ledger], by: str = "model"
 ) -> tuple[list[Pairing], list[str]]:
@@ -156,9 +162,11 @@ def replicate_pairings(
     searches: list[tuple[dict[str, Any], list[str]]] = []
     trials: dict[str, Measured] = {}
     for ledger in ledgers:
+        classifiers = classifiers_of(ledger.planned())
         for study in ledger.planned_studies():
             replicates = [ledger.trials[key] for key in study.replicates if key in ledger.trials]
-            done = [measured(t, ledger.sweep) for t in replicates if t.state == "finished"]
+            finished = [trial for trial in replicates if trial.state == "finished"]
+            done = [measured(trial, ledger.sweep, classifiers) for trial in finished]
             if done:
                 searches.append((_fixed(study, done[0].cell), [trial.key for trial in done]))
                 trials |= {trial.key: trial for trial in done}
@@ -249,7 +257,9 @@ def _differ_in(by: str, one: dict[str, Any], other: dict[str, Any]) -> bool:
 
 
 def _pairing(reference: Cell, other: Cell, by: str, varied: Sequence[str]) -> Pairing:
-    settings = {name: other.settings[name] for name in varied if name in other.settings}
+    # What both have is equal but for the compared one; some has the reference alone.
+    both = reference.settings | other.settings
+    settings = {name: both[name] for name in varied if name in both}
     words = {
         name: str(value) if name == "model" else f"{short_name(name, varied)}={setting_text(value)}"
         for name, value in settings.items()

@@ -6,7 +6,7 @@ They are never subtracted: what was measured with other code, splits and seeds m
 from __future__ import annotations
 
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from cvae_core.baselines import BASELINES
@@ -23,7 +23,7 @@ def reported_rows(ledgers: Sequence[Ledger]) -> list[dict[str, Any]]:
 
     A figure that several of the sweeps name is one.
     """
-    trials, _ = alike(measured_trials(ledgers))
+    trials, _ = alike([*_quotable(ledgers)])
     rows = [
         {
             "metric": named["metric"],
@@ -39,6 +39,18 @@ def reported_rows(ledgers: Sequence[Ledger]) -> list[dict[str, Any]]:
         for named in ledger.sweep.spec.get("paper", [])
     ]
     return [row for number, row in enumerate(rows) if row not in rows[:number]]
+
+
+def _quotable(ledgers: Sequence[Ledger]) -> Iterator[Measured]:
+    """The trials beside which a figure may stand: of searches the replicates of what was found.
+
+    A mean over all that a search has tried says nothing of any of it.
+    """
+    studies = [study for ledger in ledgers for study in ledger.planned_studies()]
+    replicates = {key for study in studies for key in study.replicates}
+    for trial in measured_trials(ledgers):
+        if not studies or trial.key in replicates or trial.config.model in BASELINES:
+            yield trial
 
 
 def reported_sheet(rows: Sequence[Mapping[str, Any]]) -> Sheet | None:

@@ -56,6 +56,12 @@ class Judged:
         return self._missing[1]
 
     @property
+    def can_tell(self) -> bool:
+        """Whether so many pairs could have a verdict, were they all of one sign."""
+        needed = pairs_needed(math.inf, max(self.corrected_over, 1))
+        return needed is not None and len(self.values) >= needed
+
+    @property
     def won(self) -> float | None:
         """Share of pairs in which the other side is better, or higher where neither is better."""
         if not self.values:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from cvae_core.config import TrialConfig
 from orchestration.commands import sweep_command
 from orchestration.compare.answers import Answers
-from orchestration.compare.answers_view import more_lines, sentences, verdict_sheet
+from orchestration.compare.answers_view import more_lines, sentences, verdict_sheet, why_no_pairs
 from orchestration.compare.comparison import comparison_sheets
 from orchestration.compare.figure_files import search_document
 from orchestration.ledger.documents import TRAINED
@@ -22,7 +22,7 @@ from orchestration.report.pictures import Columns, picture_columns
 from orchestration.report.search_charts import Searched, replicate_charts, search_charts
 from orchestration.spec.trial_names import Names, arms_text_by, settings_in
 from orchestration.status.metric_columns import head, headlines
-from orchestration.status.status import status_document
+from orchestration.status.status import evaluation_of, status_document
 from orchestration.status.view import absent_lines, failure_lines, warning_lines
 from orchestration.terminal.tables import Sheet
 from orchestration.words import count, duration, states_text
@@ -86,7 +86,7 @@ def content_of(ledger: Ledger, answered: Answers, *, at_work: bool | None = None
         name=document["name"],
         state=_state(document),
         made=time.strftime("%Y-%m-%d %H:%M"),
-        sentences=sentences(answered) or [_nothing(document)],
+        sentences=sentences(answered) or [_nothing(document, answered)],
         more=more_lines(answered),
         facts=_facts(ledger, document),
         file=_file(ledger),
@@ -154,7 +154,7 @@ def _state(document: Mapping[str, Any]) -> str:
     return f"{document['state']}: {counts}"
 
 
-def _nothing(document: Mapping[str, Any]) -> str:
+def _nothing(document: Mapping[str, Any], answered: Answers) -> str:
     """Why there is no answer: what became of the trials that are no baselines."""
     compared = [trial for trial in document["trials"] if not trial["baseline"]]
     states = {trial["state"] for trial in compared}
@@ -168,7 +168,7 @@ def _nothing(document: Mapping[str, Any]) -> str:
     models = {trial["model"] for trial in compared if trial["state"] in TRAINED}
     if len(models) == 1:
         return f"There is nothing to compare: of the two models only {models.pop()} was trained."
-    return "There is nothing to compare: no two settings that were trained differ in model alone."
+    return f"There is nothing to compare: {why_no_pairs(answered)}."
 
 
 def _not_measured(ledger: Ledger, document: Mapping[str, Any], names: Sequence[str]) -> list[str]:
@@ -181,17 +181,30 @@ def _not_measured(ledger: Ledger, document: Mapping[str, Any], names: Sequence[s
             config = TrialConfig.from_settings(trial["config"])
             kind = trial["model"], config.data.name, config.decodes, config.contrasts
             kinds.setdefault(kind, []).append(trial["metrics"])
-    lacking: dict[tuple[int, int], list[str]] = {}
+    parts = {
+        name: entry
+        for trial in ledger.planned()
+        for entry, part in trial.evaluations.items()
+        if "@" not in entry
+        for name in part.metrics
+    }
+    asked = evaluation_of(ledger.sweep)
+    wanted: Collection[str] = parts.values() if asked is None else asked.wanted()
+    lacking: dict[tuple[int, int, str], list[str]] = {}
+    command = sweep_command("evaluate", ledger.folder)
     for name in names:
         able = [m for kind in kinds.values() if any(name in m for m in kind) for m in kind]
         having = sum(name in metrics for metrics in able)
         if having < len(able):
-            lacking.setdefault((having, len(able)), []).append(head(name))
-    command = sweep_command("evaluate", ledger.folder)
+            part = parts.get(name)  # what was measured in training alone stays as it is
+            how = f" ({command} adds what is missing)" if part in wanted else ""
+            if part is not None and part not in wanted:
+                how = f" ({command} --only {part} measures it there)"
+            lacking.setdefault((having, len(able), how), []).append(head(name))
     return [
-        f"not measured in {total - having} of {count(total, 'trained trial')}: {', '.join(heads)} "
-        f"({command} adds what is missing)"
-        for (having, total), heads in lacking.items()
+        f"not measured in {total - having} of {count(total, 'trained trial')}: "
+        f"{', '.join(heads)}{how}"
+        for (having, total, how), heads in lacking.items()
     ]
 
 

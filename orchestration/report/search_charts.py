@@ -74,8 +74,12 @@ def replicate_charts(searched: Searched, answered: Answers) -> list[Chart]:
 
     Of the first objective, and of the probe where that was measured on test.
     """
-    studies = [study for study in searched.document["studies"] if study["replicates"]]
-    place = {key: n for n, study in enumerate(studies) for key in study["replicates"]["keys"]}
+    # Studies that found the same have the same replicates, and are one row.
+    named: dict[tuple[str, ...], list[str]] = {}
+    for study in searched.document["studies"]:
+        if study["replicates"] and study["replicates"]["keys"]:
+            named.setdefault(tuple(study["replicates"]["keys"]), []).append(study["name"])
+    place = {key: n for n, keys in enumerate(named) for key in keys}
     rows_of = [searched.trials[key] for key in place if key in searched.trials]
     pairs = [
         (one.trials[repeat].key, other.trials[repeat].key)
@@ -103,7 +107,7 @@ def replicate_charts(searched: Searched, answered: Answers) -> list[Chart]:
             if one in measured and two in measured
         ]
         title = f"the best again with new seeds: {head(metric)}"
-        names = [study["name"] for study in studies]
+        names = [", ".join(each) for each in named.values()]
         charts.append(rows(title, head(metric), names, points, joined))
     return [chart for chart in charts if chart is not None]
 

@@ -44,7 +44,7 @@ def status_document(
         configs: of the planned trials, where they are known.
     """
     alive = is_at_work(ledger.folder) if at_work is None else at_work
-    evaluation = _evaluation(ledger.sweep)
+    evaluation = evaluation_of(ledger.sweep)
     configs = configs_in(ledger) if configs is None else configs
     trials = [
         trial_document(trial, configs[trial.key], alive=alive, evaluation=evaluation)
@@ -113,7 +113,7 @@ def _with_studies(trials: list[dict[str, Any]], studies: list[Study]) -> list[di
     return trials
 
 
-def _evaluation(sweep: Sweep) -> Evaluation | None:
+def evaluation_of(sweep: Sweep) -> Evaluation | None:
     """What a sweep wants to be measured; None where another version wrote it down."""
     if sweep.code.get("numerics", str(NUMERICS)) != str(NUMERICS):
         return None

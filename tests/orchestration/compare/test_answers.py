@@ -168,7 +168,7 @@ def test_what_would_decide_more_is_a_command(grid: Callable[..., Grid], compare:
     assert more["command"] == f"{COMMAND} --set 'seeds=[{seeds}]'"
     assert more["cpu_s"] == more["seeds"] * 4 * 30.0  # four cells
     shown = compare("mine").stdout
-    assert "no verdicts: they take 6 seeds in both, here 3 seeds" in shown
+    assert "no verdicts: they take 7 seeds in both over 2 rows, here 3 seeds" in shown
     assert more["command"] in shown
     # The command gives its seeds to an arm that is in no pair, too, and to no baseline.
     for arm in ({"model": "cvae", "beta": 0.5}, {"model": "pca"}):

@@ -40,7 +40,9 @@ def test_a_grid(grid: Path, compare: Compare) -> None:
     title, _, _, *rest = done.stdout.splitlines()
     rows, verdicts = rest[:4], rest[4:]
     assert title == "VAE and CVAE side by side"
-    assert verdicts[1].startswith("no verdicts: they take 6 seeds in both, here 1 seed (")
+    assert verdicts[1].startswith(
+        "no verdicts: they take 7 seeds in both over 2 rows, here 1 seed ("
+    )
     assert [row.split()[:2] for row in rows] == [
         *(["vae", "0.001"], ["cvae", "0.001"], ["vae", "1e-05"], ["cvae", "1e-05"]),
     ]

@@ -68,7 +68,7 @@ def test_every_trial_has_its_row_and_every_point_leads_to_one(trained: Path) -> 
     assert len(page.links) > 8
     assert {link.removeprefix("#") for link in page.links} <= set(rows)
     assert "finished: 4 finished" in page.text
-    assert "no verdicts: they take 6 seeds in both, here 1 seed" in page.text
+    assert "no verdicts: they take 7 seeds in both over 2 rows, here 1 seed" in page.text
 
 
 def test_it_needs_no_network(trained: Path) -> None:

@@ -100,6 +100,21 @@ def test_replicates_come_first_and_pairs_are_joined(single: Ledger) -> None:
     assert places == sorted(places)
 
 
+def test_studies_that_found_the_same_are_one_row(tmp_path: Path) -> None:
+    """Begun from two seeds, and repeated with the same new ones."""
+    made = Searches(tmp_path / "same")
+    for seed in (0, 1):
+        study = made.study(f"vae seed={seed}", [BETA], model="vae", seed=seed)
+        made.trial(study, 0.8, beta=0.1)
+        study.winner, study.end = study.asks[0].key, "complete"
+        for value in (0.7, 0.75):
+            made.trial(study, value, replicate=True, beta=0.1)
+    chart = content(made.read()).replicates[0]
+    ((_, name),) = chart.y_ticks
+    assert name == "vae seed=0, vae seed=1"
+    assert len(chart.marks) == 2
+
+
 def test_budgets_rise_in_steps_up_to_what_all_have_spent(single: Ledger) -> None:
     charts = content(single).searches
     for beginning in ("best so far: val probe ↑ over trials", "best so far: val probe ↑ over CPU"):
