@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -54,18 +55,28 @@ class Evaluator:
         """Leave the model as well."""
         self._judged = None
 
-    def keep(self, files: Mapping[str, bytes]) -> None:
+    def keep(self, files: Mapping[str, bytes]) -> bool:
         """Write what the sweep's trials share, classifiers, where it is not there or is damaged.
 
         A sound one stays, also where a worker has trained another meanwhile, of other last digits.
+
+        Returns:
+            Whether those that lie there now are these.
         """
         from cvae_core.evaluation.distances.classifier import digest_of
 
+        are_these = True
         for name, content in files.items():
             path = self.kept / name
-            same = path.is_file() and path.read_bytes() == content
-            if not same and digest_of(path) is None:
+            if not path.is_file() and store.write_new(path, content):
+                continue
+            with store.storing(path):  # that it cannot be read now does not make it a damaged one
+                there = digest_of(io.BytesIO(path.read_bytes()))
+            if there is None:
                 store.write_bytes(path, content)
+            elif there != digest_of(io.BytesIO(content)):
+                are_these = False
+        return are_these
 
     def step(
         self, job: EvaluateJob | SharedMapJob
@@ -80,12 +91,15 @@ class Evaluator:
             return AbsentReport(str(error))
         if not isinstance(done, Findings):
             return ProgressReport(done)
+        if not self.keep(done.keep) and not self._measuring.again:
+            # Another worker's was there first: as all trials are judged by one, by that one.
+            self._measuring = _Measuring(self._steps(job), again=True)
+            return self.step(job)
         artifacts = []
         for name, content in done.files.items():
             path = f"{job.artifacts}/{name}"
             store.write_bytes(self._folder / path, content)
             artifacts.append({"path": path, "sha256": sha256(content), "bytes": len(content)})
-        self.keep(done.keep)
         return EvaluationReport(
             metrics=done.metrics,
             artifacts=artifacts,
@@ -153,7 +167,9 @@ class Evaluator:
 class _Measuring:
     """A part of an evaluation under way, that stops now and then to tell how far it is."""
 
-    def __init__(self, steps: Iterator[float | Findings]) -> None:
+    def __init__(self, steps: Iterator[float | Findings], *, again: bool = False) -> None:
+        self.again = again
+        """Whether it is the second time, as the first was not what the sweep's trials share."""
         self._began = time.perf_counter()
         self._steps = steps
 

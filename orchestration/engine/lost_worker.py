@@ -17,10 +17,12 @@ UNREACHABLE = "The actor is temporarily unavailable"
 WHY = re.compile(r"RPC error: (?P<how>.+?) rpc_code")
 DETAIL = re.compile(r"Worker exit detail: (?P<detail>.+?)(?: Some common causes include|$)", re.M)
 NODE_ENDED = re.compile(r"the actor's node was (?P<how>.+)$", re.M)
-ADDRESS = re.compile(r"^\s*ip: (?P<address>\S+)$", re.M)
+ADDRESS = re.compile(r"^\s*ip: (?P<line>\S+)$|\(pid=\d+, ip=(?P<call>[^,)\s]+)", re.M)
 PID = re.compile(r"^\s*pid: (?P<pid>\d+)$", re.M)
 FATAL = "Fatal Python error: "
-RAISED = re.compile(r"raised in its creation task|^.{0,9}ray::", re.M)
+BEGUN = "raised in its creation task"
+"""Of a worker that could not begin: it says something of its node, and nothing of its job."""
+RAISED = re.compile(rf"{BEGUN}|^.{{0,9}}ray::", re.M)
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -44,7 +46,9 @@ def lost_worker(text: str, crash: str = "", *, oom_kill: bool = False, node: str
     if RAISED.search(text):
         last = text.splitlines()[-1].strip()
         memory = any(sign in last for sign in ("MemoryError", *TEXTS))
-        return Failure(kind=OUT_OF_MEMORY if memory else "error", message=last, traceback=text)
+        kind = OUT_OF_MEMORY if memory else LOST if BEGUN in text else "error"
+        said = f"its process could not begin: {last}" if kind == LOST else last
+        return Failure(kind=kind, message=said, traceback=text)
     if NODE_DIED in text:
         ended = NODE_ENDED.search(text)
         told = f" ({ended['how'].strip().removesuffix('.')})" if ended else ""
@@ -78,7 +82,7 @@ def went_with_its_node(text: str) -> bool:
 def address_in(text: str) -> str:
     """The address of the node that a worker was on, as Ray's error names it; empty: it does not."""
     found = ADDRESS.search(COLOURS.sub("", text))
-    return found["address"] if found else ""
+    return found["line"] or found["call"] if found else ""
 
 
 def crash_in(logs: Path, text: str) -> str:

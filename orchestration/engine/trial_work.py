@@ -128,10 +128,10 @@ class TrialWork:
         settings = part_settings(FD.name, self.job.fd_settings)
         try:
             shared = self._shared
-            judge, keep = validation_judge(
-                self.config, self.data, settings, shared.cache, shared.kept
-            )
-            shared.keep(keep)
+            given = (self.config, self.data, settings, shared.cache, shared.kept)
+            judge, keep = validation_judge(*given)
+            if not shared.keep(keep):  # another worker's was there first, by which all are judged
+                judge, _ = validation_judge(*given)
         except AbsentError as error:
             self._note(f"no val/fd: {error}")
             return []

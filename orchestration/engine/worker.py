@@ -20,16 +20,19 @@ from orchestration.engine.epoch_steps import EpochSteps
 from orchestration.engine.evaluator import Evaluator
 from orchestration.engine.jobs import Assignment, PackJob, TrainJob
 from orchestration.engine.pack_training import PackTraining
-from orchestration.engine.reports import PackReport, Report
+from orchestration.engine.reports import FailureReport, PackReport, Report
 from orchestration.engine.retries import OUT_OF_MEMORY
 from orchestration.engine.trial_work import TrialWork
-from orchestration.engine.worker_failures import failed
+from orchestration.engine.worker_failures import end_if_lost, failed
 from orchestration.machine import processor
 from orchestration.threads import limit_threads
 
 
 class Worker:
-    """Carries out a job step by step; a failure becomes a report, never a dead process."""
+    """Carries out a job step by step; a failure becomes a report, and no dead process.
+
+    But of a GPU that takes nothing more from it: then another process has to take its place.
+    """
 
     def __init__(
         self, datasets: Mapping[str, Dataset], folder: Path, *, threads: int, gpu: bool
@@ -70,11 +73,14 @@ class Worker:
             raise RuntimeError("a worker was asked to step without a job")
         try:
             if isinstance(job, PackJob):
-                return self._train_pack(job)
+                of_pack = self._train_pack(job)
+                self._look_after(*of_pack.reports.values())
+                return of_pack
             return self._train(job) if isinstance(job, TrainJob) else self._evaluator.step(job)
         except Exception as error:  # reported to the driver, which decides what follows
             self._drop()
             report = failed(error, self._about)
+        self._look_after(report)
         # Only here the error has gone, and with it what its frames still held.
         if report.kind == OUT_OF_MEMORY:
             gc.collect()
@@ -83,6 +89,12 @@ class Worker:
         if isinstance(job, PackJob):
             return PackReport({own.key: report for own in job.jobs})
         return report
+
+    def _look_after(self, *reports: Report) -> None:
+        """End this process after an error by which it has lost its GPU."""
+        for report in reports if self._device == "cuda" else ():
+            if isinstance(report, FailureReport) and report.kind == "error":
+                end_if_lost(report)
 
     def _drop(self) -> None:
         self._training = None
@@ -112,7 +124,7 @@ class Worker:
             record |= {"at": time.time()}
         return self._work.report(training, record)
 
-    def _train_pack(self, job: PackJob) -> Report:
+    def _train_pack(self, job: PackJob) -> PackReport:
         if self._pack is None:
             self._pack = PackTraining(job, self._take_up, self._folder, self._device)
         return self._pack.step(self._about)

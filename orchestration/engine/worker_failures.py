@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import traceback
 from collections.abc import Callable
 from typing import Any
@@ -11,6 +13,7 @@ from rich.filesize import decimal
 
 from cvae_core.errors import CheckpointError, EvaluationError, NonFiniteLossError, TooLargeError
 from cvae_core.memory import bytes_asked_for, memory_error
+from orchestration.engine.lost_worker import FATAL
 from orchestration.engine.reports import FailureReport
 from orchestration.engine.retries import OUT_OF_MEMORY, STORAGE, TOO_LARGE
 from orchestration.errors import StorageError
@@ -41,6 +44,22 @@ def failed(error: Exception, worker: dict[str, Any]) -> FailureReport:
     speaks = kind in (TOO_LARGE, STORAGE, "evaluation", DAMAGED)
     trace = "" if speaks else "".join(traceback.format_exception(said_first))
     return FailureReport(kind, message, traceback=trace, worker=worker)
+
+
+def end_if_lost(report: FailureReport) -> None:
+    """End this process where CUDA takes nothing more from it: then all later jobs would fail, too.
+
+    After some errors (an illegal address, a launch that failed, memory that has faults) that is so
+    until the process ends. It says so as Python says of a crash, and is told of as of a lost one.
+
+    Args:
+        report: of the failure after which it is looked at.
+    """
+    try:
+        torch.cuda.synchronize()
+    except Exception:
+        print(f"{FATAL}{report.message}\n{report.traceback}", file=sys.stderr, flush=True)
+        os._exit(1)
 
 
 def _in_vain(error: Exception) -> TooLargeError | None:

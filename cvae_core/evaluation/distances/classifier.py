@@ -87,10 +87,10 @@ def file_of(name: str, fingerprint: str) -> str:
     return f"{name}-v{RECIPE}-{content_key(fingerprint)}.pt"
 
 
-def digest_of(path: Path) -> str | None:
+def digest_of(file: Path | io.BytesIO) -> str | None:
     """The digest of the classifier that a file holds; None where it holds none."""
     try:
-        return _digest(torch.load(path, weights_only=True, map_location="cpu")["weights"])
+        return _digest(torch.load(file, weights_only=True, map_location="cpu")["weights"])
     except Exception:  # a damaged file fails in many ways
         return None
 

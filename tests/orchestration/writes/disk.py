@@ -108,6 +108,8 @@ class Disk:
             if source in self._opened:  # a link is not made by halves
                 half = files[source][: len(files[source]) // 2]
                 record.cuts.append(Cut(f"half-way in {target}", files | {source: half}))
+        elif event == "os.link":  # what is new, and what had no other name before
+            record.written.update(name for name in names if not name.endswith(store.PART))
 
     def _read(self, folder: Path) -> Files:
         paths = [path for path in sorted(folder.rglob("*")) if path.is_file()]
