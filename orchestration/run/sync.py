@@ -51,6 +51,7 @@ def sync_sweep(name: str, storage: Path, tracking_uri: str | None, console: Cons
         ledger = Ledger.open(folder)
         with console.busy("connecting MLflow"):
             opened = place.open(ledger.sweep.name)
+        opened.tracker.look_at_files()
         forget_signatures(folder)
         bring_to_rest(ledger)
         before = ledger.sweep.tracking_uri

@@ -42,9 +42,13 @@ def as_yaml(settings: Mapping[str, Any]) -> str:
     return text
 
 
+FILES = "artifacts."
+"""Begins the tags that say which files a run has."""
+
+
 def text_tag(name: str) -> str:
     """Of the tag that says which text a file of a run has."""
-    return f"artifacts.{name}"
+    return f"{FILES}{name}"
 
 
 def param_text(value: Any) -> str:

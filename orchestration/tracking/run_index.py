@@ -7,7 +7,7 @@ from typing import Any
 
 from orchestration.ledger.documents import Sweep
 from orchestration.ledger.ledger import Ledger
-from orchestration.tracking.run_fields import KEY_TAG, PARENT, PARENT_TAG, SWEEP_TAG
+from orchestration.tracking.run_fields import FILES, KEY_TAG, PARENT, PARENT_TAG, SWEEP_TAG
 
 PAGE = 200
 
@@ -37,6 +37,8 @@ class RunIndex:
     def __init__(self, client: Any) -> None:
         self._client = client
         self._runs: dict[str, StoredRun] | None = None
+        self.looks_at_files = False
+        """Whether it is looked which files are there, whatever tags say."""
 
     def forget(self) -> None:
         """Trust nothing that was noted of the runs; they are read again."""
@@ -61,8 +63,23 @@ class RunIndex:
                     self._client.delete_run(run.info.run_id)
                 else:
                     runs[key] = StoredRun(run)
+                    if self.looks_at_files:
+                        self._untag_lost(runs[key])
             self._runs = runs
         return self._runs
+
+    def _untag_lost(self, run: StoredRun) -> None:
+        """Forget of files that they are there, where nothing of their name or folder is."""
+        try:
+            there = {item.path for item in self._client.list_artifacts(run.run_id)}
+        except Exception:  # what is wrong shows up when files are sent, after all numbers
+            return
+        lost = {
+            tag
+            for tag in run.tags
+            if tag.startswith(FILES) and tag.removeprefix(FILES).partition("/")[0] not in there
+        }
+        run.tags = {tag: value for tag, value in run.tags.items() if tag not in lost}
 
     def create(self, ledger: Ledger, key: str, tags: Mapping[str, str], began: float) -> StoredRun:
         """A new run under a key that has none."""

@@ -156,11 +156,13 @@ class RunWriter:
         # One tag says which files are there, so that nothing has to be listed or sent twice.
         names = [ref.sha256 for ref in part.artifacts] + ["shown"] * bool(shown)
         digest = hashlib.sha256("".join(names).encode()).hexdigest()
-        wanted = {f"artifacts.{place}": digest[:16]} if part.artifacts else {}
-        if part.artifacts and self._run.tags.get(f"artifacts.{place}") != digest[:16]:
+        wanted = {text_tag(place): digest[:16]} if part.artifacts else {}
+        if part.artifacts and self._run.tags.get(text_tag(place)) != digest[:16]:
             for ref in part.artifacts:
                 if (self._folder / ref.path).exists():
                     self._client.log_artifact(self._run.run_id, str(self._folder / ref.path), place)
+                else:  # out of sight for now, perhaps
+                    wanted = {}
             if trial is not None:
                 self._show(trial, shown)
         if epoch is None:

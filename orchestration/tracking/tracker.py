@@ -124,6 +124,10 @@ class Tracker:
         """Trust nothing that was noted of MLflow's runs; they are read again."""
         self._index.forget()
 
+    def look_at_files(self) -> None:
+        """Send again what MLflow no longer has, though its tags say so: its files may be lost."""
+        self._index.looks_at_files = True
+
     def astray(self, ledger: Ledger) -> set[str]:
         """Keys of the trials whose runs are missing, or have another status than the ledger says.
 

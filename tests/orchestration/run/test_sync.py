@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,10 +14,20 @@ from typing import Any
 import pytest
 
 from cvae_core.config import TrialConfig
+from orchestration import store
 from orchestration.errors import UserError
-from orchestration.ledger.documents import Attempt, Epoch, Evaluated, Failure, Sweep, Trial
+from orchestration.ledger.documents import (
+    ArtifactRef,
+    Attempt,
+    Epoch,
+    Evaluated,
+    Failure,
+    Sweep,
+    Trial,
+)
 from orchestration.ledger.ledger import Ledger
 from orchestration.ledger.lock import locked
+from orchestration.ledger.paths import artifacts_of
 from orchestration.run import sync
 from orchestration.run.sync import sync_sweep
 from orchestration.terminal.console import Console
@@ -93,6 +105,26 @@ def test_an_empty_mlflow_is_told_everything_also_twice(
     assert after.sweep.tracking_uri == after.sweep.flags["tracking_uri"] == uri
     out, _ = synced(ledger, None)
     assert "MLflow has been told of 4 runs" in out
+    assert content(uri, ledger.sweep.name) == runs
+
+
+def test_files_that_mlflow_has_lost_are_sent_again(make: Callable[..., Ledger], uri: str) -> None:
+    """Its database says that they are there."""
+    ledger = make(a="failed")
+    path = f"{artifacts_of('a', 'probe')}/table.csv"
+    store.write_bytes(ledger.folder / path, b"1")
+    ref = ArtifactRef(path=path, sha256=hashlib.sha256(b"1").hexdigest(), bytes=1)
+    part = Evaluated(state="finished", metrics={}, artifacts=[ref], seconds=1.0)
+    ledger.change("a", lambda trial: trial.evaluations.update(probe=part))
+    synced(ledger, uri)
+    runs = content(uri, ledger.sweep.name)
+    assert {"probe/table.csv", "config.yaml", "error.txt"} <= runs["a"]["artifacts"].keys()
+    files = [p for p in ledger.folder.parent.rglob("artifacts") if ledger.folder not in p.parents]
+    assert len(files) == 2, "of the trial and of the sweep"
+    for folder in files:
+        shutil.rmtree(folder)
+    assert content(uri, ledger.sweep.name)["a"]["artifacts"] == {}
+    synced(ledger, uri)
     assert content(uri, ledger.sweep.name) == runs
 
 
