@@ -68,4 +68,6 @@ class ViewsConfig(Checked):
         for name in ("crop_scale", "crop_ratio"):
             pair = getattr(self, name)
             if pair is not None and pair[0] > pair[1]:
-                raise ConfigError(f"{name} must be [smallest, largest], not {list(pair)}")
+                raise ConfigError(
+                    f"{name} must be [smallest, largest], not {list(pair)}", ("views", name)
+                )

@@ -62,12 +62,14 @@ class DataConfig(Checked):
         super().__post_init__()
         if self.name == "folder":
             if not (self.content or "0").isalnum():  # names of files are made of it
-                raise ConfigError("data.content must be a hash, of digits and letters alone")
+                raise ConfigError(
+                    "must be a hash, of digits and letters alone", ("data", "content")
+                )
             return
         for declared in dataclasses.fields(self):
             own = declared.metadata["doc"].startswith("folder:")
             if own and getattr(self, declared.name) != declared.default:
-                raise ConfigError(f"data.{declared.name} belongs to data: {{name: folder}} alone")
+                raise ConfigError("belongs to data: {name: folder} alone", ("data", declared.name))
 
     @property
     def dataset(self) -> str:
@@ -112,6 +114,12 @@ class ArchitectureConfig(Checked):
         "released code: tanh in its VAEs, a sigmoid in its CVAEs, whatever the range)",
         added=True,
     )
+    decoder_input: Literal["relu", "linear"] = setting(
+        "relu",
+        "activation of the decoder's first layer; linear: none (the paper's text names none, and "
+        "its released code has none)",
+        added=True,
+    )
 
 
 @dataclass(frozen=True)
@@ -148,7 +156,9 @@ class SelectionConfig(Checked):
     def __post_init__(self) -> None:
         super().__post_init__()
         if not self.metric.startswith("val/"):
-            raise ConfigError(f"selection.metric must be one of validation, not {self.metric!r}")
+            raise ConfigError(
+                f"must be one of validation, not {self.metric!r}", ("selection", "metric")
+            )
 
 
 @dataclass(frozen=True)

@@ -170,14 +170,23 @@ def build(cls: type[T], settings: Mapping[str, Any]) -> T:
             value = _group(hint, value)
         elif isinstance(value, list):
             item = item_type(hint)
-            value = tuple(value if item is None else (build(item, each) for each in value))
-        elif is_float and isinstance(value, int) and not isinstance(value, bool):
-            value = float(value)
+            built = value if item is None else (build(item, each) for each in value)
+            value = tuple(map(_as_float, built)) if is_float else tuple(built)
+        elif is_float:
+            value = _as_float(value)
         values[attribute] = value
     return cls(**values)
 
 
-_FLOATS = (float, float | None)
+def _as_float(value: Any) -> Any:
+    """A whole number as a float: 1 and 1.0 are one setting."""
+    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _is_of_floats(hint: Any) -> bool:
+    """Whether a setting is a float, or a list of them."""
+    kinds = [each for each in get_args(hint) if each not in (type(None), Ellipsis)] or [hint]
+    return all(kind is float or (kind is not hint and _is_of_floats(kind)) for kind in kinds)
 
 
 def _group(cls: type[T], settings: Mapping[str, Any]) -> T:
@@ -200,13 +209,13 @@ MOST_GROUPS = 10_000
 
 
 def _places_in(cls: type) -> dict[str, tuple[str, Any, bool, bool]]:
-    """By name in files: the field's own, its annotation, whether it is a group, or a float.
+    """By name in files: the field's own, its annotation, whether it is a group, or of floats.
 
     Evaluating annotations takes longer than all else here, and ledgers hold many trials.
     """
     hints = get_type_hints(cls)
     return {
-        setting_name(f): (f.name, hint, dataclasses.is_dataclass(hint), hint in _FLOATS)
+        setting_name(f): (f.name, hint, dataclasses.is_dataclass(hint), _is_of_floats(hint))
         for f in declared_in(cls)
         for hint in [hints[f.name]]
     }

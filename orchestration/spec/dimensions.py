@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -39,6 +40,16 @@ class Dimension:
             "choices": list(self.choices),
             "when": {name: list(values) for name, values in self.when.items()},
         }
+
+    @property
+    def middle(self) -> Any:
+        """A value from its midst: of a logarithmic range the geometric mean of its ends."""
+        if self.kind == "choice":
+            return self.choices[len(self.choices) // 2]
+        value = math.sqrt(self.low * self.high) if self.log else (self.low + self.high) / 2
+        if self.step is not None:
+            value = self.low + round((value - self.low) / self.step) * self.step
+        return round(value) if self.kind == "int" else value
 
     @classmethod
     def from_json(cls, name: str, stored: Mapping[str, Any]) -> Dimension:

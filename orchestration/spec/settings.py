@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, Field, Strict, create_model
+from pydantic import BaseModel, ConfigDict, Field, Strict, WrapValidator, create_model
+from pydantic_core import PydanticKnownError
 
 from cvae_core.config import TrialConfig
 from cvae_core.settings import counts_beside, item_type, setting_name
@@ -164,6 +165,20 @@ def setting_names(path: tuple[str, ...] = ()) -> list[str]:
     return [field.alias or name for name, field in model.model_fields.items()]
 
 
+def _exactly(allowed: tuple[Any, ...]) -> Callable[[Any, Callable[[Any], Any]], Any]:
+    """A check that 4.0 is not taken for 4, nor true for 1."""
+
+    def check(value: Any, checked: Callable[[Any], Any]) -> Any:
+        found = checked(value)
+        if type(value) not in map(type, allowed):
+            *first, last = map(repr, allowed)
+            expected = f"{', '.join(first)} or {last}" if first else last
+            raise PydanticKnownError("literal_error", {"expected": expected})
+        return found
+
+    return check
+
+
 def _strict(hint: Any, limits: dict[str, float], least: int = 1) -> Any:
     """No silent conversions: "3" is not 3, true is not 1; an integer is a fine float.
 
@@ -176,7 +191,7 @@ def _strict(hint: Any, limits: dict[str, float], least: int = 1) -> Any:
         return settings_model(hint)
     origin = get_origin(hint)
     if origin is Literal:
-        return hint
+        return Annotated[hint, WrapValidator(_exactly(get_args(hint)))]
     if origin is tuple:
         items: Any = tuple(a if a is Ellipsis else _strict(a, limits) for a in get_args(hint))
         made: Any = tuple.__class_getitem__(items)

@@ -132,10 +132,15 @@ class SweepSpec(BaseModel):
 
     def cells(self) -> Iterator[dict[str, Any]]:
         """Every combination of grid and seeds, in order, as nested settings over ``base``."""
-        for grid in self.grid:
-            for values in itertools.product(*grid.values()):
-                settings = self.base
-                for path, value in zip(grid, values, strict=True):
-                    settings = merge(settings, nested(path.split("."), value))
-                for seed in self.seeds:
-                    yield merge(settings, {"seed": seed})
+        for number in range(len(self.grid)):
+            yield from self.cells_of(number)
+
+    def cells_of(self, number: int) -> Iterator[dict[str, Any]]:
+        """Those of one of the grids."""
+        grid = self.grid[number]
+        for values in itertools.product(*grid.values()):
+            settings = self.base
+            for path, value in zip(grid, values, strict=True):
+                settings = merge(settings, nested(path.split("."), value))
+            for seed in self.seeds:
+                yield merge(settings, {"seed": seed})

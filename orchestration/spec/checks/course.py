@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from cvae_core.baselines import BASELINES
 from cvae_core.config import TrialConfig
 from cvae_core.schedule_checks import PLACES, schedules
 from cvae_core.stages import overrides, stages_of
@@ -35,7 +36,7 @@ def check_course(
         search: the section, if there is one.
     """
     searched = search.space.places if search else {}
-    _check_lengths_are_given(errors, spec, content, configs, searched)
+    _check_lengths_are_given(errors, spec, content, searched)
     for name, place in searched.items():
         numbers = [n for config in configs for n in _with_own(config, name)]
         if numbers:
@@ -44,13 +45,11 @@ def check_course(
                 f"stages[{numbers[0]}] has {name} of its own, which no search changes; take it out "
                 "there, or search stages: {choice: [[…], […]]}",
             )
-    for start, grid in grids_of(content):
+    for number, (start, grid) in enumerate(grids_of(content)):
+        staged = [config for config in _configs_of(spec, number) if config.stages]
         for path, place, _ in entries(grid, start):
             name = ".".join(path)
-            if any(
-                config.stages and len(_with_own(config, name)) == len(config.stages)
-                for config in configs
-            ):
+            if any(len(_with_own(config, name)) == len(config.stages) for config in staged):
                 errors.add(
                     place,
                     "has no effect where every stage has its own; with a list of grids it can be "
@@ -59,6 +58,12 @@ def check_course(
     _check_names(errors, content, configs)
     _check_vaes(errors, content, configs)
     _check_waits(errors, content, configs)
+
+
+def _configs_of(spec: SweepSpec, number: int) -> list[TrialConfig]:
+    """One of each cell of a grid, but for baselines."""
+    configs = map(TrialConfig.from_settings, spec.cells_of(number))
+    return [config for config in configs if config.model not in BASELINES]
 
 
 def _with_own(config: TrialConfig, name: str) -> list[int]:
@@ -70,23 +75,22 @@ def _check_lengths_are_given(
     errors: SpecErrors,
     spec: SweepSpec,
     content: Mapping[str, Any],
-    configs: Sequence[TrialConfig],
     searched: Mapping[str, Location],
 ) -> None:
     """That no schedule has its length by default: there is none that suits."""
-    given = {*flat(spec.base), *searched}
-    for grid in spec.grid:
-        for name, values in grid.items():
-            inner = [name, *(f"{name}.{n}" for v in values if isinstance(v, dict) for n in flat(v))]
-            given |= set(inner)
-    for name in PLACES:
-        moving = [config for config in configs if name in dict(schedules(config))]
-        if moving and f"schedule.{name}.epochs" not in given:
-            at = ("schedule", name, "shape")
-            errors.add(
-                place_of(at, content, moving[0].to_settings()),
-                "needs its length: write epochs: 10 beside it, or as many as it is to take",
-            )
+    said: set[str] = set()
+    for cell in spec.cells():
+        given = {*flat(cell), *searched}
+        for name in PLACES:
+            needs = f"schedule.{name}.shape" in given and f"schedule.{name}.epochs" not in given
+            if not needs or name in said:
+                continue
+            if name in dict(schedules(TrialConfig.from_settings(cell))):
+                said.add(name)
+                errors.add(
+                    place_of(("schedule", name, "shape"), content, cell),
+                    "needs its length: write epochs: 10 beside it, or as many as it is to take",
+                )
 
 
 def _check_names(

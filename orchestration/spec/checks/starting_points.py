@@ -49,7 +49,10 @@ def _point(
         elif name in point:
             errors.add(place, "the same setting is there twice, nested and with dots")
         elif name in space.parameters:
-            point[name] = plain(path, value)
+            # As the choice is written, by which it is known later: 1 and 1.0 are one value.
+            choices = space.parameters[name].choice or ()
+            equal = (choice for choice in choices if choice == value)
+            point[name] = next(equal, plain(path, value))
             valid = errors.is_valid(place, annotation, value)
             if valid and not within(name, space.parameters[name], point[name]):
                 between = words(space.parameters[name])

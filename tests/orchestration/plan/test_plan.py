@@ -63,8 +63,13 @@ def test_the_numerics_alone_have_changed_since_earlier_keys(name: str) -> None:
 
 
 def test_integer_and_float_are_one_trial() -> None:
-    keys = {trial_key(TrialConfig.from_settings({"beta": beta})) for beta in (1, 1.0)}
-    assert len(keys) == 1
+    for whole, fraction in (
+        ({"beta": 1}, {"beta": 1.0}),
+        ({"views": {"crop_scale": [0.8, 1]}}, {"views": {"crop_scale": [0.8, 1.0]}}),
+    ):
+        made = [TrialConfig.from_settings({"model": "cvae", **s}) for s in (whole, fraction)]
+        assert len(set(map(trial_key, made))) == 1
+        assert repr(made[0]) == repr(made[1])
 
 
 @pytest.mark.parametrize(
@@ -200,9 +205,9 @@ def test_the_precision_is_part_of_the_key_of_what_is_trained_by_it() -> None:
 def test_arms_at_their_defaults_are_no_part_of_a_key() -> None:
     form = canonical(TrialConfig(model="cvae"))
     assert not {"augment", "reconstruct", "weights"} & set(form)
-    assert not {"kernel", "blocks"} & set(form["architecture"])
+    assert not {"kernel", "blocks", "decoder_input"} & set(form["architecture"])
     other = canonical(TrialConfig.from_settings({"weights": {"reconstruction": 0.5}}))
     assert other["weights"] == {"reconstruction": 0.5}
-    for change in ({"kernel": 3}, {"blocks": "residual"}):
+    for change in ({"kernel": 3}, {"blocks": "residual"}, {"decoder_input": "linear"}):
         config = TrialConfig.from_settings({"architecture": change})
         assert trial_key(config) != trial_key(TrialConfig())

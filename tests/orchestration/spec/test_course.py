@@ -158,6 +158,17 @@ WRONG = [
         "cannot be searched",
     ),
     (
+        "grid:\n- {schedule.beta.shape: [linear], schedule.beta.epochs: [3]}\n"
+        "- {schedule.beta.shape: [cosine]}",
+        "7: grid[1].schedule.beta.shape[0]: ",
+        "needs its length",
+    ),
+    (
+        "grid:\n  schedule.beta:\n  - {shape: linear, epochs: 3}\n  - {shape: cosine}",
+        "8: grid.schedule.beta[1].shape: ",
+        "needs its length",
+    ),
+    (
         "  schedule: {beta: {shape: linear}}\n"
         f"{SEARCH}    schedule:\n      beta:\n        epochs: {{range: [1, 9]}}",
         "11: search.space.schedule.beta.epochs.range[1]: ",
@@ -198,6 +209,13 @@ def test_bad_stages_end_with_code_2_and_write_nothing(tmp_path: Path, command: C
     assert done.returncode == 2
     assert "bad.yaml:5: base.stages[1].epochs: the stages have 11 epochs together" in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["bad.yaml"]
+
+
+def test_a_setting_of_one_grid_is_none_of_the_stages_of_another(load: Load) -> None:
+    """As is advised where every stage has a setting of its own."""
+    grids = "grid:\n- {model: [vae, cvae], beta: [1, 2]}\n- model: [cvae]\n  stages:\n"
+    staged = "  - [{epochs: 2, beta: 0, weights: {reconstruction: 0}}, {beta: 1, lambda: 0}]\n"
+    assert len(trials(load(HEAD + grids + staged))) == 5
 
 
 def test_a_list_of_stages_is_one_value_of_a_grid(load: Load) -> None:

@@ -54,6 +54,12 @@ def test_a_good_file(load: Load) -> None:
             "{reconstruction: …}",
         ),
         ("name: a\ngrid:\n  bta: [1]", "3: grid.bta", 'did you mean "beta"'),
+        (
+            "name: a\nbase:\n  architecture: {kernel: 5.0}",
+            "3: base.architecture.kernel",
+            "3, 4 or 5",
+        ),
+        ("name: a\ngrid:\n  data.divisor: [255.0]", "3: grid.data.divisor[0]", "255 or 256"),
         ("name: a\ngrid:\n  data.nam: [digits]", "3: grid.data.nam", 'did you mean "name"'),
         ("name: a\nresources: {cpus: 2}", "2: resources.cpus", 'did you mean "cpu"'),
         ("name: a\nretry: 2", "2: retry", 'did you mean "retries"'),

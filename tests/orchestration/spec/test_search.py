@@ -82,6 +82,18 @@ def test_one_and_one_point_nought_are_one(load: Load) -> None:
     assert make_plan(load(whole)).studies.keys() == make_plan(kept).studies.keys()
 
 
+def test_a_starting_point_is_the_choice_that_it_equals(load: Load) -> None:
+    """The study knows choices by their text."""
+    text = with_space(
+        "views.crop_scale: {choice: [[0.8, 1.0], [0.2, 1.0]]}",
+        base="{model: cvae}",
+        search=", enqueue: [{views: {crop_scale: [0.8, 1]}}]",
+    )
+    search = load(text).search
+    assert search is not None
+    assert repr(search.enqueue) == "[{'views.crop_scale': [0.8, 1.0]}]"
+
+
 @pytest.mark.parametrize(
     ("space", "path", "expected"),
     [
