@@ -54,7 +54,10 @@ class Part:
     """How many images it looks at with these settings where so many are judged; None: 10,000 at
     most."""
     once: Seconds = Seconds()
-    """For the training images: what the first trial of a data set needs besides."""
+    """What the first trial of a data set needs besides, for the images that it looks at then."""
+    first: Callable[[Any, int, int], int] | None = None
+    """How many those are, with these settings, of so many judged and training images; None: the
+    training images."""
     prepares: bool = False
     """Whether the first one of a data set does work that all others then find done."""
     version: int = 1

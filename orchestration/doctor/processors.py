@@ -43,9 +43,10 @@ def check_load(subject: Subject) -> list[Finding]:
     found = f"{load:.1f} processes wanted a CPU in the last minute; there are {cpus}"
     if load <= BUSY * cpus:
         return [ok("load", found)]
+    free = (min(cpus, subject.cpus) - round(load)) // subject.resources.threads
     advice = (
         "Trials will be slower than they could be: see what else runs with `top`, or use "
-        f"fewer CPUs: `--max-concurrent {max(1, min(cpus, subject.cpus) - round(load))}`."
+        f"fewer CPUs: `--max-concurrent {max(1, free)}`."
     )
     return [warning("load", found, advice)]
 

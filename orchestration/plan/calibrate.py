@@ -24,6 +24,8 @@ from cvae_core.evaluation.parts import PARTS, measure
 from cvae_core.evaluation.probes.validation import validation_judge
 from cvae_core.evaluation.subject import Subject
 from cvae_core.schedule import ScheduleConfig
+from cvae_core.settings import merge
+from cvae_core.stages import overrides
 from cvae_core.training.begin import AnyTraining, begin
 from orchestration.threads import limit_threads
 
@@ -162,7 +164,14 @@ def _epoch(training: AnyTraining) -> tuple[float, float]:
 
 
 def _steady(config: TrialConfig, epochs: int) -> TrialConfig:
-    """Without what changes as training goes on, which changes nothing about its cost."""
+    """Without what changes as training goes on, which changes little about its cost.
+
+    Of stages the last one: an earlier one may train less, and all that is beside them nothing.
+    """
+    if config.stages:
+        alone: dict[str, Any] = {"stages": [], "schedule": {}, "selection": {}}
+        settings = merge(config.to_settings() | alone, overrides(config.stages[-1]))
+        config = TrialConfig.from_settings(settings)
     return dataclasses.replace(
         config, epochs=epochs, selection=SelectionConfig(), schedule=ScheduleConfig(), stages=()
     )

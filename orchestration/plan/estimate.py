@@ -111,8 +111,11 @@ def estimate(
     parts = {part for key in waiting for part in left[key].parts}
     if spec.evaluation.fd_every and any(left[key].epochs for key in waiting):
         parts.add(FD.name)  # its classifier is trained before the first of them
-    images = [len(data.train) for data in datasets.values()]
-    once = sum(PARTS[part].once.of(count) for part in parts for count in images)
+    once = sum(
+        _first_s(part, data, spec.evaluation)
+        for name, data in datasets.items()
+        for part in parts - _measured(ledger, name)
+    )
     return Estimate(
         kinds=kinds,
         trial_s=trial_s,
@@ -206,6 +209,25 @@ def _seconds(left: _Left, cost: Cost, judged: int, asked: Evaluation, distance_s
     in_training = probes * cost.validation_probe_s + distances * distance_s
     evaluation = _evaluation_s(left.parts, cost, judged, asked)
     return left.epochs * cost.epoch_s + in_training + evaluation
+
+
+def _first_s(part: str, data: Dataset, asked: Evaluation) -> float:
+    """Seconds that the first trial of a data set needs besides."""
+    once, first = PARTS[part].once, PARTS[part].first
+    if first is None:
+        return once.of(len(data.train))
+    return once.of(first(asked.settings_of(part), len(data.test), len(data.train)))
+
+
+def _measured(ledger: Ledger, dataset: str) -> set[str]:
+    """Parts of which some trial of a data set has been measured, so that none is the first."""
+    return {
+        entry
+        for trial in ledger.planned()
+        if trial.evaluations and TrialConfig.from_settings(trial.config).data.dataset == dataset
+        for entry, part in trial.evaluations.items()
+        if part.state == "finished"
+    }
 
 
 def _distance_s(config: TrialConfig, images: int, asked: Evaluation) -> float:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from cvae_core.config import NUMERICS, TrialConfig
+from cvae_core.errors import ConfigError
 from cvae_core.identity import relevant
 from cvae_core.settings import merge
-from orchestration.spec.dimensions import Dimension, dimensions_of
+from orchestration.spec.dimensions import Dimension, dimensions_of, suggested
 from orchestration.spec.flat_names import flat, nested_of
 from orchestration.spec.search import Objective, Search
 from orchestration.spec.settings import deciding
@@ -40,10 +41,16 @@ class StudyPlan:
 
     @property
     def example(self) -> TrialConfig:
-        """A trial that could be one of its own: a CVAE where the model is searched."""
+        """A trial from the midst of the space: a CVAE where the model is searched."""
         searched = {dimension.name for dimension in self.dimensions}
         deciding_here = {n: value for n, value in deciding().items() if n in searched}
-        return TrialConfig.from_settings(merge(self.fixed, nested_of(deciding_here)))
+        midst = suggested(
+            self.dimensions, flat(self.fixed), lambda d: deciding_here.get(d.name, d.middle)
+        )
+        try:
+            return self.config(midst)
+        except ConfigError:  # they are not allowed together; each suggestion is looked at by itself
+            return self.config(deciding_here)
 
     def config(self, params: Mapping[str, Any]) -> TrialConfig:
         """The trial that suggested settings (under dotted names) mean.

@@ -29,6 +29,10 @@ class IwaeConfig(Checked):
         1_000, "images, never more than there are; another setting is in the name", ge=1
     )
 
+    def decoded(self, judged: int) -> int:
+        """Images that are decoded where there are so many to be judged."""
+        return self.samples * min(self.n, judged)
+
 
 HEAD = ("architecture.projection", "stages")
 """Settings that change what is measured of projections: into how many dimensions, and what of."""
@@ -183,5 +187,6 @@ IWAE = Part(
     posterior=True,
     title="importance-weighted bound, tighter than the ELBO",
     metrics=IWAE_METRICS,
-    seconds=Seconds(7.5),
+    seconds=Seconds(per_thousand=7.5 / 64),
+    images=IwaeConfig.decoded,
 )

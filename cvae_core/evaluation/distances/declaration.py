@@ -50,6 +50,11 @@ class DistancesConfig(Checked):
         count = min(self.n, judged)
         return count + (len(set(self.sources)) - 1) * min(self.detail_n, count)
 
+    def real_images(self, judged: int, training: int) -> int:
+        """Real images whose features are computed once: judged ones, and training images."""
+        count = min(self.n, judged)
+        return count + min(2 * count, training)
+
 
 @dataclass(frozen=True)
 class FdConfig(DistancesConfig):
@@ -108,7 +113,8 @@ FID = Part(
     metrics=FID_METRICS,
     seconds=Seconds(15.0, 100.0),
     images=DistancesConfig.images,
-    once=Seconds(60.0, 50.0),
+    once=Seconds(60.0, 100.0),
+    first=DistancesConfig.real_images,
     prepares=True,
     decodes=True,
     version=2,

@@ -256,6 +256,12 @@ def test_more_cpus_than_there_are(subject: Make) -> None:
 def test_load(subject: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.getloadavg", lambda: (0.0, 0.0, 0.0))
     assert check_load(subject())[0].status == "ok"
+    with monkeypatch.context() as patch:
+        patch.setattr("os.cpu_count", lambda: 16)
+        patch.setattr("os.getloadavg", lambda: (12.0, 0.0, 0.0))
+        patch.setattr(Subject, "cpus", 16)
+        (wide,) = check_load(subject("resources.cpu=2"))
+        assert "`--max-concurrent 2`" in str(wide.advice), "four CPUs are free"
     monkeypatch.setattr("os.getloadavg", lambda: (1000.0, 0.0, 0.0))
     busy = check_load(subject())[0]
     assert busy.status == "warning"

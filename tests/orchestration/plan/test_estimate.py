@@ -10,17 +10,20 @@ from typing import Any
 
 import pytest
 
+from cvae_core.config import TrialConfig
 from cvae_core.data import Dataset, Images
 from cvae_core.evaluation.parts import PARTS
+from orchestration.ledger.documents import Evaluated
 from orchestration.ledger.ledger import Ledger
 from orchestration.plan import calibrate as calibrate_module
 from orchestration.plan import estimate as module
-from orchestration.plan.calibrate import Cost, calibrate, mean, seconds_of
+from orchestration.plan.calibrate import Cost, calibrate, mean, part_seconds, seconds_of
 from orchestration.plan.estimate import START_S, Kind, estimate, estimate_document, kinds_of
 from orchestration.plan.estimate_view import estimate_line, precision_line
 from orchestration.plan.plan import make_plan
 from orchestration.plan.slots import makespan
 from orchestration.spec.sweep import SweepSpec
+from tests.orchestration.written import Written
 
 pytestmark = pytest.mark.slow
 
@@ -148,6 +151,39 @@ def test_distances_in_training(load: Load, small: Dataset, fixed: list[str]) -> 
         [14 + 3 * 0.016 * fd.seconds.per_thousand, 14]
     )
     assert made.sweep_s == pytest.approx(sum(made.trial_s.values()) + START_S + fd.once.of(160))
+
+
+def test_what_the_first_trial_prepares_is_by_the_images_it_looks_at(
+    load: Load, small: Dataset, fixed: list[str], written: Callable[..., Written]
+) -> None:
+    spec = load(
+        "name: a\nbaselines: false\nbase: {epochs: 7}\n"
+        f"evaluation: {{probe_every: 0, probe: false, {OFF.replace('fid: false', 'fid: {n: 50}')}}}"
+    )
+    fid = PARTS["fid"]
+    made = estimate(spec, make_plan(spec), {"digits": small}, NOTHING, 1)
+    (trial_s,) = made.trial_s.values()
+    assert made.sweep_s == pytest.approx(trial_s + START_S + fid.once.of(50 + 100))
+    done = written("a")
+    trial = done.trial(seed=7)
+    trial.evaluations["fid"] = Evaluated(state="finished", metrics={}, seconds=1.0)
+    done.ledger.save(trial)
+    made = estimate(spec, make_plan(spec), {"digits": small}, done.read(), 1)
+    assert made.sweep_s == pytest.approx(trial_s + START_S)
+
+
+def test_a_bound_takes_as_long_as_its_samples_and_images_ask_for() -> None:
+    iwae = PARTS["iwae"]
+    usual = part_seconds("iwae", COST, 10_000, iwae.settings())
+    assert part_seconds("iwae", COST, 10_000, iwae.settings(samples=128, n=500)) == usual
+    assert part_seconds("iwae", COST, 100, iwae.settings()) == pytest.approx(usual / 10)
+
+
+def test_a_course_whose_settings_beside_its_stages_train_nothing(small: Dataset) -> None:
+    nothing = {"model": "cvae", "beta": 0, "lambda": 0, "weights": {"reconstruction": 0}}
+    stages = [{"epochs": 2, "lambda": 0.1}, {"beta": 1e-3, "weights": {"reconstruction": 1}}]
+    config = TrialConfig.from_settings({**nothing, "epochs": 4, "stages": stages})
+    assert calibrate(config, small, threads=1, gpu=False).epoch_s > 0
 
 
 def test_what_is_not_asked_for_costs_nothing(load: Load, small: Dataset, fixed: list[str]) -> None:

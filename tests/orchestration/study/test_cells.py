@@ -162,6 +162,23 @@ def test_what_a_suggestion_means(load: Load) -> None:
     assert study.example.model == "cvae"
 
 
+def test_an_example_is_from_the_midst_of_the_space(load: Load) -> None:
+    """What it costs, and its memory, are of models that are searched, and of no default."""
+    space = (
+        "    beta: {log: [1.0e-4, 1]}\n    learning_rate: {range: [0.001, 0.003]}\n"
+        "    architecture.latent_dim: {range: [2, 32]}\n"
+        "    batch_size: {choice: [512, 1024, 2048]}\n    tau: {range: [0.1, 1], step: 0.1}\n"
+    )
+    (study,) = studies(
+        load(f"name: a\nbase: {{model: cvae}}\nsearch:\n  trials: 3\n  space:\n{space}")
+    ).values()
+    config = study.example
+    assert config.beta == pytest.approx(1e-2)
+    assert config.learning_rate == pytest.approx(2e-3)
+    assert (config.architecture.latent_dim, config.batch_size) == (17, 1024)
+    assert config.tau == pytest.approx(0.5)
+
+
 def test_the_model_is_searched_as_well(load: Load) -> None:
     text = FILE.replace("grid: {model: [vae, cvae]}\n", "").replace(
         "  space:\n", "  space:\n    model: {choice: [vae, cvae]}\n"
