@@ -45,6 +45,8 @@ class Dataset:
     classes: tuple[str, ...]
     left_out: tuple[LeftOut, ...] = ()
     """Of a folder of images of one's own: what lies in it and is not among them."""
+    also_in_train: tuple[str, ...] = ()
+    """Of such a folder: paths of test images whose files are among the training images, too."""
 
     @property
     def image_shape(self) -> tuple[int, int, int]:

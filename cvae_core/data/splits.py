@@ -39,13 +39,23 @@ def split_indices(count: int, validation_fraction: float, split_seed: int) -> tu
 
     from cvae_core.streams import stream
 
+    check_split(count, validation_fraction)
     held_out = validation_count(count, validation_fraction)
-    if not 0 < held_out < count:
-        raise DataError(
-            f"{count} images cannot be split with validation_fraction {validation_fraction}"
-        )
     order = torch.randperm(count, generator=stream(split_seed, "split"))
     return order[held_out:], order[:held_out]
+
+
+def check_split(count: int, validation_fraction: float) -> None:
+    """Refuse a split of so many images of which one part would be empty.
+
+    Raises:
+        DataError: there are too few.
+    """
+    if not 0 < validation_count(count, validation_fraction) < count:
+        raise DataError(
+            f"{count} training images cannot be split with validation_fraction "
+            f"{validation_fraction}: one of the two parts would be empty"
+        )
 
 
 def validation_count(count: int, validation_fraction: float) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ if TYPE_CHECKING:
     from cvae_core.data import Dataset
 
 SHOWN = 10
+EXAMPLES = 5
 
 
 def data_document(
@@ -28,6 +30,7 @@ def data_document(
         "size_mb": round(sum(array.nbytes for array in arrays) / 1e6, 1),
         "load_s": round(load_s, 2),
         "left_out": [group.to_json() for group in data.left_out],
+        "also_in_train": list(data.also_in_train),
     }
 
 
@@ -55,4 +58,24 @@ def data_lines(document: dict[str, Any]) -> list[str]:
         lines.append(f"{'' if place else 'left out':<12} {group}")
         if group.advice:
             lines.append(f"{'':<12}   {group.advice}")
+    if document["also_in_train"]:
+        lines.append(
+            f"{'in both':<12} {also_in_train(document['also_in_train'], document['test'])}"
+        )
     return lines
+
+
+def also_in_train(paths: Sequence[str], images: int) -> str:
+    """A sentence on test images that are training images, too.
+
+    Args:
+        paths: theirs, at least one.
+        images: how many there are to test on.
+    """
+    rest = len(paths) - EXAMPLES
+    more = f" and {rest:,} more" if rest > 0 else ""
+    return (
+        f"{len(paths):,} of {images:,} test images are training images as well, the same file "
+        f"({', '.join(paths[:EXAMPLES])}{more}): what is measured on test is too good; keep each "
+        "in one of the two"
+    )

@@ -7,10 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from cvae_core.baselines import BASELINES
 from cvae_core.config import DataConfig
+from cvae_core.errors import ConfigError, DataError
+from cvae_core.sizes import check_batches, check_groups
 from orchestration.errors import UserError
 from orchestration.ledger.ledger import Ledger
 from orchestration.plan import datasets
+from orchestration.plan.data_view import also_in_train
 from orchestration.plan.memory import too_large, total_memory
 from orchestration.plan.plan import Plan, make_plan
 from orchestration.run.request import Request
@@ -86,6 +90,8 @@ def prepare(request: Request, plan: Plan, ledger: Ledger, console: Console) -> S
         name: datasets.load(config, request.flags.root_of(config), console)
         for name, config in plan.datasets.items()
     }
+    if request.wish is None:
+        _check_images(plan, ledger, loaded)
     _check_models(request, plan, ledger, loaded)
     _say_left_out(plan, loaded, console)
     fingerprints = {name: dataset.fingerprint() for name, dataset in loaded.items()}
@@ -108,6 +114,39 @@ def _warn_of_letters(request: Request, sets: Mapping[str, Dataset], console: Con
     boxes = no_font_for([request.spec.name, *names])
     if boxes is not None and request.spec.evaluation.wanted():
         console.warning(boxes)
+
+
+def _check_images(plan: Plan, ledger: Ledger, loaded: Mapping[str, Dataset]) -> None:
+    """Refuse trials that cannot be trained on their images; of searches, what all would share.
+
+    Raises:
+        UserError: too few images to split, or to normalise over.
+    """
+    from cvae_core.data.splits import check_split, validation_count
+
+    reasons: Counter[str] = Counter()
+    examples = {study.key: study.example for study in plan.studies.values()}
+    for key, config in (plan.trials | examples).items():
+        trial = ledger.trials.get(key)
+        if trial is not None and (trial.is_trained or trial.state == "failed"):
+            continue
+        data, share = loaded[config.data.dataset], config.data.validation_fraction
+        try:
+            check_split(len(data.train), share)
+            if key not in examples:
+                check_groups(config, data.image_shape)
+            if key not in examples and (
+                config.model not in BASELINES or config.model == "supervised"
+            ):
+                kept = len(data.train) - validation_count(len(data.train), share)
+                check_batches(config, data.image_shape, kept)
+        except (DataError, ConfigError) as error:
+            reasons[str(error)] += 1
+    if reasons:
+        trials = count(len(plan.configs), "trial")
+        raise UserError(
+            *(f"{number} of {trials} cannot be trained: {said}" for said, number in reasons.items())
+        )
 
 
 def _check_models(
@@ -140,7 +179,7 @@ def _check_models(
 
 
 def _say_left_out(plan: Plan, loaded: Mapping[str, Dataset], console: Console) -> None:
-    """Tell what lies in folders of images and is not used, of each folder once."""
+    """Tell, once of each folder of images, what lies there and is not used, or is used twice."""
     folders = {plan.datasets[name].path: data for name, data in loaded.items()}
     for path, data in folders.items():
         for group in data.left_out:
@@ -149,6 +188,9 @@ def _say_left_out(plan: Plan, loaded: Mapping[str, Dataset], console: Console) -
                 console.warning(f"{text}; {group.advice}")
             else:
                 console.line(text)
+        if data.also_in_train:
+            repeated = also_in_train(data.also_in_train, len(data.test))
+            console.warning(f"{path or 'the folder of images'}: {repeated}")
 
 
 def _check_pool(request: Request) -> None:

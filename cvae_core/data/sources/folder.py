@@ -86,7 +86,10 @@ def load_folder(
         problems.raise_any()
         if cache is not None:
             write_decoded(cache, config, decoded)
-    return decoded.data
+    seen = {hashes[path] for path in listing.train}
+    repeated = tuple(shown(Path(path).as_posix()) for path in listing.test if hashes[path] in seen)
+    # Without any it stays the one that knows its fingerprint.
+    return dataclasses.replace(decoded.data, also_in_train=repeated) if repeated else decoded.data
 
 
 def _there(config: DataConfig, root: Path | None) -> Path:

@@ -35,5 +35,5 @@ def test_depends_on_its_seed_alone() -> None:
 
 @pytest.mark.parametrize(("count", "fraction"), [(4, 0.1), (1, 0.5), (3, 0.9)])
 def test_an_empty_part_is_refused(count: int, fraction: float) -> None:
-    with pytest.raises(DataError, match=f"{count} images .* {fraction}"):
+    with pytest.raises(DataError, match=f"{count} training images .* {fraction}"):
         split_indices(count, fraction, 0)

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import pty
+import shutil
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -134,6 +135,7 @@ def test_the_command(home: Path, album: Path, command: Command) -> None:
         "content": content,
         "size_mb": 0.0,
         "left_out": [],
+        "also_in_train": [],
     }
 
 
@@ -153,6 +155,18 @@ def test_the_command_tells_what_is_left_out(home: Path, album: Path, command: Co
     assert lines[-3].split(maxsplit=2) == ["left", "out", what]
     assert lines[-2].strip() == groups[0]["advice"] == "convert them to PNG or JPEG"
     assert lines[-1].endswith("(1): train/cat/@eaDir/")
+
+
+def test_the_command_tells_what_is_in_both_parts(home: Path, album: Path, command: Command) -> None:
+    shutil.copy(album / "train/cat/0.png", album / "test/dog/again.png")
+    asked = ("data", "folder", "--path", str(album), "--image-size", "8")
+    for _ in range(2):  # decoded, and from the cache
+        done = command(album.parent, *asked, "--json")
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout)["also_in_train"] == ["test/dog/again.png"]
+    last = command(album.parent, *asked).stdout.splitlines()[-1]
+    assert last.startswith("in both      1 of 5 test images are training images as well")
+    assert "(test/dog/again.png)" in last
 
 
 def test_the_command_for_people(home: Path, tmp_path: Path, command: Command) -> None:

@@ -52,7 +52,7 @@ def test_letters_that_no_font_has_are_told_of_once(
 ) -> None:
     monkeypatch.setenv("CVAE_SWEEP_CACHE", str(tmp_path / "cache"))
     album(tmp_path / "images", HIEROGLYPH, "dog")
-    lines = [line for line in said(tmp_path).splitlines() if HIEROGLYPH in line]
+    lines = [line for line in said(tmp_path).splitlines() if "boxes" in line]
     assert len(lines) == 1
     assert lines[0].startswith("warning: pictures show boxes")
     off = [f"evaluation.{part}=false" for part in PARTS]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -82,8 +83,38 @@ def test_other_machines_may_hold_it(load: Load, tmp_path: Path) -> None:
     assert prepared(spec, tmp_path) == ""
 
 
+def test_too_few_images_to_split_are_refused(album: Path, load: Load, tmp_path: Path) -> None:
+    spec = load("name: mine\nbase: {data: {name: folder, path: album, image_size: 8}}")
+    with pytest.raises(UserError) as caught:
+        prepared(spec, tmp_path)
+    (line,) = caught.value.lines
+    assert line == (
+        "5 of 5 trials cannot be trained: 4 training images cannot be split with "
+        "validation_fraction 0.1: one of the two parts would be empty"
+    )
+    assert not (tmp_path / "runs").exists()
+
+
+def test_what_batch_norm_cannot_bear_is_refused(album: Path, load: Load, tmp_path: Path) -> None:
+    for name in ("cat", "dog"):
+        shutil.copy(album / f"train/{name}/0.png", album / f"train/{name}/2.png")
+    data = "{name: folder, path: album, image_size: 8, validation_fraction: 0.5}"
+    shape = "{norm: batch, channels: [2, 2, 2]}"
+    spec = load(
+        f"name: mine\nbaselines: false\nbase: {{data: {data}, architecture: {shape}}}\n"
+        "grid: {batch_size: [2, 64]}"
+    )
+    with pytest.raises(UserError) as caught:
+        prepared(spec, tmp_path)
+    (line,) = caught.value.lines
+    said = "1 of 2 trials cannot be trained: batch_size: with 2 the last batch of an epoch of 3"
+    assert line.startswith(said)
+
+
 def test_what_is_left_out_of_a_folder_is_said_once(album: Path, load: Load, tmp_path: Path) -> None:
     (album / "train/cat/Thumbs.db").write_bytes(b"\xd0\xcf")
+    for name in "abcdef":
+        shutil.copy(album / "train/cat/0.png", album / f"test/cat/{name}.png")
     Image.new("RGB", (8, 8)).save(album / "test/stray.png")
     spec = load(
         "name: mine\nbase: {data: {name: folder, path: album, validation_fraction: 0.5}}\n"
@@ -94,4 +125,7 @@ def test_what_is_left_out_of_a_folder_is_said_once(album: Path, load: Load, tmp_
         "move them into train/CLASS/ or test/CLASS/",
         "left out of album: files and folders of operating systems, thumbnails among them (1): "
         "train/cat/Thumbs.db",
+        "warning: album: 6 of 10 test images are training images as well, the same file "
+        "(test/cat/a.png, test/cat/b.png, test/cat/c.png, test/cat/d.png, test/cat/e.png and 1 "
+        "more): what is measured on test is too good; keep each in one of the two",
     ]
