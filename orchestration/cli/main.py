@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import errno
 import gc
 import importlib
 import os
@@ -43,6 +44,11 @@ COMMANDS = {
     "completion": "Print a script that completes commands and names in your shell.",
 }
 
+OF_A_PLACE = (
+    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG),
+    *(errno.EIO, errno.ESTALE, errno.ENOTCONN, errno.ETIMEDOUT),
+)
+"""Errors of the place that is named, which may not be looked into, or does not answer."""
 AT_WORK = ("run", "resume", "retry", "evaluate", "stop", "sync", "ui")
 """Commands that are done where their work is, whether anybody reads of it or not."""
 
@@ -122,6 +128,12 @@ def carry_out() -> None:
     except (KeyboardInterrupt, click.Abort):
         click.echo("interrupted; run the same command again to continue", err=True)
         sys.exit(INTERRUPTED)
+    except OSError as error:
+        if error.errno not in OF_A_PLACE or not isinstance(error.filename, str | bytes):
+            sys.exit(_say(error))
+        place = os.fsdecode(error.filename)
+        click.echo(printable_lines(f"error: {place}: cannot be used ({error.strerror})"), err=True)
+        sys.exit(2)
     except Exception as error:
         sys.exit(_say(error))
     sys.exit(returned if isinstance(returned, int) else 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 
 from orchestration.errors import INTERRUPTED, UserError
 from orchestration.ledger.draft import Draft
@@ -74,6 +75,8 @@ def run_sweep(
 
 def _in_force(request: Request) -> tuple[Request, Place]:
     """The request with every place that flags, files and environment leave open."""
+    for path in (request.flags.directory, request.flags.data_root):
+        _check_name(path)
     evaluation = request.spec.evaluation.located(request.flags.directory)
     spec = request.spec.model_copy(update={"evaluation": evaluation})
     config = load_mlflow_config(request.flags.tracking_uri)
@@ -82,6 +85,16 @@ def _in_force(request: Request) -> tuple[Request, Place]:
     named = uri if config.tracking_uri else None
     flags = replace(request.flags, tracking_uri=named)
     return replace(request, spec=spec, flags=flags), Place(uri, config, request.storage)
+
+
+def _check_name(path: Path | None) -> None:
+    try:
+        str(path and path.resolve()).encode()
+    except UnicodeEncodeError:
+        raise UserError(
+            f"{path}: the ledger keeps the working directory and --data-root, and this name is not "
+            "UTF-8; rename it, or choose another one"
+        ) from None
 
 
 def _prepare(

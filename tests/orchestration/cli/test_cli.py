@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from tests.names import NOT_UTF8
 from tests.orchestration.written import Written
 
 COMMAND = Path(sys.executable).with_name("cvae-sweep")
@@ -225,6 +226,29 @@ def test_a_file_name_cannot_steer_the_terminal(folder: Path, command: Command) -
     (folder / "s\x1b[1m.yaml").write_text(SPEC)
     done = command(folder, "validate", "s\x1b[1m.yaml")
     assert done.stdout == "s\\x1b[1m.yaml: fine, 3 trials\n"
+
+
+@pytest.mark.parametrize("arguments", [["status", "x" * 300], ["validate", "x" * 300 + ".yaml"]])
+def test_a_place_that_the_system_refuses(
+    folder: Path, command: Command, arguments: list[str]
+) -> None:
+    (folder / "runs").mkdir()
+    done = command(folder, *arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("error: ")
+    assert "File name too long" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_folder_whose_name_cannot_be_written_down(folder: Path, command: Command) -> None:
+    for flag in ([], ["--data-root", str(folder / NOT_UTF8)]):
+        here = folder if flag else folder / NOT_UTF8
+        here.mkdir(exist_ok=True)
+        file, storage = str(folder / "sweep.yaml"), str(folder / "storage")
+        done = command(here, "run", file, "--storage", storage, *flag)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "and this name is not UTF-8" in done.stderr
+        assert not (folder / "storage").exists()
 
 
 def test_a_mistyped_command_is_guessed() -> None:
