@@ -13,6 +13,8 @@ class Baseline:
     """All that it depends on: settings and groups, with dots."""
     epochs: int = 1
     """How long it is trained, whatever ``epochs`` says."""
+    learns: bool = True
+    """Whether it looks at the training images before it is judged."""
     decodes: bool = False
     """Whether it makes images of latents."""
 
@@ -22,8 +24,8 @@ _ENCODER = tuple(
 )
 BASELINES: dict[str, Baseline] = {
     "pca": Baseline(("data", "architecture.latent_dim"), decodes=True),
-    "pixels": Baseline(("data",)),
-    "untrained": Baseline(("data", *_ENCODER, "seed")),
+    "pixels": Baseline(("data",), learns=False),
+    "untrained": Baseline(("data", *_ENCODER, "seed"), learns=False),
     "supervised": Baseline(("data", *_ENCODER, "seed", "batch_size"), epochs=5),
 }
 """In the order in which they stand below the models that are compared."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Generator, Iterator, Sequence
 from typing import Any, cast
@@ -17,11 +18,12 @@ from cvae_core.cudnn import deterministic
 from cvae_core.data.dataset import Dataset
 from cvae_core.data.scaling import shared, to_model_range, to_unit
 from cvae_core.data.splits import split_of
+from cvae_core.errors import NonFiniteLossError
 from cvae_core.losses.reconstruction import pixel_mse
 from cvae_core.models.baselines import PCA, build_baseline
 from cvae_core.sizes import check_batches, check_groups
 from cvae_core.streams import Streams, torch_seeded
-from cvae_core.training.averages import Averages
+from cvae_core.training.averages import Averages, listed
 from cvae_core.training.checkpoint import Checkpoint
 from cvae_core.training.principal import principal_components
 from cvae_core.training.selection import Selection
@@ -95,7 +97,12 @@ class BaselineTraining:
             self.epoch += 1
             self.model.eval()
             with torch.no_grad():
-                metrics |= self._validate()
+                validated = self._validate()
+        if not all(map(math.isfinite, validated.values())):
+            raise NonFiniteLossError(
+                f"the validation loss is not finite after epoch {self.epoch}: {listed(validated)}"
+            )
+        metrics |= validated
         with deterministic():
             for when, judge in self._judges:
                 if when.is_due(self.epoch, last=self.finished):

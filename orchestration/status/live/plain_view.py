@@ -117,7 +117,7 @@ class PlainView(View):
         for name, value in last.metrics.items():
             if name.startswith("val/fd_"):
                 text += f"  val FD {value:.4g}"
-        text += f"  {last.images_per_s:,.0f} images/s"
+        text += "" if row.pace is None else f"  {row.pace:,.0f} images/s"
         if over:
             text += f"  trained in {duration(trial.train_s)}"
         else:

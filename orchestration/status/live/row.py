@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from cvae_core.baselines import BASELINES
+
 RowState = Literal[
     "waiting", "starting", "training", "trained", "evaluating", "finished", "stopped", "failed"
 ]
@@ -34,6 +36,12 @@ class Row:
     """Of a cluster: where it was trained last; empty: it was not, or that is not known."""
     packed: bool = False
     """Whether it is trained at once with others in one slot."""
+
+    @property
+    def pace(self) -> float | None:
+        """Images a second; None where it is not known, or nothing is learnt of them."""
+        baseline = BASELINES.get(self.model)
+        return self.images_per_s if baseline is None or baseline.learns else None
 
     def epoch_left(self, pace: float, now: float) -> float:
         """Seconds that are left of the epoch under way, where one takes ``pace`` seconds."""

@@ -99,7 +99,7 @@ def _columns(rows: Sequence[Row], moment: Moment, width: int) -> list[Column]:
         Column("", [_bar(row) for row in rows], rank=6, styles=styles, room=BAR),
         numbers("loss", [_number(row.loss, ".5f") for row in rows], 2, 7),
         numbers("val probe", [_number(row.probe, ".3f") for row in rows], 3, 5),
-        numbers("images/s", [_number(row.images_per_s, ",.0f") for row in rows], 5, 8),
+        numbers("images/s", [_number(row.pace, ",.0f") for row in rows], 5, 8),
         numbers("left", [_left(row, moment) for row in rows], 1, 5),
     ]
 

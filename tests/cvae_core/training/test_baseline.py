@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,6 +16,7 @@ from torch import Tensor, nn
 from cvae_core.baselines import BASELINES
 from cvae_core.config import TrialConfig
 from cvae_core.data import Dataset, split_indices
+from cvae_core.errors import NonFiniteLossError
 from cvae_core.models import any_model, build_model
 from cvae_core.models.baselines import PCA
 from cvae_core.streams import Streams, torch_seeded
@@ -99,6 +101,14 @@ def test_pca_decodes_by_the_inverse_transform_and_samples_from_its_gaussian(smal
     assert record["metrics"] == {"val/reconstruction": pytest.approx(error, rel=1e-4)}
     prior = model.prior(torch.randn(100_000, 4, generator=torch.Generator().manual_seed(0)))
     np.testing.assert_allclose(prior.var(0).numpy(), other.explained_variance_, rtol=0.03)
+
+
+def test_an_error_that_is_not_finite_is_the_trial_s(
+    small: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(baseline, "pixel_mse", lambda *_: torch.tensor(math.nan))
+    with pytest.raises(NonFiniteLossError, match="not finite after epoch 1: val/reconstruction"):
+        fit(TrialConfig(model="pca"), small)
 
 
 def test_pixels_are_the_scaled_pixels(small: Dataset) -> None:

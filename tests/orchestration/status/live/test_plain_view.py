@@ -47,6 +47,12 @@ def test_a_whole_sweep(
     assert lines[9].endswith("(2 of 2 trials done)")
 
 
+def test_of_raw_pixels_no_speed_is_said(local_sweep: Callable[..., Any], small: Any) -> None:
+    lines = lines_of(local_sweep(baselines=["pca", "pixels"]), small)
+    said = {line.split()[1]: "images/s" in line for line in lines if "epoch" in line}
+    assert said == {"vae": True, "pca": True, "pixels": False}
+
+
 def test_few_lines_between_the_first_and_the_last(
     local_sweep: Callable[..., Any], small: Any
 ) -> None:

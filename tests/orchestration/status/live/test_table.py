@@ -49,6 +49,12 @@ def test_no_frame_is_larger_than_the_terminal(width: int, height: int) -> None:
     assert max(line.cell_len for line in lines) <= width
 
 
+def test_of_what_learns_nothing_no_speed_is_shown() -> None:
+    rows = [replace(training(f"{n}"), model=m, name=m) for n, m in enumerate(("pca", "pixels"))]
+    shown = {line.split()[1]: "12,345" in line for line in text(moment(*rows), 120)[1:3]}
+    assert shown == {"pca": True, "pixels": False}
+
+
 def test_columns_by_width() -> None:
     heads = {width: text(MANY, width)[0].split() for width in (40, 60, 80, 120)}
     wide = ["trial", "settings", "state", "epoch", "loss", "val", "probe", "images/s", "left"]
