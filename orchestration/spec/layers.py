@@ -158,7 +158,8 @@ def _override(
         raise UserError(f"--set {override!r}: write key=value, such as --set epochs=3")
     value = parse_value(text, ".".join(path))
     if path[0] in sections:
-        return _over(content, nested(path, value)), _locations(value, tuple(path))
+        made = _over(content, nested(path, value))
+        return made, _in_each(made, _locations(value, tuple(path)))
     annotation = field_annotation(tuple(path))
     if annotation is None:
         names = [*setting_names(), *sections]
@@ -174,9 +175,26 @@ def _override(
     if isinstance(value, list) and not _accepts(annotation, value):
         many = [merge(one, nested(path, value)) for one in grid] if isinstance(grid, list) else None
         grid = merge(grid, nested(path, value)) if many is None else many
-        return {**content, "grid": grid}, _locations(value, ("grid", *path))
+        made = {**content, "grid": grid}
+        return made, _in_each(made, _locations(value, ("grid", *path)))
     content = merge({**content, "grid": grid}, nested(["base", *path], value))
     return content, _locations(value, ("base", *path))
+
+
+def _in_each(content: Mapping[str, Any], locations: list[Location]) -> list[Location]:
+    """Locations in a grid, as they are in each of several grids."""
+    grid = content.get("grid")
+    if not isinstance(grid, list):
+        return locations
+    return [
+        spread
+        for at in locations
+        for spread in (
+            [("grid", index, *at[1:]) for index in range(len(grid))]
+            if at[0] == "grid" and at[1:] and not isinstance(at[1], int)
+            else [at]
+        )
+    ]
 
 
 def _locations(value: Any, location: Location) -> list[Location]:

@@ -174,6 +174,17 @@ def test_what_may_not_be_extended(tmp_path: Path, text: str, expected: str) -> N
     assert expected in str(raised.value)
 
 
+@pytest.mark.parametrize("override", ["beta=[1,-1]", "grid.beta=[1,-1]"])
+def test_a_mistake_of_the_command_line_is_its_own_over_a_list_of_grids(
+    tmp_path: Path, override: str
+) -> None:
+    grids = "name: above\ngrid:\n- {model: [vae]}\n- {model: [cvae]}\n"
+    lines = error(tmp_path, grids, override).splitlines()
+    assert len(lines) == 2
+    for number, line in enumerate(lines):
+        assert f"above.yaml with --set: grid[{number}].beta[1]: " in line
+
+
 def test_a_file_that_is_hardly_alike_is_not_suggested(tmp_path: Path) -> None:
     (tmp_path / "below.yaml").write_text(BELOW)
     (tmp_path / "above.yaml").write_text("extends: belief.yaml\nname: a")
