@@ -91,11 +91,12 @@ class Place:
         assert family.alive() == []
         return driver.returncode, out
 
-    def finish(self, *arguments: str) -> None:
-        """Run to the end."""
+    def finish(self, *arguments: str) -> str:
+        """Run to the end; what was said."""
         code, out = self.run("run", "sweep.yaml", *arguments)
         assert code == 0, out
         assert not (self.sweep / "processes.json").exists()
+        return out
 
     def left_behind(self) -> list[Path]:
         """Temporary files and folders, of this program and of whatever it uses."""
@@ -217,9 +218,13 @@ def check_mlflow(place: Place, trials: int = 2) -> None:
 
 @pytest.fixture(scope="session")
 def whole(make_place: Callable[..., Place]) -> Place:
-    """An undisturbed run."""
-    place = make_place("a", SPEC, new=True)
-    place.finish()
+    """An undisturbed run, and a quiet one."""
+    place = make_place("a", SPEC)
+    lines = place.finish("--quiet").splitlines()
+    assert place.errors == ""
+    assert lines[:2] == ["", "VAE and CVAE side by side"]
+    assert "digits: 2 finished" in lines
+    assert not any("epoch " in line or "starting" in line for line in lines)
     assert place.left_behind() == []
     return place
 

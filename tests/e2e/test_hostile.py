@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from .conftest import EPOCHS, SPEC, Family, Place, check_mlflow, numbers
+from .conftest import EPOCHS, ONE, SPEC, Family, Place, check_mlflow, numbers
 
 LEFT_FREE = 16 * 2**10
 EDITS = (("name: digits\nbaselines", "name: other\nbaselines"), (f"epochs: {EPOCHS}", "epochs: 99"))
@@ -95,7 +95,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 def test_a_full_disk(
     make_place: Callable[..., Place], whole: Place, empty_database: Path, small_disk: Path
 ) -> None:
-    place = make_place("full", SPEC, new=True)
+    place = make_place("full", ONE, new=True)
     shutil.copy(empty_database, small_disk / "mlflow.db")
     (place.folder / "runs").symlink_to(small_disk)
     driver = place.start("run", "sweep.yaml")
@@ -120,5 +120,7 @@ def test_a_full_disk(
     assert "Traceback" not in out + err
     filler.unlink()
     place.finish()
-    assert numbers(place) == numbers(whole)
-    check_mlflow(place)
+    found = numbers(place)
+    assert found
+    assert found.items() <= numbers(whole).items()
+    check_mlflow(place, trials=1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import subprocess
 from collections.abc import Callable
 
 import pytest
@@ -13,13 +14,29 @@ from .conftest import Family, Place
 
 LONG = """\
 name: digits
-base: {{data: {{name: digits}}, epochs: {epochs}, batch_size: 128, learning_rate: 1e-3}}
+base:
+  data: {{name: digits}}
+  epochs: {epochs}
+  batch_size: 128
+  learning_rate: 1e-3
+  architecture: {{channels: [4, 8], latent_dim: 4}}
 retries: {retries}
 checkpoints: {{min_interval_s: 0}}
 evaluation: {{probe: false, umap: false, fd: false, pictures: false, diagnostics: false}}
 """
 
 
+@pytest.fixture(scope="module")
+def monitored(make_place: Callable[..., Place]) -> tuple[Place, subprocess.Popen[str], Family]:
+    """A sweep whose memory monitor looks rarely, and takes whatever it sees for too much."""
+    place = make_place("m", LONG.format(epochs=100_000, retries=0))
+    monitor = {"usage_threshold": "0.0001", "monitor_refresh_ms": "20000"}
+    variables = {f"RAY_memory_{name}": value for name, value in monitor.items()}
+    driver = place.start("run", "sweep.yaml", **variables)
+    return place, driver, Family(driver.pid)
+
+
+@pytest.mark.usefixtures("monitored")  # which waits meanwhile
 def test_a_crash_and_a_kill_are_told_and_overcome(make_place: Callable[..., Place]) -> None:
     place = make_place("r", LONG.format(epochs=30, retries=2))
     driver = place.start("run", "sweep.yaml")
@@ -45,17 +62,9 @@ def test_a_crash_and_a_kill_are_told_and_overcome(make_place: Callable[..., Plac
 
 
 def test_rays_memory_monitor_ends_a_trial_and_not_the_sweep(
-    make_place: Callable[..., Place], monkeypatch: pytest.MonkeyPatch
+    monitored: tuple[Place, subprocess.Popen[str], Family],
 ) -> None:
-    """The monitor looks rarely, and whatever it sees is too much."""
-    place = make_place("m", LONG.format(epochs=100_000, retries=0))
-    driver = place.start(
-        "run",
-        "sweep.yaml",
-        RAY_memory_usage_threshold="0.0001",
-        RAY_memory_monitor_refresh_ms="20000",
-    )
-    family = Family(driver.pid)
+    place, driver, family = monitored
     out, err = family.communicate(driver)
     assert driver.returncode == 1, err
     assert "failed: out of memory: Ray ended its process: the node ran low on memory (" in out

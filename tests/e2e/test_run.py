@@ -21,7 +21,7 @@ name: digits
 baselines: false
 base:
   data: {name: digits}
-  epochs: 4
+  epochs: 3
   batch_size: 128
   learning_rate: 3e-3
   architecture: {channels: [4, 8], latent_dim: 4}
@@ -31,10 +31,11 @@ checkpoints: {min_interval_s: 0, every_epochs: 1}
 evaluation:
   umap: {n: 100, shared: true}
   pictures: {samples: 9}
+  probe: {protocols: [standard], neighbours: null}
 """
 ONE_WORKER = ("--max-concurrent", "1")
 """Of evaluations: a second one would import and compile all of it as well. Two at once are in
-`test_no_home_at_all_and_the_environment_of_a_notebook`."""
+`test_a_container_without_a_home`."""
 
 
 def test_a_sweep_from_beginning_to_end(whole: Place) -> None:
@@ -66,7 +67,7 @@ def test_a_second_run_trains_nothing(whole: Place) -> None:
 
 @pytest.fixture(scope="module")
 def evaluated(make_place: Callable[..., Place]) -> Place:
-    """An undisturbed run with every part but FID, and four checkpoints a trial."""
+    """An undisturbed run with every part but FID, and three checkpoints a trial."""
     place = make_place("e", EVALUATED)
     place.finish(*ONE_WORKER)
     return place
@@ -126,7 +127,7 @@ def test_a_killed_evaluation_is_completed(evaluated: Place) -> None:
 
     command = ["evaluate", "digits", "--every-checkpoint", "--only", "probe,diagnostics"]
     command += ONE_WORKER
-    expected = {f"{part}@{n}" for part in ("probe", "diagnostics") for n in range(1, 5)}
+    expected = {f"{part}@{n}" for part in ("probe", "diagnostics") for n in range(1, 4)}
     wanted = {(trial["key"], entry) for trial in evaluated.documents() for entry in expected}
     driver = evaluated.start(*command)
     until = time.monotonic() + PATIENCE_S
@@ -151,6 +152,6 @@ def test_a_killed_evaluation_is_completed(evaluated: Place) -> None:
         history = client.get_metric_history(trial["run_id"], "val/reconstruction_mse")
         assert sorted((metric.step, metric.value) for metric in history) == [
             (n, after[trial["key"], f"diagnostics@{n}"]["metrics"]["val/reconstruction_mse"])
-            for n in range(1, 5)
+            for n in range(1, 4)
         ]
         assert client.get_run(trial["run_id"]).info.status == "FINISHED"

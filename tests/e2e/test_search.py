@@ -9,12 +9,12 @@ import pytest
 
 from .conftest import Place
 
-TRIALS = 5
+TRIALS = 4
 SPEC = f"""\
 name: search
 base:
   data: {{name: digits}}
-  epochs: 6
+  epochs: 2
   batch_size: 128
   learning_rate: 3e-3
   architecture: {{channels: [4, 8], latent_dim: 4}}
@@ -22,7 +22,7 @@ grid:
   model: [vae, cvae]
 search:
   trials: {TRIALS}
-  startup: 3
+  startup: 2
   space:
     beta: {{log: [1.0e-8, 1.0e-1]}}
     lambda: {{log: [1.0e-3, 10.0]}}
@@ -58,11 +58,11 @@ def test_every_family_gets_its_budget(whole: Place) -> None:
 def test_two_workers_and_more_trials(make_place: Callable[..., Place], whole: Place) -> None:
     place = make_place("c", SPEC, "search")
     shutil.copytree(whole.sweep, place.sweep)
-    more = ("--set", f"search.trials={TRIALS + 2}")
+    more = ("--set", f"search.trials={TRIALS + 1}")
     place.finish(*more)
     status = place.status()
-    assert [study["finished"] for study in status["studies"]] == [TRIALS + 2] * 2
-    assert len({trial["key"] for trial in status["trials"]}) == 2 * (TRIALS + 2)
+    assert [study["finished"] for study in status["studies"]] == [TRIALS + 1] * 2
+    assert len({trial["key"] for trial in status["trials"]}) == 2 * (TRIALS + 1)
     assert {trial["attempts"] for trial in status["trials"]} == {1}
     code, out = place.run("run", "sweep.yaml", *more)
     assert (code, "nothing left to do" in out) == (0, True)

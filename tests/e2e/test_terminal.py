@@ -18,6 +18,9 @@ from typing import Any
 import psutil
 import pytest
 
+from cvae_core.evaluation.parts import PARTS
+from tests.orchestration.written import Written
+
 COMMAND = Path(sys.executable).with_name("cvae-sweep")
 SPEC = """\
 name: digits
@@ -99,7 +102,7 @@ def test_ctrl_c_on_a_terminal(
     make_screen: Callable[..., Any], start: Callable[..., subprocess.Popen[bytes]]
 ) -> None:
     screen = make_screen(80)
-    driver = start(screen, "run", "sweep.yaml")
+    driver = start(screen, "run", "sweep.yaml", "--max-concurrent", "1")
     seen(screen, driver, "loading digits … ")
     seen(screen, driver, "digits: 4 trials; starting Ray on this machine … ")
     seen(screen, driver, "0/4 finished")
@@ -111,7 +114,7 @@ def test_ctrl_c_on_a_terminal(
     assert driver.wait(PATIENCE_S) == 130
     screen.close()
     told = screen.everything
-    assert told[-1].endswith("run sweep.yaml")
+    assert told[-1].endswith("run sweep.yaml --max-concurrent 1")
     text = "\n".join(told)
     assert "waiting" not in text
     assert "Ctrl-C" not in text
@@ -134,28 +137,15 @@ def test_sigterm_before_the_first_trial(
     assert not (folder / "runs").exists()
 
 
-@pytest.mark.usefixtures("used")
-def test_quiet_then_status_on_a_narrow_terminal(
+def test_status_on_a_narrow_terminal(
     make_screen: Callable[..., Any],
     start: Callable[..., subprocess.Popen[bytes]],
     folder: Path,
-    environment: dict[str, str],
 ) -> None:
-    arguments = ["run", "sweep.yaml", "--quiet", "--set", "epochs=1", "--set", "beta=[0.1]"]
-    done = subprocess.run(
-        [str(COMMAND), *arguments],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_S,
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stderr == ""
-    lines = done.stdout.splitlines()
-    assert lines[:2] == ["", "VAE and CVAE side by side"]
-    assert "digits: 2 finished" in lines
-    assert not any("epoch " in line or "starting" in line for line in lines)
+    written = Written(folder / "runs" / "digits")
+    written.ledger.sweep.spec["evaluation"] = dict.fromkeys(PARTS, False)
+    for model in ("vae", "cvae"):
+        written.trial(epochs=1, model=model, data={"name": "digits"})
     screen = make_screen(40)
     assert start(screen, "status", "digits").wait(PATIENCE_S) == 0
     screen.close()

@@ -384,13 +384,6 @@ def test_a_server_that_ends_by_itself(start: Callable[..., Ui]) -> None:
     assert "Uvicorn running" in err
 
 
-def test_the_server_does_not_outlive_a_killed_command(start: Callable[..., Ui]) -> None:
-    ui = start("--port", str(free_port()))
-    ui.printed("Ctrl-C")
-    ui.process.kill()
-    assert ui.end()[0] == -signal.SIGKILL
-
-
 def test_what_is_no_database(start: Callable[..., Ui], folder: Path) -> None:
     database = folder / "runs" / "broken.db"
     database.write_text("this is no database, and MLflow will say so")

@@ -46,8 +46,9 @@ class Kind:
 
     @property
     def shorter(self) -> Kind:
-        """The same with fewer epochs, for few kills."""
-        return replace(self, spec=self.spec.replace("epochs: 6", "epochs: 4"))
+        """The same with fewer epochs, and fewer trials of a scheduled search, for few kills."""
+        spec = self.spec.replace("epochs: 6", "epochs: 4").replace("trials: 4", "trials: 3")
+        return replace(self, spec=spec)
 
 
 _GRID = f"""\
