@@ -32,6 +32,8 @@ HERE = Path(__file__).parent
 KEPT = HERE / "results"
 TARGET = HERE / "results.md"
 ARROWS = " ↑↓"
+PAUSE_S = 600.0
+"""For so long a sweep that is at work never waits."""
 
 
 def main() -> int:
@@ -103,15 +105,14 @@ def facts(ledger: Ledger) -> dict[str, Any]:
     """What was run, on what, and how long it took."""
     trials = ledger.planned()
     here = [trial for trial in trials if trial.taken_over is None]
-    attempts = [attempt for trial in here for attempt in trial.attempts]
     parts = [part for trial in here for part in trial.evaluations.values()]
-    ends = [each.ended for each in (*attempts, *parts) if each.ended is not None]
-    begins = [attempt.began for attempt in attempts]
+    work = [(epoch.at - epoch.epoch_s, epoch.at) for trial in here for epoch in trial.epochs]
+    work += [(part.ended - (part.seconds or 0.0), part.ended) for part in parts if part.ended]
     cpu = ledger.sweep.spec.get("resources", {}).get("cpu", 1)
     return {
         "trials": len(trials),
         "trained_here": len(here),
-        "elapsed_s": round(max(ends) - min(begins)) if ends and begins else 0,
+        "elapsed_s": round(elapsed(work)),
         "training_cpu_s": round(sum(trial.train_s for trial in here) * cpu),
         "evaluation_cpu_s": round(sum(part.seconds or 0 for part in parts) * cpu),
         "images_per_s": speed(here),
@@ -119,6 +120,22 @@ def facts(ledger: Ledger) -> dict[str, Any]:
         "torch": noted(here, "torch"),
         **{name: ledger.sweep.code.get(name) for name in ("version", "numerics")},
     }
+
+
+def elapsed(work: Sequence[tuple[float, float]]) -> float:
+    """Seconds from the first of some work to the last, without the pauses of a sweep between.
+
+    Args:
+        work: when each piece of it began and ended.
+    """
+    seconds, until = 0.0, -PAUSE_S
+    for began, ended in sorted(work):
+        if began - until < PAUSE_S and seconds:
+            seconds += max(0.0, ended - until)
+        else:
+            seconds += ended - began
+        until = max(until, ended)
+    return seconds
 
 
 def speed(trials: Sequence[Trial]) -> dict[str, int]:

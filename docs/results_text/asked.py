@@ -51,6 +51,8 @@ ASKED = (
     Asked("confounds_norm", "confounds", "architecture.norm"),
     Asked("confounds_pairs", "confounds", "views.pairs"),
     Asked("confounds_lambda", "confounds", "lambda"),
+    Asked("decoder_input", "decoder_input"),
+    Asked("decoder_input_arms", "decoder_input", "architecture.decoder_input"),
     Asked("future_work", "future_work"),
     Asked("future_work_stages", "future_work", "stages"),
     Asked("future_work_schedule", "future_work", "schedule.lambda.shape"),
@@ -70,4 +72,5 @@ NORMED_VAE = "vae output=auto"
 NORMED_CVAE = "cvae λ=0.1 output=auto pairs=original+augmented"
 BOTH_NORMED = "λ=0.1 norm=batch output=auto pairs=original+augmented"
 SMALL_LAMBDA = "λ=0.001 norm=none output=auto pairs=original+augmented"
+LINEAR = "decoder_input=linear"
 STAGED = "cvae stages=contrastive→fine-tune λ.shape=constant"

@@ -12,7 +12,7 @@ from results_text.best import best_words
 from results_text.cifar import cifar_words
 from results_text.mnist import augmentation_words, table1_words, table2_words
 from results_text.short import in_short
-from results_text.training import confounds_words, future_words, precision_words
+from results_text.training import confounds_words, decoder_words, future_words, precision_words
 
 HEAD = """\
 # Results
@@ -35,7 +35,7 @@ them. Definitions and units are in `docs/metrics.md`: of probes, k-NN and ELBO m
 FD is on the features of a classifier that each machine trains from the same images, so it compares within a table.
 
 Unless something else is said: β = 1e-3, λ = 0.1, τ = 0.5, the paper's shapes (10 latents on MNIST; both families'
-decoders have a ReLU after their first layer, which the text does not name and the released code has not), samples of
+decoders have a ReLU after their first layer, which neither the text nor the released code has: see below), samples of
 the latents are contrasted, those of an image with those of an augmented view of it; ten epochs (30 in the first
 section) for both families, of which a CVAE's take longer, and nothing tuned. The learning rate is 1e-3 in the
 place of the paper's 1e-4, and there are far fewer epochs than its 700 and 2,000. The paper's lengths are in
@@ -97,6 +97,9 @@ SECTIONS = (
             *(f"confounds_{name}" for name in ("output", "norm", "pairs", "lambda")),
         ),
         confounds_words,
+    ),
+    Section(
+        "The decoder's first activation", ("decoder_input", "decoder_input_arms"), decoder_words
     ),
     Section(
         "Together, or one after the other?",
