@@ -25,6 +25,9 @@ MODELS = ("vae", "cvae")
 ACCURACY = {"probe/accuracy": 0.9}
 
 
+pytestmark = pytest.mark.usefixtures("few_trees")
+
+
 @pytest.fixture
 def compare(command: Callable[..., Any], tmp_path: Path) -> Compare:
     return lambda *arguments: command(tmp_path, "compare", *arguments, "--storage", str(tmp_path))
