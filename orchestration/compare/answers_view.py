@@ -55,8 +55,7 @@ def _too_few(answers: Answers) -> str | None:
     if any(each.can_tell or each.verdict != UNDECIDED for each in judged):
         return None
     # Of the table that lacks least.
-    lacking = {id(each): _needed(each) - len(each.values) for each in judged}
-    nearest = min(judged, key=lambda each: lacking[id(each)])
+    nearest = min(judged, key=lambda each: _needed(each) - len(each.values))
     rows, most, needed = nearest.tests, len(nearest.values), _needed(nearest)
     here = f"here {count(most, 'seed')}"
     trained = max(
