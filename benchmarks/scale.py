@@ -106,6 +106,7 @@ def parse() -> argparse.Namespace:
     add("--ray", type=int, nargs="*", help="of sweeps on Ray, with MLflow  [200 1000]")
     add("--nodes", type=int, nargs="+", default=[2], help="of Ray's clusters  [2]")
     add("--epochs", type=int, default=1, help="of each trial: what a further one costs  [1]")
+    add("--curves", action="store_true", help="pictures and curves of each trial are drawn")
     add("--quick", action="store_true", help="100 and 500 in one process and nothing else")
     add("--check", action="store_true", help="exit 1 if a goal is missed")
     add("--json", type=Path, metavar="FILE", help="write all figures there as well")
@@ -127,7 +128,7 @@ def parse() -> argparse.Namespace:
 def measure(kind: Kind, folder: Path, arguments: argparse.Namespace) -> dict[str, Any]:
     """Run one sweep, and say what it took."""
     write_images(folder / "images")
-    (folder / "sweep.yaml").write_text(sweep_file(kind.trials, arguments.epochs))
+    (folder / "sweep.yaml").write_text(sweep_file(kind.trials, arguments))
     command = [sys.executable, str(HERE / "measured_sweep.py"), str(folder)]
     command += ["--mlflow"] if kind.mlflow else []
     if (profile := arguments.profile) is not None:
@@ -146,12 +147,13 @@ def measure(kind: Kind, folder: Path, arguments: argparse.Namespace) -> dict[str
     return kind._asdict() | {"place": kind.place} | found
 
 
-def sweep_file(trials: int, epochs: int) -> str:
+def sweep_file(trials: int, arguments: argparse.Namespace) -> str:
     from cvae_core.evaluation.parts import PARTS
 
     evaluation = {"probe_every": 0} | dict.fromkeys(PARTS, False)
+    evaluation |= {"pictures": arguments.curves}
     seeds = list(range(trials // CELLS))
-    return SWEEP.format(seeds=seeds, epochs=epochs, evaluation=json.dumps(evaluation))
+    return SWEEP.format(seeds=seeds, epochs=arguments.epochs, evaluation=json.dumps(evaluation))
 
 
 def write_images(folder: Path) -> None:

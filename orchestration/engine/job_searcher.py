@@ -10,7 +10,7 @@ from typing import Any
 
 from ray.tune.search import Searcher
 
-from orchestration.engine.jobs import Assignment, job_to_json
+from orchestration.engine.jobs import Assignment, Parcel
 from orchestration.engine.lost_worker import (
     address_in,
     crash_in,
@@ -71,6 +71,7 @@ class JobSearcher(Unsaved, Searcher):
         """What is noted of the nodes of workers that have reported."""
         self._waiting: dict[str, Sequence[str]] = {}
         """Ids of the nodes that jobs are kept from which no worker has taken up."""
+        self._parcels: dict[str, Parcel] = {}
         self.jobs: dict[str, Assignment] = {}
         self.given_up = False
         """Whether what is left waits for nodes that are gone."""
@@ -97,7 +98,8 @@ class JobSearcher(Unsaved, Searcher):
         self.jobs[trial_id] = job
         avoided = self._placement.kept_from(self._queue.lost_on(job))
         self._waiting[trial_id] = avoided
-        return {"job": job_to_json(job), "avoided": ",".join(avoided)}
+        parcel = self._parcels[trial_id] = Parcel(job)
+        return {"job": parcel, "avoided": ",".join(avoided)}
 
     def _enter_lost(self, loss: _Loss) -> None:
         self._results.lost(loss.job, loss.failure, worker=loss.worker)
@@ -145,6 +147,9 @@ class JobSearcher(Unsaved, Searcher):
     ) -> None:
         job = self.jobs.pop(trial_id, None)
         self._waiting.pop(trial_id, None)
+        parcel = self._parcels.pop(trial_id, None)
+        if parcel is not None:
+            parcel.empty()
         worker = self._on.pop(trial_id, {})
         if error and job is not None and self._queue.is_under_way(job):
             self._lost[trial_id] = _Loss(job, lost_worker(""), worker)

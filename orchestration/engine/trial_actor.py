@@ -15,7 +15,6 @@ from cvae_core.data import Dataset
 from orchestration import garbage
 from orchestration.caches import find_places
 from orchestration.engine.heap import keep_freed_memory
-from orchestration.engine.jobs import job_from_json
 from orchestration.engine.pools import selector
 from orchestration.engine.reports import report_to_json
 
@@ -40,12 +39,16 @@ class TrialActor(Trainable):
 
             self._worker = Worker(datasets or {}, Path(folder), threads=threads, gpu=gpu)
         self._node = ray.get_runtime_context().get_node_id()
-        self._worker.start(job_from_json(config["job"]))
+        self._start(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Called for every further job."""
-        self._worker.start(job_from_json(new_config["job"]))
+        self._start(new_config)
         return True
+
+    def _start(self, config: dict[str, Any]) -> None:
+        self._worker.start(config["job"].open())
+        self.config = {}  # else it would go back to the driver with every report
 
     def step(self) -> dict[str, Any]:
         """One step of the job, as Tune wants it."""

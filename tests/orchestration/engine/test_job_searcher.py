@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,6 +12,7 @@ from typing import Any
 import pytest
 from ray.tune.search import Searcher
 
+from orchestration.engine import trial_actor
 from orchestration.engine.job_searcher import JobSearcher
 from orchestration.engine.listener import Listener
 from orchestration.engine.nodes import Nodes
@@ -167,6 +170,28 @@ def test_an_attempt_is_noted_with_its_node(make_hosts: Callable[..., Hosts]) -> 
     assert not hosts.searcher.report("one", {"report": report, "node": "id1"})
     attempt = Ledger.open(hosts.ledger.folder).trials[key].attempts[0]
     assert (attempt.worker, attempt.reached) == ({"pid": 1, "node": A}, 1)
+
+
+def test_nothing_is_kept_of_a_job_that_has_come_to_its_end(
+    make_hosts: Callable[..., Hosts], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tune keeps what it was handed, and each trial's last report, until the sweep has ended."""
+    hosts = make_hosts()
+    handed = copy.deepcopy(hosts.searcher.suggest("one"))
+    monkeypatch.setattr(
+        trial_actor.ray, "get_runtime_context", lambda: SimpleNamespace(get_node_id=lambda: "id1")
+    )
+    assert handed["job"].open() == hosts.searcher.jobs["one"]
+    (key,) = hosts.ledger.trials
+    assert key.encode() in pickle.dumps(handed)
+    actor = trial_actor.TrialActor(dict(handed))
+    report = actor.train()
+    assert "FailureReport" in report["report"], "there is no data"
+    assert report["config"] == {}
+    assert actor.reset_config(dict(handed))
+    assert actor.train()["config"] == {}
+    hosts.searcher.on_trial_complete("one")
+    assert key.encode() not in pickle.dumps(handed)
 
 
 def test_a_suggestion_that_is_not_allowed_ends_the_run_and_is_no_error_of_a_trial(

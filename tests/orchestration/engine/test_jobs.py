@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from typing import get_args
 
 import pytest
@@ -11,6 +13,7 @@ from orchestration.engine.jobs import (
     EvaluateJob,
     Job,
     PackJob,
+    Parcel,
     SharedMapJob,
     TrainJob,
     job_from_json,
@@ -70,6 +73,16 @@ REPORTS: list[Report] = [
 @pytest.mark.parametrize("job", [*JOBS, PACK], ids=lambda job: type(job).__name__)
 def test_jobs(job: Assignment) -> None:
     assert job_from_json(job_to_json(job)) == job
+
+
+def test_a_parcel_is_empty_wherever_it_was_copied_to() -> None:
+    parcel = Parcel(JOBS[0])
+    copied = copy.deepcopy({"nested": {"job": parcel}})["nested"]["job"]
+    elsewhere = pickle.loads(pickle.dumps(copied))
+    parcel.empty()
+    assert elsewhere.open() == JOBS[0], "as a worker has it"
+    assert copied is parcel
+    assert JOBS[0].key not in str(parcel)
 
 
 @pytest.mark.parametrize("report", REPORTS, ids=lambda report: type(report).__name__)

@@ -12,7 +12,7 @@ import pytest
 from orchestration import store
 from orchestration.engine.in_process import InProcessEngine
 from orchestration.engine.job_searcher import JobSearcher
-from orchestration.engine.jobs import Assignment, PackJob, TrainJob, job_from_json
+from orchestration.engine.jobs import Assignment, PackJob, TrainJob
 from orchestration.engine.placement import Placement
 from orchestration.engine.queue import Queue
 from orchestration.engine.ray_cluster import Cluster
@@ -211,7 +211,7 @@ def test_a_lost_worker_is_lost_to_each_and_they_come_again_together(
     cluster = Cluster(1, local=True, nodes=None)
     searcher = JobSearcher(queue, results, cluster, Placement(None), tmp_path)
     for name in ("one", "two"):
-        job = job_from_json(searcher.suggest(name)["job"])
+        job = searcher.suggest(name)["job"].open()
         assert isinstance(job, PackJob)
         assert {own.key for own in job.jobs} == set(sweep.keys)
         assert searcher.suggest("there is but one place") is None
