@@ -14,10 +14,10 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / ".compat"
 TESTS = (
-    "tests/cvae_core/losses",
-    "tests/cvae_core/models",
-    "tests/cvae_core/training",
+    "tests/cvae_core",
+    "tests/orchestration/compare",
     "tests/orchestration/engine",
+    "tests/orchestration/spec",
     "tests/orchestration/study",
     "tests/orchestration/tracking",
     "tests/e2e/test_listening.py",

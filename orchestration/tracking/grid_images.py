@@ -9,17 +9,12 @@ from __future__ import annotations
 import hashlib
 import io
 import uuid
-from importlib.metadata import version
 from pathlib import Path
-
-from packaging.version import Version
 
 from orchestration.ledger.documents import Trial
 from orchestration.ledger.names import entry_at, split_entry
 
 FOLDER = "images"
-PLUS = Version("3.11")
-"""Since then ``+`` stands between the parts of a name, where ``%`` was."""
 PART_OF = {"reconstructions.png": "pictures", "samples.png": "pictures", "umap.png": "umap"}
 QUICK = 440
 """Pixels across what the grid shows, two side by side; a click shows the whole. MLflow has 256."""
@@ -72,6 +67,5 @@ def _names(trial: Trial, key: str, step: int) -> tuple[str, str]:
     ended = next((epoch.at for epoch in trial.epochs if epoch.epoch == step), 0.0)
     digest = hashlib.sha256(f"{trial.key} {key} {step}".encode()).digest()
     parts = (key, "step", step, "timestamp", int(ended * 1000), uuid.UUID(bytes=digest[:16]))
-    sign = "+" if Version(version("mlflow")) >= PLUS else "%"
-    name = sign.join(map(str, parts))
-    return f"{name}.png", f"{name}{sign}compressed.webp"
+    name = "+".join(map(str, parts))
+    return f"{name}.png", f"{name}+compressed.webp"

@@ -190,8 +190,8 @@ class Tracker:
             return
         config = TrialConfig.from_settings(trial.config)
         run = self._index.runs(ledger).get(key)
-        common = {**sweep_tags(sweep, self._config.tags), **trained_with(trial)}
-        tags = common | trial_tags(trial, config) | {MLFLOW_PARENT: str(sweep.parent_run_id)}
+        tags = sweep_tags(sweep, self._config.tags) | trial_tags(trial, config)
+        tags |= {MLFLOW_PARENT: str(sweep.parent_run_id)}
         if run is None:
             run = self._index.create(ledger, key, tags, trial.attempts[0].began)
         run_id = run.run_id
@@ -200,7 +200,8 @@ class Tracker:
         writer = RunWriter(self._client, run, ledger.folder)
         # A study is called otherwise once there are others, and a replicate may come to be a trial.
         writer.set_tags({name: tags[name] for name in (*self._config.tags, MLFLOW_PARENT)})
-        writer.set_tags(study_tags(ledger, key))
+        # Nor does a run know beforehand which worker trains its trial.
+        writer.set_tags(study_tags(ledger, key) | trained_with(trial))
         writer.log_params(config)
         writer.log_inputs(data_inputs(sweep, config))
         writer.log_numbers(trial)

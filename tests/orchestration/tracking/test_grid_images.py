@@ -57,7 +57,7 @@ def steps(files: dict[str, bytes]) -> dict[tuple[str, int], int]:
     """The grey of each whole picture, by its key and step."""
     found = {}
     for path, content in files.items():
-        match = re.fullmatch(r"images/(\w+)[+%]step.(\d+).timestamp.\d+.[\w-]+\.png", path)
+        match = re.fullmatch(r"images/(\w+)\+step.(\d+).timestamp.\d+.[\w-]+\.png", path)
         if match:
             shade = Image.open(io.BytesIO(content)).convert("L").getpixel((0, 0))
             assert isinstance(shade, int)

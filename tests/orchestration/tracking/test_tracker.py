@@ -8,6 +8,7 @@ import json
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -152,9 +153,12 @@ def test_one_that_learned_less_than_the_mean_image_is_marked(place: Place) -> No
 
 def test_its_torch_is_the_one_that_trained_it(place: Place) -> None:
     trial = place.add()
-    trial.attempts[0].worker = {"torch": "1.2.3"}
+    tracker = place.tracker()
+    tracker.sync_trial(place.ledger, "a1")
+    assert place.runs()[0].data.tags["version.torch"] == version("torch")
+    trial.attempts[0].worker = {"torch": "1.2.3"}  # it has reported since
     place.end(trial)
-    place.tracker().sync_trial(place.ledger, "a1")
+    tracker.sync_trial(place.ledger, "a1")
     (run,) = place.runs()
     assert run.data.tags["version.torch"] == "1.2.3"
 
