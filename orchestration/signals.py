@@ -68,7 +68,9 @@ class InterruptHandler:
     ) -> bool:
         signal.setitimer(signal.ITIMER_REAL, 0)
         for number, handler in self._before.items():
-            signal.signal(number, handler)  # type: ignore[arg-type]
+            # Nor does a notice hurry what comes after the work, once somebody has asked for an end.
+            after = _nothing if number == NOTICE and self.seen else handler
+            signal.signal(number, after)  # type: ignore[arg-type]
         return self._ending
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
@@ -89,10 +91,14 @@ class InterruptHandler:
         return left > 0 and self._worthwhile(left)
 
 
+def _nothing(number: int, frame: FrameType | None) -> None:
+    """What a signal does that is not to do anything."""
+
+
 @contextmanager
 def uninterrupted() -> Iterator[None]:
     """Cleaning up takes seconds, and is not to be left half-way: signals do nothing meanwhile."""
-    before = [(number, signal.signal(number, lambda *_: None)) for number in not_ignored()]
+    before = [(number, signal.signal(number, _nothing)) for number in not_ignored()]
     try:
         yield
     finally:

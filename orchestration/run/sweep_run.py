@@ -74,6 +74,8 @@ class SweepRun:
     """Once there is an engine."""
     up: bool = field(default=False, init=False)
     """Whether there has been an engine."""
+    interrupted: bool = field(default=False, init=False)
+    """Whether a signal has ended the work."""
     hurried: bool = field(default=False, init=False)
     """Whether it was interrupted, and is to end at once."""
     unended: list[Job] = field(default_factory=list, init=False)
@@ -93,10 +95,11 @@ class SweepRun:
                     raise
                 return ended_early(error, self.request, self.ledger, self.console)
             try:
-                interrupted = self._work(engine)
+                self._work(engine)
                 if not self.hurried:  # else the command that continues does it
                     note_results(self.ledger)
                 end(self.ledger)
+                self._catch_up(tracking)
             except Exception as error:
                 with suppress(StorageError):
                     end(self.ledger)  # which MLflow is told
@@ -105,13 +108,9 @@ class SweepRun:
             except BaseException:  # a signal before the first job, or after the last one
                 with uninterrupted():
                     self._cut_off(tracking)
-                raise
-            with self.console.busy("MLflow is catching up", plain=False):
-                patience_s = INTERRUPTED_END_S if interrupted else TRACKING_END_S
-                told = tracking.finish(CUT_OFF_S if self.hurried else patience_s)
-            if not told:
-                say_behind(self.ledger, self.console)
-        return self._say_end(interrupted=interrupted)
+                if not self.interrupted:
+                    raise
+        return self._say_end()
 
     def _up(
         self, start_engine: StartEngine, processes: ProcessRecord
@@ -157,8 +156,8 @@ class SweepRun:
         tracking.start()
         return tracking
 
-    def _work(self, engine: Engine) -> bool:
-        """Work the queue off; whether it was interrupted.
+    def _work(self, engine: Engine) -> None:
+        """Work the queue off.
 
         Raises:
             StorageError: something could not be written down.
@@ -180,7 +179,7 @@ class SweepRun:
         view = TableView(console, board, spec.name) if console.live else PlainView(console, board)
         results = self.results = Results(spec, ledger, queue, view, retention)
         if queue.done:
-            return False
+            return
 
         def worthwhile(seconds: float) -> bool:
             return may_end_within(seconds, queue, board)
@@ -203,18 +202,25 @@ class SweepRun:
         log, handler = folder / RAY_LOG, InterruptHandler(stop, worthwhile)
         with console.others_to(log), view.shown(), handler as interrupt:
             engine.work(queue, results)
+        self.interrupted, self.unended = interrupt.seen, [*results.cut_off, *queue.at_work]
         # Where nothing is left to do all the same, no other command would draw anything.
         self.hurried = interrupt.hurried and not is_complete(self.request, ledger)
         if self.reuse is not None:
             self.reuse.say(console)
-        self.unended = [*results.cut_off, *queue.at_work]
         with suppress(StorageError):  # else what is written next says why, and the next run does it
             store.remove(folder / CHECKPOINT_NOW)
             store.remove_folder(folder / LEFT_PACK)
             remove_unfinished(ledger)
         if results.broken is not None:
             raise results.broken
-        return interrupt.seen
+
+    def _catch_up(self, tracking: TrackingThread) -> None:
+        """Wait for MLflow as long as that is worth it."""
+        patience_s = INTERRUPTED_END_S if self.interrupted else TRACKING_END_S
+        with self.console.busy("MLflow is catching up", plain=False):
+            told = tracking.finish(CUT_OFF_S if self.hurried else patience_s)
+        if not told:
+            say_behind(self.ledger, self.console)
 
     def _cut_off(self, tracking: TrackingThread) -> None:
         """Bring a sweep to rest that is not given the time to end by itself."""
@@ -224,11 +230,11 @@ class SweepRun:
         if not tracking.finish(CUT_OFF_S):
             say_behind(self.ledger, self.console)
 
-    def _say_end(self, *, interrupted: bool) -> int:
+    def _say_end(self) -> int:
         """Print what came of it; the exit code."""
         self.console.quiet = False
         code = say_summary(self.ledger, self.console)
-        if not interrupted:
+        if not self.interrupted:
             return code
         self.console.line(interrupted_text(self.ledger, self.unended))
         self.console.line(self.request.command)

@@ -25,10 +25,11 @@ from orchestration.signals import (
 
 @pytest.fixture(autouse=True)
 def as_before() -> Iterator[None]:
-    """Handlers are what they were, and no alarm is set."""
+    """Handlers are what they were, but for that of a notice; no alarm is set."""
     before = {number: signal.getsignal(number) for number in module.SIGNALS}
     alarm = signal.setitimer(signal.ITIMER_REAL, 0)
     yield
+    signal.signal(module.NOTICE, before[module.NOTICE])
     assert {number: signal.getsignal(number) for number in module.SIGNALS} == before
     assert signal.setitimer(signal.ITIMER_REAL, *alarm)[0] == 0.0
 
@@ -87,6 +88,7 @@ def test_the_notice_of_a_batch_system_hurries_nobody_who_is_ending() -> None:
         reached = True
     assert reached
     assert handler.seen
+    os.kill(os.getpid(), signal.SIGUSR1)  # nor what comes after the work
 
 
 def test_also_where_compiled_code_turns_it_into_another_error() -> None:

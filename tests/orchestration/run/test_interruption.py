@@ -23,6 +23,8 @@ from orchestration.engine.worker import Worker
 from orchestration.ledger.ledger import Ledger
 from orchestration.ledger.paths import REPORT_PAGE
 from orchestration.ledger.processes import ProcessRecord
+from orchestration.run import sweep_run
+from orchestration.run.end import note_results
 from orchestration.run.interruption import done_again, may_end_within
 from orchestration.run.request import Request
 from orchestration.run.runner import run_sweep
@@ -181,6 +183,42 @@ def test_a_second_signal_ends_at_once(
     assert (request.folder / REPORT_PAGE).exists() == drawn
     (trial,) = Ledger.open(request.folder).trials.values()
     assert trial.state == ("pending" if epoch == 2 else "finished")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("late", [signal.SIGUSR1, signal.SIGINT])
+def test_a_signal_after_the_work_has_ended(
+    small: Dataset,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    mlflow_takes_everything: None,
+    late: signal.Signals,
+) -> None:
+    """What it costs is said as it is; a notice that time is up does not even hurry it."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("orchestration.plan.datasets.load", lambda *_: small)
+    spec = parse_spec(Layers(Path("long.yaml"), SECTIONS, {}))
+    request = Request(spec, tmp_path / "runs", "the command")
+
+    def noted(ledger: Ledger) -> None:
+        os.kill(os.getpid(), late)
+        time.sleep(0.01)
+        note_results(ledger)
+
+    monkeypatch.setattr(sweep_run, "note_results", noted)
+
+    def start(run: SweepRun, _: ProcessRecord) -> AbstractContextManager[Engine]:
+        worker = Slow(run.data.sets, run.request.folder, threads=1, gpu=False)
+        worker.epoch_s = 200.0
+        return nullcontext(InProcessEngine(worker))
+
+    output = io.StringIO()
+    with ended_by_signals() as signals:
+        assert run_sweep(request, Console(output), signals, start) == 130
+    said = "interrupted; 1 epoch under way is done again. To continue:"
+    assert output.getvalue().splitlines()[-2:] == [said, "the command"]
+    assert (request.folder / REPORT_PAGE).exists() == (late == signal.SIGUSR1)
+    assert Ledger.open(request.folder).sweep.outcome == "interrupted"
 
 
 def test_one_epoch_that_may_end_is_worth_waiting_for(local_sweep: Callable[..., Any]) -> None:
