@@ -14,10 +14,15 @@ _locks: dict[Path, tuple[Path, tuple[int, int]]] = {}
 """Of each folder that is held the file that is locked, with its device and number there."""
 
 
+def hold(lock: Path) -> None:
+    """Take a folder for this process until it ends, by the file in it that is locked."""
+    _locks[lock.parent] = lock, _number(lock)
+
+
 @contextmanager
 def held(lock: Path) -> Iterator[None]:
     """Take a folder for this process's meanwhile, by the file in it that is locked."""
-    _locks[lock.parent] = lock, _number(lock)
+    hold(lock)
     try:
         yield
     finally:

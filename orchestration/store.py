@@ -190,9 +190,7 @@ def read_document(path: Path) -> dict[str, Any]:
 def read_text(path: Path) -> bytes:
     """Content of a document as JSON, for who needs little of it; checked as by ``read_document``.
 
-    Raises:
-        UserError: it is damaged, as is the one before, or was written by a newer version.
-        FileNotFoundError: it is not there.
+    Raises: as ``read_document``.
     """
     try:
         return _checked(path, path.read_bytes())
@@ -201,6 +199,9 @@ def read_text(path: Path) -> bytes:
             return _checked(previous(path), previous(path).read_bytes())
         except FileNotFoundError:
             raise damaged from None
+        except DamagedError:
+            also = f", and so is the version before it, {previous(path).name}"
+            raise DamagedError(f"{damaged}{also}") from None
 
 
 def _checked(path: Path, text: bytes) -> bytes:
@@ -217,10 +218,8 @@ def _checked(path: Path, text: bytes) -> bytes:
     body = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
     whole = hashlib.sha256(body).hexdigest() == digest
     if version > FORMAT and whole:
-        raise UserError(
-            f"{path}: has format {version}, and this version reads up to {FORMAT}; "
-            "update cvae-sweep"
-        )
+        newer = f"has format {version}, and this version reads up to {FORMAT}; update cvae-sweep"
+        raise UserError(f"{path}: {newer}")
     if not whole:
         raise DamagedError(f"{path}: is damaged (its content does not have the noted hash)")
     return body

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from orchestration.caches import find_places
 from orchestration.engine.heap import keep_freed_memory
 from orchestration.engine.pools import selector
 from orchestration.engine.reports import report_to_json
+from orchestration.held import hold
+from orchestration.ledger.paths import LOCK
 
 
 class TrialActor(Trainable):
@@ -34,6 +37,8 @@ class TrialActor(Trainable):
         keep_freed_memory()
         find_places()  # another node has a home of its own, or none
         os.environ.pop("MLFLOW_RUN_ID", None)
+        with suppress(FileNotFoundError):  # of a sweep that nobody has locked
+            hold(Path(folder) / LOCK)
         with garbage.importing():
             from orchestration.engine.worker import Worker
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -18,13 +19,21 @@ SILENT_S = 900.0
 
 
 def is_at_work(folder: Path) -> bool:
-    """Whether a driver lives on this machine, or one elsewhere has written something lately."""
-    return driver_alive(folder) or (elsewhere(folder) is not None and silence(folder) < SILENT_S)
+    """Whether another command of this machine works on a sweep, or prepares to, or this one's
+    driver lives; or one elsewhere has written something lately."""
+    holds = holder(folder)
+    others = holds is not None and holds.is_here and holds.pid != os.getpid()
+    if others or driver_alive(folder):
+        return True
+    return elsewhere(folder) is not None and silence(folder) < SILENT_S
 
 
 def silence(folder: Path) -> float:
-    """Seconds since something was last written of a sweep."""
-    return time.time() - last_change(folder)
+    """Seconds since something was last written of a sweep, or a command has taken it up."""
+    last = last_change(folder)
+    with suppress(OSError):
+        last = max(last, (folder / HOLDER).stat().st_mtime)
+    return time.time() - last
 
 
 def elsewhere(folder: Path) -> Holder | None:

@@ -54,7 +54,7 @@ class Ledger:
             UserError: there is none, or a document is damaged or of a newer version.
         """
         try:
-            document = store.read_document(folder / SWEEP)
+            document = _needed(folder / SWEEP)
         except FileNotFoundError:
             raise UserError(f"{folder}: there is no sweep here") from None
         sweep = checked(Sweep, document, folder / SWEEP)
@@ -247,6 +247,16 @@ def _read_trial(path: Path) -> Trial:
         ) from None
 
 
+def _needed(path: Path) -> dict[str, Any]:
+    """A document without which a sweep does not go on."""
+    try:
+        return store.read_document(path)
+    except DamagedError as error:
+        raise DamagedError(
+            *error.lines, "put it back from a copy, or move the sweep's folder away to begin anew"
+        ) from None
+
+
 def read_studies(folder: Path) -> dict[str, Study]:
     """A sweep's studies by key.
 
@@ -254,7 +264,7 @@ def read_studies(folder: Path) -> dict[str, Study]:
         UserError: a document is damaged or of a newer version.
     """
     paths = documents_in(folder, STUDIES)
-    studies = [checked(Study, store.read_document(path), path) for path in paths]
+    studies = [checked(Study, _needed(path), path) for path in paths]
     return {study.key: study for study in studies}
 
 

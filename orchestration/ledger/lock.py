@@ -146,7 +146,7 @@ def holder(folder: Path) -> Holder | None:
         process, host = noted["process"], noted["host"]
         ending = noted.get("ending") is True
         holds = Holder(process["pid"], host, noted["command"], noted["since"], ending)
-    except (FileNotFoundError, UserError, KeyError, TypeError):
+    except (FileNotFoundError, NotADirectoryError, UserError, KeyError, TypeError):
         return None
     if holds.is_here and not (is_here(noted, folder) and find_living(process)):
         return None
@@ -156,7 +156,7 @@ def holder(folder: Path) -> Holder | None:
 def note_ending(folder: Path) -> None:
     """Have whoever asked for it know that an end was heard of; call with the lock held."""
     path = folder / HOLDER
-    with suppress(FileNotFoundError, UserError):  # it ends all the same
+    with suppress(OSError, UserError):  # it ends all the same
         store.write_document(path, store.read_document(path) | {"ending": True})
 
 

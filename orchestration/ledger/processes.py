@@ -252,7 +252,7 @@ def _noted(folder: Path) -> dict[str, Any] | None:
     try:
         noted = store.read_document(folder / PROCESSES)
         return noted if is_here(noted, folder) else None
-    except (FileNotFoundError, UserError):
+    except (FileNotFoundError, NotADirectoryError, UserError):
         return None
 
 

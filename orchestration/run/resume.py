@@ -100,12 +100,27 @@ def _stored_spec(ledger: Ledger) -> SweepSpec:
             f"this one ({__version__}) cannot read it ({many} not known or not valid here); "
             "run its sweep file again, or use that version"
         ) from None
-    if spec.name != ledger.folder.name:
-        raise UserError(
-            f"{ledger.folder}: holds the sweep {spec.name!r}; a sweep's folder has its name. "
-            "Rename the folder"
-        )
+    check_name(ledger.folder, spec.name)
+    check_name(ledger.folder, ledger.sweep.name)
     return spec
+
+
+def check_name(folder: Path, name: str) -> None:
+    """Refuse a sweep in a folder of another name: MLflow's runs are of the sweep's own.
+
+    Args:
+        folder: of the sweep.
+        name: of the sweep.
+
+    Raises:
+        UserError: the folder was renamed, or copied.
+    """
+    if folder.name == name:
+        return
+    raise UserError(
+        f"{folder}: holds the sweep {name!r}, or a copy of it; a sweep's folder has its name. "
+        f"Rename it to {name}; a new sweep {folder.name!r} takes over what {name} has trained"
+    )
 
 
 def _anything_to_retry(ledger: Ledger, keys: tuple[str, ...] | None) -> bool:

@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+from orchestration.commands import sweep_command
 from orchestration.errors import INTERRUPTED, UserError
 from orchestration.ledger.draft import Draft
 from orchestration.ledger.ledger import Ledger
@@ -20,7 +21,7 @@ from orchestration.run.ray_session import start_ray
 from orchestration.run.request import Request
 from orchestration.run.rescue import begin_anew, not_started_again
 from orchestration.run.restart import deaths
-from orchestration.run.resume import check_stored_plan, say_what_changed
+from orchestration.run.resume import check_name, check_stored_plan, say_what_changed
 from orchestration.run.start import enter_plan, mend, say_new_plan
 from orchestration.run.stop import stoppable
 from orchestration.run.summary import say_summary
@@ -107,6 +108,7 @@ def _prepare(
     ledger = Ledger.open_or_empty(request.folder)
     if ledger.is_begun:
         check_numerics(ledger)
+        check_name(request.folder, ledger.sweep.name)
     mend(ledger, console)
     request = as_begun(request, ledger)
     plan = plan_of(request, console)
@@ -130,4 +132,6 @@ def _prepare(
     if request.retry is not None:
         # Before Ray is there, under whose death it might be done by halves and then forgotten.
         ledger.put_back_failed(request.retry, request.spec.evaluation.wanted())
+        # By the time it is interrupted, those that it names may not be failed ones any more.
+        request = replace(request, command=sweep_command("resume", request.folder))
     return SweepRun(request, console, signals, place, plan, data, ledger)

@@ -44,14 +44,21 @@ def mend(ledger: Ledger, console: Console) -> None:
         console.warning(f"{path} was damaged; the version before it is used")
 
 
-def say_new_plan(ledger: Ledger, plan: Plan, console: Console) -> None:
-    """Say where the plan is not the one before; only what leaves it for good is a warning."""
+def say_new_plan(ledger: Ledger, plan: Plan, console: Console, *, takes_over: bool = True) -> None:
+    """Say where the plan is not the one before; only what leaves it for good is a warning.
+
+    Args:
+        ledger: of the sweep, with the plan before.
+        plan: the one in force now.
+        console: where it is said.
+        takes_over: whether a trial of more epochs begins where one of fewer has ended.
+    """
     sweep = ledger.sweep
     before, now = {*sweep.plan, *sweep.studies}, {*plan.trials, *plan.studies}
     if not before or before == now:
         return
     gone, new = before - now, now - before
-    longer = _lengthened(ledger, plan, gone)
+    longer = _lengthened(ledger, plan, gone) if takes_over else set()
     if longer and len(longer) == len(gone):
         have = "has" if len(longer) == 1 else "have"
         others = len(new - longer)
@@ -68,9 +75,11 @@ def say_new_plan(ledger: Ledger, plan: Plan, console: Console) -> None:
 
 
 def _lengthened(ledger: Ledger, plan: Plan, gone: set[str]) -> set[str]:
-    """Those of a plan that are trials which have left it, with more epochs."""
+    """Those of a plan that are finished trials which have left it, with more epochs."""
     left = {}
     for key in gone & ledger.trials.keys():
+        if ledger.trials[key].state != "finished":
+            continue
         with suppress(ConfigError):  # its settings are of another version
             config = TrialConfig.from_settings(ledger.trials[key].config)
             left[of_any_length(config)] = config.epochs

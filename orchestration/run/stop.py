@@ -20,6 +20,7 @@ from orchestration.held import is_lost
 from orchestration.ledger.ledger import Ledger
 from orchestration.ledger.lock import Holder, holder, note_ending
 from orchestration.ledger.paths import STOP, lies_there
+from orchestration.signals import NOTICE
 from orchestration.status.state import counts_in, state_of
 from orchestration.terminal.console import Console
 
@@ -43,18 +44,24 @@ def stoppable(folder: Path, warn: Callable[[str], None]) -> Iterator[None]:
     def look() -> bool:
         if is_lost(request):
             warn(f"{folder} was removed or renamed; nothing more is written there, and this ends")
-            os.kill(os.getpid(), signal.SIGTERM)
+            _end_this()
             return True
         asked = stop_requested(folder)
         if asked:
             note_ending(folder)
-            os.kill(os.getpid(), signal.SIGTERM)
+            _end_this()
             with suppress(StorageError):
                 store.remove(request)
         return asked
 
     with meanwhile("stop requests", EVERY_S, look):
         yield
+
+
+def _end_this() -> None:
+    """As a first Ctrl-C does; where there was one already, it is not hurried."""
+    heard = callable(signal.getsignal(NOTICE))
+    os.kill(os.getpid(), NOTICE if heard else signal.SIGTERM)
 
 
 def stop_requested(folder: Path) -> bool:

@@ -137,7 +137,7 @@ class SweepRun:
             self.ledger = new_ledger(request, self.data.fingerprints)
         ledger = self.ledger
         ledger.sweep.images |= self.data.images
-        say_new_plan(ledger, self.plan, console)
+        say_new_plan(ledger, self.plan, console, takes_over=self.finished is not None)
         note_code(ledger.sweep)
         enter_plan(ledger, request, self.plan, self.data.fingerprints)
         self.reuse = Reuse(ledger, self.finished)

@@ -13,7 +13,7 @@ from orchestration.ledger.processes import end_left_behind
 from orchestration.redact import without_credentials
 from orchestration.run.end import bring_to_rest, say_behind
 from orchestration.run.request import Flags
-from orchestration.run.resume import stored_flags
+from orchestration.run.resume import check_name, stored_flags
 from orchestration.run.start import note_tracking
 from orchestration.run.stop import stoppable
 from orchestration.terminal.console import Console
@@ -49,6 +49,7 @@ def sync_sweep(name: str, storage: Path, tracking_uri: str | None, console: Cons
     with locked(folder), stoppable(folder, console.warning):
         end_left_behind(folder)
         ledger = Ledger.open(folder)
+        check_name(folder, ledger.sweep.name)
         with console.busy("connecting MLflow"):
             opened = place.open(ledger.sweep.name)
         opened.tracker.look_at_files()
@@ -63,7 +64,10 @@ def sync_sweep(name: str, storage: Path, tracking_uri: str | None, console: Cons
             _bring(syncer)
     console.line(f"{name}: MLflow has been told of {count(syncer.told, 'run')}")
     if tracking_uri is not None and before and before != ledger.sweep.tracking_uri:
-        console.line(f"from now on {name} is tracked in {ledger.sweep.tracking_uri}; to go back:")
+        console.line(
+            f"from now on {name} is tracked in {ledger.sweep.tracking_uri} (by `run`, if "
+            "--tracking-uri or mlflow.yaml says so); to go back:"
+        )
         console.line(sweep_command("sync", folder, "--tracking-uri", before))
     for line in how_to_look(ledger.sweep, storage):
         console.line(line)

@@ -160,6 +160,16 @@ def test_what_is_no_document(tmp_path: Path, text: str) -> None:
         store.read_document(tmp_path / "d.json")
 
 
+def test_where_both_versions_are_damaged_both_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "d.json"
+    for number in (1, 2):
+        store.write_document(path, {"a": number}, keep_previous=True)
+    for each in (path, store.previous(path)):
+        each.write_bytes(each.read_bytes()[:-9])
+    with pytest.raises(UserError, match=r"d\.json: is damaged .*, and so is .* d\.json\.previous"):
+        store.read_document(path)
+
+
 def test_a_newer_format_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "d.json"
     store.write_document(path, {"a": 1})

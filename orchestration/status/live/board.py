@@ -166,7 +166,10 @@ class Board:
         if any(seconds is None for seconds in left):
             return None
         seconds_left = [seconds for seconds in left if seconds is not None]
-        costs = [self._cost(row, part) or 0.0 for row in rows for part in self._open[row.key]]
+        known = [self._cost(row, part) for row in rows for part in self._open[row.key]]
+        if None in known and not any(seconds_left) and not self.to_come:
+            return None  # nothing but evaluations is left, and nobody knows what they take
+        costs = [cost or 0.0 for cost in known]
         judging = sum(costs)
         if self.to_come:
             seconds_left.append(0.0)

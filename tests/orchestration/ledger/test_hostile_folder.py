@@ -179,6 +179,7 @@ def test_a_stored_plan_cannot_lead_to_another_folder(sweep: Any, name: str) -> N
 @pytest.mark.parametrize("option", ["../../victim", "/etc/passwd", "nosuch"])
 def test_a_key_on_the_command_line_is_one_of_the_plan(sweep: Any, option: str) -> None:
     write(sweep.folder, "sweep.json", lambda it: it["spec"].update(name="sweep"))
+    write(sweep.folder, "sweep.json", lambda it: it.update(name="sweep"))
     with pytest.raises(UserError, match="there is no trial"):
         stored_request("sweep", sweep.folder.parent, Flags(), retry=(option,))
 

@@ -283,6 +283,13 @@ def test_trials_that_leave_the_plan_are_said_even_where_there_is_to_be_quiet(
 
 def test_more_epochs_are_said_calmly(load: Load, begun: Ledger) -> None:
     longer, out = TEXT.replace("epochs: 2", "epochs: 3"), io.StringIO()
+    changed = "warning: the plan has changed: 4 trials are new, 4 have left it"
+    say_new_plan(begun, make_plan(load(longer)), Console(out))
+    assert out.getvalue().startswith(changed), "nothing was trained that could be gone on from"
+    for trial in begun.trials.values():
+        trial.state = "finished"
+    say_new_plan(begun, make_plan(load(longer)), Console(out), takes_over=False)
+    assert out.getvalue().splitlines()[-1].startswith(changed)
     for text, also in ((longer, ""), (longer.replace("[1, 2]", "[1, 2, 3]"), ", and 2 are new")):
         say_new_plan(begun, make_plan(load(text)), Console(out))
         said = f"4 trials have more epochs than before{also}; what was trained stays"
@@ -290,4 +297,4 @@ def test_more_epochs_are_said_calmly(load: Load, begun: Ledger) -> None:
     for other in ("epochs: 1", "epochs: 3, learning_rate: 0.5"):
         say_new_plan(begun, make_plan(load(TEXT.replace("epochs: 2", other))), Console(out))
         last = out.getvalue().splitlines()[-1]
-        assert last.startswith("warning: the plan has changed: 4 trials are new, 4 have left it")
+        assert last.startswith(changed)

@@ -14,7 +14,8 @@ import pytest
 
 from orchestration import store
 from orchestration.errors import UserError
-from orchestration.ledger.lock import locked
+from orchestration.ledger.at_work import is_at_work
+from orchestration.ledger.lock import holder, locked
 from orchestration.ledger.paths import HOLDER, STOP
 from orchestration.run.stop import stop_sweep, stoppable
 from orchestration.signals import ended_by_signals
@@ -105,6 +106,20 @@ def test_one_that_has_heard_is_waited_for(
 
 
 @pytest.mark.slow
+def test_a_command_that_prepares_is_at_work(
+    folder: Path, holding: Callable[..., subprocess.Popen[str]]
+) -> None:
+    """It has no workers yet, and has noted none."""
+    other = holding(DEAF)
+    assert is_at_work(folder)
+    other.kill()
+    other.wait()
+    assert not is_at_work(folder)
+    with locked(folder):
+        assert not is_at_work(folder), "as its own command says how the sweep stands"
+
+
+@pytest.mark.slow
 def test_one_that_does_not_hear_is_not(
     folder: Path,
     holding: Callable[..., subprocess.Popen[str]],
@@ -115,6 +130,12 @@ def test_one_that_does_not_hear_is_not(
     with pytest.raises(UserError, match=f"does not hear; `kill -9 {other.pid}` ends it"):
         stop_sweep(folder, Console(io.StringIO()))
     assert not (folder / STOP).exists()
+
+
+def test_a_file_in_the_place_of_a_folder_is_held_by_nobody(tmp_path: Path) -> None:
+    (tmp_path / "mlflow.db").touch()
+    assert holder(tmp_path / "mlflow.db") is None
+    assert not is_at_work(tmp_path / "mlflow.db")
 
 
 @pytest.mark.parametrize("ending", [{}, {"ending": False}, {"ending": True}])

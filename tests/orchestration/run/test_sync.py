@@ -138,7 +138,7 @@ def test_another_place_is_said_to_stay_and_how_to_go_back(
     said = io.StringIO()
     sync_sweep(name, storage, uri, Console(said))
     lines = said.getvalue().replace("\n", " ")
-    assert f"from now on {name} is tracked in {uri}; to go back: " in lines
+    assert f"from now on {name} is tracked in {uri} (by `run`, if" in lines
     assert f"sync {name}" in lines
     assert "--tracking-uri http://127.0.0.1:1" in lines
     said = io.StringIO()

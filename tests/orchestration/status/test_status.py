@@ -72,7 +72,7 @@ def test_a_driver_on_another_machine(
     holds |= {"process": {"pid": 1, "started": 1}, "command": "cvae-sweep run x"}
     store.write_document(folder / HOLDER, holds)
     then = time.time() - ago
-    for path in (folder / paths.SWEEP, folder / TRIALS):
+    for path in (folder / paths.SWEEP, folder / TRIALS, folder / HOLDER):
         os.utime(path, (then, then))
     document = load_sweep("sweep", folder.parent).document
     assert document["state"] == state

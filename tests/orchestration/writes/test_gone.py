@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,6 +12,8 @@ import pytest
 
 from cvae_core.data import Dataset
 from cvae_core.evaluation.parts import PARTS
+from orchestration.errors import StorageError, UserError
+from orchestration.held import hold
 from orchestration.ledger.ledger import Ledger
 from orchestration.ledger.paths import (
     BEFORE_LEDGER,
@@ -21,6 +24,9 @@ from orchestration.ledger.paths import (
     PROCESSES,
     RAY_LOG,
 )
+from orchestration.run.sync import sync_sweep
+from orchestration.store import write_bytes
+from orchestration.terminal.console import Console
 from tests.orchestration.writes.disk import Disk
 from tests.orchestration.writes.driver import Driver
 
@@ -70,6 +76,31 @@ def test_a_folder_that_is_removed_or_renamed_is_left_to_the_next_command(
     assert {path.read_text() for path in left} == {"another's"}
     if how == "renamed":
         assert [trial.epoch for trial in Ledger.open(moved).trials.values()] == [0, 0]
+
+
+def test_a_copy_or_a_folder_of_another_name_is_not_gone_on_with(
+    driver: Driver, small: Dataset, tmp_path: Path
+) -> None:
+    """It would write into the MLflow runs of the sweep that it is a copy of."""
+    assert driver.run(tmp_path) == 0
+    shutil.copytree(tmp_path / "small", tmp_path / "copy")
+    before = (tmp_path / "copy" / "sweep.json").read_bytes()
+    with pytest.raises(UserError, match="holds the sweep 'small', or a copy of it"):
+        Driver(small, SECTIONS | {"name": "copy"}).run(tmp_path)
+    with pytest.raises(UserError, match="holds the sweep 'small', or a copy of it"):
+        sync_sweep("copy", tmp_path, f"sqlite:///{tmp_path}/m.db", Console(io.StringIO()))
+    assert (tmp_path / "copy" / "sweep.json").read_bytes() == before
+
+
+def test_a_worker_makes_nothing_in_a_folder_that_has_gone(tmp_path: Path) -> None:
+    (tmp_path / "small").mkdir()
+    (tmp_path / "small" / LOCK).touch()
+    hold(tmp_path / "small" / LOCK)
+    write_bytes(tmp_path / "small" / "checkpoints" / "a.pt", b"weights")
+    (tmp_path / "small").rename(tmp_path / "renamed")
+    with pytest.raises(StorageError, match="was removed or renamed"):
+        write_bytes(tmp_path / "small" / "checkpoints" / "b.pt", b"weights")
+    assert not (tmp_path / "small").exists()
 
 
 def test_nor_is_it_made_anew_where_nobody_has_come_yet(driver: Driver, tmp_path: Path) -> None:

@@ -221,6 +221,10 @@ def test_parts_that_a_model_cannot_have_take_no_time(
     del cvae.evaluations["fid"]
     board = Board(ledger, 1, sweep.spec.evaluation)
     assert board.sweep_left(0.0) == pytest.approx(training + 1.0 + 100.0)
+    del vae.evaluations["fid"]
+    if state == "finished":
+        board = Board(ledger, 1, sweep.spec.evaluation)
+        assert board.sweep_left(0.0) is None, "what an FID takes is not known"
 
 
 def test_raw_pixels_are_no_measure_of_what_others_take(local_sweep: Callable[..., Any]) -> None:
