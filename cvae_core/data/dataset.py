@@ -47,6 +47,8 @@ class Dataset:
     """Of a folder of images of one's own: what lies in it and is not among them."""
     also_in_train: tuple[str, ...] = ()
     """Of such a folder: paths of test images whose files are among the training images, too."""
+    twice_in_train: tuple[str, ...] = ()
+    """Of such a folder: paths of training images whose files another of them is, too."""
 
     @property
     def image_shape(self) -> tuple[int, int, int]:

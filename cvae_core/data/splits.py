@@ -54,7 +54,8 @@ def check_split(count: int, validation_fraction: float) -> None:
     if not 0 < validation_count(count, validation_fraction) < count:
         raise DataError(
             f"{count} training images cannot be split with validation_fraction "
-            f"{validation_fraction}: one of the two parts would be empty"
+            f"{validation_fraction}: one of the two parts would be empty; add images, or choose a "
+            "data.validation_fraction that leaves each part one"
         )
 
 

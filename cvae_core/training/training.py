@@ -36,7 +36,11 @@ Judge = tuple["When", Callable[[Model], dict[str, float]]]
 
 @dataclass(frozen=True)
 class When:
-    """Epochs after which something is measured; that changes nothing of what is trained."""
+    """Epochs after which something is measured; that changes nothing of what is trained.
+
+    Selection goes by ``every`` alone: what is also measured for somebody else, such as a scheduler,
+    is as if it were not.
+    """
 
     every: int = 0
     """Every so many, and after the last; 0: never."""
@@ -45,8 +49,11 @@ class When:
 
     def is_due(self, epoch: int, *, last: bool) -> bool:
         """Whether it is measured after this epoch; ``last``: no other follows it."""
-        regular = bool(self.every) and (epoch % self.every == 0 or last)
-        return regular or epoch in self.at
+        return self.is_regular(epoch, last=last) or epoch in self.at
+
+    def is_regular(self, epoch: int, *, last: bool) -> bool:
+        """Whether it would be, if nobody else had asked for it."""
+        return bool(self.every) and (epoch % self.every == 0 or last)
 
 
 class Training:
@@ -158,11 +165,12 @@ class Training:
             )
         if "reconstruction" in columns(self.course.end):
             metrics["val/reconstruction_of_mean"] = self._images.error_of_mean
-        done, judged = self._judge([])
+        done, judged = self._judge([], When.is_regular)
         metrics |= judged  # what is selected by may be among it
         if self.epoch > preparation(self.config):
             self._selection.update(self.epoch, metrics, self.model.state_dict())
-        metrics |= self._judge(done)[1]  # where patience ends here, the others are due as well
+        # What others have asked for; and where patience ends here, the rest is due as well.
+        metrics |= self._judge(done, When.is_due)[1]
         return {
             "epoch": self.epoch,
             "metrics": metrics,
@@ -170,12 +178,14 @@ class Training:
             "epoch_s": time.perf_counter() - began,
         }
 
-    def _judge(self, done: Collection[int]) -> tuple[list[int], dict[str, float]]:
+    def _judge(
+        self, done: Collection[int], is_due: Callable[..., bool]
+    ) -> tuple[list[int], dict[str, float]]:
         """Which judges are due now and not done, by their numbers, and what they have measured."""
         due = [
             n
             for n, (when, _) in enumerate(self._judges)
-            if when.is_due(self.epoch, last=self.finished) and n not in done
+            if is_due(when, self.epoch, last=self.finished) and n not in done
         ]
         metrics: dict[str, float] = {}
         with deterministic():

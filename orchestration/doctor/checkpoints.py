@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from rich.filesize import decimal
 
-from cvae_core.config import TrialConfig
+from cvae_core.config import TrialConfig, WeightsConfig
+from cvae_core.schedule import ScheduleConfig
 from cvae_core.sizes import FLOAT_BYTES, parameter_count, training_bytes
 from orchestration.commands import sweep_command
 from orchestration.doctor.datafiles import image_shape
@@ -157,7 +158,11 @@ def least_bytes(config: TrialConfig, shape: tuple[int, int, int]) -> int:
 
 
 def checkpoint_bytes(config: TrialConfig, shape: tuple[int, int, int]) -> int:
-    """Bytes of one checkpoint: of a real one, after an epoch on a few made-up images."""
+    """Bytes of one checkpoint: of a real one, after an epoch on a few made-up images.
+
+    It is the largest that it becomes: all weights are trained, and those of the best epoch are in
+    it if they are wanted, whatever they are chosen by.
+    """
     import numpy as np
 
     from cvae_core.data import Dataset, Images
@@ -165,7 +170,14 @@ def checkpoint_bytes(config: TrialConfig, shape: tuple[int, int, int]) -> int:
 
     pixels = np.random.default_rng(0).integers(0, 256, (IMAGES, *shape), dtype=np.uint8)
     images = Images(pixels, np.zeros(IMAGES, dtype=np.int64))
-    half = replace(config.data, validation_fraction=0.5)
-    training = begin(replace(config, data=half), Dataset("made up", images, images, ("0",)))
+    whole = replace(
+        config,
+        data=replace(config.data, validation_fraction=0.5),
+        selection=replace(config.selection, metric="val/loss"),
+        stages=(),
+        schedule=ScheduleConfig(),
+        weights=WeightsConfig(),
+    )
+    training = begin(whole, Dataset("made up", images, images, ("0",)))
     training.run_epoch()
     return len(training.checkpoint().to_bytes())

@@ -10,9 +10,10 @@ from pathlib import Path
 import psutil
 from rich.filesize import decimal
 
+from cvae_core.config import TrialConfig
 from cvae_core.evaluation.probes.declaration import PROBE
 from cvae_core.evaluation.probes.wide import MOST_DIMENSIONS
-from cvae_core.sizes import training_bytes
+from cvae_core.sizes import FLOAT_BYTES, stages, training_bytes
 from orchestration.doctor.datafiles import data_bytes, image_shape
 from orchestration.doctor.finding import Finding, ok, problem, warning
 from orchestration.doctor.subject import Subject
@@ -26,6 +27,9 @@ PIXEL_BYTES = 12
 """Of each pixel of images that are classified as they are: float32, and a probe's float64 copy."""
 SQUARES = 3
 """Matrices of a number for each two pixels of an image that a probe of them needs."""
+KEPT_TWICE = 1.5
+"""Of each number of a feature map: half of them have an activation behind them that is kept, too,
+and the way back needs some. Measured at 32 to 224 pixels: 1.1 to 1.7."""
 DRIVER_BYTES = 800 * 10**6
 RAY_REFUSES_ABOVE = 10**10
 """Beyond this size Ray does not make do with the temporary folder."""
@@ -92,11 +96,30 @@ def check_models(subject: Subject) -> list[Finding]:
 
 
 def _largest_model(subject: Subject) -> int:
-    """Bytes of the parameters of the largest model that this memory can hold in training."""
+    """Bytes of the largest model, with a step's feature maps, that this memory can hold."""
     if subject.plan is None or subject.resources.gpu:
         return 0
-    sizes = (training_bytes(c, image_shape(c.data)) for c in subject.plan.configs)
-    return max((size for size in sizes if size <= total_memory()), default=0)
+    shapes = [(config, image_shape(config.data)) for config in subject.plan.configs]
+    sizes = [(training_bytes(*each), step_bytes(*each)) for each in shapes]
+    return max((sum(size) for size in sizes if size[0] <= total_memory()), default=0)
+
+
+def step_bytes(config: TrialConfig, shape: tuple[int, int, int]) -> int:
+    """About what the feature maps of one training step take.
+
+    Args:
+        config: the trial's settings.
+        shape: (C, H, W).
+    """
+    if config.model in ("pixels", "pca", "untrained"):
+        return 0
+    model, (channels, size, _) = config.architecture, shape
+    convolutions = stages(channels, size, model.channels, model.kernel)
+    maps = sum(each.channels_out * each.size_out**2 for each in convolutions)
+    maps *= 3 if model.blocks == "residual" else 1
+    views = 0 if config.model != "cvae" else 2 if config.views.pairs == "two augmented" else 1
+    numbers = maps * (2 + views) + channels * size**2 * (3 + views)
+    return round(KEPT_TWICE * FLOAT_BYTES * config.batch_size * numbers)
 
 
 def _raw_pixels(subject: Subject, slots: int) -> int:

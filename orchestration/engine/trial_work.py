@@ -6,8 +6,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-from numpy.linalg import LinAlgError
-
 from cvae_core.config import TrialConfig
 from cvae_core.data import Dataset
 from cvae_core.errors import AbsentError, CheckpointError, EvaluationError, TooLargeError
@@ -139,7 +137,7 @@ class TrialWork:
         def measured(model: Model) -> dict[str, float]:
             try:
                 return judge(model)
-            except (EvaluationError, LinAlgError) as error:  # the training is none the worse
+            except EvaluationError as error:  # the training is none the worse
                 self._note(f"no val/fd: {error}")
                 return {}
 

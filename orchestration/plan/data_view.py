@@ -31,6 +31,7 @@ def data_document(
         "load_s": round(load_s, 2),
         "left_out": [group.to_json() for group in data.left_out],
         "also_in_train": list(data.also_in_train),
+        "twice_in_train": list(data.twice_in_train),
     }
 
 
@@ -62,7 +63,25 @@ def data_lines(document: dict[str, Any]) -> list[str]:
         lines.append(
             f"{'in both':<12} {also_in_train(document['also_in_train'], document['test'])}"
         )
+    if document["twice_in_train"]:
+        lines.append(
+            f"{'twice':<12} {twice_in_train(document['twice_in_train'], document['train'])}"
+        )
     return lines
+
+
+def twice_in_train(paths: Sequence[str], images: int) -> str:
+    """A sentence on training images whose file is there before.
+
+    Args:
+        paths: theirs, at least one.
+        images: how many there are to train on.
+    """
+    return (
+        f"{len(paths):,} of {images:,} training images are there already, the same file "
+        f"({_some(paths)}): where one is held out and the other trained on, what is measured on "
+        "validation is too good; keep one of each"
+    )
 
 
 def also_in_train(paths: Sequence[str], images: int) -> str:
@@ -72,10 +91,12 @@ def also_in_train(paths: Sequence[str], images: int) -> str:
         paths: theirs, at least one.
         images: how many there are to test on.
     """
-    rest = len(paths) - EXAMPLES
-    more = f" and {rest:,} more" if rest > 0 else ""
     return (
         f"{len(paths):,} of {images:,} test images are training images as well, the same file "
-        f"({', '.join(paths[:EXAMPLES])}{more}): what is measured on test is too good; keep each "
-        "in one of the two"
+        f"({_some(paths)}): what is measured on test is too good; keep each in one of the two"
     )
+
+
+def _some(paths: Sequence[str]) -> str:
+    rest = len(paths) - EXAMPLES
+    return ", ".join(paths[:EXAMPLES]) + (f" and {rest:,} more" if rest > 0 else "")

@@ -5,19 +5,22 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cvae_core.baselines import BASELINES
 from cvae_core.config import DataConfig
 from cvae_core.errors import ConfigError, DataError
+from cvae_core.evaluation.parts import PARTS
 from cvae_core.sizes import check_batches, check_groups
 from orchestration.errors import UserError
 from orchestration.ledger.ledger import Ledger
 from orchestration.plan import datasets
-from orchestration.plan.data_view import also_in_train
+from orchestration.plan.data_view import also_in_train, twice_in_train
 from orchestration.plan.memory import too_large, total_memory
 from orchestration.plan.plan import Plan, make_plan
 from orchestration.run.request import Request
+from orchestration.spec.checks.fd_names import fd_of
 from orchestration.terminal.console import Console
 from orchestration.words import count
 
@@ -91,7 +94,9 @@ def prepare(request: Request, plan: Plan, ledger: Ledger, console: Console) -> S
         for name, config in plan.datasets.items()
     }
     if request.wish is None:
+        _check_files(request)
         _check_images(plan, ledger, loaded)
+        _check_metrics(request, plan, loaded)
     _check_models(request, plan, ledger, loaded)
     _say_left_out(plan, loaded, console)
     fingerprints = {name: dataset.fingerprint() for name, dataset in loaded.items()}
@@ -114,6 +119,44 @@ def _warn_of_letters(request: Request, sets: Mapping[str, Dataset], console: Con
     boxes = no_font_for([request.spec.name, *names])
     if boxes is not None and request.spec.evaluation.wanted():
         console.warning(boxes)
+
+
+def _check_files(request: Request) -> None:
+    """Refuse files that evaluations name and that are not here; a cluster's nodes may have them.
+
+    Raises:
+        UserError: it names the setting.
+    """
+    evaluation = request.spec.evaluation
+    for part in [] if request.flags.address else evaluation.wanted():
+        for name in PARTS[part].paths:
+            path = getattr(evaluation.settings_of(part), name)
+            if path is not None and not Path(path).expanduser().is_file():
+                raise UserError(
+                    f"evaluation.{part}.{name}: {path} is not a file; name the one that is meant, "
+                    "or leave the setting out"
+                )
+
+
+def _check_metrics(request: Request, plan: Plan, loaded: Mapping[str, Dataset]) -> None:
+    """Refuse to go by a distance on validation of another name than it comes to have.
+
+    Of a folder of images it is known only now how many are held out, and so what is measured.
+
+    Raises:
+        UserError: it names the metric, and the right one.
+    """
+    spec = request.spec
+    n = spec.evaluation.settings_of("fd").n
+    of_all = [("scheduler.metric", spec.scheduler.metric)] if spec.scheduler else []
+    of_all += [
+        ("search.objectives", o.metric) for o in (spec.search.objectives if spec.search else ())
+    ]
+    for config in plan.configs:
+        right = fd_of(config.data, n, len(loaded[config.data.dataset].train))
+        for setting, metric in (*of_all, ("selection.metric", config.selection.metric)):
+            if metric.startswith("val/fd_") and metric != right:
+                raise UserError(f"{setting}: {metric} is not measured here; what is, is {right}")
 
 
 def _check_images(plan: Plan, ledger: Ledger, loaded: Mapping[str, Dataset]) -> None:
@@ -190,6 +233,9 @@ def _say_left_out(plan: Plan, loaded: Mapping[str, Dataset], console: Console) -
                 console.line(text)
         if data.also_in_train:
             repeated = also_in_train(data.also_in_train, len(data.test))
+            console.warning(f"{path or 'the folder of images'}: {repeated}")
+        if data.twice_in_train:
+            repeated = twice_in_train(data.twice_in_train, len(data.train))
             console.warning(f"{path or 'the folder of images'}: {repeated}")
 
 

@@ -86,10 +86,24 @@ def load_folder(
         problems.raise_any()
         if cache is not None:
             write_decoded(cache, config, decoded)
-    seen = {hashes[path] for path in listing.train}
-    repeated = tuple(shown(Path(path).as_posix()) for path in listing.test if hashes[path] in seen)
-    # Without any it stays the one that knows its fingerprint.
-    return dataclasses.replace(decoded.data, also_in_train=repeated) if repeated else decoded.data
+    twice, both = _repeated(listing, hashes)
+    if not twice and not both:
+        return decoded.data  # which knows its fingerprint
+    return dataclasses.replace(decoded.data, twice_in_train=twice, also_in_train=both)
+
+
+def _repeated(
+    listing: Listing, hashes: Mapping[str, str]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Training images whose files were among them before, and test images that are among them."""
+    seen: set[str] = set()
+    twice = []
+    for path in listing.train:
+        if hashes[path] in seen:
+            twice.append(shown(Path(path).as_posix()))
+        seen.add(hashes[path])
+    both = [shown(Path(path).as_posix()) for path in listing.test if hashes[path] in seen]
+    return tuple(twice), tuple(both)
 
 
 def _there(config: DataConfig, root: Path | None) -> Path:

@@ -61,8 +61,9 @@ METRICS = (
     Metric(
         "latent/effective_beta",
         "effective β",
-        "β·P / (2σ²), P the number of an image's pixels (times channels), σ² that of test/elbo in "
-        "the model's range, β that of the end of the epoch judged: how often KL counts beside a "
+        "β·P / (2wσ²), P the number of an image's pixels (times channels), σ² that of test/elbo in "
+        "the model's range, β and the reconstruction's weight w those of the end of the epoch "
+        "judged: how often KL counts beside a "
         "Gaussian log-likelihood. At 1 the objective is the ELBO, above 1 a β-VAE's",
         None,
         "",

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+
+from cvae_core.errors import EvaluationError
 
 BLOCK = 2048
 """Rows that are held in float64 at once."""
@@ -42,18 +43,20 @@ def frechet_distance(a: Statistics, b: Statistics) -> float:
 
     With Σ₁ = AAᵀ the trace of (Σ₁Σ₂)^½ is the sum of the roots of the eigenvalues of AᵀΣ₂A, which
     is symmetric. Covariances may be singular.
+
+    Raises:
+        EvaluationError: no eigenvalues are found.
     """
     difference = a.mean - b.mean
     first, second = torch.from_numpy(a.covariance), torch.from_numpy(b.covariance)
-    values, vectors = torch.linalg.eigh(first)
-    # N images span at most N - 1 dimensions: what else has an eigenvalue is rounding.
-    values, vectors = _largest(values, a.count - 1), vectors[:, -min(a.count - 1, len(values)) :]
-    factor = vectors * values.clamp(min=0).sqrt()
-    product = torch.linalg.eigvalsh(factor.T @ second @ factor)
-    root = float(_largest(product, b.count - 1).clamp(min=0).sqrt().sum())
+    try:
+        values, vectors = torch.linalg.eigh(first)
+        # N images span at most N - 1 dimensions: what else has an eigenvalue is rounding.
+        kept = min(a.count - 1, len(values))
+        factor = vectors[:, -kept:] * values[-kept:].clamp(min=0).sqrt()
+        product = torch.linalg.eigvalsh(factor.T @ second @ factor)
+    except torch.linalg.LinAlgError as error:  # type: ignore[attr-defined]
+        raise EvaluationError(f"the eigenvalues of covariances were not found ({error})") from error
+    root = float(product[-min(b.count - 1, len(product)) :].clamp(min=0).sqrt().sum())
     spread = float(first.trace() + second.trace()) - 2 * root
     return max(float(difference @ difference) + spread, 0.0)
-
-
-def _largest(ascending: Tensor, count: int) -> Tensor:
-    return ascending[-min(count, len(ascending)) :]

@@ -77,7 +77,14 @@ def mixture(latents: NDArray[np.float32]) -> Density:
 
 
 def _root(covariance: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The symmetric root of a covariance, which may be singular."""
-    values, vectors = np.linalg.eigh(covariance)
+    """The symmetric root of a covariance, which may be singular.
+
+    Raises:
+        EvaluationError: its eigenvalues are not found.
+    """
+    try:
+        values, vectors = np.linalg.eigh(covariance)
+    except np.linalg.LinAlgError as error:
+        raise EvaluationError(f"the eigenvalues of latents were not found ({error})") from error
     root: NDArray[np.float64] = (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
     return root

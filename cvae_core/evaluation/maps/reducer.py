@@ -113,15 +113,19 @@ def _start(
     notes: list[str],
 ) -> NDArray[np.float32]:
     """Where the layout starts: the graph's spectral embedding with a little noise, in [0, 10]²."""
-    with warnings.catch_warnings():
-        # Both are said in the notes, or are the usual case of a graph in several pieces.
-        warnings.filterwarnings("ignore", "Spectral initialisation failed", UserWarning)
-        warnings.filterwarnings("ignore", "Graph is not fully connected", UserWarning)
+    with warnings.catch_warnings(record=True) as said:
+        # That a graph is in several pieces is a usual case.
+        warnings.simplefilter("always")
         try:
             start = np.asarray(umap.spectral_layout(points, graph, 2, generator))
             usable = bool(np.isfinite(start).all() and np.ptp(start, axis=0).min() > 0)
         except (ValueError, TypeError, RuntimeError):
             usable = False
+    failed = any("Spectral initialisation failed" in str(each.message) for each in said)
+    if usable and failed:  # then they are what is random
+        notes.append(
+            "UMAP starts from random positions, in whole or in part: no spectral embedding"
+        )
     if not usable:
         notes.append("UMAP starts from random positions: the graph has no spectral embedding")
         start = generator.uniform(-10, 10, size=(len(points), 2))

@@ -18,6 +18,13 @@ TRAINING_IMAGES = {
 """Of the data sets whose number of images is known before they are read."""
 
 
+def fd_of(data: DataConfig, n: int, images: int) -> str:
+    """The name of ``val/fd_…`` of a data set of so many training images; see ``fd_in_training``."""
+    count = min(n, validation_images(images, data.validation_fraction))
+    name = f"val/fd_{data.dataset}-cnn"
+    return name if count == usual_on_validation(images) else f"{name}_n{count}"
+
+
 def fd_in_training(data: DataConfig, n: int) -> tuple[str, str]:
     """The name of ``val/fd_…`` as a regular expression, and as people write it.
 
@@ -30,8 +37,7 @@ def fd_in_training(data: DataConfig, n: int) -> tuple[str, str]:
     name = f"val/fd_{data.dataset}-cnn"
     images = TRAINING_IMAGES.get(data.name)
     if images is not None:
-        count = min(n, validation_images(images, data.validation_fraction))
-        whole = name if count == usual_on_validation(images) else f"{name}_n{count}"
+        whole = fd_of(data, n, images)
         return re.escape(whole), whole
     pattern = re.escape(name)
     if data.content is None:

@@ -162,21 +162,18 @@ class Board:
     def sweep_left(self, now: float) -> float | None:
         """Seconds of work left over the slots; an epoch costs what its model's have cost."""
         rows = list(self.rows.values())
-        left = [self.trial_left(row, now) for row in rows]
-        if any(seconds is None for seconds in left):
+        seconds_left = [s for row in rows if (s := self.trial_left(row, now)) is not None]
+        if len(seconds_left) < len(rows):
             return None
-        seconds_left = [seconds for seconds in left if seconds is not None]
         known = [self._cost(row, part) for row in rows for part in self._open[row.key]]
         if None in known and not any(seconds_left) and not self.to_come:
             return None  # nothing but evaluations is left, and nobody knows what they take
-        costs = [cost or 0.0 for cost in known]
-        judging = sum(costs)
+        judging = sum(costs := [cost or 0.0 for cost in known])
         if self.to_come:
-            seconds_left.append(0.0)
             judging += self.to_come * self._whole(rows)
         work = sum(
             seconds / (self._pack if row.packed else 1)  # as many are trained in a slot at once
-            for row, seconds in zip(rows, seconds_left, strict=False)
+            for row, seconds in zip(rows, seconds_left, strict=True)
         )
         return max((work + judging) / self.slots, *seconds_left, *costs, 0.0)
 

@@ -42,6 +42,28 @@ def test_probes_at_named_epochs(configure: Configure, small: Dataset, bits: Bits
     assert bits(named.checkpoint()) == bits(usual.checkpoint())
 
 
+def test_what_a_scheduler_asks_for_has_no_part_in_selection(
+    configure: Configure, small: Dataset
+) -> None:
+    """Else a search's trials would choose among other epochs than replicates and baselines."""
+    selection = {"metric": PROBE, "epoch": "best", "patience": 2}
+    config = configure(epochs=6, selection=selection)
+    figures = {1: 0.9, 2: 0.1, 3: 0.2, 4: 0.1, 5: 0.1, 6: 0.1}
+    chosen = []
+    for at in ((), (1, 4, 5)):
+        known = {epoch: figures[epoch] for epoch in figures if epoch % 3 == 0 or epoch in at}
+        coming = iter(known.values())
+        judge = (When(3, at), lambda model, coming=coming: {PROBE: next(coming)})
+        training = Training(config, small, judges=[judge])
+        records = trained(training)
+        assert [PROBE in metrics for metrics in records] == [
+            epoch % 3 == 0 or epoch in at for epoch in range(1, 7)
+        ]
+        chosen.append(training.checkpoint().selection)
+    assert [state["best_epoch"] for state in chosen] == [3, 3]
+    assert [state["without_improvement"] for state in chosen] == [1, 1]
+
+
 def test_named_epochs_alone(configure: Configure, small: Dataset) -> None:
     config = configure(epochs=4)
     judge = validation_judge(config, small)

@@ -5,18 +5,25 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import joblib
 import pytest
 import torch
 
+from cvae_core.config import TrialConfig
 from orchestration.doctor.checkpoints import (
     check_budget,
     checkpoint_bytes,
     checkpoints_bytes,
 )
 from orchestration.doctor.disk import check_disk
-from orchestration.doctor.memory import check_memory, check_models, check_shared_memory
+from orchestration.doctor.memory import (
+    check_memory,
+    check_models,
+    check_shared_memory,
+    step_bytes,
+)
 from orchestration.doctor.processors import check_bfloat16, check_cpus, check_gpus, check_load
 from orchestration.doctor.subject import Subject
 from orchestration.doctor.threads import check_thread_variables, check_threads
@@ -332,3 +339,21 @@ def test_libraries_that_do_not_obey(
     finding = check_threads(subject())[0]
     assert finding.status == "problem"
     assert "'numba': 7" in finding.found
+
+
+@pytest.mark.parametrize(
+    ("settings", "size", "measured"),
+    [
+        ({"batch_size": 128}, 128, 446e6),
+        ({"batch_size": 128, "model": "cvae"}, 128, 731e6),
+        ({"batch_size": 64}, 224, 514e6),
+        ({"batch_size": 128, "architecture": {"blocks": "residual"}}, 128, 961e6),
+        ({"batch_size": 256, "model": "cvae"}, 32, 120e6),
+    ],
+)
+def test_feature_maps_take_about_what_they_do(
+    settings: dict[str, Any], size: int, measured: float
+) -> None:
+    """Measured as the process's peak over a first step, less its parameters: of colour images."""
+    config = TrialConfig.from_settings({"data": {"name": "cifar10"}, **settings})
+    assert 0.65 < step_bytes(config, (3, size, size)) / measured < 1.55

@@ -136,6 +136,7 @@ def test_the_command(home: Path, album: Path, command: Command) -> None:
         "size_mb": 0.0,
         "left_out": [],
         "also_in_train": [],
+        "twice_in_train": [],
     }
 
 
@@ -159,14 +160,19 @@ def test_the_command_tells_what_is_left_out(home: Path, album: Path, command: Co
 
 def test_the_command_tells_what_is_in_both_parts(home: Path, album: Path, command: Command) -> None:
     shutil.copy(album / "train/cat/0.png", album / "test/dog/again.png")
+    shutil.copy(album / "train/cat/0.png", album / "train/dog/again.png")
     asked = ("data", "folder", "--path", str(album), "--image-size", "8")
     for _ in range(2):  # decoded, and from the cache
         done = command(album.parent, *asked, "--json")
         assert done.returncode == 0, done.stderr
-        assert json.loads(done.stdout)["also_in_train"] == ["test/dog/again.png"]
-    last = command(album.parent, *asked).stdout.splitlines()[-1]
-    assert last.startswith("in both      1 of 5 test images are training images as well")
-    assert "(test/dog/again.png)" in last
+        document = json.loads(done.stdout)
+        assert document["also_in_train"] == ["test/dog/again.png"]
+        assert document["twice_in_train"] == ["train/dog/again.png"]
+    both, twice = command(album.parent, *asked).stdout.splitlines()[-2:]
+    assert both.startswith("in both      1 of 5 test images are training images as well")
+    assert "(test/dog/again.png)" in both
+    assert twice.startswith("twice        1 of 7 training images are there already")
+    assert "(train/dog/again.png)" in twice
 
 
 def test_the_command_for_people(home: Path, tmp_path: Path, command: Command) -> None:

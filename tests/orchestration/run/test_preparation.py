@@ -35,6 +35,12 @@ def album(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "album"
 
 
+FOLDER = (
+    "name: mine\nbaselines: false\nevaluation: {fd_every: 1, probe_every: 0}\nbase: {epochs: 4, "
+    "data: {name: folder, path: album, image_size: 8, validation_fraction: 0.5}}\n"
+)
+
+
 def prepared(spec: SweepSpec, folder: Path) -> str:
     """What is said meanwhile."""
     output = io.StringIO()
@@ -90,7 +96,8 @@ def test_too_few_images_to_split_are_refused(album: Path, load: Load, tmp_path: 
     (line,) = caught.value.lines
     assert line == (
         "5 of 5 trials cannot be trained: 4 training images cannot be split with "
-        "validation_fraction 0.1: one of the two parts would be empty"
+        "validation_fraction 0.1: one of the two parts would be empty; add images, or choose a "
+        "data.validation_fraction that leaves each part one"
     )
     assert not (tmp_path / "runs").exists()
 
@@ -109,6 +116,46 @@ def test_what_batch_norm_cannot_bear_is_refused(album: Path, load: Load, tmp_pat
     (line,) = caught.value.lines
     said = "1 of 2 trials cannot be trained: batch_size: with 2 the last batch of an epoch of 3"
     assert line.startswith(said)
+
+
+def test_a_distance_that_is_not_measured_decides_nothing(
+    album: Path, load: Load, tmp_path: Path
+) -> None:
+    """How many images are held out, which is in its name, is not known before they are there."""
+    plan = plan_of(Request(load(FOLDER), tmp_path, "", Flags(directory=tmp_path)), Console())
+    (config,) = plan.trials.values()
+    asked = f"val/fd_{config.data.dataset}-cnn"
+    search = (
+        f"{{trials: 1, space: {{beta: {{log: [1e-3, 1]}}}}, objectives: [{{metric: {asked}_n9}}]}}"
+    )
+    for more, setting in (
+        (f"base: {{selection: {{metric: {asked}_n9}}}}", "selection.metric"),
+        (f"scheduler: {{name: asha, metric: {asked}_n9, grace_epochs: 1}}", "scheduler.metric"),
+        (f"search: {search}", "search.objectives"),
+    ):
+        text = FOLDER.replace("base: {", more[:-1] + ", ") if more[0] == "b" else FOLDER + more
+        with pytest.raises(UserError) as caught:
+            prepared(load(text), tmp_path)
+        (line,) = caught.value.lines
+        assert line == f"{setting}: {asked}_n9 is not measured here; what is, is {asked}_n2"
+    text = FOLDER.replace("base: {", f"base: {{selection: {{metric: {asked}_n2}}, ")
+    assert prepared(load(text), tmp_path) == ""
+
+
+def test_a_file_of_weights_that_is_not_there(load: Load, tmp_path: Path) -> None:
+    spec = load("name: a\nbase: {data: {name: digits}}\nevaluation: {fid: {weights: /no/such.pth}}")
+    with pytest.raises(UserError, match=r"evaluation.fid.weights: /no/such.pth is not a file"):
+        prepared(spec, tmp_path)
+
+
+def test_files_that_are_there_twice(album: Path, load: Load, tmp_path: Path) -> None:
+    shutil.copy(album / "train/cat/0.png", album / "train/dog/z.png")
+    said = prepared(load(FOLDER), tmp_path)
+    assert said.startswith(
+        "warning: album: 1 of 5 training images are there already, the same file "
+        "(train/dog/z.png): where one is held out and the other trained on, what is measured on "
+        "validation is too good; keep one of each"
+    )
 
 
 def test_what_is_left_out_of_a_folder_is_said_once(album: Path, load: Load, tmp_path: Path) -> None:

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
+from cvae_core.errors import EvaluationError
 from cvae_core.evaluation.distances.frechet import Statistics, frechet_distance, statistics
 
 
@@ -72,6 +74,18 @@ def test_diagonal_covariances_have_a_closed_formula() -> None:
 def test_identical_sets_are_at_zero(count: int) -> None:
     x = statistics(features(count, 64, 0))
     assert 0 <= frechet_distance(x, x) < 1e-9 * np.trace(x.covariance)
+
+
+def test_where_there_are_no_eigenvalues_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """LAPACK may find none, as PyTorch says with an error that is not NumPy's."""
+
+    def failing(_: object) -> None:
+        raise torch.linalg.LinAlgError("did not converge")  # type: ignore[attr-defined]
+
+    monkeypatch.setattr("torch.linalg.eigvalsh", failing)
+    a = statistics(np.zeros((9, 2), dtype=np.float32))
+    with pytest.raises(EvaluationError, match=r"covariances were not found \(did not"):
+        frechet_distance(a, a)
 
 
 def test_constant_features() -> None:

@@ -14,6 +14,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from PIL import Image
+from scipy.sparse.linalg import ArpackError
 from scipy.spatial.distance import cdist
 from scipy.spatial.transform import Rotation
 from sklearn.manifold import trustworthiness as reference_trustworthiness
@@ -228,6 +229,24 @@ def test_all_images_the_same_have_no_map(
 )
 def test_odd_latents_have_a_map(points: NDArray[np.float32]) -> None:
     reduced(points)
+
+
+def test_a_start_that_umap_learn_has_drawn_by_itself_is_told_of(
+    monkeypatch: pytest.MonkeyPatch, pixels: NDArray[np.float32]
+) -> None:
+    """It does so where the spectral embedding does not converge, and warns."""
+
+    def failing(*_: object, **__: object) -> None:
+        raise ArpackError(-1)
+
+    for solver in ("eigsh", "lobpcg"):
+        monkeypatch.setattr(f"scipy.sparse.linalg.{solver}", failing)
+    notes: list[str] = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        reduced(pixels[:100], notes=notes)
+    (note,) = notes
+    assert note.startswith("UMAP starts from random positions, in whole or in part")
 
 
 def test_without_umap_learn_it_is_absent(monkeypatch: pytest.MonkeyPatch, subject: Subject) -> None:
