@@ -43,11 +43,12 @@ trials, `plan FILE --estimate` says how long they will take on this machine.
     grid:                           # every combination; a VAE has no λ, so it runs once for all
       model: [vae, cvae]
       beta: [1.0e-3, 1.0e-5, 1.0e-8]
-    seeds: [0, 1, 2]
+    seeds: [0, 1, 2, 3, 4, 5, 6]    # the fewest at which each of three β can have a verdict
 
 Settings in groups are written nested (`data: {name: mnist}`), in `grid` and with `--set` also with
 dots: `--set epochs=3`, `--set views.hue=0.2`, `--set checkpoints.every_epochs=5`. A list takes the
-place of the setting's grid: `--set beta=[1e-3,1e-4]`.
+place of the setting's grid: `--set 'beta=[1e-3,1e-4]'` (in quotes, as brackets mean something to
+shells).
 
 `extends: other.yaml` begins with the content of another sweep file of the same folder; what stands
 in the extending file wins, setting by setting, and a single value in `base` also wins over a list

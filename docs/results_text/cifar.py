@@ -44,7 +44,7 @@ def cifar_words(found: Mapping[str, Found]) -> Iterator[str]:
         f"another output and batch norm in one family alone. Here, with all of that equal, it is {signed(gain)}. What this "
         "does not show: how much of it is the augmentation (on MNIST augmentation alone gains more than the CVAE), 2,000 epochs, other β, "
         "and the original images. To be surer: the paper's lengths are in `cifar10_table1.yaml`, weeks on two cores for three seeds, which give "
-        "means and no verdict (`--set seeds=[0,1,2,3,4,5,6]` for one); the "
+        "means and no verdict (`--set 'seeds=[0,1,2,3,4,5,6]'` for one); the "
         "arms of `augmentation.yaml` with `--set data.name=cifar10`, in a storage folder of their own, ask for the "
         "augmentation's share in three to four hours there."
     )

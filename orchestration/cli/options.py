@@ -40,7 +40,7 @@ set_option = click.option(
     metavar="KEY=VALUE",
     multiple=True,
     help="Override a setting, such as --set epochs=3 or --set resources.cpu=2. A list becomes "
-    "the setting's grid: --set beta=[1e-3,1e-5].",
+    "the setting's grid: --set 'beta=[1e-3,1e-5]'.",
 )
 ship_code_option = click.option(
     "--ship-code/--no-ship-code",
