@@ -28,8 +28,9 @@ test: unit e2e
 
 # Tests of whole programs.
 WHOLE := --ignore tests/e2e --ignore tests/faults --ignore tests/benchmarks --ignore tests/cluster
+# One worker more than two cores have: some tests wait.
 unit: $(VENV)/installed-test
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(WHOLE) -m "not program"
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(WHOLE) -m "not program"
 
 # Whole programs, with Ray, servers and a browser: two files at a time, the longest first. Tests ask
 # for no quiet machine; E2E=0 runs them one after another all the same. Then those among the other
@@ -52,7 +53,7 @@ check: $(VENV)/installed-test
 	$(BIN)/python docs/generate.py --check
 	$(BIN)/python docs/results.py --check
 
-# The oldest and the newest versions that pyproject.toml allows: an hour, 10 GB.
+# The oldest and the newest versions that pyproject.toml allows: half an hour, 10 GB.
 compat:
 	python3 -m tests.compat
 

@@ -18,6 +18,8 @@ from orchestration.plan.plan import Plan
 from orchestration.redact import without_credentials
 from orchestration.run.finished_trials import of_any_length
 from orchestration.run.request import Request
+from orchestration.run.reusable import BY_EPOCH
+from orchestration.spec.evaluation import Evaluation
 from orchestration.spec.sweep import SweepSpec
 from orchestration.study.cells import StudyPlan
 from orchestration.terminal.console import Console
@@ -72,6 +74,33 @@ def say_new_plan(ledger: Ledger, plan: Plan, console: Console, *, takes_over: bo
         f"the plan has changed: {len(new)} {what} are new, {len(gone)} have left it (their results "
         "stay); if that was not meant, press Ctrl-C and give the same file and --set as before"
     )
+
+
+def say_new_rhythm(ledger: Ledger, evaluation: Evaluation, console: Console) -> None:
+    """Warn where trials of one sweep come to choose their best epoch among different ones.
+
+    Args:
+        ledger: of the sweep, with the plan before.
+        evaluation: of the plan in force now.
+        console: where it is said.
+    """
+    before = ledger.sweep.spec.get("evaluation", {})
+    for rhythm, metrics in BY_EPOCH.items():
+        then, now = before.get(rhythm), getattr(evaluation, rhythm)
+        if then is None or then == now:
+            continue
+        begun = (TrialConfig.from_settings(t.config) for t in ledger.planned() if t.epochs)
+        number = sum(
+            config.selection.metric.startswith(metrics)
+            and (config.selection.patience > 0 or config.selection.epoch == "best")
+            for config in begun
+        )
+        if number:
+            console.warning(
+                f"{rhythm} was {then} and is {now} now: {count(number, 'trial')} with epochs on "
+                "record had other ones to choose the best of than the trials to come; for a fair "
+                f"comparison take {rhythm}={then}, or another name for the sweep"
+            )
 
 
 def _lengthened(ledger: Ledger, plan: Plan, gone: set[str]) -> set[str]:

@@ -34,6 +34,7 @@ from orchestration.run.start import (
     note_code,
     note_tracking,
     say_new_plan,
+    say_new_rhythm,
 )
 from orchestration.run.summary import say_summary
 from orchestration.signals import GRACE_S, InterruptHandler, ReceivedSignals, uninterrupted
@@ -138,6 +139,8 @@ class SweepRun:
         ledger = self.ledger
         ledger.sweep.images |= self.data.images
         say_new_plan(ledger, self.plan, console, takes_over=self.finished is not None)
+        if request.wish is None:
+            say_new_rhythm(ledger, request.spec.evaluation, console)
         note_code(ledger.sweep)
         enter_plan(ledger, request, self.plan, self.data.fingerprints)
         self.reuse = Reuse(ledger, self.finished)

@@ -13,7 +13,7 @@ import pytest
 from orchestration.ledger.documents import Sweep
 from orchestration.ledger.ledger import Ledger
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.program]
 
 COMMAND = Path(sys.executable).with_name("cvae-sweep")
 # What bash does on Tab: fill in COMP_WORDS, call the function, read COMPREPLY.

@@ -13,13 +13,19 @@ from orchestration import __version__
 from orchestration.engine.queue import Queue
 from orchestration.errors import UserError
 from orchestration.ledger.chosen import chosen
-from orchestration.ledger.documents import Attempt, Evaluated, Failure, Trial
+from orchestration.ledger.documents import Attempt, Epoch, Evaluated, Failure, Trial
 from orchestration.ledger.ledger import Ledger
 from orchestration.plan.plan import Plan, make_plan
 from orchestration.run.foreseen import as_it_begins
 from orchestration.run.request import Flags, Request
 from orchestration.run.resume import check_stored_plan, say_what_changed, stored_request
-from orchestration.run.start import enter_plan, new_ledger, note_code, say_new_plan
+from orchestration.run.start import (
+    enter_plan,
+    new_ledger,
+    note_code,
+    say_new_plan,
+    say_new_rhythm,
+)
 from orchestration.spec.sweep import SweepSpec
 from orchestration.status.status import status_document
 from orchestration.status.sweeps import list_document
@@ -279,6 +285,29 @@ def test_trials_that_leave_the_plan_are_said_even_where_there_is_to_be_quiet(
         say_new_plan(begun, make_plan(request.spec), console)
         enter_plan(begun, request, make_plan(request.spec), {})
         assert ("the plan has changed" in capsys.readouterr().err) is said
+
+
+def test_another_rhythm_is_warned_of_where_epochs_are_chosen_by_it(
+    load: Load, begun: Ledger
+) -> None:
+    now = load(TEXT, "evaluation.probe_every=1").evaluation
+    then = begun.sweep.spec["evaluation"]["probe_every"]
+    said = f"warning: probe_every was {then} and is 1 now: 1 trial with epochs on record"
+    record = {"epoch": 1, "metrics": {}, "images_per_s": 1.0, "epoch_s": 1.0, "at": 0.0}
+    trial = begun.planned()[0]
+    trial.epochs = [Epoch.model_validate(record)]
+    for selection, warned in (
+        ({"metric": "val/probe_accuracy"}, False),
+        ({"metric": "val/probe_accuracy", "epoch": "best"}, True),
+        ({"metric": "val/probe_accuracy", "patience": 2}, True),
+        ({"metric": "val/loss", "epoch": "best"}, False),
+    ):
+        trial.config["selection"] = selection
+        output = io.StringIO()
+        say_new_rhythm(begun, load(TEXT).evaluation, Console(output))
+        assert output.getvalue() == ""
+        say_new_rhythm(begun, now, Console(output))
+        assert output.getvalue().startswith(said) == warned
 
 
 def test_more_epochs_are_said_calmly(load: Load, begun: Ledger) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.program]
 
 COMMAND = Path(sys.executable).with_name("cvae-sweep")
 SUBSETS = [(), (0,), (1,), (2,), (0, 1, 2)]
