@@ -142,13 +142,14 @@ class SelectionConfig(Checked):
     metric: str = setting(
         "val/loss",
         "what early stopping and best-epoch selection look at: `val/loss`, `val/reconstruction`, "
-        "or, as often as it is measured, `val/probe_accuracy` or `val/fd_<data>-cnn`",
+        "or, as often as `probe_every` or `fd_every` says, `val/probe_accuracy` or "
+        "`val/fd_<data>-cnn`",
     )
     epoch: Literal["last", "best"] = setting("last", "which epoch's weights are evaluated")
     patience: int = setting(
         0,
         "stop after this many epochs in a row without improvement, of those that the metric is "
-        "measured after; 0: never",
+        "measured after by itself, and not for a scheduler; 0: never",
         ge=0,
     )
     min_delta: float = setting(0.0, "an improvement is a change by more than this", ge=0)

@@ -171,12 +171,15 @@ class Training:
             self._selection.update(self.epoch, metrics, self.model.state_dict())
         # What others have asked for; and where patience ends here, the rest is due as well.
         metrics |= self._judge(done, When.is_due)[1]
-        return {
+        record = {
             "epoch": self.epoch,
             "metrics": metrics,
             "images_per_s": len(self._train) / (trained - began),
             "epoch_s": time.perf_counter() - began,
         }
+        if self.config.selection.epoch == "best":
+            record["best_epoch"] = self._selection.best_epoch
+        return record
 
     def _judge(
         self, done: Collection[int], is_due: Callable[..., bool]

@@ -37,7 +37,9 @@ class TrialActor(Trainable):
         keep_freed_memory()
         find_places()  # another node has a home of its own, or none
         os.environ.pop("MLFLOW_RUN_ID", None)
-        with suppress(FileNotFoundError):  # of a sweep that nobody has locked
+        with suppress(OSError):  # of a sweep that nobody has locked, or a file system that is away
+            # Open, so that the system keeps a folder mounted that it has mounted for us.
+            self._lock = (Path(folder) / LOCK).open("rb")
             hold(Path(folder) / LOCK)
         with garbage.importing():
             from orchestration.engine.worker import Worker

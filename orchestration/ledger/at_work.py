@@ -22,9 +22,10 @@ def is_at_work(folder: Path) -> bool:
     """Whether another command of this machine works on a sweep, or prepares to, or this one's
     driver lives; or one elsewhere has written something lately."""
     holds = holder(folder)
-    others = holds is not None and holds.is_here and holds.pid != os.getpid()
-    if others or driver_alive(folder):
+    if driver_alive(folder):
         return True
+    if holds is not None and holds.is_here:
+        return holds.trains and holds.pid != os.getpid()
     return elsewhere(folder) is not None and silence(folder) < SILENT_S
 
 

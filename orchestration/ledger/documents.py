@@ -80,6 +80,8 @@ class Epoch(Document):
     epoch_s: float
     at: float
     """When it ended, seconds since 1970."""
+    best_epoch: int | None = None
+    """Whose weights are kept; 0: none yet; None: the last ones are, or it is of 0.2 or before."""
 
 
 class CheckpointRef(Document):
@@ -145,8 +147,7 @@ class Trial(Document):
     """By part; those of an earlier checkpoint as ``part@epoch``."""
     error: Failure | None = None
     notes: list[str] = []
-    taken_over: float | None = None
-    """When it came here from a sweep that had trained it; None: it was trained here."""
+    taken_over: float | None = None  # when it came from a sweep that had trained it
     run_id: str | None = None
 
     @property
@@ -272,9 +273,8 @@ def checked(kind: type[Read], content: dict[str, Any], path: Path) -> Read:
     except ValidationError as error:
         places = [".".join(map(str, detail["loc"])) for detail in error.errors()]
         wrong = ", ".join(places[:3]) + (", …" if len(places) > 3 else "")
-        raise UserError(
-            f"{path}: is damaged ({count(len(places), 'field')} not valid: {wrong})"
-        ) from None
+        said = f"is damaged ({count(len(places), 'field')} not valid: {wrong})"
+        raise UserError(f"{path}: {said}") from None
 
 
 def end_attempt(

@@ -46,6 +46,8 @@ class Holder:
     """Seconds since 1970."""
     ending: bool = False
     """Whether it has heard that it is to end."""
+    trains: bool = True
+    """Whether it goes on with the sweep; else it tells MLflow of it, say."""
 
     @property
     def is_here(self) -> bool:
@@ -58,13 +60,14 @@ class Holder:
 
 
 @contextmanager
-def locked(folder: Path, *, keep_request: bool = False) -> Iterator[None]:
+def locked(folder: Path, *, keep_request: bool = False, trains: bool = True) -> Iterator[None]:
     """Hold a sweep's lock. It goes with the process that holds it, however that ends.
 
     Args:
         folder: of the sweep.
         keep_request: leave what lies there and asks the holder to end, because the one before this
             one was the same command; else an earlier one was meant, and it is dropped.
+        trains: whether the sweep is gone on with; see ``Holder``.
 
     Raises:
         UserError: another process holds it, the file system has no locks, there may be no writing,
@@ -94,6 +97,7 @@ def locked(folder: Path, *, keep_request: bool = False) -> Iterator[None]:
                 "process": process_record(os.getpid()),
                 "command": own_command(from_here=False),
                 "since": time.time(),
+                "trains": trains,
             }
             store.write_document(folder / HOLDER, {**pid_scope(folder), **holds})
             try:
@@ -144,8 +148,8 @@ def holder(folder: Path) -> Holder | None:
     try:
         noted = store.read_document(folder / HOLDER)
         process, host = noted["process"], noted["host"]
-        ending = noted.get("ending") is True
-        holds = Holder(process["pid"], host, noted["command"], noted["since"], ending)
+        said = {"ending": noted.get("ending") is True, "trains": noted.get("trains") is not False}
+        holds = Holder(process["pid"], host, noted["command"], noted["since"], **said)
     except (FileNotFoundError, NotADirectoryError, UserError, KeyError, TypeError):
         return None
     if holds.is_here and not (is_here(noted, folder) and find_living(process)):

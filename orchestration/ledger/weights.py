@@ -15,6 +15,7 @@ class Measured(Protocol):
 
     epoch: int
     metrics: dict[str, float]
+    best_epoch: int | None
 
 
 One = TypeVar("One", bound=Measured)
@@ -30,13 +31,16 @@ class Trained(Protocol[One]):
 def of_final_weights(trial: Trained[One]) -> list[One]:
     """All epochs, where the last weights are kept; or the best one alone, where its weights are.
 
-    The best is found as training finds it, among the epochs after the stages that prepare and after
-    which its metric was measured. Where there is none, the last weights are kept.
+    Training says which that is. Of a trial of 0.2 or before it is found as training found it then,
+    among the epochs after the stages that prepare and after which its metric was measured. Where
+    there is none, the last weights are kept.
     """
     config, epochs = trial.config, trial.epochs
     selection = config.get("selection", {})
     if selection.get("epoch") != "best":
         return epochs
+    if epochs and epochs[-1].best_epoch is not None:
+        return [record for record in epochs if record.epoch == epochs[-1].best_epoch] or epochs
     metric, min_delta = selection["metric"], selection["min_delta"]
     sign = -sign_of(metric)  # what is best is smallest here, as in training
     staged = bool(config.get("stages"))  # old trials know of none

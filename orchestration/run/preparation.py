@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -94,9 +95,9 @@ def prepare(request: Request, plan: Plan, ledger: Ledger, console: Console) -> S
         for name, config in plan.datasets.items()
     }
     if request.wish is None:
-        _check_files(request)
+        _check_files(request, plan, ledger)
         _check_images(plan, ledger, loaded)
-        _check_metrics(request, plan, loaded)
+        _check_metrics(request, plan, ledger, loaded, console)
     _check_models(request, plan, ledger, loaded)
     _say_left_out(plan, loaded, console)
     fingerprints = {name: dataset.fingerprint() for name, dataset in loaded.items()}
@@ -121,7 +122,7 @@ def _warn_of_letters(request: Request, sets: Mapping[str, Dataset], console: Con
         console.warning(boxes)
 
 
-def _check_files(request: Request) -> None:
+def _check_files(request: Request, plan: Plan, ledger: Ledger) -> None:
     """Refuse files that evaluations name and that are not here; a cluster's nodes may have them.
 
     Raises:
@@ -129,19 +130,40 @@ def _check_files(request: Request) -> None:
     """
     evaluation = request.spec.evaluation
     for part in [] if request.flags.address else evaluation.wanted():
+        trials = [ledger.trials.get(key) for key in (*plan.trials, *ledger.planned_keys())]
+        if trials and all(t is not None and part in t.evaluations for t in trials):
+            continue  # it is not needed any more
         for name in PARTS[part].paths:
             path = getattr(evaluation.settings_of(part), name)
-            if path is not None and not Path(path).expanduser().is_file():
-                raise UserError(
-                    f"evaluation.{part}.{name}: {path} is not a file; name the one that is meant, "
-                    "or leave the setting out"
+            if path is None or _is_file(path):
+                continue
+            setting = f"evaluation.{part}.{name}"
+            advice = "name the one that is meant, or leave the setting out"
+            if request.stored_plan:
+                advice = (
+                    f"put it back, or run the sweep file with --set {setting}=NEW; finished trials "
+                    "stay finished"
                 )
+            raise UserError(f"{setting}: {path} is not a file; {advice}")
 
 
-def _check_metrics(request: Request, plan: Plan, loaded: Mapping[str, Dataset]) -> None:
+def _is_file(path: str) -> bool:
+    with suppress(OSError, RuntimeError):  # of a folder that is not there, or of nobody's home
+        return Path(path).expanduser().is_file()
+    return False
+
+
+def _check_metrics(
+    request: Request,
+    plan: Plan,
+    ledger: Ledger,
+    loaded: Mapping[str, Dataset],
+    console: Console,
+) -> None:
     """Refuse to go by a distance on validation of another name than it comes to have.
 
-    Of a folder of images it is known only now how many are held out, and so what is measured.
+    Of a folder of images it is known only now how many are held out, and so what is measured. A
+    sweep that has begun goes on, as a name is part of its trials' keys.
 
     Raises:
         UserError: it names the metric, and the right one.
@@ -152,11 +174,16 @@ def _check_metrics(request: Request, plan: Plan, loaded: Mapping[str, Dataset]) 
     of_all += [
         ("search.objectives", o.metric) for o in (spec.search.objectives if spec.search else ())
     ]
+    began = any(trial.attempts for trial in ledger.trials.values())
     for config in plan.configs:
         right = fd_of(config.data, n, len(loaded[config.data.dataset].train))
         for setting, metric in (*of_all, ("selection.metric", config.selection.metric)):
             if metric.startswith("val/fd_") and metric != right:
-                raise UserError(f"{setting}: {metric} is not measured here; what is, is {right}")
+                said = f"{setting}: {metric} is not measured here; what is, is {right}"
+                if not began:
+                    raise UserError(said)
+                console.warning(said)
+                return
 
 
 def _check_images(plan: Plan, ledger: Ledger, loaded: Mapping[str, Dataset]) -> None:

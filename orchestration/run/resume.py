@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from cvae_core.errors import ConfigError
 from orchestration import __version__
-from orchestration.commands import command_line, own_command
+from orchestration.commands import command_line, own_command, sweep_command
 from orchestration.errors import UserError
 from orchestration.ledger.chosen import chosen
 from orchestration.ledger.documents import Sweep
@@ -55,13 +55,14 @@ def stored_request(
     if retry is not None and not deaths():  # they may have been trained meanwhile
         retry = chosen(ledger, retry)
         _check_failed(ledger, retry)
+    again = sweep_command("resume", ledger.folder)
     if wish is not None:
         wish = replace(wish, trials=chosen(ledger, wish.trials))
         check_wish(wish, ledger)
     return Request(
         spec=spec,
         storage=storage,
-        command=own_command(),
+        command=own_command() if retry is None or not deaths() else again,
         flags=flags.over(stored_flags(ledger.sweep)),
         stored_plan=True,
         # Begun anew after Ray's death, it has put them back already.
@@ -100,9 +101,8 @@ def _stored_spec(ledger: Ledger) -> SweepSpec:
             f"this one ({__version__}) cannot read it ({many} not known or not valid here); "
             "run its sweep file again, or use that version"
         ) from None
-    check_name(ledger.folder, spec.name)
     check_name(ledger.folder, ledger.sweep.name)
-    return spec
+    return spec.model_copy(update={"name": ledger.sweep.name})
 
 
 def check_name(folder: Path, name: str) -> None:
@@ -119,7 +119,8 @@ def check_name(folder: Path, name: str) -> None:
         return
     raise UserError(
         f"{folder}: holds the sweep {name!r}, or a copy of it; a sweep's folder has its name. "
-        f"Rename it to {name}; a new sweep {folder.name!r} takes over what {name} has trained"
+        f"Rename it to {name}, or move it away; a new sweep {folder.name!r} can take over what "
+        f"{name} has trained"
     )
 
 

@@ -76,12 +76,13 @@ def say_new_plan(ledger: Ledger, plan: Plan, console: Console, *, takes_over: bo
     )
 
 
-def say_new_rhythm(ledger: Ledger, evaluation: Evaluation, console: Console) -> None:
+def say_new_rhythm(ledger: Ledger, plan: Plan, evaluation: Evaluation, console: Console) -> None:
     """Warn where trials of one sweep come to choose their best epoch among different ones.
 
     Args:
         ledger: of the sweep, with the plan before.
-        evaluation: of the plan in force now.
+        plan: the one in force now.
+        evaluation: the same.
         console: where it is said.
     """
     before = ledger.sweep.spec.get("evaluation", {})
@@ -89,13 +90,15 @@ def say_new_rhythm(ledger: Ledger, evaluation: Evaluation, console: Console) -> 
         then, now = before.get(rhythm), getattr(evaluation, rhythm)
         if then is None or then == now:
             continue
-        begun = (TrialConfig.from_settings(t.config) for t in ledger.planned() if t.epochs)
-        number = sum(
-            config.selection.metric.startswith(metrics)
+        choosing = {
+            key
+            for key, config in plan.trials.items()
+            if config.selection.metric.startswith(metrics)
             and (config.selection.patience > 0 or config.selection.epoch == "best")
-            for config in begun
-        )
-        if number:
+        }
+        number = sum(key in ledger.trials and bool(ledger.trials[key].epochs) for key in choosing)
+        trained = sum(key in ledger.trials and ledger.trials[key].is_trained for key in choosing)
+        if number and trained < len(choosing):
             console.warning(
                 f"{rhythm} was {then} and is {now} now: {count(number, 'trial')} with epochs on "
                 "record had other ones to choose the best of than the trials to come; for a fair "

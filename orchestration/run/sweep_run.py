@@ -43,7 +43,7 @@ from orchestration.status.live.plain_view import PlainView
 from orchestration.status.live.table_view import TableView
 from orchestration.terminal.console import Console
 from orchestration.tracking.place import Place
-from orchestration.tracking.syncer import Syncer
+from orchestration.tracking.syncer import Syncer, up_to_date
 from orchestration.tracking.thread import TrackingThread
 from orchestration.words import count
 
@@ -75,8 +75,10 @@ class SweepRun:
     """Once there is an engine."""
     up: bool = field(default=False, init=False)
     """Whether there has been an engine."""
+    worked: bool = field(default=False, init=False)
+    """Whether the work has come to its end, by itself or by a signal."""
     interrupted: bool = field(default=False, init=False)
-    """Whether a signal has ended the work."""
+    """Whether a signal has come that wants an end."""
     hurried: bool = field(default=False, init=False)
     """Whether it was interrupted, and is to end at once."""
     unended: list[Job] = field(default_factory=list, init=False)
@@ -109,8 +111,9 @@ class SweepRun:
             except BaseException:  # a signal before the first job, or after the last one
                 with uninterrupted():
                     self._cut_off(tracking)
-                if not self.interrupted:
+                if not self.worked:
                     raise
+                self.interrupted = True
         return self._say_end()
 
     def _up(
@@ -140,7 +143,7 @@ class SweepRun:
         ledger.sweep.images |= self.data.images
         say_new_plan(ledger, self.plan, console, takes_over=self.finished is not None)
         if request.wish is None:
-            say_new_rhythm(ledger, request.spec.evaluation, console)
+            say_new_rhythm(ledger, self.plan, request.spec.evaluation, console)
         note_code(ledger.sweep)
         enter_plan(ledger, request, self.plan, self.data.fingerprints)
         self.reuse = Reuse(ledger, self.finished)
@@ -181,7 +184,8 @@ class SweepRun:
         board = Board(ledger, engine.slots, spec.evaluation, wish, pack=spec.resources.pack)
         view = TableView(console, board, spec.name) if console.live else PlainView(console, board)
         results = self.results = Results(spec, ledger, queue, view, retention)
-        if queue.done:
+        self.worked = queue.done
+        if self.worked:
             return
 
         def worthwhile(seconds: float) -> bool:
@@ -205,7 +209,8 @@ class SweepRun:
         log, handler = folder / RAY_LOG, InterruptHandler(stop, worthwhile)
         with console.others_to(log), view.shown(), handler as interrupt:
             engine.work(queue, results)
-        self.interrupted, self.unended = interrupt.seen, [*results.cut_off, *queue.at_work]
+        self.worked, self.interrupted = True, interrupt.seen
+        self.unended = [*results.cut_off, *queue.at_work]
         # Where nothing is left to do all the same, no other command would draw anything.
         self.hurried = interrupt.hurried and not is_complete(self.request, ledger)
         if self.reuse is not None:
@@ -230,7 +235,7 @@ class SweepRun:
         with suppress(StorageError):
             if self.ledger.sweep.outcome == "running":
                 end(self.ledger)
-        if not tracking.finish(CUT_OFF_S):
+        if not tracking.finish(CUT_OFF_S) or not up_to_date(self.ledger):
             say_behind(self.ledger, self.console)
 
     def _say_end(self) -> int:

@@ -46,7 +46,7 @@ def sync_sweep(name: str, storage: Path, tracking_uri: str | None, console: Cons
     config = load_mlflow_config(Flags(tracking_uri=tracking_uri).over(stored).tracking_uri)
     place = Place(resolved_uri(config, storage), config, storage)
     check_reachable(place.uri)  # importing MLflow takes longer than this
-    with locked(folder), stoppable(folder, console.warning):
+    with locked(folder, trains=False), stoppable(folder, console.warning):
         end_left_behind(folder)
         ledger = Ledger.open(folder)
         check_name(folder, ledger.sweep.name)

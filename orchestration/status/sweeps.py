@@ -33,6 +33,7 @@ class _Epoch(BaseModel):
     epoch: int
     epoch_s: float
     metrics: dict[str, float]
+    best_epoch: int | None = None
 
 
 class _Part(BaseModel):

@@ -172,13 +172,13 @@ def test_a_name_is_that_of_a_folder_below_the_storage(
 @pytest.mark.parametrize("name", ["../victim", "other", "/tmp/victim"])
 def test_a_stored_plan_cannot_lead_to_another_folder(sweep: Any, name: str) -> None:
     write(sweep.folder, "sweep.json", lambda it: it["spec"].update(name=name))
+    write(sweep.folder, "sweep.json", lambda it: it.update(name=name))
     with pytest.raises(UserError, match="holds the sweep"):
         stored_request(sweep.folder.name, sweep.folder.parent, Flags())
 
 
 @pytest.mark.parametrize("option", ["../../victim", "/etc/passwd", "nosuch"])
 def test_a_key_on_the_command_line_is_one_of_the_plan(sweep: Any, option: str) -> None:
-    write(sweep.folder, "sweep.json", lambda it: it["spec"].update(name="sweep"))
     write(sweep.folder, "sweep.json", lambda it: it.update(name="sweep"))
     with pytest.raises(UserError, match="there is no trial"):
         stored_request("sweep", sweep.folder.parent, Flags(), retry=(option,))

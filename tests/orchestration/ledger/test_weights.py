@@ -51,6 +51,17 @@ def test_a_trial_is_worth_what_its_weights_are(metric: str, min_delta: float, ev
     assert best.metrics == expected
 
 
+def test_training_has_the_last_word() -> None:
+    """A scheduler has had the second epoch measured, which training did not choose among."""
+    best = trial({"epoch": "best", "metric": "val/probe_accuracy"}, every=5)
+    best.epochs[1].metrics["val/probe_accuracy"] = 1.0
+    assert best.metrics["val/probe_accuracy"] == 1.0, "of a version that knows no better"
+    for chosen, expected in ((10, best.epochs[9]), (0, best.epochs[-1])):
+        best.epochs[-1].best_epoch = chosen
+        assert value_of(best, "val/loss") == expected.metrics["val/loss"]
+        assert best.metrics["val/loss"] == expected.metrics["val/loss"]
+
+
 def test_of_the_last_weights_and_while_it_is_trained_the_latest_counts() -> None:
     latest = trial({"epoch": "last"}).epochs[-1].metrics["val/loss"]
     assert trial({"epoch": "last"}).metrics["val/loss"] == latest

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from cvae_core.config import NUMERICS
+from cvae_core.config import NUMERICS, SelectionConfig
 from orchestration import __version__
 from orchestration.engine.queue import Queue
 from orchestration.errors import UserError
@@ -290,24 +291,32 @@ def test_trials_that_leave_the_plan_are_said_even_where_there_is_to_be_quiet(
 def test_another_rhythm_is_warned_of_where_epochs_are_chosen_by_it(
     load: Load, begun: Ledger
 ) -> None:
-    now = load(TEXT, "evaluation.probe_every=1").evaluation
+    now = load(TEXT, "evaluation.probe_every=1")
     then = begun.sweep.spec["evaluation"]["probe_every"]
     said = f"warning: probe_every was {then} and is 1 now: 1 trial with epochs on record"
     record = {"epoch": 1, "metrics": {}, "images_per_s": 1.0, "epoch_s": 1.0, "at": 0.0}
-    trial = begun.planned()[0]
-    trial.epochs = [Epoch.model_validate(record)]
+    first, *_ = begun.planned()
+    first.epochs = [Epoch.model_validate(record)]
+    probe = SelectionConfig(metric="val/probe_accuracy")
     for selection, warned in (
-        ({"metric": "val/probe_accuracy"}, False),
-        ({"metric": "val/probe_accuracy", "epoch": "best"}, True),
-        ({"metric": "val/probe_accuracy", "patience": 2}, True),
-        ({"metric": "val/loss", "epoch": "best"}, False),
+        (probe, False),
+        (replace(probe, epoch="best"), True),
+        (replace(probe, patience=2), True),
+        (SelectionConfig(epoch="best"), False),
     ):
-        trial.config["selection"] = selection
+        trials = make_plan(now).trials
+        plan = Plan({key: replace(c, selection=selection) for key, c in trials.items()}, {})
         output = io.StringIO()
-        say_new_rhythm(begun, load(TEXT).evaluation, Console(output))
+        say_new_rhythm(begun, plan, load(TEXT).evaluation, Console(output))
         assert output.getvalue() == ""
-        say_new_rhythm(begun, now, Console(output))
+        say_new_rhythm(begun, plan, now.evaluation, Console(output))
         assert output.getvalue().startswith(said) == warned
+        for trial in begun.trials.values():
+            trial.state = "finished"
+        say_new_rhythm(begun, plan, now.evaluation, Console(quiet := io.StringIO()))
+        assert quiet.getvalue() == "", "nothing is trained any more"
+        for trial in begun.trials.values():
+            trial.state = "pending"
 
 
 def test_more_epochs_are_said_calmly(load: Load, begun: Ledger) -> None:

@@ -117,6 +117,9 @@ def test_a_command_that_prepares_is_at_work(
     assert not is_at_work(folder)
     with locked(folder):
         assert not is_at_work(folder), "as its own command says how the sweep stands"
+    other = holding(DEAF.replace("Path(sys.argv[1])", "Path(sys.argv[1]), trains=False"))
+    assert holder(folder) is not None
+    assert not is_at_work(folder), "that MLflow is told of it makes no sweep run"
 
 
 @pytest.mark.slow
