@@ -33,20 +33,21 @@ def may_end_within(seconds: float, queue: Queue, board: Board) -> bool:
     return any(each is None or each <= MARGIN * seconds for each in left)
 
 
-def interrupted_text(ledger: Ledger, cut_off: Collection[Job]) -> str:
+def interrupted_text(ledger: Ledger, cut_off: Collection[Job], *, trains: bool) -> str:
     """The line before the command that continues: what of the work done so far is done again.
 
     Args:
         ledger: of the sweep, brought to rest.
         cut_off: jobs that workers were at, and which came to no end.
+        trains: whether the command that continues trains what is not trained.
     """
     training = [job.key for job in cut_off if isinstance(job, TrainJob)]
-    return done_again(ledger, len(training), len(cut_off) - len(training))
+    return done_again(ledger, len(training), len(cut_off) - len(training), trains=trains)
 
 
-def done_again(ledger: Ledger, epochs: int, evaluations: int = 0) -> str:
+def done_again(ledger: Ledger, epochs: int, evaluations: int = 0, *, trains: bool = True) -> str:
     """The same, from how many epochs and evaluations were under way."""
-    before = sum(_since_checkpoint(trial) for trial in ledger.planned())
+    before = sum(_since_checkpoint(trial) for trial in ledger.planned()) if trains else 0
     epochs += before
     lost = []
     if epochs:

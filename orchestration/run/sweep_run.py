@@ -244,6 +244,7 @@ class SweepRun:
         code = say_summary(self.ledger, self.console)
         if not self.interrupted:
             return code
-        self.console.line(interrupted_text(self.ledger, self.unended))
+        trains = self.request.wish is None
+        self.console.line(interrupted_text(self.ledger, self.unended, trains=trains))
         self.console.line(self.request.command)
         return INTERRUPTED

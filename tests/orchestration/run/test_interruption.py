@@ -250,6 +250,7 @@ def test_what_is_lost_is_said(local_sweep: Callable[..., Any]) -> None:
     ledger = sweep.open()
     assert not ledger.trials[sweep.keys[0]].checkpoints
     said = [done_again(ledger, n, m).partition(";")[2] for n, m in ((0, 0), (1, 0), (2, 1))]
+    assert done_again(ledger, 0, 1, trains=False).startswith("interrupted; 1 evaluation is done")
     ledger.trials[sweep.keys[0]].state = "finished"
     said += [done_again(ledger, n, m).partition(";")[2] for n, m in ((0, 0), (1, 1), (0, 1))]
     assert [each.removesuffix(". To continue:").strip() for each in said] == [
