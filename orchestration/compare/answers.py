@@ -62,6 +62,9 @@ class More:
     seeds: int
     decides: int
     undecided: int
+    by_spread: bool
+    """Whether that is known by the spread; else they are the fewest that a verdict takes, as there
+    is one pair of some, which shows none."""
     cpu_s: float
     """Of the new seeds of every cell, training and evaluation."""
     command: str | None
@@ -230,18 +233,21 @@ def _resolved(asked: str, names: Sequence[str]) -> str:
 
 
 def _more(ledger: Ledger, pairs: Sequence[Pairing], undecided: Sequence[Judged]) -> More | None:
-    numbers = sorted(each.more_pairs for each in undecided if each.more_pairs is not None)
-    if not numbers:
+    open_rows = [(each.more_pairs, each) for each in undecided if each.more_pairs is not None]
+    if not open_rows:
         return None
+    numbers = sorted(number for number, _ in open_rows)
     seeds = numbers[(len(numbers) - 1) // 2]
+    decided = [each for number, each in open_rows if number <= seeds]
     if ledger.planned_studies():
         cells = list({id(cell): cell for pairing in pairs for cell in pairing.cells}.values())
     else:  # the command gives every cell of the grid its seeds
         cells = cells_of(measured_trials([ledger]))
     return More(
         seeds,
-        decides=sum(number <= seeds for number in numbers),
+        decides=len(decided),
         undecided=len(undecided),
+        by_spread=all(each.found is not None and each.found.sd is not None for each in decided),
         cpu_s=seeds * sum(cell.cost_s for cell in cells),
         command=_command(ledger, seeds),
     )

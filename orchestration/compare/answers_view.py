@@ -143,11 +143,14 @@ def more_lines(answers: Answers) -> list[str]:
     more = answers.more
     if more is None:
         return []
-    lines = [
-        f"{count(more.seeds, 'more seed')} would decide {more.decides} of the "
-        f"{count(more.undecided, 'row')} that the tables leave undecided, at the spread seen "
-        f"(about {rough_duration(more.cpu_s)} of CPU for all that the sweep trains)"
-    ]
+    seeds, rows = count(more.seeds, "more seed"), count(more.undecided, "row")
+    of = f"{more.decides} of the {rows} that the tables leave undecided"
+    if more.by_spread:
+        said = f"{seeds} would decide {of}, at the spread seen"
+    else:
+        said = f"{seeds} would be the fewest that can decide {of}; one pair shows no spread"
+    cost = f"about {rough_duration(more.cpu_s)} of CPU for all that the sweep trains"
+    lines = [f"{said} ({cost})"]
     return lines if more.command is None else [f"{lines[0]}:", more.command]
 
 

@@ -184,6 +184,20 @@ def test_what_would_decide_more_is_a_command(grid: Callable[..., Grid], compare:
     assert verdicts(compare("old", "--json"))["more"]["command"] is None
 
 
+def test_one_pair_shows_no_spread_by_which_to_say_more(
+    grid: Callable[..., Grid], compare: Compare
+) -> None:
+    filled(grid(command=COMMAND), 1)
+    more = verdicts(compare("mine", "--json"))["more"]
+    assert (more["seeds"], more["decides"], more["by_spread"]) == (6, 4, False)
+    shown = " ".join(compare("mine").stdout.split())
+    assert "6 more seeds would be the fewest that can decide 4 of the 4 rows that" in shown
+    assert "at the spread seen" not in shown
+    filled(grid("two", command=COMMAND), 2)
+    assert verdicts(compare("two", "--json"))["more"]["by_spread"]
+    assert "at the spread seen" in compare("two").stdout
+
+
 def test_several_sweeps_are_compared_as_one(grid: Callable[..., Grid], compare: Compare) -> None:
     one, two = grid("one"), grid("two")
     for seed in range(6):
