@@ -19,12 +19,14 @@ from orchestration.errors import StorageError, UserError
 from orchestration.held import is_lost
 from orchestration.ledger.ledger import Ledger
 from orchestration.ledger.lock import Holder, holder, note_ending
-from orchestration.ledger.paths import STOP, lies_there
+from orchestration.ledger.paths import HOLDER, STOP, lies_there
 from orchestration.signals import NOTICE
 from orchestration.status.state import counts_in, state_of
 from orchestration.terminal.console import Console
 
 EVERY_S = 0.5
+BEAT_S = 60.0
+"""So often other machines are shown that this command lives: an evaluation may take an hour."""
 PATIENCE_S = 300.0
 """For so long a command is waited for that does not say that it has heard."""
 
@@ -39,13 +41,18 @@ def stoppable(folder: Path, warn: Callable[[str], None]) -> Iterator[None]:
         folder: of the sweep.
         warn: told that the folder is gone.
     """
-    request = folder / STOP
+    request, beaten = folder / STOP, time.monotonic()
 
     def look() -> bool:
+        nonlocal beaten
         if is_lost(request):
             warn(f"{folder} was removed or renamed; nothing more is written there, and this ends")
             _end_this()
             return True
+        if time.monotonic() - beaten >= BEAT_S:
+            beaten = time.monotonic()
+            with suppress(OSError):
+                os.utime(folder / HOLDER)
         asked = stop_requested(folder)
         if asked:
             note_ending(folder)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import shutil
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import pytest
 
 from orchestration import store
 from orchestration.errors import UserError
-from orchestration.ledger.at_work import is_at_work
+from orchestration.ledger.at_work import is_at_work, silence
 from orchestration.ledger.lock import holder, locked
 from orchestration.ledger.paths import HOLDER, STOP
 from orchestration.run.stop import stop_sweep, stoppable
@@ -43,6 +44,18 @@ def test_a_command_ends_whose_folder_is_removed(folder: Path) -> None:
     assert len(warnings) == 1
     assert f"{folder} was removed or renamed" in warnings[0]
     assert not folder.exists()
+
+
+def test_other_machines_see_that_it_lives(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though an evaluation of an hour writes nothing."""
+    monkeypatch.setattr("orchestration.run.stop.BEAT_S", 0.0)
+    with ended_by_signals(), locked(folder), stoppable(folder, print):
+        os.utime(folder / HOLDER, (0.0, 0.0))
+        assert silence(folder) > 1e9
+        until = time.monotonic() + 20
+        while silence(folder) > 60 and time.monotonic() < until:
+            time.sleep(0.05)
+        assert silence(folder) < 60
 
 
 HOLD = """
