@@ -67,6 +67,18 @@ def test_the_estimate_is_what_a_real_sweep_leaves(
     assert checkpoints_bytes(done) == 0
 
 
+def test_a_checkpoint_is_measured_at_its_largest() -> None:
+    """With the best epoch's weights, whatever they are chosen by, and all weights trained."""
+    best = {"selection": {"epoch": "best"}}
+    largest = checkpoint_bytes(TrialConfig.from_settings(best), (1, 28, 28))
+    for settings in (
+        {"selection": {"epoch": "best", "metric": "val/probe_accuracy"}},
+        best | {"stages": [{"epochs": 1, "weights": {"reconstruction": 0}}, {"epochs": 1}]},
+    ):
+        config = TrialConfig.from_settings({"model": "cvae", "epochs": 2} | settings)
+        assert checkpoint_bytes(config, (1, 28, 28)) >= largest
+
+
 FOLDER = ("data.name=folder", "data.path=album", "data.image_size=28", "seeds=[0,1,2]")
 
 

@@ -23,11 +23,14 @@ from orchestration.engine.worker import Worker
 from orchestration.ledger.ledger import Ledger
 from orchestration.ledger.paths import REPORT_PAGE
 from orchestration.ledger.processes import ProcessRecord
+from orchestration.plan.plan import make_plan
 from orchestration.run import sweep_run
 from orchestration.run.end import note_results
 from orchestration.run.interruption import done_again, may_end_within
-from orchestration.run.request import Request
+from orchestration.run.request import Flags, Request
+from orchestration.run.resume import stored_request
 from orchestration.run.runner import run_sweep
+from orchestration.run.start import enter_plan, new_ledger
 from orchestration.run.sweep_run import CUT_OFF_S, INTERRUPTED_END_S, SweepRun
 from orchestration.signals import ended_by_signals
 from orchestration.spec.evaluation import Evaluation
@@ -219,6 +222,35 @@ def test_a_signal_after_the_work_has_ended(
     assert output.getvalue().splitlines()[-2:] == [said, "the command"]
     assert (request.folder / REPORT_PAGE).exists() == (late == signal.SIGUSR1)
     assert Ledger.open(request.folder).sweep.outcome == "interrupted"
+
+
+@pytest.mark.slow
+def test_an_interrupted_retry_is_continued_by_resume(
+    small: Dataset,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    mlflow_takes_everything: None,
+) -> None:
+    """By then the trial that it names has not failed any more."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("orchestration.plan.datasets.load", lambda *_: small)
+    spec = parse_spec(Layers(Path("long.yaml"), SECTIONS, {}))
+    plan = make_plan(spec)
+    ledger = new_ledger(Request(spec, tmp_path / "runs", "the command"), {})
+    enter_plan(ledger, Request(spec, tmp_path / "runs", "the command"), plan, {})
+    (key,) = plan.trials
+    ledger.change(key, lambda trial: setattr(trial, "state", "failed"))
+
+    def start(run: SweepRun, _: ProcessRecord) -> AbstractContextManager[Engine]:
+        worker = Slow(run.data.sets, run.request.folder, threads=1, gpu=False)
+        worker.epoch_s = 200.0
+        return nullcontext(InProcessEngine(worker))
+
+    request = stored_request("long", tmp_path / "runs", Flags(), retry=(key,))
+    output = io.StringIO()
+    with ended_by_signals() as signals:
+        assert run_sweep(request, Console(output), signals, start) == 130
+    assert output.getvalue().splitlines()[-1].endswith("resume long")
 
 
 def test_one_epoch_that_may_end_is_worth_waiting_for(local_sweep: Callable[..., Any]) -> None:

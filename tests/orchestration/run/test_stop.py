@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -19,7 +20,7 @@ from orchestration.ledger.at_work import is_at_work, silence
 from orchestration.ledger.lock import holder, locked
 from orchestration.ledger.paths import HOLDER, STOP
 from orchestration.run.stop import stop_sweep, stoppable
-from orchestration.signals import ended_by_signals
+from orchestration.signals import InterruptHandler, ended_by_signals
 from orchestration.terminal.console import Console
 
 
@@ -44,6 +45,25 @@ def test_a_command_ends_whose_folder_is_removed(folder: Path) -> None:
     assert len(warnings) == 1
     assert f"{folder} was removed or renamed" in warnings[0]
     assert not folder.exists()
+
+
+def test_a_request_hurries_nobody_who_is_ending(folder: Path) -> None:
+    reached = False
+    with (
+        ended_by_signals(),
+        locked(folder),
+        stoppable(folder, print),
+        InterruptHandler(lambda: None) as handler,
+    ):
+        os.kill(os.getpid(), signal.SIGINT)
+        (folder / STOP).touch()
+        until = time.monotonic() + 20
+        while (folder / STOP).exists() and time.monotonic() < until:
+            time.sleep(0.05)
+        reached = True
+    assert reached
+    assert not (folder / STOP).exists()
+    assert not handler.hurried
 
 
 def test_other_machines_see_that_it_lives(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
