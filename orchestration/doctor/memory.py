@@ -27,9 +27,9 @@ PIXEL_BYTES = 12
 """Of each pixel of images that are classified as they are: float32, and a probe's float64 copy."""
 SQUARES = 3
 """Matrices of a number for each two pixels of an image that a probe of them needs."""
-KEPT_TWICE = 1.5
-"""Of each number of a feature map: half of them have an activation behind them that is kept, too,
-and the way back needs some. Measured at 32 to 224 pixels: 1.1 to 1.7."""
+PER_NUMBER = 1.5
+"""Numbers that a step keeps for each of a feature map: activations besides, and what the way back
+needs. Measured at 32 to 224 pixels: 1.0 to 2.2."""
 DRIVER_BYTES = 800 * 10**6
 RAY_REFUSES_ABOVE = 10**10
 """Beyond this size Ray does not make do with the temporary folder."""
@@ -105,7 +105,7 @@ def _largest_model(subject: Subject) -> int:
 
 
 def step_bytes(config: TrialConfig, shape: tuple[int, int, int]) -> int:
-    """About what the feature maps of one training step take.
+    """About how many bytes the feature maps of one training step take.
 
     Args:
         config: the trial's settings.
@@ -119,7 +119,7 @@ def step_bytes(config: TrialConfig, shape: tuple[int, int, int]) -> int:
     maps *= 3 if model.blocks == "residual" else 1
     views = 0 if config.model != "cvae" else 2 if config.views.pairs == "two augmented" else 1
     numbers = maps * (2 + views) + channels * size**2 * (3 + views)
-    return round(KEPT_TWICE * FLOAT_BYTES * config.batch_size * numbers)
+    return round(PER_NUMBER * FLOAT_BYTES * config.batch_size * numbers)
 
 
 def _raw_pixels(subject: Subject, slots: int) -> int:

@@ -10,7 +10,7 @@ from typing import Any
 
 from ray.tune.search import Searcher
 
-from orchestration.engine.jobs import Assignment, Parcel
+from orchestration.engine.jobs import Assignment, JobHandle
 from orchestration.engine.lost_worker import (
     address_in,
     crash_in,
@@ -71,7 +71,7 @@ class JobSearcher(Unsaved, Searcher):
         """What is noted of the nodes of workers that have reported."""
         self._waiting: dict[str, Sequence[str]] = {}
         """Ids of the nodes that jobs are kept from which no worker has taken up."""
-        self._parcels: dict[str, Parcel] = {}
+        self._handles: dict[str, JobHandle] = {}
         self.jobs: dict[str, Assignment] = {}
         self.given_up = False
         """Whether what is left waits for nodes that are gone."""
@@ -98,8 +98,8 @@ class JobSearcher(Unsaved, Searcher):
         self.jobs[trial_id] = job
         avoided = self._placement.kept_from(self._queue.lost_on(job))
         self._waiting[trial_id] = avoided
-        parcel = self._parcels[trial_id] = Parcel(job)
-        return {"job": parcel, "avoided": ",".join(avoided)}
+        handle = self._handles[trial_id] = JobHandle(job)
+        return {"job": handle, "avoided": ",".join(avoided)}
 
     def _enter_lost(self, loss: _Loss) -> None:
         self._results.lost(loss.job, loss.failure, worker=loss.worker)
@@ -147,9 +147,9 @@ class JobSearcher(Unsaved, Searcher):
     ) -> None:
         job = self.jobs.pop(trial_id, None)
         self._waiting.pop(trial_id, None)
-        parcel = self._parcels.pop(trial_id, None)
-        if parcel is not None:
-            parcel.empty()
+        handle = self._handles.pop(trial_id, None)
+        if handle is not None:
+            handle.release()
         worker = self._on.pop(trial_id, {})
         if error and job is not None and self._queue.is_under_way(job):
             self._lost[trial_id] = _Loss(job, lost_worker(""), worker)

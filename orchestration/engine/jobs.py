@@ -137,24 +137,24 @@ def job_from_json(text: str) -> Assignment:
     return kind(**fields)
 
 
-class Parcel:
-    """A job on its way through Tune, which keeps what it is handed to the end, in many copies.
+class JobHandle:
+    """What Tune is handed of a job: it keeps all that it is handed to the end, in many copies.
 
-    All copies within a process are this one, so that ``empty`` empties them all.
+    All copies within a process are this one, so that ``release`` lets go of the job in all of them.
     """
 
     def __init__(self, job: Assignment) -> None:
         self._text = job_to_json(job)
 
-    def open(self) -> Assignment:
-        """The job."""
+    def job(self) -> Assignment:
+        """The job, until it is released."""
         return job_from_json(self._text)
 
-    def empty(self) -> None:
+    def release(self) -> None:
         """Let go of the job, of which nobody asks any more."""
         self._text = ""
 
-    def __deepcopy__(self, memo: object) -> Parcel:
+    def __deepcopy__(self, memo: object) -> JobHandle:
         return self
 
     def __repr__(self) -> str:

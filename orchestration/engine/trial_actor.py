@@ -54,7 +54,7 @@ class TrialActor(Trainable):
         return True
 
     def _start(self, config: dict[str, Any]) -> None:
-        self._worker.start(config["job"].open())
+        self._worker.start(config["job"].job())
         self.config = {}  # else it would go back to the driver with every report
 
     def step(self) -> dict[str, Any]:

@@ -21,9 +21,9 @@ SILENT_S = 900.0
 def is_at_work(folder: Path) -> bool:
     """Whether another command of this machine works on a sweep, or prepares to, or this one's
     driver lives; or one elsewhere has written something lately."""
-    holds = holder(folder)
     if driver_alive(folder):
         return True
+    holds = holder(folder)
     if holds is not None and holds.is_here:
         return holds.trains and holds.pid != os.getpid()
     return elsewhere(folder) is not None and silence(folder) < SILENT_S

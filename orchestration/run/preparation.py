@@ -129,7 +129,8 @@ def _check_files(request: Request, plan: Plan, ledger: Ledger) -> None:
         UserError: it names the setting.
     """
     evaluation = request.spec.evaluation
-    for part in [] if request.flags.address else evaluation.wanted():
+    named = [part for part in evaluation.wanted() if PARTS[part].paths]
+    for part in [] if request.flags.address else named:
         trials = [ledger.trials.get(key) for key in (*plan.trials, *ledger.planned_keys())]
         if trials and all(t is not None and part in t.evaluations for t in trials):
             continue  # it is not needed any more

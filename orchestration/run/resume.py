@@ -55,17 +55,17 @@ def stored_request(
     if retry is not None and not deaths():  # they may have been trained meanwhile
         retry = chosen(ledger, retry)
         _check_failed(ledger, retry)
-    again = sweep_command("resume", ledger.folder)
+    # Begun anew after Ray's death, a retry has put its trials back already.
+    begun_anew = retry is not None and deaths() > 0
     if wish is not None:
         wish = replace(wish, trials=chosen(ledger, wish.trials))
         check_wish(wish, ledger)
     return Request(
         spec=spec,
         storage=storage,
-        command=own_command() if retry is None or not deaths() else again,
+        command=sweep_command("resume", ledger.folder) if begun_anew else own_command(),
         flags=flags.over(stored_flags(ledger.sweep)),
         stored_plan=True,
-        # Begun anew after Ray's death, it has put them back already.
         retry=retry if _anything_to_retry(ledger, retry) and not deaths() else None,
         wish=wish,
     )

@@ -181,7 +181,7 @@ def test_nothing_is_kept_of_a_job_that_has_come_to_its_end(
     monkeypatch.setattr(
         trial_actor.ray, "get_runtime_context", lambda: SimpleNamespace(get_node_id=lambda: "id1")
     )
-    assert handed["job"].open() == hosts.searcher.jobs["one"]
+    assert handed["job"].job() == hosts.searcher.jobs["one"]
     (key,) = hosts.ledger.trials
     assert key.encode() in pickle.dumps(handed)
     actor = trial_actor.TrialActor(dict(handed))

@@ -12,8 +12,8 @@ from orchestration.engine.jobs import (
     Assignment,
     EvaluateJob,
     Job,
+    JobHandle,
     PackJob,
-    Parcel,
     SharedMapJob,
     TrainJob,
     job_from_json,
@@ -75,14 +75,14 @@ def test_jobs(job: Assignment) -> None:
     assert job_from_json(job_to_json(job)) == job
 
 
-def test_a_parcel_is_empty_wherever_it_was_copied_to() -> None:
-    parcel = Parcel(JOBS[0])
-    copied = copy.deepcopy({"nested": {"job": parcel}})["nested"]["job"]
+def test_a_job_is_released_wherever_its_handle_was_copied_to() -> None:
+    handle = JobHandle(JOBS[0])
+    copied = copy.deepcopy({"nested": {"job": handle}})["nested"]["job"]
     elsewhere = pickle.loads(pickle.dumps(copied))
-    parcel.empty()
-    assert elsewhere.open() == JOBS[0], "as a worker has it"
-    assert copied is parcel
-    assert JOBS[0].key not in str(parcel)
+    handle.release()
+    assert elsewhere.job() == JOBS[0], "as a worker has it"
+    assert copied is handle
+    assert JOBS[0].key not in str(handle)
 
 
 @pytest.mark.parametrize("report", REPORTS, ids=lambda report: type(report).__name__)

@@ -211,7 +211,7 @@ def test_a_lost_worker_is_lost_to_each_and_they_come_again_together(
     cluster = Cluster(1, local=True, nodes=None)
     searcher = JobSearcher(queue, results, cluster, Placement(None), tmp_path)
     for name in ("one", "two"):
-        job = searcher.suggest(name)["job"].open()
+        job = searcher.suggest(name)["job"].job()
         assert isinstance(job, PackJob)
         assert {own.key for own in job.jobs} == set(sweep.keys)
         assert searcher.suggest("there is but one place") is None

@@ -188,6 +188,13 @@ def test_a_second_signal_ends_at_once(
     assert trial.state == ("pending" if epoch == 2 else "finished")
 
 
+def too_slow(run: SweepRun, _: ProcessRecord) -> AbstractContextManager[Engine]:
+    """An engine that is interrupted in an epoch too long to be awaited."""
+    worker = Slow(run.data.sets, run.request.folder, threads=1, gpu=False)
+    worker.epoch_s = 200.0
+    return nullcontext(InProcessEngine(worker))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("late", [signal.SIGUSR1, signal.SIGINT])
 def test_a_signal_after_the_work_has_ended(
@@ -210,14 +217,9 @@ def test_a_signal_after_the_work_has_ended(
 
     monkeypatch.setattr(sweep_run, "note_results", noted)
 
-    def start(run: SweepRun, _: ProcessRecord) -> AbstractContextManager[Engine]:
-        worker = Slow(run.data.sets, run.request.folder, threads=1, gpu=False)
-        worker.epoch_s = 200.0
-        return nullcontext(InProcessEngine(worker))
-
     output = io.StringIO()
     with ended_by_signals() as signals:
-        assert run_sweep(request, Console(output), signals, start) == 130
+        assert run_sweep(request, Console(output), signals, too_slow) == 130
     said = "interrupted; 1 epoch under way is done again. To continue:"
     assert output.getvalue().splitlines()[-2:] == [said, "the command"]
     assert (request.folder / REPORT_PAGE).exists() == (late == signal.SIGUSR1)
@@ -241,15 +243,10 @@ def test_an_interrupted_retry_is_continued_by_resume(
     (key,) = plan.trials
     ledger.change(key, lambda trial: setattr(trial, "state", "failed"))
 
-    def start(run: SweepRun, _: ProcessRecord) -> AbstractContextManager[Engine]:
-        worker = Slow(run.data.sets, run.request.folder, threads=1, gpu=False)
-        worker.epoch_s = 200.0
-        return nullcontext(InProcessEngine(worker))
-
     request = stored_request("long", tmp_path / "runs", Flags(), retry=(key,))
     output = io.StringIO()
     with ended_by_signals() as signals:
-        assert run_sweep(request, Console(output), signals, start) == 130
+        assert run_sweep(request, Console(output), signals, too_slow) == 130
     assert output.getvalue().splitlines()[-1].endswith("resume long")
 
 

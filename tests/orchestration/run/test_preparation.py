@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from orchestration.errors import UserError
-from orchestration.ledger.documents import Sweep, Trial
+from orchestration.ledger.documents import Attempt, Sweep, Trial
 from orchestration.ledger.ledger import Ledger
 from orchestration.plan.plan import make_plan
 from orchestration.run.preparation import plan_of, prepare
@@ -140,6 +140,23 @@ def test_a_distance_that_is_not_measured_decides_nothing(
         assert line == f"{setting}: {asked}_n9 is not measured here; what is, is {asked}_n2"
     text = FOLDER.replace("base: {", f"base: {{selection: {{metric: {asked}_n2}}, ")
     assert prepared(load(text), tmp_path) == ""
+
+
+def test_nor_is_a_sweep_ended_by_it_that_has_begun(album: Path, load: Load, tmp_path: Path) -> None:
+    """Its metric's name is part of its trials' keys: another one would train all of them again."""
+    plan = plan_of(Request(load(FOLDER), tmp_path, "", Flags(directory=tmp_path)), Console())
+    (config,) = plan.trials.values()
+    asked = f"val/fd_{config.data.dataset}-cnn_n9"
+    spec = load(FOLDER.replace("base: {", f"base: {{selection: {{metric: {asked}}}, "))
+    request = Request(spec, tmp_path / "runs", "", Flags(directory=tmp_path))
+    plan = plan_of(request, Console())
+    sweep = Sweep(name="mine", sweep_id="1", created=0.0, spec={}, plan=list(plan.trials))
+    ledger = Ledger.create(request.folder, sweep)
+    begun = Attempt(number=1, from_epoch=0, began=0.0)
+    for key, own in plan.trials.items():
+        ledger.save(Trial(key=key, config=own.to_settings(), attempts=[begun]))
+    said = prepared(spec, tmp_path)
+    assert said.startswith(f"warning: selection.metric: {asked} is not measured here")
 
 
 def test_a_file_of_weights_that_is_not_there(load: Load, tmp_path: Path) -> None:
